@@ -1,0 +1,57 @@
+"""Every error this project raises on purpose.
+
+::
+
+    RepstreamError
+    ├── Refused              a write or a command was not taken; nothing was changed
+    ├── MalformedMessage     a peer sent a message that does not follow its format
+    ├── StorageError         a file or folder could not be made or written
+    └── EngineUnreachable    no engine answers at the address
+
+`Refused` is the user's to mend, `MalformedMessage` the peer's, `StorageError` the
+storage's. Anything else that is raised is a fault of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class RepstreamError(Exception):
+    """Base of every error that is raised on purpose."""
+
+
+class Refused(RepstreamError):
+    """A write or a command that was not taken, with the reason; nothing was changed.
+
+    `subject` is the parameter's key or the command's key, `reason` a sentence that says
+    what was wrong and what is allowed, `allowed` the values or states in which it would
+    have been taken (may be empty).
+    """
+
+    def __init__(self, subject: str, reason: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(f"{subject} refused: {reason}")
+        self.subject = subject
+        self.reason = reason
+        self.allowed = tuple(allowed)
+
+
+class MalformedMessage(RepstreamError):
+    """A received message that does not follow its format.
+
+    `reason` is one short fixed word (a counter's name, such as ``"json"``), `detail` says
+    what was found instead of what.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class StorageError(RepstreamError):
+    """A file or folder that could not be made or written, with the system's reason."""
+
+
+class EngineUnreachable(RepstreamError):
+    """No engine answered at the address within the time allowed."""

@@ -1,0 +1,47 @@
+"""A frame: one image as it came over the wire, with what routing needs decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+PIXEL_TYPES = (
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+)
+
+
+class Frame(msgspec.Struct, gc=False):
+    """One image of a stream.
+
+    `frame_id`: the source's number of the image, 0 … 2^64-1.
+    `shape`: slowest dimension first, (height, width) for an image.
+    `dtype`: numpy name of the pixel type without byte order, such as ``"uint16"``.
+    `big_endian`: byte order of the pixels on the wire.
+    `encoding`: ``""`` for raw pixels, ``"bitshuffle_lz4"`` for the layout of HDF5 filter
+    32008 (12-byte prefix included), so that such a payload may become a chunk unchanged.
+    `parts`: the message's parts as received, header first, untouched and not copied
+    (`zmq.Frame`, `bytes` or anything else with the buffer protocol).
+    `payloads`: the buffers that hold pixels, one an image; usually one.
+    `nbytes`: sum of the sizes of `parts`, in bytes.
+    """
+
+    frame_id: int
+    shape: tuple[int, ...]
+    dtype: str
+    big_endian: bool
+    encoding: str
+    parts: Sequence[Any]
+    payloads: Sequence[Any]
+    nbytes: int
