@@ -1,0 +1,203 @@
+"""Messages between the service and its data plane, and the pipe they go through.
+
+The service asks (`Request`), the data plane answers each with one `Answer`, and tells on its own
+how it fares (`Notice`). Both ends notice the death of the other by the end of the pipe.
+"""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from repstream.accounting import InputSnapshot, OutputSnapshot
+from repstream.states import AcquisitionResult, AcquisitionState
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Bind every enabled output, connect the input, and begin to repeat.
+
+    `configuration` is a `Configuration` as JSON, with a slot for every stream and writer. If
+    anything cannot be bound the answer says so and nothing stays open.
+    """
+
+    request: int
+    configuration: str
+
+
+class Close(msgspec.Struct, frozen=True, tag="close"):
+    """Stop receiving, drain what was received, close everything; then `Closed`.
+
+    Acquisitions end as interrupted. Streams that nobody empties are given `patience` seconds.
+    """
+
+    request: int
+    patience: float
+
+
+class Update(msgspec.Struct, frozen=True, tag="update"):
+    """Take the parameters that may change while running from a new configuration."""
+
+    request: int
+    configuration: str
+
+
+class AcquisitionPlan(msgspec.Struct, frozen=True):
+    """One acquisition as the service has checked it; the folder of `path` exists.
+
+    `attributes` go into the file as they are; `num_images` 0 goes on until stopped.
+    """
+
+    acquisition_id: str
+    run_id: str
+    path: str
+    detector_name: str
+    num_images: int
+    compression: str
+    overwrite: bool
+    user_id: int
+    attributes: dict[str, str | int | float]
+
+
+class Arm(msgspec.Struct, frozen=True, tag="arm"):
+    """Make the file of an acquisition with the gate shut; `AcquisitionNotice` tells when it waits."""
+
+    request: int
+    slot: int
+    plan: AcquisitionPlan
+
+
+class OpenGate(msgspec.Struct, frozen=True, tag="gate"):
+    """Let frames through to the file: `frames` of them, or (0) until num_images."""
+
+    request: int
+    slot: int
+    frames: int
+
+
+class End(msgspec.Struct, frozen=True, tag="end"):
+    """End an acquisition: what waits is written, or (`discard`) thrown away and counted."""
+
+    request: int
+    slot: int
+    discard: bool
+
+
+class Flush(msgspec.Struct, frozen=True, tag="flush"):
+    """Put what a writer has written so far on the disk."""
+
+    request: int
+    slot: int
+
+
+Request = Open | Close | Update | Arm | OpenGate | End | Flush
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """Answer to one request; `reason` is empty when it was done."""
+
+    request: int
+    reason: str = ""
+
+
+class SourceReport(msgspec.Struct, frozen=True):
+    """The input now. `last_time` is Unix seconds of the last frame, or None before the first."""
+
+    ledger: InputSnapshot
+    connected: bool
+    last_time: float | None
+    shape: tuple[int, ...] | None
+    dtype: str | None
+
+
+class StreamReport(msgspec.Struct, frozen=True):
+    """One stream now; `queue_use` in percent of its frames or memory, whichever is more."""
+
+    ledger: OutputSnapshot
+    queue_use: float
+    clients: int
+    disconnects: int
+    blocking: bool
+
+
+class WriterReport(msgspec.Struct, frozen=True):
+    """One writer now; the ledger is that of `acquisition_id`, the last one there was."""
+
+    ledger: OutputSnapshot
+    queue_use: float
+    acquisition_id: str
+    state: AcquisitionState
+    gate_open: bool
+    missing: int
+    file_size: int
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """Everything now, ten times a second, by slot; `losses` counts unplanned losses so far."""
+
+    time: float
+    source: SourceReport
+    streams: dict[int, StreamReport]
+    writers: dict[int, WriterReport]
+    losses: int
+
+
+class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
+    """An acquisition has got into another state; `report` is its writer's, with the final counts at an end.
+
+    In FINISHED and FAILED the file is closed, `result` and `message` say how it ended.
+    `path` is the file's full name.
+    """
+
+    slot: int
+    acquisition_id: str
+    state: AcquisitionState
+    result: AcquisitionResult
+    message: str
+    path: str
+    time: float
+    report: WriterReport
+
+
+class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
+    """A gate opened for a number of frames has shut again, with the file still open."""
+
+    slot: int
+    acquisition_id: str
+    time: float
+
+
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """Everything is closed after `Close`; the last report, and how many frames found no taker."""
+
+    report: Report
+    undelivered: int
+
+
+class Note(msgspec.Struct, frozen=True, tag="note"):
+    """Something for the log: `level` as in `logging`."""
+
+    level: int
+    message: str
+
+
+Notice = Answer | Report | AcquisitionNotice | GateNotice | Closed | Note
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
+
+
+def send(pipe: Connection, message: Request | Notice) -> None:
+    """Send one message; raises `OSError` when the other end is gone."""
+    pipe.send_bytes(_encoder.encode(message))
+
+
+def receive_request(pipe: Connection) -> Request:
+    """The next request; raises `EOFError` when the service is gone."""
+    return _requests.decode(pipe.recv_bytes())
+
+
+def receive_notice(pipe: Connection) -> Notice:
+    """The next notice; raises `EOFError` when the data plane is gone."""
+    return _notices.decode(pipe.recv_bytes())

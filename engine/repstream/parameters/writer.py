@@ -1,0 +1,115 @@
+"""Parameters of a writer: which file, how many images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from repstream.parameters.facts import Access, Unit
+from repstream.parameters.file_names import check_template, full_name, split_full_name
+from repstream.parameters.stream import OutputConfig
+from repstream.policies.slow_consumer import SlowRule
+
+
+class WriterConfig(OutputConfig):
+    """A writer: an output whose frames go to HDF5 files, one an acquisition."""
+
+    on_slow: Annotated[SlowRule, Access.WHILE_IDLE] = Field(
+        SlowRule.BLOCK,
+        description="When the queue is full: block the source, drop the newest or drop the oldest frame.",
+    )
+    output_file: Annotated[str, Access.WHILE_IDLE] = Field(
+        "",
+        max_length=1023,
+        description="Full name of the next file. Writing it sets folder, file name and template at once.",
+    )
+    folder: Annotated[str, Access.WHILE_IDLE] = Field(
+        "", max_length=512, description="Folder of the files, an absolute path below an allowed root."
+    )
+    file_name: Annotated[str, Access.WHILE_IDLE] = Field(
+        "image", max_length=255, description="Name that file_template puts into the full file name."
+    )
+    file_template: Annotated[str, Access.WHILE_IDLE] = Field(
+        "%s%s_%6.6d.h5",
+        max_length=255,
+        description="C format of the full file name: folder, file name and, where it has a third field, number.",
+    )
+    file_number: Annotated[int, Access.WHILE_IDLE] = Field(
+        0, ge=0, le=999_999_999, description="Number of the next file, where the template has a place for it."
+    )
+    auto_increment: Annotated[bool, Access.WHILE_IDLE] = Field(
+        True, description="Whether file_number rises by one when a file is opened."
+    )
+    create_directory: Annotated[int, Access.WHILE_IDLE, Unit("levels")] = Field(
+        0,
+        ge=-32,
+        le=32,
+        description="Folders that may be created: 0 none, -n the last n levels, n all below the first n levels.",
+    )
+    overwrite: Annotated[bool, Access.WHILE_IDLE] = Field(
+        False, description="Whether a file that exists is replaced; otherwise it is an error."
+    )
+    num_images: Annotated[int, Access.WHILE_IDLE, Unit("images")] = Field(
+        0, ge=0, le=2_147_483_647, description="Images of an acquisition; 0 goes on until stopped."
+    )
+    run_id: Annotated[str, Access.WHILE_IDLE] = Field(
+        "", max_length=255, description="Label of the run, free text; empty takes the start time in ns."
+    )
+    detector_name: Annotated[str, Access.WHILE_IDLE] = Field(
+        "detector",
+        min_length=1,
+        max_length=64,
+        pattern=r"^(?!entry)[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        description="Name of the group that holds the images: letters, digits, _ . -, not beginning with entry.",
+    )
+    compression: Annotated[Literal["none", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
+        "none", description="Compression of the images in the file (bitshuffle_lz4 is HDF5 filter 32008)."
+    )
+    user_id: Annotated[int, Access.WHILE_IDLE] = Field(
+        0, ge=0, le=2_147_483_647, description="User id that owns the files; 0 leaves them to the service's user."
+    )
+
+    @field_validator("file_template")
+    @classmethod
+    def _template_is_a_format(cls, template: str) -> str:
+        check_template(template)
+        return template
+
+    @field_validator("folder")
+    @classmethod
+    def _folder_is_absolute(cls, folder: str) -> str:
+        if folder and not folder.startswith("/"):
+            raise ValueError(f"must be an absolute path such as /data/run1, not {folder!r}")
+        return folder
+
+    @field_validator("file_name")
+    @classmethod
+    def _file_name_is_a_name(cls, name: str) -> str:
+        if "/" in name or "\0" in name:
+            raise ValueError(f"must be a name without a folder, not {name!r}; the folder has a parameter of its own")
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _output_file_sets_the_rest(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("output_file") and not fields.get("folder"):
+            return {**fields, **split_full_name(fields["output_file"])}
+        return fields
+
+    @model_validator(mode="after")
+    def _output_file_is_the_next(self) -> Self:
+        name = ""
+        if self.folder:
+            name = full_name(self.file_template, self.folder, self.file_name, self.file_number)
+        # The model is frozen for its users; this is the one field that follows from others.
+        object.__setattr__(self, "output_file", name)
+        return self
+
+    def changed(self, fields: dict[str, Any]) -> Self:
+        """As `Section.changed`; `output_file` among `fields` stands for the three it sets."""
+        if "output_file" in fields:
+            name = fields["output_file"]
+            fields = {**{k: v for k, v in fields.items() if k != "output_file"}, **split_full_name(name)}
+        kept = self.model_dump(exclude={"output_file"})
+        return self.model_validate({**kept, **fields})

@@ -1,0 +1,154 @@
+"""The states of repeater, writer and acquisition, and every way from one to another.
+
+Whatever changes a state looks it up here, and a missing entry *is* the refusal: its text,
+Tango's "not allowed", the EPICS severity and the diagrams in the documentation all come from
+these tables. Nothing here knows which control system asks.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TypeVar
+
+from repstream.errors import Refused
+
+
+class RepeaterState(enum.StrEnum):
+    """State of the repeater; the order is that of gf_repstream's numbers."""
+
+    INITIALIZED = "INITIALIZED"
+    RUNNING = "RUNNING"
+    ERROR = "ERROR"
+    STOPPED = "STOPPED"
+    UNKNOWN = "UNKNOWN"  # shown by a front end that cannot reach its engine, never by the engine
+
+
+class WriterState(enum.StrEnum):
+    """State of a writer."""
+
+    READY = "READY"
+    WRITING = "WRITING"
+    UNKNOWN = "UNKNOWN"
+
+
+class AcquisitionState(enum.StrEnum):
+    """State of a writer's acquisition; NONE before the first."""
+
+    NONE = "NONE"
+    WAITING_IMAGES = "WAITING_IMAGES"
+    ACQUIRING_IMAGES = "ACQUIRING_IMAGES"
+    FLUSHING_IMAGES = "FLUSHING_IMAGES"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+
+
+class AcquisitionResult(enum.StrEnum):
+    """How an acquisition ended; `none` while it has not."""
+
+    NONE = "none"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+
+_R, _W, _A = RepeaterState, WriterState, AcquisitionState
+
+REPEATER: Mapping[RepeaterState, Mapping[str, RepeaterState]] = {
+    _R.INITIALIZED: {
+        "initialize": _R.INITIALIZED,
+        "configure": _R.INITIALIZED,
+        "load_config": _R.INITIALIZED,
+        "start": _R.RUNNING,
+        "stop": _R.INITIALIZED,
+        "reset": _R.INITIALIZED,
+        "failed": _R.ERROR,
+    },
+    _R.RUNNING: {
+        "configure": _R.RUNNING,
+        "stop": _R.STOPPED,
+        "reset": _R.RUNNING,
+        "failed": _R.ERROR,
+    },
+    _R.ERROR: {
+        "initialize": _R.INITIALIZED,
+        "configure": _R.INITIALIZED,
+        "load_config": _R.INITIALIZED,
+        "stop": _R.ERROR,
+        "reset": _R.INITIALIZED,
+        "failed": _R.ERROR,
+    },
+    _R.STOPPED: {
+        "initialize": _R.INITIALIZED,
+        "configure": _R.INITIALIZED,
+        "load_config": _R.INITIALIZED,
+        "start": _R.RUNNING,
+        "stop": _R.STOPPED,
+        "reset": _R.INITIALIZED,
+        "failed": _R.ERROR,
+    },
+}
+"""Repeater: state -> command (or the event `failed`) -> next state."""
+
+ALWAYS_ALLOWED = frozenset({"save_config", "lock", "unlock"})
+"""Commands of the engine that neither need a state nor change it."""
+
+WRITER: Mapping[WriterState, Mapping[str, WriterState]] = {
+    _W.READY: {
+        "arm": _W.WRITING,
+        "start": _W.WRITING,
+        "stop": _W.READY,
+        "abort": _W.READY,
+        "lost": _W.UNKNOWN,
+    },
+    _W.WRITING: {
+        "start": _W.WRITING,  # opens the gate of an armed file; refused by the gate if it is open
+        "stop": _W.WRITING,
+        "abort": _W.WRITING,
+        "flush": _W.WRITING,
+        "closed": _W.READY,
+        "lost": _W.UNKNOWN,
+    },
+    _W.UNKNOWN: {
+        "stop": _W.READY,
+        "found": _W.READY,
+        "lost": _W.UNKNOWN,
+    },
+}
+"""Writer: state -> command (or event: `closed` file, `lost` or `found` data plane) -> next state."""
+
+ACQUISITION: Mapping[AcquisitionState, Mapping[str, AcquisitionState]] = {
+    _A.NONE: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
+    _A.WAITING_IMAGES: {
+        "first_image": _A.ACQUIRING_IMAGES,
+        "flushing": _A.FLUSHING_IMAGES,
+        "finished": _A.FINISHED,
+        "failed": _A.FAILED,
+    },
+    _A.ACQUIRING_IMAGES: {
+        "flushing": _A.FLUSHING_IMAGES,
+        "finished": _A.FINISHED,
+        "failed": _A.FAILED,
+    },
+    _A.FLUSHING_IMAGES: {"finished": _A.FINISHED, "failed": _A.FAILED},
+    _A.FINISHED: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
+    _A.FAILED: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
+}
+"""Acquisition: state -> event -> next state."""
+
+_S = TypeVar("_S", bound=enum.StrEnum)
+
+
+def after(table: Mapping[_S, Mapping[str, _S]], state: _S, event: str, subject: str) -> _S:
+    """The state that `event` leads to from `state`; raises `Refused` with the states that allow it."""
+    following = table[state].get(event)
+    if following is None:
+        states = tuple(s.value for s, ways in table.items() if event in ways)
+        raise Refused(subject, f"not possible in {state.value}, only in {', '.join(states)}", states)
+    return following
+
+
+def allowed(table: Mapping[_S, Mapping[str, _S]], state: _S) -> tuple[str, ...]:
+    """The commands and events that `table` has for `state`."""
+    return tuple(table[state])

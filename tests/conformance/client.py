@@ -1,0 +1,43 @@
+"""What the conformance suite asks of every front end, through a real client of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from queue import Queue
+from typing import Protocol
+
+from repstream.parameters.facts import Value
+
+
+class Rejected(Exception):
+    """The front end refused a write or a command; the text is what a user of it gets to read."""
+
+
+class FrontEndClient(Protocol):
+    """A real client (DeviceProxy, libca, HTTP, our own) of one front end on one engine.
+
+    Keys are those of the catalogue with the slot (``streams.1.every_nth``). Values are given and
+    taken as the catalogue has them (a choice as its text).
+    """
+
+    name: str
+    cannot: frozenset[str]
+    """Facts that this control system cannot carry, as the room's types.py lists them: a fact
+    (``"description"``), or a fact of one parameter (``"choices:source.image_type"``)."""
+
+    def keys(self) -> Iterator[str]: ...
+    def read(self, key: str) -> Value: ...
+    def write(self, key: str, value: Value) -> None:
+        """Raises `Rejected` with the reason that the user sees."""
+
+    def execute(self, command: str, argument: Value = None) -> None:
+        """Give a command and wait for its completion; raises `Rejected`."""
+
+    def limits(self, key: str) -> tuple[float | int | None, float | int | None]: ...
+    def unit(self, key: str) -> str: ...
+    def choices(self, key: str) -> tuple[str, ...]: ...
+    def description(self, key: str) -> str: ...
+    def writable(self, key: str) -> bool: ...
+    def watch(self, key: str) -> AbstractContextManager[Queue[Value]]:
+        """Every value that the front end announces (never by polling), the first one included or not."""
