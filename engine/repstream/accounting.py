@@ -1,0 +1,235 @@
+"""What became of every frame: gaps in the numbering, and ledgers whose sums hold exactly.
+
+Input:  messages = frames + malformed
+Output: offered = sent + skipped + dropped + queued
+
+Each method of a ledger books one event on both sides of its equation, so that the sums hold
+after every call. `sent` means handed to the socket, or written for a writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import msgspec
+
+WINDOW = 1024
+"""How many ids back a repeated or late frame is still known as such."""
+
+_COUNT_LIMIT = 2**64 - 1
+
+
+class Verdict(Enum):
+    """What a frame's id says about it."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    RESET = "reset"
+
+
+_NEW = Verdict.NEW
+
+
+class GapTracker:
+    """Tells lost, late and repeated frames apart by their ids (0 … 2^64-1).
+
+    The window is the last 1,024 ids up to the highest of this series. In it, an id seen
+    before is a duplicate and one that was missing is late and lowers `missing`. An id further
+    back, or below the first of the series, begins a new series (`resets`). Every id that is
+    jumped over within a series counts as missing; nothing is missing between two series.
+
+    Constant time for a frame; a jump costs up to 1,024 steps. Not thread-safe.
+    """
+
+    __slots__ = ("_first", "_holes", "_next", "duplicates", "late", "missing", "resets")
+
+    def __init__(self) -> None:
+        self.missing = 0
+        self.duplicates = 0
+        self.late = 0
+        self.resets = 0
+        self._first = 0
+        self._next = -1
+        # Ids missing within the window; older ones are left in until a jump tidies up.
+        self._holes: set[int] = set()
+
+    def observe(self, frame_id: int) -> Verdict:
+        """Book one frame's id and say what it is."""
+        if frame_id == self._next:
+            self._next = frame_id + 1
+            return _NEW
+        return self._observe_other(frame_id)
+
+    def _observe_other(self, frame_id: int) -> Verdict:
+        if self._next < 0:
+            self._begin(frame_id)
+            return Verdict.NEW
+        if frame_id >= self._next:
+            self._jump(frame_id)
+            return Verdict.NEW
+        if frame_id < self._first or frame_id < self._next - WINDOW:
+            self.resets += 1
+            self._begin(frame_id)
+            return Verdict.RESET
+        if frame_id in self._holes:
+            self._holes.remove(frame_id)
+            self.late += 1
+            self.missing -= 1
+            return Verdict.LATE
+        self.duplicates += 1
+        return Verdict.DUPLICATE
+
+    def _begin(self, frame_id: int) -> None:
+        self._first = frame_id
+        self._next = frame_id + 1
+        self._holes.clear()
+
+    def _jump(self, frame_id: int) -> None:
+        oldest = frame_id + 1 - WINDOW
+        self.missing += frame_id - self._next
+        if len(self._holes) > WINDOW:
+            self._holes = {hole for hole in self._holes if hole >= oldest}
+        self._holes.update(range(max(self._next, oldest), frame_id))
+        self._next = frame_id + 1
+
+
+class InputSnapshot(msgspec.Struct, frozen=True):
+    """An input's counts at one moment: messages = frames + the sum of `malformed`.
+
+    `malformed` counts by reason. `late` ones are no longer in `missing`, which ends at 2^64-1.
+    `nbytes` counts all messages, the malformed ones too. `last_time` is that of the last frame.
+    """
+
+    messages: int
+    frames: int
+    malformed: Mapping[str, int]
+    missing: int
+    duplicates: int
+    late: int
+    resets: int
+    nbytes: int
+    last_frame_id: int | None
+    last_time: float | None
+
+
+@dataclass(slots=True)
+class InputLedger:
+    """Counts what an input received. `last_time` is the time given with the last frame."""
+
+    messages: int = 0
+    frames: int = 0
+    nbytes: int = 0
+    last_frame_id: int | None = None
+    last_time: float | None = None
+    malformed: dict[str, int] = field(default_factory=dict)
+    gaps: GapTracker = field(default_factory=GapTracker)
+
+    def book_frame(self, frame_id: int, nbytes: int, now: float) -> Verdict:
+        """A frame came, of so many bytes over all its parts."""
+        self.messages += 1
+        self.frames += 1
+        self.nbytes += nbytes
+        self.last_frame_id = frame_id
+        self.last_time = now
+        return self.gaps.observe(frame_id)
+
+    def book_malformed(self, reason: str, nbytes: int) -> None:
+        """A message came that is no frame; `reason` is that of `MalformedMessage`."""
+        self.messages += 1
+        self.nbytes += nbytes
+        self.malformed[reason] = self.malformed.get(reason, 0) + 1
+
+    def snapshot(self) -> InputSnapshot:
+        return InputSnapshot(
+            messages=self.messages,
+            frames=self.frames,
+            malformed=dict(self.malformed),
+            # A source that jumps to and fro over 2^64 ids must not make a count that no wire carries.
+            missing=min(self.gaps.missing, _COUNT_LIMIT),
+            duplicates=self.gaps.duplicates,
+            late=self.gaps.late,
+            resets=self.gaps.resets,
+            nbytes=self.nbytes,
+            last_frame_id=self.last_frame_id,
+            last_time=self.last_time,
+        )
+
+
+class OutputSnapshot(msgspec.Struct, frozen=True):
+    """An output's counts at one moment: offered = sent + queued + the sums of `skipped` and `dropped`.
+
+    `skipped` and `dropped` count by reason. `nbytes_sent` belongs to `sent`, `last_frame_id`
+    is that of the last frame sent.
+    """
+
+    offered: int
+    sent: int
+    skipped: Mapping[str, int]
+    dropped: Mapping[str, int]
+    queued: int
+    nbytes_sent: int
+    last_frame_id: int | None
+
+
+@dataclass(slots=True)
+class OutputLedger:
+    """Counts what became of every frame that reached one output.
+
+    A frame arrives by exactly one of `book_skipped`, `book_dropped` and `book_queued`; a
+    queued one leaves by exactly one of `book_sent` and `book_discarded`.
+    """
+
+    offered: int = 0
+    sent: int = 0
+    queued: int = 0
+    nbytes_sent: int = 0
+    last_frame_id: int | None = None
+    skipped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def book_skipped(self, reason: str) -> None:
+        """A frame arrived and is left out as planned: ``policy``, ``gate``, ``duplicate``."""
+        self.offered += 1
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    def book_dropped(self, reason: str) -> None:
+        """A frame arrived and is lost at once: ``queue``, ``shape``, ``parts``, ``storage``."""
+        self.offered += 1
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    def book_queued(self) -> None:
+        """A frame arrived and waits."""
+        self.offered += 1
+        self.queued += 1
+
+    def book_sent(self, frame_id: int, nbytes: int) -> None:
+        """A waiting frame was handed to the socket, or is in the file."""
+        self._leave_queue(1)
+        self.sent += 1
+        self.nbytes_sent += nbytes
+        self.last_frame_id = frame_id
+
+    def book_discarded(self, reason: str, frames: int = 1) -> None:
+        """Waiting frames are lost: ``queue`` (oldest dropped), ``abort``, ``storage``."""
+        if frames:
+            self._leave_queue(frames)
+            self.dropped[reason] = self.dropped.get(reason, 0) + frames
+
+    def snapshot(self) -> OutputSnapshot:
+        return OutputSnapshot(
+            offered=self.offered,
+            sent=self.sent,
+            skipped=dict(self.skipped),
+            dropped=dict(self.dropped),
+            queued=self.queued,
+            nbytes_sent=self.nbytes_sent,
+            last_frame_id=self.last_frame_id,
+        )
+
+    def _leave_queue(self, frames: int) -> None:
+        if not 0 < frames <= self.queued:
+            raise ValueError(f"{frames} frames cannot leave a queue of {self.queued}")
+        self.queued -= frames
