@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
-PIXEL_TYPES = (
+PixelType = Literal[
     "uint8",
     "uint16",
     "uint32",
@@ -19,7 +19,8 @@ PIXEL_TYPES = (
     "float16",
     "float32",
     "float64",
-)
+]
+PIXEL_TYPES: tuple[str, ...] = get_args(PixelType)
 
 
 class Frame(msgspec.Struct, gc=False):
