@@ -1,0 +1,175 @@
+"""`repstream consume`: receive a stream, count it, look for faults, keep it if asked to."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import zmq
+
+from repstream.accounting import InputLedger
+from repstream.errors import MalformedMessage
+from repstream.messages import formats
+from repstream_cli.exits import Exit
+from repstream_cli.interrupt import until_interrupted
+from repstream_cli.progress import Meter, ProgressLine
+
+WAITING_MESSAGES = 100
+
+
+def consume(
+    *,
+    address: Annotated[str, typer.Argument(help="Address of the stream.")] = "tcp://127.0.0.1:9610",
+    mode: Annotated[
+        Literal["pull", "sub"], typer.Option("--mode", "-m", help="pull for a PUSH stream, sub for PUB.")
+    ] = "pull",
+    bind: Annotated[bool, typer.Option("--bind", help="Bind the address instead of connecting.")] = False,
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=0, help="End after so many frames; 0: do not.")
+    ] = 0,
+    seconds: Annotated[
+        float, typer.Option("--time", "-t", min=0, help="End after so many seconds; 0: do not.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="End when nothing came for so many seconds; 0: wait on.")
+    ] = 0,
+    save: Annotated[
+        Path | None, typer.Option(help="Keep every part as NNNNNN_MMM.raw (message, part) in this folder.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if frames are missing or messages malformed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress line.")] = False,
+) -> None:
+    """Receive a stream: count frames, gaps and faults, show rates, keep the messages if asked to.
+
+    Exit codes: 0 all well, 1 faults found with --strict, 2 wrong usage,
+    3 nothing (or fewer than --number) came in time.
+
+    [bold]Examples[/bold]
+
+      repstream consume tcp://127.0.0.1:9610 --mode sub
+      repstream consume -n 100 --timeout 10 --strict --json
+      repstream consume --save /tmp/recorded -n 20
+      repstream simulate --folder /tmp/recorded      (sends it again)
+    """
+    if save is not None:
+        save.mkdir(parents=True, exist_ok=True)
+    ledger = InputLedger()
+    with (
+        until_interrupted() as stop,
+        zmq.Context() as context,
+        _socket(context, address, mode, bind) as socket,
+    ):
+        receive(socket, ledger, stop, number=number, seconds=seconds, timeout=timeout, save=save, quiet=quiet)
+    _print_summary(ledger, as_json)
+    raise typer.Exit(_exit_code(ledger, number if not stop.is_set() else 0, strict))
+
+
+def receive(
+    socket: zmq.Socket[bytes],
+    ledger: InputLedger,
+    stop: threading.Event,
+    *,
+    number: int = 0,
+    seconds: float = 0,
+    timeout: float = 0,
+    save: Path | None = None,
+    quiet: bool = False,
+) -> None:
+    """Receive until one of the limits (0: none) is reached, or until `stop`."""
+    line = ProgressLine(_Text(ledger), quiet)
+    begin = heard = time.monotonic()
+    while not stop.is_set() and (number == 0 or ledger.frames < number):
+        now = time.monotonic()
+        if (seconds and now - begin >= seconds) or (timeout and now - heard >= timeout):
+            break
+        line.tick()
+        if not socket.poll(50):
+            continue
+        heard = time.monotonic()
+        _book(socket.recv_multipart(copy=False), ledger, save)
+    line.finish(show=True)
+
+
+def _book(parts: list[zmq.Frame], ledger: InputLedger, save: Path | None) -> None:
+    nbytes = sum(map(len, parts))
+    if save is not None:
+        for n, part in enumerate(parts):
+            (save / f"{ledger.messages:06d}_{n:03d}.raw").write_bytes(part.buffer)
+    try:
+        frame = formats.decode(parts)
+    except MalformedMessage as error:
+        ledger.book_malformed(error.reason, nbytes)
+    else:
+        ledger.book_frame(frame.frame_id, nbytes, time.time())
+
+
+def _socket(
+    context: zmq.Context[zmq.Socket[bytes]], address: str, mode: str, bind: bool
+) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.PULL if mode == "pull" else zmq.SUB)
+    socket.rcvhwm = WAITING_MESSAGES
+    socket.linger = 0
+    if mode == "sub":
+        socket.subscribe(b"")
+    try:
+        (socket.bind if bind else socket.connect)(address)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise typer.BadParameter(f"{address}: {error.strerror}") from error
+    return socket
+
+
+class _Text:
+    """The text of the progress line."""
+
+    def __init__(self, ledger: InputLedger) -> None:
+        self._ledger = ledger
+        self._meter = Meter()
+
+    def __call__(self) -> str:
+        ledger = self._ledger
+        if not ledger.messages:
+            return "nothing received yet"
+        rates = self._meter.rates(frames=ledger.frames, nbytes=ledger.nbytes)
+        return (
+            f"{ledger.frames} frames, {rates['frames']:.1f} Hz, {rates['nbytes'] / 1e6:.1f} MB/s, "
+            f"last id {ledger.last_frame_id}, missing {ledger.gaps.missing}, "
+            f"duplicates {ledger.gaps.duplicates}, malformed {sum(ledger.malformed.values())}"
+        )
+
+
+def _print_summary(ledger: InputLedger, as_json: bool) -> None:
+    seen = ledger.snapshot()
+    counts = {
+        "messages": seen.messages,
+        "frames": seen.frames,
+        "malformed": sum(seen.malformed.values()),
+        "malformed_reasons": dict(seen.malformed),
+        "missing": seen.missing,
+        "duplicates": seen.duplicates,
+        "late": seen.late,
+        "resets": seen.resets,
+        "bytes": seen.nbytes,
+        "last_frame_id": seen.last_frame_id,
+    }
+    if as_json:
+        typer.echo(json.dumps(counts))
+    else:
+        typer.echo(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items() if value))
+        if not seen.messages:
+            typer.echo("nothing was received")
+
+
+def _exit_code(ledger: InputLedger, expected: int, strict: bool) -> Exit:
+    if not ledger.messages or ledger.frames < expected:
+        return Exit.NOTHING
+    if strict and (ledger.gaps.missing or ledger.malformed):
+        return Exit.FAULTS
+    return Exit.OK

@@ -1,0 +1,28 @@
+"""The command line: `repstream --help`."""
+
+from __future__ import annotations
+
+import typer
+
+from repstream_cli.consume import consume
+from repstream_cli.simulate import simulate
+
+app = typer.Typer(
+    name="repstream",
+    help="Repeat, watch and write the images of X-ray detectors, from Tango, EPICS and HTTP at once.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_show_locals=False,
+)
+for command in (simulate, consume):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

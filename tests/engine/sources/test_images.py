@@ -1,0 +1,46 @@
+"""Synthetic images: the same for everybody, another one for each frame id."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repstream.messages.frame import PIXEL_TYPES
+from repstream.sources.images import Images, frame_id_of, image
+
+SHAPE = (40, 64)
+
+
+@pytest.mark.parametrize("dtype", PIXEL_TYPES)
+def test_an_image_can_be_computed_again(dtype):
+    sent = Images(SHAPE, dtype, seed=3)(17)
+    assert sent.shape == SHAPE
+    assert sent.dtype == dtype
+    assert sent.flags.c_contiguous
+    assert np.array_equal(sent, image(17, SHAPE, dtype, seed=3))
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_an_image_carries_its_frame_id(frame_id):
+    assert frame_id_of(image(frame_id, SHAPE, "uint16")) == frame_id
+
+
+def test_consecutive_images_differ_in_more_than_the_id():
+    first, second = (image(n, SHAPE, "uint16").reshape(-1)[64:] for n in (0, 1))
+    assert np.count_nonzero(first != second) > 100
+
+
+def test_another_seed_gives_other_noise():
+    assert not np.array_equal(image(5, SHAPE, "uint16", seed=0), image(5, SHAPE, "uint16", seed=1))
+
+
+def test_images_are_independent_of_each_other():
+    images = Images(SHAPE, "uint16")
+    changed = images(0)
+    changed[:] = 0
+    assert images(0).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (300, 2), (8, 8)])
+def test_tiny_images_are_possible(shape):
+    assert image(2**40 + 1, shape, "int8").shape == shape
