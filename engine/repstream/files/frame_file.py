@@ -1,0 +1,185 @@
+"""The file of one acquisition while its frames are written.
+
+Frames go to the end of the file with plain system calls, in an order that leaves a valid
+HDF5 file at every point between two of them: first the images with the index nodes that begin
+with them, then the entries that name them, then the number of metadata rows, and last the
+number of images, which is what readers look at. There is nothing to repair after the
+process is killed. `docs/decisions/0003-file-layout.md` has the reasons and figures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from repstream.errors import StorageError
+from repstream.files import hdf5, nexus
+from repstream.files.chunk_index import CAPACITY, ChunkIndex
+from repstream.files.growing import RowStore, Tail, payload_sizes
+from repstream.files.layout import ADDRESS, END_OF_FILE
+from repstream.files.plan import FilePlan, Scalar
+from repstream.files.publish import is_same_file, publish
+from repstream.files.raw_io import Buffer, write_all, write_buffers
+from repstream.files.results import ResultFields, close, write_results
+
+_AHEAD_FRAMES, _AHEAD_LEAST, _AHEAD_MOST = 512, 4 << 20, 256 << 20
+
+
+class FrameFile:
+    """An HDF5 file that grows by batches of images; made with `create`.
+
+    Used from one thread at a time. After a StorageError the file takes no more images; what
+    was there stays readable, and `finish` still works if the storage does.
+    """
+
+    def __init__(self, plan: FilePlan, image: hdf5.FileImage, fd: int) -> None:
+        self._plan = plan
+        self._fd = fd
+        self._end = self._claimed = len(image.data)
+        self._ahead = min(max(_AHEAD_FRAMES * plan.image_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
+        self._row_dtype = plan.row_dtype
+        self._rows = RowStore(self._row_dtype, nexus.rows_per_chunk(self._row_dtype))
+        self._images = ChunkIndex((1, *plan.shape))
+        self._images_places = image.stacks[nexus.images_path(plan.detector_name)]
+        self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
+        self._results = ResultFields(image.fields)
+        self._failure = ""
+        self.path = plan.path
+        self.count = 0
+
+    @classmethod
+    def create(cls, plan: FilePlan, replacing: os.stat_result | None = None) -> Self:
+        """Make the file, empty and readable, under its name at once.
+
+        `replacing` is the state of the one file that may be replaced, whatever the plan says
+        of overwriting. Raises StorageError where the file exists or cannot be made.
+        """
+        image = hdf5.build(nexus.image_tree(plan))
+
+        def may_replace() -> bool:
+            if replacing is None:
+                return plan.overwrite
+            return is_same_file(plan.path, replacing)
+
+        file = cls(plan, image, publish(plan.path, image.data, may_replace, plan.user_id))
+        try:
+            file._claim(file.nbytes)
+        except OSError as error:
+            file.close()
+            raise StorageError(f"{plan.path} cannot be written: {error.strerror or error}") from error
+        return file
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the file's content in bytes."""
+        return self._end
+
+    @property
+    def full(self) -> bool:
+        """Whether the file holds as many images as its index can name."""
+        return self.count >= CAPACITY
+
+    def append(self, payloads: Sequence[Buffer], rows: np.ndarray[Any, Any]) -> int:
+        """Write images and their metadata; return how many images the file holds then.
+
+        `payloads`: one contiguous buffer an image, written as it is: pixels in C order, or
+        what filter 32008 stores. `rows`: (len(payloads),) of `FilePlan.row_dtype`. The
+        images are in the file, for every reader, when this returns, all or (after an error)
+        none of them. Raises ValueError for a wrong size or type, StorageError with the
+        system's reason when the storage fails.
+        """
+        nbytes = self._check(payloads, rows)
+        if not payloads:
+            return self.count
+        tail = Tail(self._end)
+        for payload, size in zip(payloads, nbytes, strict=True):
+            self._images.add(tail.put(payload, size), size, tail.put_node)
+        in_place = self._rows.add(rows, tail)
+        try:
+            self._write(tail, in_place, self.count + len(payloads))
+        except OSError as error:
+            self._failure = f"{self.path} cannot be written: {error.strerror or error}"
+            raise StorageError(self._failure) from error
+        self._end = tail.end
+        self.count += len(payloads)
+        return self.count
+
+    def sync(self) -> None:
+        """Return when what was appended is on the disk. Raises StorageError if it is not."""
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            self._failure = f"{self.path} is not safe on the disk: {error.strerror or error}"
+            raise StorageError(self._failure) from error
+
+    def finish(self, results: Mapping[str, Scalar]) -> None:
+        """Enter the results (names of `nexus.RESULTS`), end the file where its content ends, close.
+
+        Raises ValueError for a result without a field, before anything is written, and
+        StorageError when the storage fails; the file is closed then too.
+        """
+        writes = self._results.encode(results)
+        try:
+            self._end_exactly()
+            write_results(self._fd, writes)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give up the file as it is; a second time does nothing."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            self._failure = self._failure or f"{self.path} is closed"
+            close(fd, self.path)
+
+    def _check(self, payloads: Sequence[Buffer], rows: np.ndarray[Any, Any]) -> list[int]:
+        if self._failure:
+            raise StorageError(self._failure)
+        if rows.dtype != self._row_dtype or rows.shape != (len(payloads),):
+            raise ValueError(
+                f"metadata of shape {rows.shape} and type {rows.dtype} for {len(payloads)} images: "
+                f"expected ({len(payloads)},) of {self._row_dtype}"
+            )
+        if self.count + len(payloads) > CAPACITY:
+            raise ValueError(f"{self.path} cannot hold more than {CAPACITY} images")
+        return payload_sizes(payloads, self._plan)
+
+    def _write(self, tail: Tail, in_place: tuple[int, bytes], count: int) -> None:
+        """Every write of an append, in the order that keeps the file valid between any two."""
+        write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
+        self._claim(tail.end)
+        write_all(self._fd, in_place[1], in_place[0])
+        for index, places in ((self._rows.index, self._rows_places), (self._images, self._images_places)):
+            for address, node in index.touched.items():
+                if address < tail.start:
+                    write_all(self._fd, node.written, address)
+            index.settle()
+            if self.count == 0:
+                write_all(self._fd, ADDRESS.pack(index.root), places.index)
+        for places in (self._rows_places, self._images_places):
+            write_all(self._fd, ADDRESS.pack(count), places.extent)
+
+    def _claim(self, end: int) -> None:
+        """Keep the end that the superblock states well ahead of the content.
+
+        A reader holds the end it saw when it opened the file and refuses what lies beyond it.
+        Ahead of the content it covers the images that come until the reader looks at the
+        number of images; the room is a hole, takes no space, and goes when the file ends.
+        """
+        if end + self._ahead > self._claimed:
+            claimed = end + 2 * self._ahead
+            try:
+                os.ftruncate(self._fd, claimed)
+            except OSError:  # a limit on file sizes: then the end is stated as it is
+                claimed = end
+            write_all(self._fd, ADDRESS.pack(claimed), END_OF_FILE)
+            self._claimed = claimed
+
+    def _end_exactly(self) -> None:
+        write_all(self._fd, ADDRESS.pack(self._end), END_OF_FILE)
+        os.ftruncate(self._fd, self._end)

@@ -1,0 +1,88 @@
+"""What one append adds to a file, worked out before anything is written. No input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from repstream.files.chunk_index import ChunkIndex
+from repstream.files.compression import PREFIX_BYTES
+from repstream.files.plan import FilePlan
+from repstream.files.raw_io import Buffer
+
+
+class Tail:
+    """The buffers that come to the end of the file, in order, none of them copied."""
+
+    __slots__ = ("buffers", "end", "sizes", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self.buffers: list[Buffer] = []
+        self.sizes: list[int] = []
+
+    def put(self, buffer: Buffer, nbytes: int) -> int:
+        """Place `buffer` of `nbytes` bytes at the end; return its address."""
+        address = self.end
+        self.buffers.append(buffer)
+        self.sizes.append(nbytes)
+        self.end += nbytes
+        return address
+
+    def put_node(self, node: bytearray) -> int:
+        """Place an index node at a multiple of 8, so that its addresses change in one piece."""
+        gap = -self.end % 8
+        if gap:
+            self.put(bytes(gap), gap)
+        return self.put(node, len(node))
+
+
+class RowStore:
+    """The metadata's rows, in chunks that get their place when their first row comes."""
+
+    def __init__(self, dtype: np.dtype[Any], rows_per_chunk: int) -> None:
+        self.index = ChunkIndex((rows_per_chunk,))
+        self._itemsize = dtype.itemsize
+        self._rows_per_chunk = rows_per_chunk
+        self._count = 0
+        self._chunk = 0
+
+    def add(self, rows: np.ndarray[Any, Any], tail: Tail) -> tuple[int, bytes]:
+        """Take rows; return (offset, bytes) of those that go into room the file already has."""
+        data = rows.tobytes()
+        size, taken, in_place = self._itemsize, 0, (0, b"")
+        while taken < len(data):
+            row = self._count % self._rows_per_chunk
+            piece = data[taken : taken + (self._rows_per_chunk - row) * size]
+            if row:
+                in_place = (self._chunk + row * size, piece)
+            else:
+                chunk = piece.ljust(self._rows_per_chunk * size, b"\0")
+                self._chunk = tail.put(chunk, len(chunk))
+                self.index.add(self._chunk, len(chunk), tail.put_node)
+            taken += len(piece)
+            self._count += len(piece) // size
+        return in_place
+
+
+def payload_sizes(payloads: Sequence[Buffer], plan: FilePlan) -> list[int]:
+    """Size of each payload in bytes, checked against the plan.
+
+    Raises ValueError for a payload that is not contiguous or not one image of the plan: of
+    another size or, compressed, with another size in its first eight bytes (big-endian).
+    """
+    sizes = []
+    for payload in payloads:
+        view = memoryview(payload)
+        if not view.c_contiguous:
+            raise ValueError("a payload is not contiguous in memory: it cannot be written without a copy")
+        found = view.nbytes
+        if plan.compression != "none":
+            prefix = bytes(np.frombuffer(payload, np.uint8, min(8, view.nbytes)))
+            found = int.from_bytes(prefix, "big") if view.nbytes > PREFIX_BYTES else 0
+        if found != plan.image_nbytes:
+            raise ValueError(f"a payload holds {found} bytes of pixels: expected {plan.image_nbytes}")
+        sizes.append(view.nbytes)
+    return sizes

@@ -1,0 +1,88 @@
+"""Making files with the HDF5 library: the only module that calls it to write.
+
+A file is made whole in memory, with its groups, links, fields and empty datasets, and is
+handed on as bytes with the places in it that change later. The library never sees the file
+on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from repstream.files import layout, nexus
+
+_BLOCK_SIZE_BY_LIBRARY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlace:
+    """Where a scalar lies in the file, and its type."""
+
+    offset: int
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileImage:
+    """A complete HDF5 file as bytes; `stacks` and `fields` say by path what lies where."""
+
+    data: bytes
+    stacks: Mapping[str, layout.DatasetPlaces]
+    fields: Mapping[str, FieldPlace]
+
+
+def build(tree: Mapping[str, nexus.Node]) -> FileImage:
+    """Make the file that `tree` describes, with the oldest structures of the format only.
+
+    Raises ValueError for a name or type that HDF5 does not take.
+    """
+    headers: dict[str, int] = {}
+    fields: dict[str, FieldPlace] = {}
+    with h5py.File.in_memory(libver="earliest", block_size=65536) as file:
+        for path, node in tree.items():
+            if isinstance(node, nexus.Group):
+                file.require_group(path).attrs.update(node.attributes)
+            elif isinstance(node, nexus.Link):
+                file[path] = file[node.target]
+            elif isinstance(node, nexus.Stack):
+                headers[path] = _make_stack(file, path, node)
+            else:
+                fields[path] = _make_field(file, path, node)
+        file.flush()
+        data = file.id.get_file_image()
+    layout.check_superblock(data)
+    stacks = {path: layout.dataset_places(data, header) for path, header in headers.items()}
+    return FileImage(data, stacks, fields)
+
+
+def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
+    """Make an empty growing dataset; return the address of its object header."""
+    filters: Mapping[str, Any] = (
+        hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, "lz4") if stack.compression != "none" else {}
+    )
+    dataset = file.create_dataset(
+        path,
+        shape=(0, *stack.item_shape),
+        maxshape=(None, *stack.item_shape),
+        chunks=(stack.rows_per_chunk, *stack.item_shape),
+        dtype=stack.dtype,
+        fill_time="never",
+        **filters,
+    )
+    dataset.attrs.update(stack.attributes)
+    return int(h5py.h5o.get_info(dataset.id).addr)
+
+
+def _make_field(file: h5py.File, path: str, field: nexus.Field) -> FieldPlace:
+    text = field.dtype.kind == "S"
+    dtype = h5py.string_dtype("utf-8", field.dtype.itemsize) if text else field.dtype
+    dataset = file.create_dataset(path, shape=(), dtype=dtype)
+    value = np.frombuffer(nexus.encode(field.value, field.dtype), field.dtype)
+    dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, value, dataset.id.get_type())
+    return FieldPlace(int(dataset.id.get_offset()), field.dtype)

@@ -1,0 +1,172 @@
+"""The groups, fields and links of a file, as data.
+
+The images are one dataset with several names, so that clients of the standard DAQ, of
+areaDetector and of Lima each find it where they look, and viewers that follow NeXus
+(``default`` and ``signal`` attributes, https://manual.nexusformat.org/datarules.html) plot
+it when the file is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from repstream.files.plan import Compression, FilePlan, Scalar
+
+ACQUISITION = "/entry/acquisition"
+"""The group with what is known of the acquisition: facts from its start, results from its end."""
+
+END_TIME = "/entry/end_time"
+
+_ROW_CHUNK_BYTES = 16384
+_TIME = np.dtype("S32")
+
+RESULTS: Mapping[str, np.dtype[Any]] = {
+    "stop_time": np.dtype("<f8"),
+    "outcome": np.dtype("S32"),
+    "message": np.dtype("S1024"),
+    "received": np.dtype("<u8"),
+    "written": np.dtype("<u8"),
+    "missing": np.dtype("<u8"),
+    "dropped": np.dtype("<u8"),
+    "skipped": np.dtype("<u8"),
+    "duplicates": np.dtype("<u8"),
+    "late": np.dtype("<u8"),
+    "resets": np.dtype("<u8"),
+    "malformed": np.dtype("<u8"),
+    "dropped_by_reason": np.dtype("S2048"),
+    "skipped_by_reason": np.dtype("S2048"),
+}
+"""Fields that have room from the start and get their values at the end. Times are Unix
+seconds, counts are frames, the ``…_by_reason`` are JSON objects reason -> frames. Before the
+end ``outcome`` is ``"unfinished"`` and the others are zero or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group with its attributes."""
+
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A chunked dataset that begins empty and grows along its first dimension."""
+
+    item_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    rows_per_chunk: int
+    compression: Compression = "none"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A scalar, stored in one piece so that it can be written again in its place.
+
+    Text is UTF-8 of a fixed size in bytes (numpy kind ``"S"``), padded with zeros.
+    """
+
+    dtype: np.dtype[Any]
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A second name, as good as the first, of what was made before at `target`."""
+
+    target: str
+
+
+Node = Group | Stack | Field | Link
+
+
+def images_path(detector_name: str) -> str:
+    """The path of the images that the standard DAQ uses."""
+    return f"/{detector_name}/data"
+
+
+def metadata_path(detector_name: str) -> str:
+    """The path of the metadata, one row an image."""
+    return f"/{detector_name}/metadata"
+
+
+def rows_per_chunk(row: np.dtype[Any]) -> int:
+    """How many metadata rows of this type share a chunk."""
+    return max(1, _ROW_CHUNK_BYTES // row.itemsize)
+
+
+def empty_tree(detector_name: str, attributes: Mapping[str, Scalar]) -> dict[str, Node]:
+    """Path -> node of a file without images, each group before its members."""
+    tree: dict[str, Node] = {
+        "/": Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
+        f"/{detector_name}": Group({"NX_class": "NXdetector"}),
+        "/entry": Group({"NX_class": "NXentry", "default": "data"}),
+        "/entry/instrument": Group({"NX_class": "NXinstrument"}),
+        "/entry/instrument/detector": Link(f"/{detector_name}"),
+        END_TIME: Field(_TIME, ""),
+        ACQUISITION: Group({"NX_class": "NXcollection"}),
+    }
+    start = attributes.get("start_time")
+    if isinstance(start, int | float):
+        tree["/entry/start_time"] = Field(_TIME, iso_time(start))
+    for name, value in attributes.items():
+        tree[f"{ACQUISITION}/{name}"] = Field(field_dtype(value), value)
+    for name, dtype in RESULTS.items():
+        empty: Scalar = "" if dtype.kind == "S" else 0
+        tree[f"{ACQUISITION}/{name}"] = Field(dtype, "unfinished" if name == "outcome" else empty)
+    return tree
+
+
+def image_tree(plan: FilePlan) -> dict[str, Node]:
+    """Path -> node of a file for images, each group and each link's target before it."""
+    images, rows = images_path(plan.detector_name), plan.row_dtype
+    interpretation = {"interpretation": "image"}
+    return empty_tree(plan.detector_name, plan.attributes) | {
+        images: Stack(plan.shape, plan.dtype, 1, plan.compression, interpretation),
+        metadata_path(plan.detector_name): Stack((), rows, rows_per_chunk(rows)),
+        "/entry/data": Group({"NX_class": "NXdata", "signal": "data"}),
+        "/entry/data/data": Link(images),
+        "/entry_0000": Group({"NX_class": "NXentry"}),
+        "/entry_0000/measurement": Group({"NX_class": "NXcollection"}),
+        "/entry_0000/measurement/data": Link(images),
+    }
+
+
+def iso_time(seconds: float) -> str:
+    """Unix seconds as NeXus writes a time: ISO 8601 with the offset from UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def field_dtype(value: Scalar) -> np.dtype[Any]:
+    """The type that holds `value`: text of its size, a 64-bit integer or a double.
+
+    Raises ValueError for an integer beyond 64 bits.
+    """
+    if isinstance(value, str):
+        return np.dtype(f"S{len(value.encode()) or 1}")
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise ValueError(f"{value} does not fit into 64 bits")
+        return np.dtype("<u8" if value >= 2**63 else "<i8")
+    return np.dtype("<f8")
+
+
+def encode(value: Scalar, dtype: np.dtype[Any]) -> bytes:
+    """The bytes of `value` as a field of `dtype`; text that is too long is cut at a character.
+
+    Raises ValueError for a value that the field cannot hold.
+    """
+    if dtype.kind != "S":
+        try:
+            return np.array(value, dtype).tobytes()
+        except (ValueError, OverflowError, TypeError) as error:
+            raise ValueError(f"{value!r} is not a value of type {dtype}: {error}") from error
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")
+    data = value.replace("\0", " ").encode()[: dtype.itemsize].decode(errors="ignore").encode()
+    return data.ljust(dtype.itemsize, b"\0")

@@ -1,0 +1,97 @@
+"""The file of an acquisition that does not know its images yet.
+
+When the shape or type is to be learned from the first frame, arming makes a valid HDF5 file
+without images; the first frame turns it into the real one in one step.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from repstream.errors import StorageError
+from repstream.files import hdf5, nexus
+from repstream.files.frame_file import FrameFile
+from repstream.files.plan import Compression, FilePlan, Scalar
+from repstream.files.publish import publish
+from repstream.files.results import ResultFields, close, write_results
+
+
+class Placeholder:
+    """A file with all groups and facts and no images; made with `create`.
+
+    It ends with `become` (images came) or `finish` (none did).
+    """
+
+    def __init__(
+        self, path: Path, detector_name: str, attributes: Mapping[str, Scalar], user_id: int
+    ) -> None:
+        self.path = path
+        self.detector_name = detector_name
+        self._attributes = attributes
+        self._user_id = user_id
+        self._fd = -1
+        self._results = ResultFields({})
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        detector_name: str,
+        attributes: Mapping[str, Scalar],
+        *,
+        overwrite: bool = False,
+        user_id: int = 0,
+    ) -> Self:
+        """Make the file; arguments as in `FilePlan`. Raises StorageError as `FrameFile.create` does."""
+        image = hdf5.build(nexus.empty_tree(detector_name, attributes))
+        self = cls(path, detector_name, attributes, user_id)
+        self._results = ResultFields(image.fields)
+        self._fd = publish(path, image.data, lambda: overwrite, user_id)
+        return self
+
+    def become(
+        self,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        members: tuple[tuple[str, np.dtype[Any]], ...] = (),
+        compression: Compression = "none",
+    ) -> FrameFile:
+        """Put the real file in this one's place; arguments as in `FilePlan`.
+
+        Raises StorageError where that fails or someone else's file has the name by now,
+        which then stays; this one is still open then and may be finished.
+        """
+        plan = FilePlan(
+            path=self.path,
+            detector_name=self.detector_name,
+            shape=shape,
+            dtype=dtype,
+            members=members,
+            compression=compression,
+            attributes=self._attributes,
+            user_id=self._user_id,
+        )
+        file = FrameFile.create(plan, replacing=os.fstat(self._fd))
+        self.close()
+        return file
+
+    def finish(self, results: Mapping[str, Scalar]) -> None:
+        """Enter the results and close, as `FrameFile.finish` does."""
+        writes = self._results.encode(results)
+        try:
+            write_results(self._fd, writes)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give up the file as it is; a second time does nothing."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            close(fd, self.path)

@@ -1,0 +1,50 @@
+"""What a file will hold, said before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+Scalar = str | int | float
+Compression = Literal["none", "bitshuffle_lz4"]
+
+_ROW_START = (("image_id", np.dtype("<u8")), ("status", np.dtype("<u8")))
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """One file of images of one shape and type, and one row of metadata an image.
+
+    `path`: absolute, checked by `paths.check_target`. `detector_name`: a group of the file.
+    `shape`: (height, width) in pixels. `dtype`: pixel type with its byte order; pixels are
+    stored as they come, never swapped. `members`: metadata beside ``image_id`` and
+    ``status``, (name, type) each. `compression`: how the payloads that will be appended are
+    encoded, not something done to them. `attributes`: facts known at the start, kept in
+    ``/entry/acquisition``; ``start_time`` (Unix seconds) also becomes NeXus' own field.
+    `overwrite`: replace a file that exists. `user_id`: who will own the file, 0 = the user
+    that the service runs as.
+    """
+
+    path: Path
+    detector_name: str
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    members: tuple[tuple[str, np.dtype[Any]], ...] = ()
+    compression: Compression = "none"
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    overwrite: bool = False
+    user_id: int = 0
+
+    @property
+    def row_dtype(self) -> np.dtype[Any]:
+        """Type of a metadata row, packed."""
+        return np.dtype([*_ROW_START, *self.members])
+
+    @property
+    def image_nbytes(self) -> int:
+        """Size of an image in bytes, uncompressed."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize

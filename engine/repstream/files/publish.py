@@ -1,0 +1,55 @@
+"""A new file that appears whole under its name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from repstream.errors import StorageError
+from repstream.files.raw_io import write_all
+from repstream.files.users import acting_as
+
+
+def publish(path: Path, data: bytes, replace: Callable[[], bool], user_id: int = 0) -> int:
+    """Write `data` to a new file, give it the name `path`, return its open descriptor.
+
+    The file is made under a hidden name in the same folder and gets its own name in one step.
+    A file that has the name already stays untouched unless `replace()`, asked at the last
+    moment, says that it may go. Raises StorageError with the system's reason.
+    """
+    hidden = path.parent / f".repstream-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        with acting_as(user_id):
+            return _publish(path, hidden, data, replace)
+    except FileExistsError as error:
+        raise StorageError(
+            f"{path} exists and stays as it is: choose another name or allow overwriting"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be made: {error.strerror or error}") from error
+
+
+def is_same_file(path: Path, state: os.stat_result) -> bool:
+    """Whether the name `path` still stands for the file that had this `state`."""
+    try:
+        return os.path.samestat(path.lstat(), state)
+    except FileNotFoundError:
+        return False
+
+
+def _publish(path: Path, hidden: Path, data: bytes, replace: Callable[[], bool]) -> int:
+    fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(fd, data, 0)
+        if replace():
+            hidden.replace(path)
+        else:
+            os.link(hidden, path)
+            hidden.unlink()
+    except BaseException:
+        os.close(fd)
+        hidden.unlink(missing_ok=True)
+        raise
+    return fd

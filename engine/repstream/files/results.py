@@ -1,0 +1,48 @@
+"""An acquisition's results, written into the room that the file keeps for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from repstream.errors import StorageError
+from repstream.files.hdf5 import FieldPlace
+from repstream.files.nexus import ACQUISITION, END_TIME, RESULTS, encode, iso_time
+from repstream.files.plan import Scalar
+from repstream.files.raw_io import write_all
+
+
+class ResultFields:
+    """The places of a file's result fields."""
+
+    def __init__(self, fields: Mapping[str, FieldPlace]) -> None:
+        self._fields = fields
+
+    def encode(self, results: Mapping[str, Scalar]) -> list[tuple[int, bytes]]:
+        """(offset, bytes) of each result; the outcome comes last, since it says that all is there.
+
+        Raises ValueError for a name that is not in `nexus.RESULTS` or a value of the wrong kind.
+        """
+        unknown = sorted(set(results) - set(RESULTS))
+        if unknown:
+            raise ValueError(f"no room for {', '.join(unknown)}: a file keeps {', '.join(RESULTS)}")
+        values = {f"{ACQUISITION}/{name}": value for name, value in results.items()}
+        if "stop_time" in results:
+            values[END_TIME] = iso_time(float(results["stop_time"]))
+        last = f"{ACQUISITION}/outcome"
+        places = [(self._fields[path], values[path]) for path in sorted(values, key=last.__eq__)]
+        return [(place.offset, encode(value, place.dtype)) for place, value in places]
+
+
+def write_results(fd: int, writes: list[tuple[int, bytes]]) -> None:
+    """Write what `ResultFields.encode` returned. Raises OSError as the system gives it."""
+    for offset, data in writes:
+        write_all(fd, data, offset)
+
+
+def close(fd: int, name: object) -> None:
+    """Close a file; some storage tells only then what it could not keep (StorageError)."""
+    try:
+        os.close(fd)
+    except OSError as error:
+        raise StorageError(f"{name} cannot be closed: {error.strerror or error}") from error
