@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-_FIELD = re.compile(r"%(?:%|[-+ 0#]*\d*(?:\.\d+)?[sdi])")
+_FIELD = re.compile(r"%(?:%|[-+ 0#]*\d{0,2}(?:\.\d{1,2})?[sdi])")  # 99 at most: a width costs memory
 
 
 def _fields(template: str) -> list[str]:
