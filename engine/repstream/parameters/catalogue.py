@@ -19,7 +19,7 @@ import msgspec
 from pydantic.fields import FieldInfo
 
 from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, Argument, CommandDeclaration
-from repstream.parameters.facts import Access, Alarm, Kind, LongText, Section, Unit, Value
+from repstream.parameters.facts import Access, Alarm, Counter, Kind, LongText, Section, Unit, Value
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, SourceStatus, StreamStatus, WriterStatus
 from repstream.parameters.stream import StreamConfig
@@ -42,7 +42,8 @@ class Parameter(msgspec.Struct, frozen=True):
 
     `key` is ``group.field`` or ``group.slot.field``; `slot` counts from 1 and is 0 where there are
     none. `minimum` and `maximum` are inclusive and None where a number has no limit; `length` is
-    the most characters a text may have. `unit` is empty where there is none.
+    the most characters a text may have. `unit` is empty where there is none. `counter`: a number
+    that only rises until it begins anew.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Parameter(msgspec.Struct, frozen=True):
     alarm: Alarm | None = None
     choices: tuple[str, ...] = ()
     length: int = 0
+    counter: bool = False
 
     @property
     def label(self) -> str:
@@ -174,6 +176,7 @@ def _record(group: Group, slot: int, name: str, field: FieldInfo) -> Parameter:
         alarm=_first(facts, Alarm, None),
         choices=choices,
         length=_length(facts) if kind is Kind.TEXT else 0,
+        counter=_first(facts, Counter, None) is not None,
     )
 
 

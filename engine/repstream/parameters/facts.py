@@ -60,6 +60,10 @@ class LongText(msgspec.Struct, frozen=True):
     length: int
 
 
+class Counter(msgspec.Struct, frozen=True):
+    """Marks a number that only rises until it begins anew (at a start); any other may also fall."""
+
+
 class Section(BaseModel):
     """Base of every declaration: strict, immutable, and nothing that is not declared is taken."""
 
