@@ -4,6 +4,8 @@
 
     RepstreamError
     ├── Refused              a write or a command was not taken; nothing was changed
+    │   ├── InvalidValue     because of the value: its type, its limits
+    │   └── UnknownKey       because no parameter or command has this key
     ├── MalformedMessage     a peer sent a message that does not follow its format
     ├── StorageError         a file or folder could not be made or written
     └── EngineUnreachable    no engine answers at the address
@@ -34,6 +36,14 @@ class Refused(RepstreamError):
         self.subject = subject
         self.reason = reason
         self.allowed = tuple(allowed)
+
+
+class InvalidValue(Refused):
+    """A write or a command that was not taken because of the value that it came with."""
+
+
+class UnknownKey(Refused):
+    """A key that names no parameter and no command of this engine."""
 
 
 class MalformedMessage(RepstreamError):

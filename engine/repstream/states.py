@@ -121,6 +121,7 @@ WRITER: Mapping[WriterState, Mapping[str, WriterState]] = {
 ACQUISITION: Mapping[AcquisitionState, Mapping[str, AcquisitionState]] = {
     _A.NONE: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
     _A.WAITING_IMAGES: {
+        "waiting": _A.WAITING_IMAGES,  # accepted first, then the file is there
         "first_image": _A.ACQUIRING_IMAGES,
         "flushing": _A.FLUSHING_IMAGES,
         "finished": _A.FINISHED,

@@ -75,7 +75,7 @@ def test_fewer_frames_than_asked_for_is_told(address):
         (("simulate", "--type", "uint24"), "uint16"),
         (("simulate", "--folder", "/nowhere"), "/nowhere"),
         (("simulate", "--address", "nonsense"), "nonsense"),
-        (("simulate", "--rate", -1), "x>=0"),
+        (("simulate", "--rate", -1), "greater"),
         (("consume", "nonsense"), "nonsense"),
     ],
 )

@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from repstream.parameters.facts import Alarm, LongText, Section, Unit
+from repstream.parameters.facts import Alarm, Counter, LongText, Section, Unit
 from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, WriterState
 
 COUNT_LIMIT = 2**64 - 1
 Count = Annotated[int, Field(ge=0, le=COUNT_LIMIT)]
+Total = Annotated[Count, Counter()]
 Rate = Annotated[float, Field(ge=0)]
 
 
@@ -30,7 +31,7 @@ class EngineStatus(Section):
     draining: Annotated[Count, Unit("frames")] = Field(0, description="Frames still to be sent after a stop.")
     last_error: Annotated[str, LongText(1024)] = Field("", description="The last error; reset clears it.")
     last_error_time: Annotated[float, Unit("s")] = Field(0.0, description="Unix time of the last error.")
-    error_count: Count = Field(0, description="Errors since the last reset.")
+    error_count: Total = Field(0, description="Errors since the last reset.")
     last_command: str = Field("", description="The last command and what came of it.")
     last_command_by: str = Field("", description="Who gave it: front end, user, host.")
     locked_by: str = Field("", description="Who holds the control lock; empty when nobody does.")
@@ -41,22 +42,24 @@ class EngineStatus(Section):
     host: str = Field("", description="Host that the engine runs on.")
     process_id: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(0, description="Process of the data plane.")
     uptime: Annotated[Rate, Unit("s")] = Field(0.0, description="Time since the engine was started.")
-    heartbeat: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(0, description="Rises by one every second.")
+    heartbeat: Annotated[int, Field(ge=0, le=2**31 - 1), Counter()] = Field(
+        0, description="Rises by one every second."
+    )
 
 
 class SourceStatus(Section):
     """The input; counters are since the last start."""
 
     connected: bool = Field(False, description="Whether a detector is connected to the input.")
-    messages: Annotated[Count, Unit("messages")] = Field(0, description="Messages received.")
-    received: Annotated[Count, Unit("frames")] = Field(0, description="Frames received.")
-    received_bytes: Annotated[Count, Unit("B")] = Field(0, description="Bytes received.")
-    malformed: Annotated[Count, Unit("messages")] = Field(0, description="Messages that were no frames.")
+    messages: Annotated[Total, Unit("messages")] = Field(0, description="Messages received.")
+    received: Annotated[Total, Unit("frames")] = Field(0, description="Frames received.")
+    received_bytes: Annotated[Total, Unit("B")] = Field(0, description="Bytes received.")
+    malformed: Annotated[Total, Unit("messages")] = Field(0, description="Messages that were no frames.")
     malformed_reasons: Annotated[str, LongText(1024)] = Field("", description="Malformed messages by reason.")
     missing: Annotated[Count, Unit("frames")] = Field(0, description="Gaps in the frame ids.")
-    duplicates: Annotated[Count, Unit("frames")] = Field(0, description="Frames whose id had come before.")
-    late: Annotated[Count, Unit("frames")] = Field(0, description="Frames that filled a gap afterwards.")
-    resets: Count = Field(0, description="Times that the numbering began anew.")
+    duplicates: Annotated[Total, Unit("frames")] = Field(0, description="Frames whose id had come before.")
+    late: Annotated[Total, Unit("frames")] = Field(0, description="Frames that filled a gap afterwards.")
+    resets: Total = Field(0, description="Times that the numbering began anew.")
     rate: Annotated[Rate, Unit("Hz")] = Field(0.0, description="Frames received a second.")
     throughput: Annotated[Rate, Unit("MB/s")] = Field(0.0, description="Data received a second.")
     last_frame_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
@@ -76,17 +79,17 @@ class OutputStatus(Section):
     """What a stream and a writer count alike: offered = sent + skipped + dropped + queued."""
 
     name: str | None = Field(None, description="Name of what occupies this slot.")
-    offered: Annotated[Count, Unit("frames")] = Field(0, description="Frames that reached this output.")
-    sent: Annotated[Count, Unit("frames")] = Field(0, description="Frames sent, or written by a writer.")
-    skipped: Annotated[Count, Unit("frames")] = Field(0, description="Frames left out as planned.")
+    offered: Annotated[Total, Unit("frames")] = Field(0, description="Frames that reached this output.")
+    sent: Annotated[Total, Unit("frames")] = Field(0, description="Frames sent, or written by a writer.")
+    skipped: Annotated[Total, Unit("frames")] = Field(0, description="Frames left out as planned.")
     skipped_reasons: Annotated[str, LongText(1024)] = Field("", description="Skipped frames by reason.")
-    dropped: Annotated[Count, Unit("frames")] = Field(0, description="Frames lost here.")
+    dropped: Annotated[Total, Unit("frames")] = Field(0, description="Frames lost here.")
     dropped_reasons: Annotated[str, LongText(1024)] = Field("", description="Dropped frames by reason.")
     queued: Annotated[Count, Unit("frames")] = Field(0, description="Frames waiting here.")
     queue_use: Annotated[Rate, Unit("%"), Alarm(warning_high=70, alarm_high=90)] = Field(
         0.0, le=100.0, description="How full the queue is, in frames or memory, whichever is more."
     )
-    sent_bytes: Annotated[Count, Unit("B")] = Field(0, description="Bytes sent, or written by a writer.")
+    sent_bytes: Annotated[Total, Unit("B")] = Field(0, description="Bytes sent, or written by a writer.")
     rate: Annotated[Rate, Unit("Hz")] = Field(0.0, description="Frames sent a second.")
     throughput: Annotated[Rate, Unit("MB/s")] = Field(0.0, description="Data sent a second.")
     last_frame_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
@@ -98,7 +101,7 @@ class StreamStatus(OutputStatus):
     """A live stream; counters are since the last start."""
 
     clients: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(0, description="Consumers connected now.")
-    disconnects: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+    disconnects: Annotated[int, Field(ge=0, le=2**31 - 1), Counter()] = Field(
         0, description="Consumers that went away; what they had not read is lost."
     )
     blocking: bool = Field(False, description="Whether this stream holds up the source now.")
@@ -107,16 +110,18 @@ class StreamStatus(OutputStatus):
 class WriterStatus(OutputStatus):
     """A writer and its acquisition; counters are of the acquisition."""
 
-    state: WriterState | None = Field(None, description="State of the writer.")
-    acq_state: AcquisitionState | None = Field(None, description="State of the acquisition.")
-    acq_result: AcquisitionResult | None = Field(None, description="How the last acquisition ended.")
+    state: WriterState = Field(WriterState.READY, description="State of the writer.")
+    acq_state: AcquisitionState = Field(
+        AcquisitionState.NONE, description="State of the acquisition.")
+    acq_result: AcquisitionResult = Field(
+        AcquisitionResult.NONE, description="How the last acquisition ended.")
     acq_message: Annotated[str, LongText(1024)] = Field("", description="What came of it, for people.")
     acquisition_id: str = Field("", description="Unique id of the acquisition.")
     acq_run_id: str = Field("", description="Run id of the acquisition.")
     full_file_name: Annotated[str, LongText(1024)] = Field("", description="File of the acquisition.")
     gate: Literal["shut", "open"] = Field("shut", description="Whether frames go to the file.")
     num_requested: Annotated[Count, Unit("images")] = Field(0, description="Images asked for; 0 until stopped.")
-    num_written: Annotated[Count, Unit("images")] = Field(0, description="Images in the file and readable.")
+    num_written: Annotated[Total, Unit("images")] = Field(0, description="Images in the file and readable.")
     num_missing: Annotated[Count, Unit("images")] = Field(0, description="Gaps in the ids of this acquisition.")
     progress: Annotated[Rate, Unit("%")] = Field(
         0.0, le=100.0, description="Images written of those asked for; 0 while no number is asked for."

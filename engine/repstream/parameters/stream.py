@@ -37,7 +37,7 @@ class OutputConfig(Section):
         1, ge=1, le=1_000_000_000, description="strides: so many frames are sent, as many left out, in turn."
     )
     burst_rate: Annotated[float, Access.ALWAYS, Unit("Hz")] = Field(
-        1.0, gt=0.0, le=100_000.0, description="periodic: bursts a second (F)."
+        1.0, ge=0.001, le=100_000.0, description="periodic: bursts a second (F)."
     )
     modulo: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
         1, ge=1, le=1_000_000_000, description="modulo: one in so many frames received, whatever their ids."

@@ -60,7 +60,7 @@ class WriterConfig(OutputConfig):
         "detector",
         min_length=1,
         max_length=64,
-        pattern=r"^(?!entry)[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         description="Name of the group that holds the images: letters, digits, _ . -, not beginning with entry.",
     )
     compression: Annotated[Literal["none", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
@@ -88,6 +88,13 @@ class WriterConfig(OutputConfig):
     def _file_name_is_a_name(cls, name: str) -> str:
         if "/" in name or "\0" in name:
             raise ValueError(f"must be a name without a folder, not {name!r}; the folder has a parameter of its own")
+        return name
+
+    @field_validator("detector_name")
+    @classmethod
+    def _detector_name_is_free(cls, name: str) -> str:
+        if name.startswith("entry"):
+            raise ValueError(f"must not begin with entry, where NeXus and Lima look for theirs, not {name!r}")
         return name
 
     @model_validator(mode="before")

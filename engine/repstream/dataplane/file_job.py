@@ -1,0 +1,220 @@
+"""The file of one acquisition: made, written and closed by a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repstream.accounting import OutputLedger
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.metadata import Members, members_of, rows_of
+from repstream.errors import StorageError
+from repstream.files.compression import compress
+from repstream.files.frame_file import FrameFile
+from repstream.files.placeholder import Placeholder
+from repstream.files.plan import Compression, Scalar
+from repstream.messages.frame import Frame
+from repstream.policies.slow_consumer import OutputQueue
+from repstream.states import AcquisitionResult
+
+log = logging.getLogger(__name__)
+
+BATCH_FRAMES = 1024
+BATCH_BYTES = 32 << 20
+"""What is taken from the queue and written at once, at most (but one frame at least)."""
+
+Results = Callable[[], Mapping[str, Scalar]]
+
+
+class FileJob:
+    """Takes frames on the loop's side, writes them on its own.
+
+    `lock` guards `ledger`, which both sides book in. `wake` is called from the thread when
+    `opened` or `closed` has become true. `results` is asked once, under the lock, when no more
+    frames come; outcome, message and what the ledger knows are added to it.
+
+    A fault of the storage ends the job: what waits is booked as dropped ("storage"), and so
+    is whatever is still offered. Nothing here ever holds the loop up.
+    """
+
+    def __init__(
+        self,
+        plan: AcquisitionPlan,
+        queue: OutputQueue[Frame],
+        ledger: OutputLedger,
+        lock: threading.Lock,
+        results: Results,
+        wake: Callable[[], None],
+    ) -> None:
+        self.plan = plan
+        self.opened = False
+        self.closed = False
+        self.ending = False
+        self.result = AcquisitionResult.NONE
+        self.message = ""
+        self.nbytes = 0
+        self._queue = queue
+        self._ledger = ledger
+        self._results = results
+        self._wake = wake
+        self._held: Frame | None = None
+        self._sync = False
+        self._failed = False
+        self._changed = threading.Condition(lock)
+        self._members: Members = ()
+        self._file: FrameFile | None = None
+        self._placeholder: Placeholder | None = None
+        # A daemon, so that a disk that hangs cannot keep the process from ending.
+        threading.Thread(target=self._run, name=f"file {plan.acquisition_id}", daemon=True).start()
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a frame waits for room in the queue, so that no more may be received."""
+        return self._held is not None
+
+    def offer(self, frame: Frame) -> int:
+        """Queue or drop one frame; how many are in the file or on their way to it now."""
+        ledger = self._ledger
+        with self._changed:
+            if self._failed:
+                ledger.book_dropped("storage")
+            else:
+                ledger.book_queued()
+                self._enqueue(frame)
+                self._changed.notify()
+            return ledger.sent + ledger.queued
+
+    def end(self, result: AcquisitionResult, message: str) -> None:
+        """Write what waits, then close the file with this result."""
+        with self._changed:
+            self.ending = True
+            self.result, self.message = result, message
+            self._changed.notify()
+
+    def abort(self) -> None:
+        """Discard what waits, then close the file."""
+        with self._changed:
+            self._discard("abort")
+            self.ending = True
+            self.result = AcquisitionResult.ABORTED
+            self._changed.notify()
+
+    def sync(self) -> None:
+        """Have all that was written put on the disk, without waiting for it."""
+        with self._changed:
+            self._sync = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        plan = self.plan
+        try:
+            self._placeholder = Placeholder.create(
+                Path(plan.path),
+                plan.detector_name,
+                plan.attributes,
+                overwrite=plan.overwrite,
+                user_id=plan.user_id,
+            )
+            self.opened = True
+            self._wake()
+            while frames := self._take():
+                self._write(frames)
+            self._finish()
+        except StorageError as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.exception("acquisition %s", plan.acquisition_id)
+            self._fail(f"{type(error).__name__}: {error}")
+        self.closed = True
+        self._wake()
+
+    def _take(self) -> list[Frame]:
+        """The frames that are written next; none when the job has come to its end."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync)
+                sync, self._sync = self._sync, False
+                frames = self._pop()
+            if sync and self._file is not None:
+                self._file.sync()
+            if frames or not sync:
+                return frames
+
+    def _pop(self) -> list[Frame]:
+        queue = self._queue
+        frames: list[Frame] = []
+        nbytes = 0
+        while len(queue) and len(frames) < BATCH_FRAMES and nbytes < BATCH_BYTES:
+            frames.append(queue.pop())
+            nbytes += frames[-1].nbytes
+        if self._held is not None and queue.has_room(self._held.nbytes):
+            held, self._held = self._held, None
+            self._enqueue(held)
+            self._wake()
+        return frames
+
+    def _write(self, frames: list[Frame]) -> None:
+        file = self._file or self._begin(frames[0])
+        payloads: list[Any] = [frame.payloads[0] for frame in frames]
+        if self.plan.compression != "none" and not frames[0].encoding:
+            itemsize = np.dtype(frames[0].dtype).itemsize
+            payloads = [compress(payload, itemsize) for payload in payloads]
+        before = file.nbytes
+        file.append(payloads, rows_of(frames, self._members))
+        self.nbytes = file.nbytes
+        with self._changed:
+            for frame in frames:
+                self._ledger.book_sent(frame.frame_id, 0)
+            self._ledger.nbytes_sent += file.nbytes - before
+
+    def _begin(self, frame: Frame) -> FrameFile:
+        """Make the real file, now that shape, type and attributes are known."""
+        assert self._placeholder is not None
+        self._members = members_of(frame)
+        height, width = frame.shape
+        dtype = np.dtype(frame.dtype).newbyteorder(">" if frame.big_endian else "<")
+        stored: Compression = "bitshuffle_lz4" if frame.encoding or self.plan.compression != "none" else "none"
+        self._file = self._placeholder.become((height, width), dtype, self._members, stored)
+        return self._file
+
+    def _finish(self) -> None:
+        if self.result is AcquisitionResult.ABORTED:
+            discarded = self._ledger.dropped.get("abort", 0)
+            self.message = f"ERROR:aborted, {discarded} frames discarded"
+        file = self._file or self._placeholder
+        assert file is not None
+        with self._changed:
+            results = self._results()
+        file.finish(results)
+
+    def _fail(self, reason: str) -> None:
+        """Close as failed; the file keeps what it holds, and the reason if it still can."""
+        with self._changed:
+            self._failed = True
+            self._discard("storage")
+            # Frames that were taken from the queue and not written are still booked as queued.
+            self._ledger.book_discarded("storage", self._ledger.queued)
+            self.result, self.message = AcquisitionResult.FAILED, f"ERROR:{reason}"
+            results = self._results()
+        file = self._file or self._placeholder
+        if file is not None:
+            with suppress(StorageError, OSError):
+                file.finish(results)
+
+    def _discard(self, reason: str) -> None:
+        waiting = len(self._queue.clear()) + (self._held is not None)
+        self._held = None
+        self._ledger.book_discarded(reason, waiting)
+
+    def _enqueue(self, frame: Frame) -> None:
+        outcome = self._queue.offer(frame, frame.nbytes)
+        if outcome.full:
+            self._held = frame
+        else:
+            self._ledger.book_discarded("queue", len(outcome.dropped))

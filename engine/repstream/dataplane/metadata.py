@@ -1,0 +1,81 @@
+"""The metadata rows of a file: image id, status, and the numeric attributes of the headers. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from repstream.messages import array_1_0
+from repstream.messages.frame import Frame
+from repstream.messages.header import header_of
+
+Members = tuple[tuple[str, np.dtype[Any]], ...]
+
+MAX_MEMBERS = 64
+MAX_NAME = 64
+"""HDF5 keeps a compound type in an object header of at most 64 KiB."""
+
+_I8, _U8, _F8, _BOOL = np.dtype("<i8"), np.dtype("<u8"), np.dtype("<f8"), np.dtype("u1")
+_TAKEN = frozenset({"image_id", "status"})
+
+
+def members_of(frame: Frame) -> Members:
+    """(name, type) of a frame's numeric attributes: what the rows of its acquisition hold further.
+
+    Whole numbers become 64-bit integers (unsigned only where the value needs it), others
+    doubles, truth values bytes. Of more than 64, those that come first are kept.
+    """
+    found = array_1_0.attributes(header_of(frame.parts))
+    usable = (name for name in found if name not in _TAKEN and _usable(name))
+    return tuple((name, _type_of(found[name])) for name, _ in zip(usable, range(MAX_MEMBERS), strict=False))
+
+
+def rows_of(frames: Sequence[Frame], members: Members) -> np.ndarray[Any, Any]:
+    """A row a frame; an attribute that is missing or of another type is 0, or NaN in a double."""
+    rows = np.zeros(len(frames), np.dtype([("image_id", _U8), ("status", _U8), *members]))
+    rows["image_id"] = [frame.frame_id for frame in frames]
+    if members:
+        found = [array_1_0.attributes(header_of(frame.parts)) for frame in frames]
+        for name, dtype in members:
+            fit = _FIT[dtype]
+            rows[name] = [fit(attributes.get(name)) for attributes in found]
+    return rows
+
+
+def _usable(name: str) -> bool:
+    return 0 < len(name.encode(errors="replace")) <= MAX_NAME and name.isprintable()
+
+
+def _type_of(value: float) -> np.dtype[Any]:
+    if isinstance(value, bool):
+        return _BOOL
+    if isinstance(value, int):
+        return _I8 if value < 2**63 else _U8
+    return _F8
+
+
+def _signed(value: float | None) -> int:
+    return value if type(value) is int and -(2**63) <= value < 2**63 else 0
+
+
+def _unsigned(value: float | None) -> int:
+    return value if type(value) is int and 0 <= value < 2**64 else 0
+
+
+def _double(value: float | None) -> float:
+    return math.nan if value is None or isinstance(value, bool) else float(value)
+
+
+def _truth(value: float | None) -> bool:
+    return value is True
+
+
+_FIT: dict[np.dtype[Any], Callable[[float | None], float]] = {
+    _I8: _signed,
+    _U8: _unsigned,
+    _F8: _double,
+    _BOOL: _truth,
+}

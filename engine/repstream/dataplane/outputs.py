@@ -1,0 +1,216 @@
+"""A live stream: a policy, a socket, and a queue for what the socket does not take at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import zmq
+
+from repstream.accounting import OutputLedger
+from repstream.dataplane.control import StreamReport
+from repstream.errors import Refused
+from repstream.messages.frame import Frame
+from repstream.parameters.stream import OutputConfig, StreamConfig
+from repstream.policies import decimation
+from repstream.policies.slow_consumer import OutputQueue, SlowRule
+from repstream.sources.monitor import PeerMonitor
+
+MIB = 1 << 20
+SOCKET_BYTES = 32 * MIB
+SOCKET_MESSAGES = (4, 1000)
+"""How much a PUSH socket holds for one consumer beside the queue, in bytes and messages.
+
+Enough to keep a consumer busy while the loop does other things. What is in the socket is
+booked as sent and dies with the consumer, so the rest waits in the queue, where it is counted.
+"""
+
+_LAST, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
+
+Rewrite = Callable[[Frame], Frame]
+
+
+def policy_of(config: OutputConfig) -> decimation.Policy:
+    """A fresh policy with the parameters of an output."""
+    return decimation.make(
+        config.policy,
+        every_nth=config.every_nth,
+        every_sec=config.every_sec,
+        burst=config.burst,
+        frame_block=config.frame_block,
+        stride=config.stride,
+        burst_rate=config.burst_rate,
+        modulo=config.modulo,
+    )
+
+
+class StreamOutput:
+    """One stream from bind to close. Used from one thread.
+
+    A PUSH socket is kept nearly empty, so that a consumer that is slow or absent fills the
+    queue and its rule applies. A PUB socket drops for each slow consumer on its own, uncounted
+    by libzmq, and therefore has the room of the whole queue; only with the rule to block does
+    it report that a consumer is slow (XPUB_NODROP), and then all consumers wait for that one.
+
+    `rewrite` makes the frame that goes out from the one that came in. Raises `Refused` where
+    the address cannot be bound; nothing stays open then.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        name: str,
+        config: StreamConfig,
+        rewrite: Rewrite | None = None,
+    ) -> None:
+        self.name = name
+        self.ledger = OutputLedger()
+        self._config = config
+        self._rewrite = rewrite
+        self._decide = policy_of(config).decide
+        self._queue: OutputQueue[Frame] = OutputQueue(
+            config.on_slow, config.buffer_size, config.buffer_memory * MIB
+        )
+        self._held: Frame | None = None
+        self._seen = 0
+        self._lossless = config.mode == "PUSH" or config.on_slow is SlowRule.BLOCK
+        self._bind(context)
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a frame waits for room in the queue, so that no more may be received."""
+        return self._held is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether frames wait to be sent."""
+        return self.ledger.queued > 0
+
+    @property
+    def tells_room(self) -> bool:
+        """Whether the socket's POLLOUT says that it takes a message; a PUB always says so."""
+        return self._config.mode == "PUSH"
+
+    @property
+    def alarms(self) -> int:
+        """Frames dropped here that count as an unplanned loss."""
+        return sum(self.ledger.dropped.values()) if self._config.alarm_on_drop else 0
+
+    def offer(self, frame: Frame, now: float) -> None:
+        """Send, skip, queue or drop one frame; `now` is a monotonic time in seconds."""
+        if not self._decide(frame.frame_id, now):
+            self.ledger.book_skipped("policy")
+            return
+        if self._rewrite is not None:
+            frame = self._rewrite(frame)
+        ledger = self.ledger
+        ledger.book_queued()
+        if ledger.queued == 1 and self._send(frame):
+            ledger.book_sent(frame.frame_id, frame.nbytes)
+        else:
+            self._enqueue(frame)
+
+    def drain(self) -> None:
+        """Send what waits, as much as the socket takes."""
+        queue, ledger = self._queue, self.ledger
+        while len(queue):
+            frame = queue.head()
+            if not self._send(frame):
+                return
+            queue.pop()
+            ledger.book_sent(frame.frame_id, frame.nbytes)
+            if self._held is not None and queue.has_room(self._held.nbytes):
+                held, self._held = self._held, None
+                self._enqueue(held)
+
+    def give_up(self) -> int:
+        """Discard what waits at the end; how many frames that were."""
+        self._held = None
+        self._queue.clear()
+        left = self.ledger.queued
+        self.ledger.book_discarded("stop", left)
+        return left
+
+    def update(self, config: StreamConfig) -> None:
+        """Take the parameters that may change while running; a policy that stays keeps its memory."""
+        if policy_of(config) != policy_of(self._config):
+            self._decide = policy_of(config).decide
+        self._config = config
+
+    def watch(self) -> None:
+        """Follow who comes and goes."""
+        self._monitor.update()
+
+    def report(self) -> StreamReport:
+        return StreamReport(
+            ledger=self.ledger.snapshot(),
+            queue_use=100.0 if self.blocking else 100.0 * self._queue.use,
+            clients=self._monitor.peers,
+            disconnects=self._monitor.disconnects,
+            blocking=self.blocking,
+        )
+
+    def close(self, linger: float) -> None:
+        """Close the socket; what is in it has `linger` seconds to get out."""
+        self._monitor.close()
+        self.socket.close(linger=round(linger * 1000))
+
+    def _bind(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        config = self._config
+        self.socket = context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB)
+        # The wrapper of this one checks for cases that do not occur here, for each part.
+        self._send_part = super(zmq.Socket, self.socket).send
+        self._monitor = PeerMonitor(self.socket)
+        if config.mode == "PUB" and self._lossless:
+            self.socket.xpub_nodrop = True
+        self._fit(0)
+        try:
+            self.socket.bind(config.address)
+        except zmq.ZMQError as error:
+            self.close(0)
+            reason = f"cannot bind {config.address}: {zmq.strerror(error.errno or 0)}"
+            raise Refused(f"streams.{self.name}.address", reason) from error
+
+    def _send(self, frame: Frame) -> bool:
+        """Hand one frame to the socket, whole or not at all."""
+        if not self._seen // 2 <= frame.nbytes <= self._seen * 2:
+            self._fit(frame.nbytes)
+        parts, send = frame.parts, self._send_part
+        try:
+            if len(parts) == 2:
+                send(parts[0], _MORE)
+                send(parts[1], _LAST)
+            else:
+                self._send_many(parts)
+        except zmq.Again:
+            return False
+        return True
+
+    def _send_many(self, parts: Sequence[Any]) -> None:
+        for number, part in enumerate(parts):
+            try:
+                self._send_part(part, _LAST if number == len(parts) - 1 else _MORE)
+            except zmq.Again:
+                # A consumer that leaves within a message: libzmq swallows the parts up to the
+                # last one, so they must be sent before anything else is.
+                if 0 < number < len(parts) - 1:
+                    self._send_many(parts[number + 1 :])
+                raise
+
+    def _fit(self, nbytes: int) -> None:
+        """Choose how many messages the socket may hold, by the size of the frames."""
+        self._seen = nbytes
+        config = self._config
+        if self._lossless:
+            least, most = SOCKET_MESSAGES
+            self.socket.sndhwm = min(max(SOCKET_BYTES // max(nbytes, 1), least), most)
+        else:
+            self.socket.sndhwm = max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
+
+    def _enqueue(self, frame: Frame) -> None:
+        outcome = self._queue.offer(frame, frame.nbytes)
+        if outcome.full:
+            self._held = frame
+        else:
+            self.ledger.book_discarded("queue", len(outcome.dropped))
+

@@ -1,0 +1,108 @@
+"""Preparing an acquisition: its ids, its file, and every check before the first frame."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.errors import Refused, StorageError
+from repstream.files import paths
+from repstream.parameters import storage
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.writer import WriterConfig
+from repstream.protocol import Requester
+from repstream.version import __version__
+
+
+class FolderState(msgspec.Struct, frozen=True):
+    """A writer's folder now; `free_space` in GB, None where it cannot be told."""
+
+    exists: bool
+    writable: bool
+    free_space: float | None
+
+
+class Preparation:
+    """Makes the plan of an acquisition, or refuses it with the reason."""
+
+    def __init__(self, engine: str, roots: Sequence[Path]) -> None:
+        self._engine = engine
+        self._roots = tuple(roots)
+        self._sequence = itertools.count(1)
+
+    def plan(
+        self, subject: str, writer: WriterConfig, configuration: Configuration, now: float, requester: Requester
+    ) -> AcquisitionPlan:
+        """The plan of an acquisition that starts `now` (Unix seconds), its folder made if that is allowed.
+
+        Raises `Refused` naming `subject` for every reason that is known before the first frame.
+        """
+        if not writer.enable:
+            raise Refused(subject, "the writer is not enabled")
+        path = self._target(subject, writer, configuration.source)
+        acquisition_id = f"{int(now * 1000)}-{next(self._sequence)}"
+        run_id = writer.run_id or str(int(now * 1e9))
+        return AcquisitionPlan(
+            acquisition_id=acquisition_id,
+            run_id=run_id,
+            path=str(path),
+            detector_name=writer.detector_name,
+            num_images=writer.num_images,
+            compression=writer.compression,
+            overwrite=writer.overwrite,
+            user_id=writer.user_id,
+            attributes={
+                "acquisition_id": acquisition_id,
+                "run_id": run_id,
+                "start_time": now,
+                "requested_by": str(requester),
+                "engine": self._engine,
+                "host": platform.node(),
+                "software": f"repstream {__version__}",
+                "num_requested": writer.num_images,
+                "configuration": storage.dump(configuration),
+            },
+        )
+
+    def _target(self, subject: str, writer: WriterConfig, source: SourceConfig) -> Path:
+        if not writer.output_file:
+            raise Refused(subject, "no file is set; set output_file, or folder and file_name")
+        if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
+            raise Refused(
+                subject, f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away"
+            )
+        try:
+            return paths.check_target(
+                writer.output_file,
+                roots=self._roots,
+                overwrite=writer.overwrite,
+                create_directory=writer.create_directory,
+                needed_bytes=_planned_bytes(writer, source),
+            )
+        except (Refused, StorageError) as error:
+            raise Refused(subject, getattr(error, "reason", str(error))) from error
+
+
+def folder_state(folder: str) -> FolderState:
+    """Look at a folder; a system call that fails means there is none."""
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return FolderState(False, False, None)
+    free = status.f_bavail * status.f_frsize / 1e9
+    return FolderState(True, os.access(folder, os.W_OK | os.X_OK), round(free, 2))
+
+
+def _planned_bytes(writer: WriterConfig, source: SourceConfig) -> int:
+    """Size of the images that are asked for, where number and shape are known; else 0."""
+    if source.image_type == "any" or writer.compression != "none":
+        return 0
+    bits = int(source.image_type.strip("uintfloat"))
+    return writer.num_images * source.image_height * source.image_width * bits // 8

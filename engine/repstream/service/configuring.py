@@ -1,0 +1,236 @@
+"""Changing the configuration: one value, many, or a whole file; all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from repstream.dataplane import control
+from repstream.errors import InvalidValue, Refused, UnknownKey
+from repstream.parameters import slots, storage
+from repstream.parameters.catalogue import Group, Parameter, key_of
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.facts import Kind, Section, Value
+from repstream.service.access import check_access
+from repstream.service.core import Core
+from repstream.states import RepeaterState, WriterState
+
+
+class Configurator:
+    """Checks and applies changes; whoever calls holds the core's lock."""
+
+    def __init__(self, core: Core, roots: tuple[Path, ...], settings: Path | None) -> None:
+        self._core = core
+        self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
+
+    def write(self, values: Mapping[str, Value]) -> None:
+        """Change parameters, all or none."""
+        changes: dict[tuple[Group, int], dict[str, Value]] = {}
+        for given, value in values.items():
+            parameter, name = self._parameter(given)
+            self._check_access(parameter, name)
+            changes.setdefault((parameter.group, parameter.slot), {})[parameter.field] = converted(
+                parameter, name, value, self._held(parameter)
+            )
+        configuration = self._core.configuration
+        for (group, slot), fields in changes.items():
+            configuration = self._changed(configuration, group, slot, fields)
+        self._take(configuration)
+
+    def configure(self, text: str, subject: str) -> None:
+        """Change what a JSON object in the shape of the configuration says, all or none.
+
+        A stream or writer that is there is changed, one that is new is made, one given as null is
+        removed.
+        """
+        tree = storage.as_object(text, subject)
+        if "in-stream" in tree or "out-streams" in tree:
+            self.replace(storage.parse(text, subject), subject)
+            return
+        whole = json.loads(storage.dump(self._core.configuration))
+        for key, part in storage.migrated(tree, subject).items():
+            whole[key] = _merged(whole.get(key), part)
+        for group in (Group.STREAM, Group.WRITER):
+            gone = [name for name, part in whole[group.value].items() if part is None]
+            for name in gone:
+                del whole[group.value][name]
+                whole["slots"].pop(f"{group.value}.{name}", None)
+        self.replace(storage.parse(json.dumps(whole), subject), subject)
+
+    def replace(self, configuration: Configuration, subject: str) -> None:
+        """Take a whole configuration, if every value that differs may be written now."""
+        limits = {group: len(self._core.catalogue.slots(group)) for group in (Group.STREAM, Group.WRITER)}
+        configuration = slots.assign(configuration, limits)
+        held = self._core.configuration
+        if held.slots != configuration.slots:
+            self._check_idle(held, configuration, subject)
+        before = _flat(held)
+        for key, value in _flat(configuration).items():
+            parameter = self._core.catalogue.parameters[slots.key_with_slot(configuration, key)]
+            if before.get(key, value) != value:
+                self._check_access(parameter, key)
+        self._take(configuration)
+
+    def load(self, path: str, subject: str) -> None:
+        """Load a file, the last one where `path` is empty."""
+        target = self._file(path, subject)
+        self.replace(storage.load(target), subject)
+        self._core.put({"engine.config_file": str(target)})
+
+    def save(self, path: str, subject: str) -> None:
+        """Save to a file, the last one where `path` is empty."""
+        target = self._file(path, subject)
+        storage.save(self._core.configuration, target)
+        self._core.put({"engine.config_file": str(target)})
+
+    def _take(self, configuration: Configuration) -> None:
+        if configuration == self._core.configuration:
+            return
+        if self._repeater_state is RepeaterState.RUNNING:
+            text = storage.dump(configuration)
+            self._core.ask("configuration", lambda number: control.Update(number, text))
+        self._core.reconfigure(configuration)
+
+    def _changed(
+        self, configuration: Configuration, group: Group, slot: int, fields: dict[str, Value]
+    ) -> Configuration:
+        if group is Group.SOURCE:
+            return configuration.model_copy(
+                update={"source": self._valid(configuration.source, group, slot, fields)}
+            )
+        name = slots.name_at(configuration, group, slot)
+        sections = slots.names_in(configuration, group)
+        section = sections[str(name)]
+        assert isinstance(section, Section)
+        changed = {**sections, str(name): self._valid(section, group, slot, fields)}
+        return configuration.model_copy(update={group.value: changed})
+
+    def _valid(self, section: Section, group: Group, slot: int, fields: dict[str, Value]) -> Section:
+        try:
+            return section.changed(dict(fields))
+        except (ValidationError, ValueError) as error:
+            field = next(iter(fields))
+            name = self._name(key_of(group, slot, field))
+            held = self._core.board.values[key_of(group, slot, field)]
+            what = storage.complaint(error) if isinstance(error, ValidationError) else str(error)
+            raise InvalidValue(name, f"{what}; it stays {held!r}") from error
+
+    def _parameter(self, given: str) -> tuple[Parameter, str]:
+        key = slots.key_with_slot(self._core.configuration, given)
+        parameter = self._core.catalogue.parameters.get(key)
+        if parameter is None:
+            raise UnknownKey(given, "there is no such parameter; the catalogue lists them")
+        if parameter.slot and slots.name_at(self._core.configuration, parameter.group, parameter.slot) is None:
+            raise Refused(given, "this slot is empty; configure adds a stream or writer")
+        return parameter, self._name(key)
+
+    def _check_access(self, parameter: Parameter, name: str) -> None:
+        writer = None
+        if parameter.group is Group.WRITER:
+            state = self._core.board.values[key_of(Group.WRITER, parameter.slot, "state")]
+            writer = WriterState(str(state)) if state is not None else WriterState.READY
+        check_access(parameter, name, self._held(parameter), self._repeater_state, writer)
+
+    def _check_idle(self, held: Configuration, wanted: Configuration, subject: str) -> None:
+        if self._repeater_state is RepeaterState.RUNNING:
+            raise Refused(subject, "streams and writers come and go only while the repeater is not RUNNING")
+        for key in held.slots.keys() - wanted.slots.keys():
+            group, slot = key.partition(".")[0], held.slots[key]
+            if group == Group.WRITER.value and self._core.board.values[f"{group}.{slot}.state"] != "READY":
+                raise Refused(subject, f"{key} is not READY and cannot be removed")
+
+    def _file(self, path: str, subject: str) -> Path:
+        given = path or str(self._core.board.values["engine.config_file"] or "")
+        if not given:
+            raise Refused(subject, "no file was given, and none has been used before")
+        target = Path(given).resolve()
+        if not Path(given).is_absolute() or target.suffix != ".json":
+            raise InvalidValue(subject, f"must be an absolute path that ends in .json, not {given!r}")
+        if not any(target.is_relative_to(folder) for folder in self._folders):
+            allowed = ", ".join(map(str, self._folders))
+            raise InvalidValue(subject, f"{target} lies outside the allowed folders ({allowed})")
+        return target
+
+    def _held(self, parameter: Parameter) -> Value:
+        return self._core.board.values[parameter.key]
+
+    def _name(self, key: str) -> str:
+        return slots.key_with_name(self._core.configuration, key)
+
+    @property
+    def _repeater_state(self) -> RepeaterState:
+        return RepeaterState(str(self._core.board.values["engine.state"]))
+
+
+def converted(parameter: Parameter, name: str, value: Value, held: Value) -> Value:
+    """`value` in the parameter's own type and within its limits; raises `InvalidValue`."""
+
+    def refuse(wanted: str) -> InvalidValue:
+        return InvalidValue(name, f"{value!r} is not possible: must be {wanted}; it stays {held!r}")
+
+    match parameter.kind:
+        case Kind.BOOL:
+            if isinstance(value, bool) or value in (0, 1):
+                return bool(value)
+            raise refuse("true or false")
+        case Kind.CHOICE:
+            if value in parameter.choices:
+                return value
+            raise refuse(f"one of {', '.join(parameter.choices)}")
+        case Kind.TEXT:
+            if isinstance(value, str) and len(value) <= parameter.length:
+                return value
+            raise refuse(f"a text of at most {parameter.length} characters")
+        case Kind.INT | Kind.FLOAT:
+            return _number(parameter, value, refuse(_range(parameter)))
+
+
+def _number(parameter: Parameter, value: Value, refusal: InvalidValue) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise refusal
+    if parameter.kind is Kind.INT and value != int(value):
+        raise refusal
+    low, high = parameter.minimum, parameter.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise refusal
+    return int(value) if parameter.kind is Kind.INT else float(value)
+
+
+def _range(parameter: Parameter) -> str:
+    what = "a whole number" if parameter.kind is Kind.INT else "a number"
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    low, high = parameter.minimum, parameter.maximum
+    if low is not None and high is not None:
+        return f"{what} from {low} to {high}{unit}"
+    if low is not None:
+        return f"{what}, {low}{unit} or more"
+    return what
+
+
+def _merged(held: Any, part: Any) -> Any:
+    if isinstance(held, dict) and isinstance(part, dict):
+        merged = dict(held)
+        for key, value in part.items():
+            merged[key] = _merged(held.get(key), value)
+        if "output_file" in part:
+            # folder, name and template follow from it; what is held must not stand against it
+            for derived in ("folder", "file_name", "file_template"):
+                if derived not in part:
+                    merged.pop(derived, None)
+        return merged
+    return part
+
+
+def _flat(configuration: Configuration) -> dict[str, Value]:
+    """Every configured value by named key, but what follows from others."""
+    tree = json.loads(storage.dump(configuration))
+    flat: dict[str, Value] = {f"source.{field}": value for field, value in tree["source"].items()}
+    for group in (Group.STREAM, Group.WRITER):
+        for name, section in tree[group.value].items():
+            flat |= {f"{group.value}.{name}.{field}": value for field, value in section.items()}
+    return flat

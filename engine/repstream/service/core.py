@@ -1,0 +1,125 @@
+"""What all parts of the service share: the lock, the board, the configuration, commands under way."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+
+import msgspec
+
+from repstream.errors import Refused
+from repstream.parameters import slots, storage
+from repstream.parameters.catalogue import Catalogue, Group, key_of
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.facts import Section, Value
+from repstream.service.board import Board
+from repstream.service.handles import PendingHandle
+from repstream.service.publisher import Publisher
+from repstream.service.supervisor import Plane, PlaneDead, PlaneRefused
+from repstream.dataplane import control
+
+log = logging.getLogger(__name__)
+
+
+class Death(msgspec.Struct, frozen=True):
+    """The data plane ended unasked, with its exit reason."""
+
+    reason: str
+
+
+class Core:
+    """Shared by the parts of one service; whoever calls holds `lock`, except where said otherwise."""
+
+    def __init__(self, catalogue: Catalogue, configuration: Configuration, plane: Plane, name: str) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.catalogue = catalogue
+        self.configuration = configuration
+        self.plane = plane
+        self.publisher = Publisher(name)
+        self.inbox: SimpleQueue[control.Notice | Death | None] = SimpleQueue()
+        self.unsaved = False
+        epoch = str(time.time_ns())
+        self.board = Board(catalogue, epoch, time.time())
+        self._epoch = epoch
+        self._handle_numbers = itertools.count(1)
+
+    def on_notice(self, notice: control.Notice) -> None:
+        """Take a notice of the data plane, from any thread and without the lock."""
+        self.inbox.put(notice)
+
+    def on_death(self, reason: str) -> None:
+        """Take the news that the data plane died, from any thread and without the lock."""
+        self.inbox.put(Death(reason))
+
+    def put(self, values: Mapping[str, Value]) -> None:
+        """Note new values and announce what changed."""
+        self.publisher.publish(self.board.put(values, time.time()))
+
+    def put_fields(self, group: Group, slot: int, fields: Mapping[str, Value]) -> None:
+        """As `put`, by field of one group and slot."""
+        self.put({key_of(group, slot, field): value for field, value in fields.items()})
+
+    def begin(self, command: str) -> PendingHandle:
+        """A handle for a command that was taken."""
+        return PendingHandle(f"{self._epoch}-{next(self._handle_numbers)}", command)
+
+    def end(self, handles: list[PendingHandle], ok: bool, message: str) -> None:
+        """End these commands, after all that was announced so far; empties the list."""
+        for handle in handles:
+            completion = self.board.completion(handle.handle_id, handle.command, ok, message, time.time())
+            self.publisher.publish(completion)
+            self.publisher.call(lambda handle=handle, completion=completion: handle.finish(completion))
+        handles.clear()
+
+    def ask(self, subject: str, build: Callable[[int], control.Request]) -> None:
+        """Ask the data plane; raises `Refused` with its reason."""
+        try:
+            self.plane.request(build)
+        except (PlaneRefused, PlaneDead) as error:
+            raise Refused(subject, str(error)) from error
+
+    def note_error(self, message: str) -> None:
+        """Note an error for people and panels."""
+        log.error(message)
+        count = self.board.values["engine.error_count"]
+        self.put(
+            {
+                "engine.last_error": message,
+                "engine.last_error_time": time.time(),
+                "engine.error_count": int(count or 0) + 1,
+            }
+        )
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Take a checked configuration, announce every value that differs, and keep it."""
+        self.configuration = configuration
+        self.unsaved = True
+        self.put(self.configured_values())
+
+    def configured_values(self) -> dict[str, Value]:
+        """Every configured value by key, `None` for empty slots, and the names of what is in them."""
+        values: dict[str, Value] = {"engine.config": storage.dump(self.configuration)}
+        values |= _values(Group.SOURCE, 0, self.configuration.source)
+        for group in (Group.STREAM, Group.WRITER):
+            for slot in self.catalogue.slots(group):
+                values |= self._slot_values(group, slot)
+        return values
+
+    def _slot_values(self, group: Group, slot: int) -> dict[str, Value]:
+        name = slots.name_at(self.configuration, group, slot)
+        was = self.board.values[key_of(group, slot, "name")]
+        if name is None:
+            return {p.key: None for p in self.catalogue.of(group, slot)} if was is not None else {}
+        section = slots.names_in(self.configuration, group)[name]
+        assert isinstance(section, Section)
+        fresh = {p.key: p.default for p in self.catalogue.of(group, slot)} if was != name else {}
+        return fresh | _values(group, slot, section) | {key_of(group, slot, "name"): name}
+
+
+def _values(group: Group, slot: int, section: Section) -> dict[str, Value]:
+    return {key_of(group, slot, field): value for field, value in section.model_dump(mode="json").items()}

@@ -1,0 +1,142 @@
+"""Reports of the data plane as values of the catalogue: counters, rates, sentences. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+from repstream.accounting import OutputSnapshot
+from repstream.dataplane.control import Report, SourceReport, StreamReport, WriterReport
+from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.facts import Value
+from repstream.states import AcquisitionState
+
+RATE_SPAN = 1.0
+"""Seconds over which rates are averaged."""
+
+
+class Rates:
+    """Rates from counters that only grow, over about `RATE_SPAN` seconds."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, list[tuple[float, int]]] = {}
+
+    def per_second(self, name: str, count: int, time: float) -> float:
+        """Note a count; its rate. A count that fell (a new start) begins anew."""
+        marks = self._marks.setdefault(name, [])
+        if marks and count < marks[-1][1]:
+            marks.clear()
+        marks.append((time, count))
+        while len(marks) > 2 and marks[1][0] <= time - RATE_SPAN:
+            del marks[0]
+        (begin, first), (end, last) = marks[0], marks[-1]
+        return round((last - first) / (end - begin), 3) if end > begin else 0.0
+
+
+def values(report: Report, rates: Rates) -> dict[str, Value]:
+    """Every counter and rate in a report, by key."""
+    found = {key_of(Group.SOURCE, 0, f): v for f, v in _source(report.source, report.time, rates).items()}
+    for slot, stream in report.streams.items():
+        for field, value in _stream(stream, f"s{slot}", report.time, rates).items():
+            found[key_of(Group.STREAM, slot, field)] = value
+    for slot, writer in report.writers.items():
+        for field, value in writer_fields(writer, f"w{slot}", report.time, rates).items():
+            found[key_of(Group.WRITER, slot, field)] = value
+    return found
+
+
+def _source(report: SourceReport, time: float, rates: Rates) -> dict[str, Value]:
+    ledger = report.ledger
+    shape = report.shape if report.shape is not None and len(report.shape) == 2 else (None, None)
+    return {
+        "connected": report.connected,
+        "messages": ledger.messages,
+        "received": ledger.frames,
+        "received_bytes": ledger.nbytes,
+        "malformed": sum(ledger.malformed.values()),
+        "malformed_reasons": by_reason(ledger.malformed),
+        "missing": ledger.missing,
+        "duplicates": ledger.duplicates,
+        "late": ledger.late,
+        "resets": ledger.resets,
+        "rate": rates.per_second("source", ledger.frames, time),
+        "throughput": rates.per_second("source bytes", ledger.nbytes, time) / 1e6,
+        "last_frame_id": ledger.last_frame_id,
+        "last_frame_time": report.last_time,
+        "seen_height": shape[0],
+        "seen_width": shape[1],
+        "seen_type": report.dtype,
+    }
+
+
+def _output(ledger: OutputSnapshot, use: float, name: str, time: float, rates: Rates) -> dict[str, Value]:
+    return {
+        "offered": ledger.offered,
+        "sent": ledger.sent,
+        "skipped": sum(ledger.skipped.values()),
+        "skipped_reasons": by_reason(ledger.skipped),
+        "dropped": sum(ledger.dropped.values()),
+        "dropped_reasons": by_reason(ledger.dropped),
+        "queued": ledger.queued,
+        "queue_use": min(100.0, round(use, 1)),
+        "sent_bytes": ledger.nbytes_sent,
+        "rate": rates.per_second(name, ledger.sent, time),
+        "throughput": rates.per_second(f"{name} bytes", ledger.nbytes_sent, time) / 1e6,
+        "last_frame_id": ledger.last_frame_id,
+    }
+
+
+def _stream(report: StreamReport, name: str, time: float, rates: Rates) -> dict[str, Value]:
+    return {
+        **_output(report.ledger, report.queue_use, name, time, rates),
+        "clients": report.clients,
+        "disconnects": report.disconnects,
+        "blocking": report.blocking,
+    }
+
+
+def writer_fields(report: WriterReport, name: str, time: float, rates: Rates) -> dict[str, Value]:
+    """The counters of a writer, by field."""
+    return {
+        **_output(report.ledger, report.queue_use, name, time, rates),
+        "num_written": report.ledger.sent,
+        "num_missing": report.missing,
+        "file_size": report.file_size,
+        "gate": "open" if report.gate_open else "shut",
+    }
+
+
+def by_reason(counts: Mapping[str, int]) -> str:
+    """``queue 12, shape 3``."""
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()) if count)
+
+
+def progress(written: int, requested: int) -> float:
+    """Percent of the images asked for; 0 where none were."""
+    return round(min(100.0, 100.0 * written / requested), 2) if requested else 0.0
+
+
+def waiting(values: Mapping[str, Value], slot: int, now: float, state: AcquisitionState) -> str:
+    """What an acquisition waits for, as one sentence; empty while nothing is being waited for.
+
+    `now` in Unix seconds. Frames are being waited for when none came for two seconds.
+    """
+    if state not in (AcquisitionState.WAITING_IMAGES, AcquisitionState.ACQUIRING_IMAGES, AcquisitionState.FLUSHING_IMAGES):
+        return ""
+    queued = values[key_of(Group.WRITER, slot, "queued")]
+    if state is AcquisitionState.FLUSHING_IMAGES:
+        return f"{queued} frames left to write"
+    if values[key_of(Group.WRITER, slot, "gate")] == "shut":
+        return "armed, the gate is shut: start opens it"
+    last = values["source.last_frame_time"]
+    if isinstance(last, float) and now - last < 2.0:
+        return ""
+    link = "connected" if values["source.connected"] else "not connected"
+    if not isinstance(last, float):
+        return f"no frame yet, source {link}"
+    return f"no frames since {clock(last)}, last id {values['source.last_frame_id']}, source {link}, {queued} in the queue"
+
+
+def clock(time: float) -> str:
+    """Local time of day for people."""
+    return datetime.datetime.fromtimestamp(time).strftime("%H:%M:%S")

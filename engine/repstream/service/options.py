@@ -1,0 +1,25 @@
+"""What an engine is told once, at its start; everything that may change later is a parameter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from repstream.parameters.configuration import Configuration
+
+
+class ServiceOptions(msgspec.Struct, frozen=True):
+    """Options of an engine, fixed while it lives.
+
+    `roots`: folders below which files may be written; empty takes the current folder at start.
+    `settings`: file in which accepted changes are kept and found again after a restart; None keeps
+    nothing. `configuration`: what to start from; where `settings` exists already, that counts.
+    """
+
+    name: str = "repstream"
+    roots: tuple[Path, ...] = ()
+    settings: Path | None = None
+    configuration: Configuration | None = None
+    max_streams: int = 8
+    max_writers: int = 4

@@ -1,0 +1,110 @@
+"""The input: one ZMQ socket that hands out messages as they came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zmq
+
+from repstream.errors import Refused
+from repstream.parameters.source import SourceConfig
+from repstream.sources.monitor import PeerMonitor
+
+ZERO_COPY_BYTES = 262_144
+"""Parts from this size on are received without a copy.
+
+Below it the copy is cheaper than the bookkeeping of a shared buffer (`benchmarks/ceilings.py`).
+"""
+
+_MIB = 1 << 20
+_NOBLOCK, _RCVMORE = int(zmq.NOBLOCK), int(zmq.RCVMORE)
+
+
+class ZmqSource:
+    """The socket that frames come from.
+
+    Raises `Refused` where the address cannot be connected to or bound; nothing stays open
+    then. Used from one thread.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig) -> None:
+        self._context = context
+        self._config = config
+        self._seen = 0
+        self._copy = True
+        self._open()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a peer has completed its handshake and is there."""
+        return self._monitor.peers > 0
+
+    @property
+    def capacity(self) -> int:
+        """Messages that may wait in the socket."""
+        room = self._config.buffer_memory * _MIB // self._seen if self._seen else self._config.buffer_size
+        return max(1, min(self._config.buffer_size, room))
+
+    def receive(self) -> list[Any] | None:
+        """The parts of the next message, or None when none waits.
+
+        The first part is bytes, the others are bytes or, when large, `zmq.Frame`s whose
+        memory is that of the message.
+        """
+        recv = self._recv
+        try:
+            parts: list[Any] = [recv(_NOBLOCK)]
+        except zmq.Again:
+            return None
+        while self._get(_RCVMORE):
+            parts.append(recv(0, self._copy))
+        size = len(parts[-1])
+        if not self._seen // 2 <= size <= self._seen * 2:
+            self._fit(size)
+        return parts
+
+    def update(self) -> None:
+        """Follow who comes and goes, and open the socket anew where libzmq has given up."""
+        self._monitor.update()
+        if self._monitor.given_up and self._config.connection == "connect" and not self._waiting():
+            self.close()
+            self._open()
+
+    def close(self) -> None:
+        """Close the socket; what still waits in it is lost."""
+        self._monitor.close()
+        self.socket.close(linger=0)
+
+    def _open(self) -> None:
+        config = self._config
+        self.socket = self._context.socket(zmq.PULL if config.mode == "PULL" else zmq.SUB)
+        # The wrappers of these two check for cases that do not occur here, for each part.
+        self._recv = super(zmq.Socket, self.socket).recv
+        self._get = super(zmq.Socket, self.socket).get
+        self._monitor = PeerMonitor(self.socket)
+        self.socket.rcvhwm = self.capacity
+        # A detector that loses its power sends no farewell.
+        self.socket.tcp_keepalive = 1
+        self.socket.tcp_keepalive_idle = 10
+        self.socket.tcp_keepalive_intvl = 5
+        self.socket.tcp_keepalive_cnt = 3
+        try:
+            if config.mode == "SUB":
+                self.socket.subscribe(b"")
+            if config.connection == "bind":
+                self.socket.bind(config.address)
+            else:
+                self.socket.connect(config.address)
+        except zmq.ZMQError as error:
+            self.close()
+            verb = f"cannot {config.connection} {'' if config.connection == 'bind' else 'to '}"
+            raise Refused("source.address", f"{verb}{config.address}: {zmq.strerror(error.errno or 0)}") from error
+
+    def _fit(self, size: int) -> None:
+        """Choose how to receive, and how many messages may wait, by the size of the images."""
+        self._seen = size
+        self._copy = size < ZERO_COPY_BYTES
+        self.socket.rcvhwm = self.capacity
+
+    def _waiting(self) -> bool:
+        return bool(self.socket.poll(0))

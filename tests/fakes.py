@@ -1,0 +1,201 @@
+"""A data plane without frames, and a real service on it: enough to test everything above frames."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from repstream.accounting import InputSnapshot, OutputSnapshot
+from repstream.dataplane import control
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.storage import parse
+from repstream.parameters.stream import StreamConfig
+from repstream.parameters.writer import WriterConfig
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from repstream.service.supervisor import PlaneDead, PlaneRefused
+from repstream.states import AcquisitionResult, AcquisitionState
+
+
+class FakePlane:
+    """Fills `supervisor.Plane`. "Frames" come in by `receive`, everything else as the service asks.
+
+    `refuse` makes the next request fail with that reason; `die` ends the plane; `requests` is
+    what was asked. Nothing is written to disk.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[control.Request] = []
+        self.refuse = ""
+        self.alive = False
+        self.configuration = Configuration()
+        self._received = 0
+        self._written: dict[int, int] = {}
+        self._plans: dict[int, control.AcquisitionPlan] = {}
+        self._gates: dict[int, int] = {}  # frames until the gate shuts; -1 stays open
+        self._lock = threading.RLock()
+
+    @property
+    def process_id(self) -> int | None:
+        return 4242 if self.alive else None
+
+    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
+        self.alive = True
+        self._tell, self._on_death = on_notice, on_death
+
+    def close(self) -> None:
+        self.alive = False
+
+    def die(self, reason: str = "killed by SIGKILL") -> None:
+        """End as a killed process would."""
+        self.alive = False
+        self._plans.clear()
+        self._gates.clear()
+        self._on_death(reason)
+
+    def request(self, build: Callable[[int], control.Request]) -> None:
+        if not self.alive:
+            raise PlaneDead("the data plane is not running; initialize starts it again")
+        with self._lock:
+            request = build(len(self.requests) + 1)
+            self.requests.append(request)
+            if self.refuse:
+                reason, self.refuse = self.refuse, ""
+                raise PlaneRefused(reason)
+            self._take(request)
+
+    def receive(self, frames: int) -> None:
+        """So many frames come in; every stream gets them all, a writer as long as its gate is open."""
+        with self._lock:
+            self._received += frames
+            for slot, left in list(self._gates.items()):
+                self._write(slot, frames if left < 0 else min(frames, left))
+            self._tell(self._report())
+
+    def _take(self, request: control.Request) -> None:
+        match request:
+            case control.Open():
+                self.configuration = parse(request.configuration, "plan")
+                self._received = 0
+                self._tell(self._report())
+            case control.Update():
+                self.configuration = parse(request.configuration, "plan")
+            case control.Close():
+                for slot in list(self._plans):
+                    self._finish(slot, AcquisitionResult.INTERRUPTED, "Interrupted.")
+                self._tell(control.Closed(self._report(), 0))
+            case control.Arm():
+                self._plans[request.slot] = request.plan
+                self._written[request.slot] = 0
+                self._notice(request.slot, AcquisitionState.WAITING_IMAGES)
+            case control.OpenGate():
+                wanted = request.frames or self._plans[request.slot].num_images or -1
+                self._gates[request.slot] = wanted
+            case control.End():
+                if request.discard:
+                    self._finish(request.slot, AcquisitionResult.ABORTED, "ERROR:aborted, 0 frames discarded")
+                else:
+                    self._finish(request.slot, AcquisitionResult.INTERRUPTED, "Interrupted.")
+
+    def _write(self, slot: int, frames: int) -> None:
+        plan = self._plans[slot]
+        if not self._written[slot] and frames:
+            self._notice(slot, AcquisitionState.ACQUIRING_IMAGES)
+        self._written[slot] += frames
+        if self._gates[slot] > 0:
+            self._gates[slot] -= frames
+        if plan.num_images and self._written[slot] >= plan.num_images:
+            self._finish(slot, AcquisitionResult.COMPLETED, "Completed.")
+        elif self._gates[slot] == 0:
+            del self._gates[slot]
+            self._tell(control.GateNotice(slot, plan.acquisition_id, time.time()))
+
+    def fail(self, slot: int, reason: str) -> None:
+        """The storage of a writer fails."""
+        with self._lock:
+            self._finish(slot, AcquisitionResult.FAILED, f"ERROR:{reason}")
+
+    def _finish(self, slot: int, result: AcquisitionResult, message: str) -> None:
+        good = result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
+        if good:
+            self._notice(slot, AcquisitionState.FLUSHING_IMAGES)
+        self._gates.pop(slot, None)
+        self._notice(slot, AcquisitionState.FINISHED if good else AcquisitionState.FAILED, result, message)
+        del self._plans[slot]
+
+    def _notice(
+        self,
+        slot: int,
+        state: AcquisitionState,
+        result: AcquisitionResult = AcquisitionResult.NONE,
+        message: str = "",
+    ) -> None:
+        plan = self._plans[slot]
+        self._tell(
+            control.AcquisitionNotice(
+                slot, plan.acquisition_id, state, result, message, plan.path, time.time(), self._writer(slot, state)
+            )
+        )
+
+    def _writer(self, slot: int, state: AcquisitionState) -> control.WriterReport:
+        plan = self._plans.get(slot)
+        written = self._written.get(slot, 0)
+        return control.WriterReport(
+            self._ledger(written), 0.0, plan.acquisition_id if plan else "", state, slot in self._gates, 0, written
+        )
+
+    def _ledger(self, sent: int) -> OutputSnapshot:
+        return OutputSnapshot(sent, sent, {}, {}, 0, sent, sent - 1 if sent else None)
+
+    def _report(self) -> control.Report:
+        n = self._received
+        source = control.SourceReport(
+            InputSnapshot(n, n, {}, 0, 0, 0, 0, n, n - 1 if n else None, None),
+            True,
+            time.time() if n else None,
+            (8, 8) if n else None,
+            "uint16" if n else None,
+        )
+        slots = self.configuration.slots
+        streams = {
+            slots[f"streams.{name}"]: control.StreamReport(self._ledger(n), 0.0, 1, 0, False)
+            for name, stream in self.configuration.streams.items()
+            if stream.enable
+        }
+        writers = {slot: self._writer(slot, AcquisitionState.ACQUIRING_IMAGES) for slot in self._plans}
+        return control.Report(time.time(), source, streams, writers, 0)
+
+
+def configuration(folder: Path) -> Configuration:
+    """Two streams, ``live`` and ``preview``, and one writer, ``main``, into `folder`."""
+    return Configuration(
+        source=SourceConfig(),
+        streams={
+            "live": StreamConfig(address="tcp://127.0.0.1:19610"),
+            "preview": StreamConfig(address="tcp://127.0.0.1:19611", mode="PUB", alarm_on_drop=False),
+        },
+        writers={"main": WriterConfig(folder=str(folder), file_name="scan")},
+    )
+
+
+@contextmanager
+def running_service(folder: Path, plane: FakePlane | None = None) -> Iterator[tuple[Service, FakePlane]]:
+    """A started service on a fake data plane, writing below `folder`."""
+    plane = plane or FakePlane()
+    service = Service(ServiceOptions(name="test", roots=(folder,), configuration=configuration(folder)), plane)
+    service.start()
+    try:
+        yield service, plane
+    finally:
+        service.close()
+
+
+@contextmanager
+def running_engine(folder: Path) -> Iterator[Service]:
+    """As `running_service`, for those who need no frames."""
+    with running_service(folder) as (service, _):
+        yield service
