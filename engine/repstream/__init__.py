@@ -1,1 +1,28 @@
+"""repstream: repeat, watch and write the images of X-ray detectors.
 
+`Client` commands an engine by its address; the errors are those it raises.
+"""
+
+from repstream.client import Client
+from repstream.errors import (
+    EngineUnreachable,
+    InvalidValue,
+    MalformedMessage,
+    Refused,
+    RepstreamError,
+    StorageError,
+    UnknownKey,
+)
+from repstream.version import __version__
+
+__all__ = [
+    "Client",
+    "EngineUnreachable",
+    "InvalidValue",
+    "MalformedMessage",
+    "Refused",
+    "RepstreamError",
+    "StorageError",
+    "UnknownKey",
+    "__version__",
+]

@@ -1,0 +1,160 @@
+"""The engine's address: serves an engine to front ends and scripts in other processes."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import zmq
+
+from repstream.errors import Refused
+from repstream.protocol import Completion, Engine, Event
+from repstream.service import wire
+from repstream.service.mailbox import Mailbox
+
+log = logging.getLogger(__name__)
+
+HIGH_WATER_MARK = 10_000
+"""Messages that may wait for one client; one that is slower misses some and joins again."""
+
+
+class EngineServer:
+    """Serves `engine` at `address` (``tcp://127.0.0.1:*`` takes a free port).
+
+    With a `key`, only clients that know it may join: a guard against mistakes, not encryption.
+    Raises `zmq.ZMQError` when the address cannot be bound.
+    """
+
+    def __init__(self, engine: Engine, address: str = "tcp://127.0.0.1:9600", key: str = "") -> None:
+        self._engine = engine
+        self._key = key
+        self._socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self._socket.linger = 200
+        self._socket.sndhwm = self._socket.rcvhwm = HIGH_WATER_MARK
+        try:
+            self._socket.bind(address)
+        except zmq.ZMQError:
+            self._socket.close(0)
+            raise
+        self.address = self._socket.last_endpoint.decode()
+        self._outgoing: Mailbox[tuple[bytes | None, wire.FromEngine]] = Mailbox()
+        self._clients: dict[bytes, float] = {}  # identity: monotonic time of the last sign of life
+        self._completions: deque[Completion] = deque(maxlen=200)
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine address worker")
+        self._thread = threading.Thread(target=self._serve, name="engine address", daemon=True)
+        self._ending = threading.Event()
+
+    def start(self) -> None:
+        self._subscription = self._engine.subscribe(self._on_event)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send what is queued, then stop serving."""
+        self._subscription.close()
+        self._ending.set()
+        self._outgoing.put((None, wire.Pong(0)))
+        self._thread.join(5)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._outgoing.close()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Completion):
+            self._completions.append(event)
+        self._outgoing.put((None, event))
+
+    def _serve(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._outgoing.fileno(), zmq.POLLIN)
+        while not self._ending.is_set():
+            poller.poll(1000)
+            self._send_waiting()
+            self._receive_waiting()
+            self._forget_silent()
+        self._send_waiting()
+        self._socket.close()
+
+    def _send_waiting(self) -> None:
+        for client, message in self._outgoing.take():
+            data = wire.encode(message)
+            for identity in (client,) if client is not None else tuple(self._clients):
+                self._send(identity, data)
+
+    def _send(self, identity: bytes, data: bytes) -> None:
+        try:
+            self._socket.send_multipart((identity, data), zmq.NOBLOCK)
+        except zmq.Again:  # the client is too slow: it will notice the gap and join again
+            log.debug("a client of the engine's address is too slow")
+
+    def _receive_waiting(self) -> None:
+        while True:
+            try:
+                identity, *parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                self._take(identity, wire.decode_request.decode(b"".join(parts)))
+            except msgspec.MsgspecError as error:
+                self._send(identity, wire.encode(wire.Denied(f"not understood: {error}")))
+
+    def _take(self, identity: bytes, message: wire.ToEngine) -> None:
+        if isinstance(message, wire.Hello):
+            self._hello(identity, message)
+        elif identity not in self._clients:
+            self._send(identity, wire.encode(wire.Denied("say hello first")))
+        elif isinstance(message, wire.Bye):
+            del self._clients[identity]
+        else:
+            self._clients[identity] = time.monotonic()
+            if isinstance(message, wire.Ping):
+                self._send(identity, wire.encode(wire.Pong(0)))
+            else:
+                self._pool.submit(self._work, identity, message)
+
+    def _hello(self, identity: bytes, hello: wire.Hello) -> None:
+        reason = ""
+        if hello.version != wire.VERSION:
+            reason = f"this engine speaks version {wire.VERSION} of its protocol, not {hello.version}"
+        elif not hmac.compare_digest(hello.key.encode(), self._key.encode()):
+            reason = "wrong key: this engine's address is guarded by one"
+        if reason:
+            log.warning("%s may not join: %s", hello.requester, reason)
+            self._clients.pop(identity, None)
+            self._send(identity, wire.encode(wire.Denied(reason)))
+            return
+        # Joined before the snapshot is taken: what happens meanwhile comes twice rather than never.
+        self._clients[identity] = time.monotonic()
+        snapshot = self._engine.snapshot()
+        name = str(snapshot.values["engine.name"])
+        welcome = wire.Welcome(
+            wire.VERSION, name, self._engine.catalogue, snapshot, tuple(self._completions)
+        )
+        self._send(identity, wire.encode(welcome))
+
+    def _work(self, identity: bytes, message: wire.Write | wire.Execute) -> None:
+        self._outgoing.put((identity, self._answer(message)))
+
+    def _answer(self, message: wire.Write | wire.Execute) -> wire.FromEngine:
+        def done(handle_id: str = "") -> wire.Done:
+            return wire.Done(message.number, self._engine.snapshot().sequence, handle_id)
+
+        try:
+            if isinstance(message, wire.Write):
+                self._engine.write(message.values, message.requester)
+                return done()
+            return done(self._engine.execute(message.command, message.argument, message.requester).handle_id)
+        except Refused as error:
+            return wire.failed(message.number, error)
+        except Exception as error:  # a fault of ours must not leave the client without an answer
+            log.exception("a request failed")
+            return wire.Failed(message.number, "Refused", "engine", f"internal error: {error!r}")
+
+    def _forget_silent(self) -> None:
+        limit = time.monotonic() - 4 * wire.SILENCE
+        for identity in [i for i, seen in self._clients.items() if seen < limit]:
+            del self._clients[identity]

@@ -1,0 +1,299 @@
+"""An engine in another process, by its address (fills `protocol.Engine`)."""
+
+from __future__ import annotations
+
+import getpass
+import itertools
+import platform
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+import zmq
+
+from repstream.errors import EngineUnreachable, UnknownKey
+from repstream.parameters.catalogue import Catalogue, Group, build, key_of
+from repstream.parameters.facts import Value
+from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
+from repstream.service import wire
+from repstream.service.handles import PendingHandle
+from repstream.service.mailbox import Mailbox
+from repstream.service.publisher import Publisher, Registration
+
+ANSWER_TIME = 10.0
+"""Seconds within which an engine answers a request."""
+
+_REMEMBERED = 1000
+
+
+class RemoteEngine:
+    """The engine at `address`. It need not be there yet, may go away, and is found again.
+
+    While it cannot be reached the states are UNKNOWN, ``engine.status`` says since when, and every
+    other value is None. `close` it after use.
+    """
+
+    def __init__(self, address: str, key: str = "", front_end: str = "client") -> None:
+        self.address = address
+        self._key = key
+        self._requester = Requester(front_end, getpass.getuser(), platform.node())
+        self._lock = threading.Condition()
+        self._catalogue = build()
+        self._values: dict[str, Value] = {}
+        self._times: dict[str, float] = {}
+        self._epoch, self._sequence, self._time = "", 0, 0.0
+        self._connected = False
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, Future[wire.Done]] = {}
+        self._handles: dict[str, PendingHandle] = {}
+        self._ended: OrderedDict[str, Completion] = OrderedDict()
+        self._outgoing: Mailbox[wire.ToEngine | None] = Mailbox()
+        self._publisher = Publisher(f"remote {address}")
+        self._unreachable(f"no engine has answered at {address} yet")
+        self._publisher.start()
+        self._thread = threading.Thread(target=self._run, name=f"remote engine {address}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Leave the engine."""
+        self._outgoing.put(None)
+        self._thread.join(5)
+        self._publisher.close()
+        self._outgoing.close()
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    def wait_connected(self, timeout: float) -> None:
+        """Wait until the engine has answered; raises `EngineUnreachable` with the reason."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: self._connected, timeout):
+                raise EngineUnreachable(str(self._values["engine.status"]))
+
+    # --- protocol.Engine ------------------------------------------------------------------
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._catalogue
+
+    def snapshot(self) -> Snapshot:
+        with self._lock:
+            return Snapshot(self._epoch, self._sequence, self._time, dict(self._values), dict(self._times))
+
+    def read(self, key: str) -> Reading:
+        with self._lock:
+            known = self.key_with_slot(key)
+            if known not in self._values:
+                raise UnknownKey(key, "there is no such parameter; the catalogue lists them")
+            return Reading(self._values[known], self._times[known])
+
+    def write(self, values: Mapping[str, Value], requester: Requester | None = None) -> None:
+        who = requester or self._requester
+        self._ask(lambda number: wire.Write(number, dict(values), who))
+
+    def execute(
+        self, command: str, argument: Value = None, requester: Requester | None = None
+    ) -> PendingHandle:
+        who = requester or self._requester
+        done = self._ask(lambda number: wire.Execute(number, command, argument, who))
+        handle = PendingHandle(done.handle_id, command)
+        with self._lock:
+            completion = self._ended.pop(done.handle_id, None)
+            if completion is None and self._connected:
+                self._handles[done.handle_id] = handle
+                return handle
+        handle.finish(completion or self._lost_completion(handle))
+        return handle
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Registration:
+        return self._publisher.subscribe(callback)
+
+    # --- asking ---------------------------------------------------------------------------
+
+    def _ask(self, build: Callable[[int], wire.Write | wire.Execute]) -> wire.Done:
+        if not self._connected:
+            raise EngineUnreachable(str(self._values["engine.status"]))
+        number = next(self._numbers)
+        answer: Future[wire.Done] = Future()
+        self._answers[number] = answer
+        try:
+            self._outgoing.put(build(number))
+            done = answer.result(ANSWER_TIME)
+        except FutureTimeout as error:
+            raise EngineUnreachable(f"the engine at {self.address} did not answer in {ANSWER_TIME:.0f} s") from error
+        finally:
+            self._answers.pop(number, None)
+        with self._lock:  # whoever has written reads what was written
+            self._lock.wait_for(lambda: self._sequence >= done.sequence or not self._connected, 1.0)
+        return done
+
+    def key_with_slot(self, key: str) -> str:
+        """``streams.live.every_nth`` as ``streams.1.every_nth``; any other key as it is."""
+        if key in self._values:
+            return key
+        group, _, rest = key.partition(".")
+        name, _, field = rest.partition(".")
+        for kind in (Group.STREAM, Group.WRITER):
+            for slot in self._catalogue.slots(kind) if kind.value == group else ():
+                if self._values[key_of(kind, slot, "name")] == name:
+                    return key_of(kind, slot, field)
+        return key
+
+    # --- the thread -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        context = zmq.Context.instance()
+        socket = self._joined(context)
+        heard = time.monotonic()
+        ping_due = 0.0
+        poller = zmq.Poller()
+        poller.register(self._outgoing.fileno(), zmq.POLLIN)
+        poller.register(socket, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll(int(wire.PING_EVERY * 500)))
+            now = time.monotonic()
+            for message in self._outgoing.take():
+                if message is None:
+                    _send(socket, wire.Bye())
+                    socket.close(200)
+                    return
+                _send(socket, message)
+            if socket in ready:
+                heard = now
+                if not self._receive(socket):
+                    _send(socket, wire.Hello(wire.VERSION, self._key, self._requester))
+            if now - heard > wire.SILENCE:
+                # A fresh socket: what was queued for an engine that is gone must not reach the next one.
+                self._lost(f"no answer from {self.address} since {time.strftime('%H:%M:%S')}")
+                poller.unregister(socket)
+                socket.close(0)
+                socket = self._joined(context)
+                poller.register(socket, zmq.POLLIN)
+                heard = now
+            if now >= ping_due:
+                ping_due = now + wire.PING_EVERY
+                _send(socket, wire.Ping())
+
+    def _joined(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+        socket = context.socket(zmq.DEALER)
+        socket.linger = 0
+        socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
+        socket.connect(self.address)
+        _send(socket, wire.Hello(wire.VERSION, self._key, self._requester))
+        return socket
+
+    def _receive(self, socket: zmq.Socket[bytes]) -> bool:
+        """Take all there is; False where an event was missed and a new snapshot is wanted."""
+        complete = True
+        while True:
+            try:
+                data = socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return complete
+            complete = self._take(wire.decode_message.decode(data)) and complete
+
+    def _take(self, message: wire.FromEngine) -> bool:
+        match message:
+            case wire.Welcome():
+                self._welcome(message)
+            case Change() | Completion():
+                return self._event(message)
+            case wire.Done():
+                if (answer := self._waiting(message.number)) is not None:
+                    answer.set_result(message)
+            case wire.Failed():
+                if (answer := self._waiting(message.number)) is not None:
+                    answer.set_exception(wire.refusal(message))
+            case wire.Denied():
+                self._lost(f"{self.address}: {message.reason}")
+                return message.reason != "say hello first"
+        return True
+
+    def _welcome(self, welcome: wire.Welcome) -> None:
+        snapshot = welcome.snapshot
+        with self._lock:
+            another_life = self._epoch not in ("", snapshot.epoch)
+            self._catalogue = welcome.catalogue
+            self._values, self._times = dict(snapshot.values), dict(snapshot.times)
+            self._epoch, self._sequence, self._time = snapshot.epoch, snapshot.sequence, snapshot.time
+            self._connected = True
+            self._lock.notify_all()
+        if another_life:
+            self._give_up_handles()
+        for completion in welcome.completions:  # some may have come while events were missed
+            self._completed(completion)
+        self._publisher.publish(Change(snapshot.epoch, snapshot.sequence, snapshot.time, dict(snapshot.values)))
+
+    def _event(self, event: Change | Completion) -> bool:
+        with self._lock:
+            if event.epoch != self._epoch or event.sequence <= self._sequence:
+                return True
+            if event.sequence != self._sequence + 1:
+                return False
+            self._sequence, self._time = event.sequence, event.time
+            if isinstance(event, Change):
+                self._values.update(event.values)
+                self._times.update(dict.fromkeys(event.values, event.time))
+            self._lock.notify_all()
+        self._publisher.publish(event)
+        if isinstance(event, Completion):
+            self._completed(event)
+        return True
+
+    def _completed(self, completion: Completion) -> None:
+        with self._lock:
+            handle = self._handles.pop(completion.handle_id, None)
+            if handle is None:  # it may be of a command whose answer has not been looked at yet
+                self._ended[completion.handle_id] = completion
+                while len(self._ended) > _REMEMBERED:
+                    self._ended.popitem(last=False)
+                return
+        self._publisher.call(lambda: handle.finish(completion))
+
+    def _lost(self, reason: str) -> None:
+        if self._connected or self._values["engine.status"] != reason:
+            self._unreachable(reason)
+        self._give_up_handles()
+        for number in list(self._answers):
+            if (answer := self._waiting(number)) is not None:
+                answer.set_exception(EngineUnreachable(reason))
+
+    def _waiting(self, number: int) -> Future[wire.Done] | None:
+        """The request that still waits for its answer; only this thread answers."""
+        answer = self._answers.get(number)
+        return None if answer is None or answer.done() else answer
+
+    def _give_up_handles(self) -> None:
+        with self._lock:
+            handles, self._handles = list(self._handles.values()), {}
+        for handle in handles:
+            completion = self._lost_completion(handle)
+            self._publisher.publish(completion)
+            self._publisher.call(lambda handle=handle, completion=completion: handle.finish(completion))
+
+    def _lost_completion(self, handle: PendingHandle) -> Completion:
+        reason = f"the engine at {self.address} was lost; what became of {handle.command} is not known"
+        return Completion(self._epoch, self._sequence, time.time(), handle.handle_id, handle.command, False, reason)
+
+    def _unreachable(self, reason: str) -> None:
+        values: dict[str, Value] = dict.fromkeys(self._catalogue.parameters)
+        values |= {"engine.status": reason, "engine.state": "UNKNOWN"}
+        values |= {key_of(Group.WRITER, slot, "state"): "UNKNOWN" for slot in self._catalogue.slots(Group.WRITER)}
+        with self._lock:
+            self._connected = False
+            self._values, self._time = values, time.time()
+            self._times = dict.fromkeys(values, self._time)
+            self._lock.notify_all()
+            change = Change(self._epoch, self._sequence, self._time, dict(values))
+        self._publisher.publish(change)
+
+
+def _send(socket: zmq.Socket[bytes], message: wire.ToEngine) -> None:
+    try:
+        socket.send(wire.encode(message), zmq.NOBLOCK)
+    except zmq.Again:  # nobody there to take it; the silence will tell
+        pass
