@@ -117,8 +117,9 @@ class Periodic:
 
     The k-th burst is planned k / burst_rate after the first frame and begins with the first
     frame at or after that instant, so that the mean rate keeps to `burst_rate` whatever the
-    spacing of the frames. Instants that pass while no frame comes are left out, not made up
-    for; a burst that lasts beyond the next instant is sent whole.
+    spacing of the frames. A burst may be late by less than two periods, which evens out jitter
+    where frames come hardly faster than bursts; instants that pass in a longer pause are left
+    out, not made up for. A burst that lasts beyond the next instant is sent whole.
     """
 
     burst: int
@@ -138,11 +139,11 @@ class Periodic:
             return True
         if self._origin is None:
             self._origin = now
-        elapsed = now - self._origin
         # Counted from the origin, so that rounding errors do not add up over days.
-        if elapsed < self._planned / self.burst_rate:
+        instant = (now - self._origin) * self.burst_rate
+        if instant < self._planned:
             return False
-        self._planned = max(self._planned, int(elapsed * self.burst_rate)) + 1
+        self._planned = self._planned + 1 if instant < self._planned + 2 else int(instant) + 1
         self._remaining = self.burst - 1
         return True
 

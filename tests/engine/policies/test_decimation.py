@@ -127,6 +127,13 @@ def test_periodic_keeps_the_mean_rate(frame_rate: int, burst_rate: Fraction, bur
         assert count == frames
 
 
+@given(jitter=st.lists(st.floats(-0.4, 0.4), min_size=50, max_size=200))
+def test_periodic_at_the_rate_of_the_frames_keeps_up_in_spite_of_jitter(jitter: list[float]) -> None:
+    policy = make(Decimation.PERIODIC, burst=1, burst_rate=17.0)
+    times = [(n + shift) / 17 for n, shift in enumerate(jitter)]
+    assert sum(policy.decide(n, now) for n, now in enumerate(times)) >= len(times) - 2
+
+
 @given(steps=STEPS, burst=st.integers(1, 5), burst_rate=st.floats(0.1, 10))
 def test_periodic_sends_whole_bursts_and_at_most_one_an_instant(
     steps: list[float], burst: int, burst_rate: float
