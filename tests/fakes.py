@@ -137,7 +137,14 @@ class FakePlane:
         plan = self._plans[slot]
         self._tell(
             control.AcquisitionNotice(
-                slot, plan.acquisition_id, state, result, message, plan.path, time.time(), self._writer(slot, state)
+                slot,
+                plan.acquisition_id,
+                state,
+                result,
+                message,
+                plan.path,
+                time.time(),
+                self._writer(slot, state),
             )
         )
 
@@ -145,7 +152,13 @@ class FakePlane:
         plan = self._plans.get(slot)
         written = self._written.get(slot, 0)
         return control.WriterReport(
-            self._ledger(written), 0.0, plan.acquisition_id if plan else "", state, slot in self._gates, 0, written
+            self._ledger(written),
+            0.0,
+            plan.acquisition_id if plan else "",
+            state,
+            slot in self._gates,
+            0,
+            written,
         )
 
     def _ledger(self, sent: int) -> OutputSnapshot:
@@ -186,7 +199,9 @@ def configuration(folder: Path) -> Configuration:
 def running_service(folder: Path, plane: FakePlane | None = None) -> Iterator[tuple[Service, FakePlane]]:
     """A started service on a fake data plane, writing below `folder`."""
     plane = plane or FakePlane()
-    service = Service(ServiceOptions(name="test", roots=(folder,), configuration=configuration(folder)), plane)
+    service = Service(
+        ServiceOptions(name="test", roots=(folder,), configuration=configuration(folder)), plane
+    )
     service.start()
     try:
         yield service, plane

@@ -208,8 +208,6 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
 
 def _limits(facts: list[Any]) -> tuple[Any, Any]:
     low = next((f.ge for f in facts if isinstance(f, annotated_types.Ge)), None)
-    if low is None:
-        low = next((f.gt for f in facts if isinstance(f, annotated_types.Gt)), None)
     high = next((f.le for f in facts if isinstance(f, annotated_types.Le)), None)
     return low, high
 

@@ -28,7 +28,9 @@ class CommandDeclaration(msgspec.Struct, frozen=True):
 
 ENGINE_COMMANDS = (
     CommandDeclaration("initialize", "Check and apply the configuration; clears an error."),
-    CommandDeclaration("start", "Bind all enabled outputs and repeat frames; complete when running.", waits=True),
+    CommandDeclaration(
+        "start", "Bind all enabled outputs and repeat frames; complete when running.", waits=True
+    ),
     CommandDeclaration("stop", "Stop receiving; complete when what was received has been sent.", waits=True),
     CommandDeclaration("reset", "Clear the last error and its counter."),
     CommandDeclaration(
@@ -55,7 +57,9 @@ ENGINE_COMMANDS = (
 )
 
 WRITER_COMMANDS = (
-    CommandDeclaration("arm", "Make the file and keep the gate shut; complete when the file waits.", waits=True),
+    CommandDeclaration(
+        "arm", "Make the file and keep the gate shut; complete when the file waits.", waits=True
+    ),
     CommandDeclaration(
         "start",
         "Write images, arming first if needed; complete when the file is closed.",

@@ -20,9 +20,18 @@ def assign(configuration: Configuration, limits: Mapping[Group, int]) -> Configu
         names = list(names_in(configuration, group))
         if len(names) > limits[group]:
             raise Refused(group.value, f"{len(names)} of them, but there are only {limits[group]} slots")
-        wanted = {n: configuration.slots[f"{group.value}.{n}"] for n in names if f"{group.value}.{n}" in configuration.slots}
-        if len(set(wanted.values())) < len(wanted) or any(not 1 <= s <= limits[group] for s in wanted.values()):
-            raise Refused(f"slots of {group.value}", f"must be different and between 1 and {limits[group]}, not {wanted}")
+        wanted = {
+            n: configuration.slots[f"{group.value}.{n}"]
+            for n in names
+            if f"{group.value}.{n}" in configuration.slots
+        }
+        if len(set(wanted.values())) < len(wanted) or any(
+            not 1 <= s <= limits[group] for s in wanted.values()
+        ):
+            raise Refused(
+                f"slots of {group.value}",
+                f"must be different and between 1 and {limits[group]}, not {wanted}",
+            )
         free = (s for s in range(1, limits[group] + 1) if s not in wanted.values())
         for name in names:
             slots[f"{group.value}.{name}"] = wanted[name] if name in wanted else next(free)
@@ -37,7 +46,10 @@ def names_in(configuration: Configuration, group: Group) -> Mapping[str, object]
 def name_at(configuration: Configuration, group: Group, slot: int) -> str | None:
     """Name of what occupies a slot; `None` for an empty one."""
     head = f"{group.value}."
-    return next((k.removeprefix(head) for k, s in configuration.slots.items() if k.startswith(head) and s == slot), None)
+    return next(
+        (k.removeprefix(head) for k, s in configuration.slots.items() if k.startswith(head) and s == slot),
+        None,
+    )
 
 
 def key_with_slot(configuration: Configuration, key: str) -> str:

@@ -65,7 +65,9 @@ class SourceStatus(Section):
     last_frame_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
         None, description="Id of the last frame."
     )
-    last_frame_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the last frame.")
+    last_frame_time: Annotated[float | None, Unit("s")] = Field(
+        None, description="Unix time of the last frame."
+    )
     seen_height: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels")] = Field(
         None, description="Height of the last image."
     )
@@ -111,18 +113,22 @@ class WriterStatus(OutputStatus):
     """A writer and its acquisition; counters are of the acquisition."""
 
     state: WriterState = Field(WriterState.READY, description="State of the writer.")
-    acq_state: AcquisitionState = Field(
-        AcquisitionState.NONE, description="State of the acquisition.")
+    acq_state: AcquisitionState = Field(AcquisitionState.NONE, description="State of the acquisition.")
     acq_result: AcquisitionResult = Field(
-        AcquisitionResult.NONE, description="How the last acquisition ended.")
+        AcquisitionResult.NONE, description="How the last acquisition ended."
+    )
     acq_message: Annotated[str, LongText(1024)] = Field("", description="What came of it, for people.")
     acquisition_id: str = Field("", description="Unique id of the acquisition.")
     acq_run_id: str = Field("", description="Run id of the acquisition.")
     full_file_name: Annotated[str, LongText(1024)] = Field("", description="File of the acquisition.")
     gate: Literal["shut", "open"] = Field("shut", description="Whether frames go to the file.")
-    num_requested: Annotated[Count, Unit("images")] = Field(0, description="Images asked for; 0 until stopped.")
+    num_requested: Annotated[Count, Unit("images")] = Field(
+        0, description="Images asked for; 0 until stopped."
+    )
     num_written: Annotated[Total, Unit("images")] = Field(0, description="Images in the file and readable.")
-    num_missing: Annotated[Count, Unit("images")] = Field(0, description="Gaps in the ids of this acquisition.")
+    num_missing: Annotated[Count, Unit("images")] = Field(
+        0, description="Gaps in the ids of this acquisition."
+    )
     progress: Annotated[Rate, Unit("%")] = Field(
         0.0, le=100.0, description="Images written of those asked for; 0 while no number is asked for."
     )
@@ -132,6 +138,8 @@ class WriterStatus(OutputStatus):
     )
     folder_exists: bool | None = Field(None, description="Whether the folder exists.")
     folder_writable: bool | None = Field(None, description="Whether files can be made in the folder.")
-    waiting: Annotated[str, LongText(1024)] = Field("", description="What the acquisition waits for, since when.")
+    waiting: Annotated[str, LongText(1024)] = Field(
+        "", description="What the acquisition waits for, since when."
+    )
     start_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the start.")
     stop_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the end.")

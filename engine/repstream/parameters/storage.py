@@ -127,7 +127,9 @@ def _from_gf_repstream(tree: dict[str, Any], subject: str) -> dict[str, Any]:
             "streams": {entry["name"]: _gf_stream(entry) for entry in outputs},
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise Refused(subject, f"looks like a gf_repstream configuration but lacks or garbles {error}") from error
+        raise Refused(
+            subject, f"looks like a gf_repstream configuration but lacks or garbles {error}"
+        ) from error
 
 
 def _listed(part: Any) -> list[dict[str, Any]]:

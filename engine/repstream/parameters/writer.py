@@ -61,13 +61,16 @@ class WriterConfig(OutputConfig):
         min_length=1,
         max_length=64,
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
-        description="Name of the group that holds the images: letters, digits, _ . -, not beginning with entry.",
+        description="Group that holds the images: letters, digits, _ . -, not beginning with entry.",
     )
     compression: Annotated[Literal["none", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
         "none", description="Compression of the images in the file (bitshuffle_lz4 is HDF5 filter 32008)."
     )
     user_id: Annotated[int, Access.WHILE_IDLE] = Field(
-        0, ge=0, le=2_147_483_647, description="User id that owns the files; 0 leaves them to the service's user."
+        0,
+        ge=0,
+        le=2_147_483_647,
+        description="User id that owns the files; 0 leaves them to the service's user.",
     )
 
     @field_validator("file_template")
@@ -87,7 +90,9 @@ class WriterConfig(OutputConfig):
     @classmethod
     def _file_name_is_a_name(cls, name: str) -> str:
         if "/" in name or "\0" in name:
-            raise ValueError(f"must be a name without a folder, not {name!r}; the folder has a parameter of its own")
+            raise ValueError(
+                f"must be a name without a folder, not {name!r}; the folder has a parameter of its own"
+            )
         return name
 
     @field_validator("detector_name")

@@ -40,7 +40,11 @@ def check_access(
         return
     if parameter.group is Group.WRITER:
         if writer is not WriterState.READY:
-            raise Refused(name, f"the writer is {writer}; it can be written while READY, it stays {held!r}", ("READY",))
+            raise Refused(
+                name, f"the writer is {writer}; it can be written while READY, it stays {held!r}", ("READY",)
+            )
     elif repeater is RepeaterState.RUNNING:
-        states = tuple(s.value for s in RepeaterState if s not in (RepeaterState.RUNNING, RepeaterState.UNKNOWN))
+        states = tuple(
+            s.value for s in RepeaterState if s not in (RepeaterState.RUNNING, RepeaterState.UNKNOWN)
+        )
         raise Refused(name, f"the repeater is RUNNING; stop it first, it stays {held!r}", states)

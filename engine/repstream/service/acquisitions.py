@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused, StorageError
@@ -38,7 +39,12 @@ class Preparation:
         self._sequence = itertools.count(1)
 
     def plan(
-        self, subject: str, writer: WriterConfig, configuration: Configuration, now: float, requester: Requester
+        self,
+        subject: str,
+        writer: WriterConfig,
+        configuration: Configuration,
+        now: float,
+        requester: Requester,
     ) -> AcquisitionPlan:
         """The plan of an acquisition that starts `now` (Unix seconds), its folder made if that is allowed.
 
@@ -76,16 +82,20 @@ class Preparation:
             raise Refused(subject, "no file is set; set output_file, or folder and file_name")
         if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
             raise Refused(
-                subject, f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away"
+                subject,
+                f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away",
             )
         try:
-            return paths.check_target(
+            target = paths.check_target(
                 writer.output_file,
-                roots=self._roots,
+                self._roots,
                 overwrite=writer.overwrite,
                 create_directory=writer.create_directory,
                 needed_bytes=_planned_bytes(writer, source),
+                user_id=writer.user_id,
             )
+            paths.make_folders(target, writer.create_directory, writer.user_id)
+            return target
         except (Refused, StorageError) as error:
             raise Refused(subject, getattr(error, "reason", str(error))) from error
 
@@ -104,5 +114,5 @@ def _planned_bytes(writer: WriterConfig, source: SourceConfig) -> int:
     """Size of the images that are asked for, where number and shape are known; else 0."""
     if source.image_type == "any" or writer.compression != "none":
         return 0
-    bits = int(source.image_type.strip("uintfloat"))
-    return writer.num_images * source.image_height * source.image_width * bits // 8
+    item = np.dtype(source.image_type).itemsize
+    return writer.num_images * source.image_height * source.image_width * item

@@ -33,7 +33,7 @@ class EngineServer:
     def __init__(self, engine: Engine, address: str = "tcp://127.0.0.1:9600", key: str = "") -> None:
         self._engine = engine
         self._key = key
-        self._socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         self._socket.linger = 200
         self._socket.sndhwm = self._socket.rcvhwm = HIGH_WATER_MARK
         try:
@@ -131,9 +131,7 @@ class EngineServer:
         self._clients[identity] = time.monotonic()
         snapshot = self._engine.snapshot()
         name = str(snapshot.values["engine.name"])
-        welcome = wire.Welcome(
-            wire.VERSION, name, self._engine.catalogue, snapshot, tuple(self._completions)
-        )
+        welcome = wire.Welcome(wire.VERSION, name, self._engine.catalogue, snapshot, tuple(self._completions))
         self._send(identity, wire.encode(welcome))
 
     def _work(self, identity: bytes, message: wire.Write | wire.Execute) -> None:

@@ -125,7 +125,10 @@ class Configurator:
         parameter = self._core.catalogue.parameters.get(key)
         if parameter is None:
             raise UnknownKey(given, "there is no such parameter; the catalogue lists them")
-        if parameter.slot and slots.name_at(self._core.configuration, parameter.group, parameter.slot) is None:
+        if (
+            parameter.slot
+            and slots.name_at(self._core.configuration, parameter.group, parameter.slot) is None
+        ):
             raise Refused(given, "this slot is empty; configure adds a stream or writer")
         return parameter, self._name(key)
 

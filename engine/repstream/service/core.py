@@ -7,10 +7,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from queue import SimpleQueue
 
 import msgspec
 
+from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Catalogue, Group, key_of
@@ -20,7 +22,6 @@ from repstream.service.board import Board
 from repstream.service.handles import PendingHandle
 from repstream.service.publisher import Publisher
 from repstream.service.supervisor import Plane, PlaneDead, PlaneRefused
-from repstream.dataplane import control
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Core:
         for handle in handles:
             completion = self.board.completion(handle.handle_id, handle.command, ok, message, time.time())
             self.publisher.publish(completion)
-            self.publisher.call(lambda handle=handle, completion=completion: handle.finish(completion))
+            self.publisher.call(partial(handle.finish, completion))
         handles.clear()
 
     def ask(self, subject: str, build: Callable[[int], control.Request]) -> None:

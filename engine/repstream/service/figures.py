@@ -121,7 +121,11 @@ def waiting(values: Mapping[str, Value], slot: int, now: float, state: Acquisiti
 
     `now` in Unix seconds. Frames are being waited for when none came for two seconds.
     """
-    if state not in (AcquisitionState.WAITING_IMAGES, AcquisitionState.ACQUIRING_IMAGES, AcquisitionState.FLUSHING_IMAGES):
+    if state not in (
+        AcquisitionState.WAITING_IMAGES,
+        AcquisitionState.ACQUIRING_IMAGES,
+        AcquisitionState.FLUSHING_IMAGES,
+    ):
         return ""
     queued = values[key_of(Group.WRITER, slot, "queued")]
     if state is AcquisitionState.FLUSHING_IMAGES:
@@ -134,7 +138,8 @@ def waiting(values: Mapping[str, Value], slot: int, now: float, state: Acquisiti
     link = "connected" if values["source.connected"] else "not connected"
     if not isinstance(last, float):
         return f"no frame yet, source {link}"
-    return f"no frames since {clock(last)}, last id {values['source.last_frame_id']}, source {link}, {queued} in the queue"
+    frame = values["source.last_frame_id"]
+    return f"no frames since {clock(last)}, last id {frame}, source {link}, {queued} in the queue"
 
 
 def clock(time: float) -> str:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
 
 import zmq
 
@@ -124,7 +125,9 @@ class RemoteEngine:
             self._outgoing.put(build(number))
             done = answer.result(ANSWER_TIME)
         except FutureTimeout as error:
-            raise EngineUnreachable(f"the engine at {self.address} did not answer in {ANSWER_TIME:.0f} s") from error
+            raise EngineUnreachable(
+                f"the engine at {self.address} did not answer in {ANSWER_TIME:.0f} s"
+            ) from error
         finally:
             self._answers.pop(number, None)
         with self._lock:  # whoever has written reads what was written
@@ -146,7 +149,7 @@ class RemoteEngine:
     # --- the thread -----------------------------------------------------------------------
 
     def _run(self) -> None:
-        context = zmq.Context.instance()
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         socket = self._joined(context)
         heard = time.monotonic()
         ping_due = 0.0
@@ -226,7 +229,9 @@ class RemoteEngine:
             self._give_up_handles()
         for completion in welcome.completions:  # some may have come while events were missed
             self._completed(completion)
-        self._publisher.publish(Change(snapshot.epoch, snapshot.sequence, snapshot.time, dict(snapshot.values)))
+        self._publisher.publish(
+            Change(snapshot.epoch, snapshot.sequence, snapshot.time, dict(snapshot.values))
+        )
 
     def _event(self, event: Change | Completion) -> bool:
         with self._lock:
@@ -252,7 +257,7 @@ class RemoteEngine:
                 while len(self._ended) > _REMEMBERED:
                     self._ended.popitem(last=False)
                 return
-        self._publisher.call(lambda: handle.finish(completion))
+        self._publisher.call(partial(handle.finish, completion))
 
     def _lost(self, reason: str) -> None:
         if self._connected or self._values["engine.status"] != reason:
@@ -273,16 +278,20 @@ class RemoteEngine:
         for handle in handles:
             completion = self._lost_completion(handle)
             self._publisher.publish(completion)
-            self._publisher.call(lambda handle=handle, completion=completion: handle.finish(completion))
+            self._publisher.call(partial(handle.finish, completion))
 
     def _lost_completion(self, handle: PendingHandle) -> Completion:
         reason = f"the engine at {self.address} was lost; what became of {handle.command} is not known"
-        return Completion(self._epoch, self._sequence, time.time(), handle.handle_id, handle.command, False, reason)
+        return Completion(
+            self._epoch, self._sequence, time.time(), handle.handle_id, handle.command, False, reason
+        )
 
     def _unreachable(self, reason: str) -> None:
         values: dict[str, Value] = dict.fromkeys(self._catalogue.parameters)
         values |= {"engine.status": reason, "engine.state": "UNKNOWN"}
-        values |= {key_of(Group.WRITER, slot, "state"): "UNKNOWN" for slot in self._catalogue.slots(Group.WRITER)}
+        values |= {
+            key_of(Group.WRITER, slot, "state"): "UNKNOWN" for slot in self._catalogue.slots(Group.WRITER)
+        }
         with self._lock:
             self._connected = False
             self._values, self._time = values, time.time()

@@ -8,11 +8,11 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from queue import Empty
 
 from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, RepstreamError, UnknownKey
+from repstream.files.paths import resolve_roots
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Catalogue, Command, Group, build
 from repstream.parameters.configuration import Configuration
@@ -41,7 +41,7 @@ class Service:
 
     def __init__(self, options: ServiceOptions, plane: Plane | None = None) -> None:
         self._options = options
-        self._roots = tuple(root.resolve() for root in options.roots or (Path.cwd(),))
+        self._roots = resolve_roots([str(root) for root in options.roots])
         self._catalogue = build(options.max_streams, options.max_writers)
         limits = {Group.STREAM: options.max_streams, Group.WRITER: options.max_writers}
         configuration = slots.assign(_initial(options), limits)
@@ -151,7 +151,9 @@ class Service:
             self._core.end([handle], True, "done")
         return handle
 
-    def _do_engine(self, record: Command, argument: Value, requester: Requester, handle: PendingHandle) -> None:
+    def _do_engine(
+        self, record: Command, argument: Value, requester: Requester, handle: PendingHandle
+    ) -> None:
         text = str(argument or "")
         match record.name:
             case "initialize":
@@ -180,7 +182,9 @@ class Service:
                 self._lock.give_back(requester, force=text == "force")
                 self._core.put({"engine.locked_by": ""})
 
-    def _do_writer(self, record: Command, argument: Value, requester: Requester, handle: PendingHandle) -> None:
+    def _do_writer(
+        self, record: Command, argument: Value, requester: Requester, handle: PendingHandle
+    ) -> None:
         writer = self._writers[record.slot]
         if writer.name is None:
             raise Refused(record.key, "there is no writer in this slot; configure adds one")
@@ -298,7 +302,9 @@ def _argument(record: Command, name: str, given: Value) -> Value:
         if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
             raise InvalidValue(name, f"needs a whole number, not {given!r}")
         if declared.minimum is not None and not declared.minimum <= given <= (declared.maximum or given):
-            raise InvalidValue(name, f"needs a number from {declared.minimum:.0f} to {declared.maximum:.0f}, not {given!r}")
+            raise InvalidValue(
+                name, f"needs a number from {declared.minimum:.0f} to {declared.maximum:.0f}, not {given!r}"
+            )
         return int(given)
     if not isinstance(given, str):
         raise InvalidValue(name, f"needs a text, not {given!r}")

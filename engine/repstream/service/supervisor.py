@@ -39,9 +39,7 @@ class Plane(Protocol):
     def process_id(self) -> int | None:
         """Its process while it lives."""
 
-    def launch(
-        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]
-    ) -> None:
+    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         """Start it; does nothing while it lives."""
 
     def request(self, build: Callable[[int], control.Request]) -> None:
@@ -66,9 +64,7 @@ class ProcessPlane:
     def process_id(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
-    def launch(
-        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]
-    ) -> None:
+    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         if self._process is not None:
             return
         ours, theirs = socket.socketpair()

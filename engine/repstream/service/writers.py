@@ -6,7 +6,7 @@ import time
 
 from repstream.dataplane import control
 from repstream.errors import Refused
-from repstream.parameters import slots, storage
+from repstream.parameters import slots
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.parameters.file_names import has_number
@@ -44,7 +44,9 @@ _EVENT = {
 class Writer:
     """Commands and events of the writer in one slot; whoever calls holds the core's lock."""
 
-    def __init__(self, core: Core, repeater: Repeater, slot: int, preparation: acquisitions.Preparation) -> None:
+    def __init__(
+        self, core: Core, repeater: Repeater, slot: int, preparation: acquisitions.Preparation
+    ) -> None:
         self._core = core
         self._repeater = repeater
         self._slot = slot
@@ -81,7 +83,9 @@ class Writer:
         elif self.acquisition is AcquisitionState.FLUSHING_IMAGES:
             raise Refused(subject, "the last acquisition still writes what it received; wait until READY")
         elif self._value("gate") == "open":
-            raise Refused(subject, f"already taking images for {self._value('full_file_name')}; stop it first")
+            raise Refused(
+                subject, f"already taking images for {self._value('full_file_name')}; stop it first"
+            )
         self._core.ask(subject, lambda number: control.OpenGate(number, self._slot, frames))
         self._put({"gate": "open"})
         (self._gate if frames else self._closing).append(handle)
@@ -114,7 +118,9 @@ class Writer:
         self.on_report(notice.report)
         ended = state not in UNDER_WAY
         if ended:
-            self._put({"stop_time": notice.time, "acq_message": notice.message, "full_file_name": notice.path})
+            self._put(
+                {"stop_time": notice.time, "acq_message": notice.message, "full_file_name": notice.path}
+            )
             self._put({"acq_result": notice.result.value})
         self._put({"acq_state": state.value, "waiting": ""})
         if state is AcquisitionState.WAITING_IMAGES:
