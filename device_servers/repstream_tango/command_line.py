@@ -1,0 +1,140 @@
+"""The options of `repstream-tango`, and how another program starts it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repstream.parameters.catalogue import Catalogue, Group
+from repstream_tango.names import REPEATER_CLASS, SERVER, WRITER_CLASS
+
+DEFAULT_ENGINE = "tcp://127.0.0.1:9600"
+
+DEFAULT_PORT = 9601
+"""TCP port without a database; with one, Tango takes a free port unless told otherwise."""
+
+READY_LINE = "Ready to accept request"
+"""What the server prints on a line of its own when its devices answer."""
+
+DEVICE_NAME = re.compile(r"[^\s/:#]+/[^\s/:#]+/[^\s/:#]+")
+
+EPILOG = """\
+examples:
+  repstream-tango --nodb
+      without a database: tango://127.0.0.1:9601/repstream/repeater/1#dbase=no
+  repstream-tango beamline --register
+      enter the instance "beamline" and its devices into the database, and serve
+  repstream-tango beamline
+      serve what the database says of this instance (as Starter does)
+"""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of a server: its Tango class and its name ``domain/family/member``."""
+
+    tango_class: str
+    name: str
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options; see `--help`."""
+    options = argparse.ArgumentParser(
+        prog=SERVER,
+        description="Tango devices RepStream and HDF5Writer of a running repstream engine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = options.add_argument
+    add("instance", nargs="?", default="1", help="instance of the server (default: 1)")
+    add(
+        "--engine",
+        default=DEFAULT_ENGINE,
+        metavar="ADDRESS",
+        help="address of the engine (default: %(default)s)",
+    )
+    where = options.add_mutually_exclusive_group()
+    where.add_argument("--nodb", action="store_true", help="run without a Tango database")
+    where.add_argument(
+        "--database",
+        metavar="HOST:PORT",
+        help="Tango database (default: TANGO_HOST; without that, as --nodb)",
+    )
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add(
+        "--port", type=_port, help=f"port to listen on (default: {DEFAULT_PORT} with --nodb, else a free one)"
+    )
+    add("--register", action="store_true", help="enter the devices into the database first")
+    add(
+        "--repeater",
+        type=_device_name,
+        metavar="DEVICE",
+        help="name of the RepStream device (default: repstream/repeater/1)",
+    )
+    add(
+        "--writer",
+        type=_device_name,
+        metavar="DEVICE",
+        action="append",
+        help="name of an HDF5Writer device, once for each; its slot is the number at its end"
+        " (default: repstream/writer/1, one for each slot)",
+    )
+    add(
+        "-v",
+        dest="verbose",
+        nargs="?",
+        const="4",
+        metavar="LEVEL",
+        help="Tango's own log on the console, 1 to 5",
+    )
+    return options
+
+
+def devices(repeater: str | None, writers: Sequence[str] | None, catalogue: Catalogue) -> list[Device]:
+    """The devices of a server: one repeater, and a writer for each slot unless they are named."""
+    names = writers or [f"repstream/writer/{slot}" for slot in catalogue.slots(Group.WRITER)]
+    return [
+        Device(REPEATER_CLASS, repeater or "repstream/repeater/1"),
+        *(Device(WRITER_CLASS, n) for n in names),
+    ]
+
+
+def command_line(
+    engine: str = DEFAULT_ENGINE,
+    instance: str = "1",
+    *,
+    database: str = "",
+    register: bool = False,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    repeater: str = "",
+    writers: Sequence[str] = (),
+) -> list[str]:
+    """What starts the server as a process of its own, attached to the engine at `engine`.
+
+    Without `database` (``host:port``) it runs without one. It serves once it has printed
+    `READY_LINE`, and SIGTERM ends it with status 0.
+    """
+    line = [sys.executable, "-m", "repstream_tango.server", instance, "--engine", engine, "--host", host]
+    line += ["--database", database] if database else ["--nodb"]
+    line += ["--register"] * register + ["--port", str(port)] * bool(port)
+    line += ["--repeater", repeater] * bool(repeater)
+    return line + [part for writer in writers for part in ("--writer", writer)]
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
+    return port
+
+
+def _device_name(text: str) -> str:
+    if not DEVICE_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no device name: it has three parts, domain/family/member"
+        )
+    return text

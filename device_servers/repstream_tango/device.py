@@ -1,0 +1,169 @@
+"""What the devices have in common: attached to an engine, they translate and hold nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
+from tango.server import Device
+
+from repstream.parameters.catalogue import Command, Parameter, key_of
+from repstream.parameters.facts import Value
+from repstream.protocol import Engine as AnyEngine
+from repstream.protocol import Requester
+from repstream_tango.names import attribute_name, command_names
+from repstream_tango.publisher import Publisher
+from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
+from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, to_tango
+
+log = logging.getLogger(__name__)
+
+ADDRESS = re.compile(r"tcp://\S+:\d+|(ipc|inproc)://\S+")
+
+
+class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
+    """Base of the devices; the classes of a server are made of it by `classes.device_classes`."""
+
+    publisher: ClassVar[Publisher]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    """What the class shows; for a class of one slot a device, the parameters of slot 1."""
+
+    Engine: str
+    """Property: address of the engine."""
+
+    def init_device(self) -> None:
+        """Attach to the engine. An exception here would end the whole server, so it becomes FAULT."""
+        self._engine: AnyEngine | None = None
+        self._trouble = ""
+        try:
+            super().init_device()
+            for name in ("State", "Status"):
+                self.set_change_event(name, True, False)
+            self.slot = self.find_slot()
+            self._shown = {self.key(p): p for p in self.parameters}
+            self._engine = self.publisher.attach(_address(self.Engine), self)
+        except Exception as error:
+            self._trouble = f"This device cannot be used: {error}. Correct its properties, then Init."
+            log.error("%s: %s", self.get_name(), self._trouble, exc_info=not isinstance(error, ValueError))
+
+    def delete_device(self) -> None:
+        """Leave the engine alone: `Init` and the server's end touch the device only."""
+        self.publisher.detach(self)
+
+    def find_slot(self) -> int:
+        """The slot that this device shows, 0 where it shows no slots; raises `ValueError`."""
+        return 0
+
+    def key(self, of: Parameter | Command) -> str:
+        """Key of a parameter or command of the class, in the slot of this device."""
+        field = of.field if isinstance(of, Parameter) else of.name
+        return key_of(of.group, self.slot or of.slot, field)
+
+    def state_keys(self) -> Iterable[str]:
+        """What State and Status follow from."""
+        raise NotImplementedError
+
+    def engine_state(self) -> DevState:
+        """State while the device can be used."""
+        raise NotImplementedError
+
+    def engine_status(self) -> str:
+        """Status while the device can be used."""
+        raise NotImplementedError
+
+    # State is computed when asked, not stored: a script that polls after a command never reads the
+    # one before. And cppTango's own dev_state turns an ALARM that no attribute explains into ON.
+    def dev_state(self) -> DevState:
+        return DevState.FAULT if self._trouble else self.engine_state()
+
+    def dev_status(self) -> str:
+        return message_to_tango(self._trouble or self.engine_status())
+
+    def value(self, key: str) -> Value:
+        """The value that the engine holds."""
+        return self.engine(key).read(key).value
+
+    def engine(self, what: str) -> AnyEngine:
+        """The engine; DevFailed where a property keeps from having one."""
+        if self._engine is None:
+            fail(WRONG_PROPERTY, self._trouble, f"{self.get_name()}/{what}")
+        assert self._engine is not None
+        return self._engine
+
+    def requester(self) -> Requester:
+        """Who calls now; Tango tells the client's host and process, and no user."""
+        client = self.get_client_ident()
+        if client is None or not client.client_ident:
+            return Requester("tango")
+        return Requester("tango", f"pid {client.client_pid}", _host(client.client_ip))
+
+    def read_parameter(self, parameter: Parameter) -> tuple[TangoValue, float, AttrQuality]:
+        """Value, time and quality of an attribute."""
+        name = attribute_name(parameter)
+        with as_devfailed(f"{self.get_name()}/{name}"):
+            reading = self.engine(name).read(self.key(parameter))
+        return _reading(parameter, reading.value, reading.time)
+
+    def write_parameter(self, parameter: Parameter, value: TangoValue) -> None:
+        """Hand a written value to the engine; its event brings it to all subscribers."""
+        name = attribute_name(parameter)
+        with as_devfailed(f"{self.get_name()}/{name}"):
+            change = {self.key(parameter): from_tango(parameter, value)}
+            self.engine(name).write(change, self.requester())
+
+    def execute(self, command: Command, argument: Value) -> None:
+        """Give a command; its end shows in State, not here."""
+        name = command_names(command)[0]
+        with as_devfailed(f"{self.get_name()}/{name}"):
+            self.engine(name).execute(self.key(command), argument, self.requester())
+
+    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], time: float) -> None:
+        """Push those of `values` that this device shows, and let setpoints follow; State comes last."""
+        try:
+            with AutoTangoMonitor(self):
+                for key, value in values.items():
+                    if key in self._shown:
+                        self._push(self._shown[key], value, times.get(key, time))
+                if not values.keys().isdisjoint(self.state_keys()):
+                    self._push_state()
+        except DevFailed as failed:
+            # A busy device or a subscriber that went: the next full round brings it.
+            log.debug("%s: not published: %s", self.get_name(), failed.args[0].desc)
+
+    def _push_state(self) -> None:
+        # A push of State sends what set_state stored, whatever it is given.
+        self.set_state(self.dev_state())
+        self.set_status(self.dev_status())
+        self.push_change_event("State")
+        self.push_change_event("Status")
+
+    def _push(self, parameter: Parameter, value: Value, time: float) -> None:
+        name = attribute_name(parameter)
+        shown, time, quality = _reading(parameter, value, time)
+        if parameter.writable and quality == AttrQuality.ATTR_VALID:
+            self.get_device_attr().get_w_attr_by_name(name).set_write_value(shown)
+        self.push_change_event(name, shown, time, quality)
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise ValueError(
+            f"the property Engine says {text!r}, which is no address such as tcp://127.0.0.1:9600"
+        )
+    return text
+
+
+def _reading(parameter: Parameter, value: Value, time: float) -> tuple[TangoValue, float, AttrQuality]:
+    shown = to_tango(parameter, value)
+    if shown is None:
+        return placeholder(parameter), time, AttrQuality.ATTR_INVALID
+    return shown, time, AttrQuality.ATTR_VALID
+
+
+def _host(client_ip: Any) -> str:
+    # "giop:tcp:127.0.0.1:41000", "giop:tcp:[::1]:41000" or "giop:unix:/tmp/omni…" (same host)
+    transport, _, rest = str(client_ip).removeprefix("giop:").partition(":")
+    return rest.rpartition(":")[0].strip("[]") if transport == "tcp" else "localhost"

@@ -1,0 +1,83 @@
+"""Tango names, made by rule from catalogue keys; nobody types one by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
+from repstream.parameters.facts import Kind
+
+SERVER = "repstream-tango"
+"""Name of the server in a Tango database: ``repstream-tango/<instance>``."""
+
+REPEATER_CLASS = "RepStream"
+WRITER_CLASS = "HDF5Writer"
+
+LONGEST = 255
+"""Characters that Tango's database keeps of an attribute's or command's name (``varchar(255)``)."""
+
+OWN_NAMES = frozenset({"State", "Status", "Init"})
+"""What every Tango device has by itself; names of ours that meet one get their group in front."""
+
+PROPERTY_NAMES = frozenset({"Engine", "Slot"})
+"""The device properties; they live in the same Python class as attributes and commands."""
+
+_PREFIX = {Group.ENGINE: "", Group.SOURCE: "Source", Group.STREAM: "Stream{slot}", Group.WRITER: ""}
+_OWNER = {Group.ENGINE: "Engine", Group.SOURCE: "Source", Group.STREAM: "Stream", Group.WRITER: "Writer"}
+
+
+def pascal(field: str) -> str:
+    """``num_images`` -> ``NumImages``."""
+    return "".join(word[:1].upper() + word[1:] for word in field.split("_"))
+
+
+def attribute_name(parameter: Parameter) -> str:
+    """``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
+    ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device)."""
+    name = _PREFIX[parameter.group].format(slot=parameter.slot) + pascal(parameter.field)
+    return _OWNER[parameter.group] + name if name in OWN_NAMES else name
+
+
+def command_names(command: Command) -> tuple[str, ...]:
+    """The Tango commands of one command: a second one where a number may be given or left out.
+
+    A Tango command has a fixed argument, so ``start`` is `Start` without one and `StartFrames`
+    with a number (numbers that commands take are frames). A text is left out by being empty.
+    """
+    name = pascal(command.name)
+    argument = command.argument
+    if argument is not None and argument.optional and argument.kind is not Kind.TEXT:
+        return name, f"{name}Frames"
+    return (name,)
+
+
+def check(catalogue: Catalogue) -> None:
+    """Refuse a catalogue whose names meet each other, or are too long for Tango; raises `ValueError`.
+
+    Tango compares names without case. One device shows the groups engine, source and streams,
+    another one slot of the writers.
+    """
+    writers = [(Group.WRITER, slot) for slot in catalogue.slots(Group.WRITER)]
+    repeater = [owner for owner in catalogue.groups if owner not in writers]
+    for owners in (repeater, *([writer] for writer in writers)):
+        names = chain.from_iterable(_names_of(catalogue, group, slot) for group, slot in owners)
+        _refuse_clashes(chain(((name, "Tango") for name in OWN_NAMES | PROPERTY_NAMES), names))
+
+
+def _names_of(catalogue: Catalogue, group: Group, slot: int) -> Iterable[tuple[str, str]]:
+    for parameter in catalogue.of(group, slot):
+        yield attribute_name(parameter), parameter.key
+    for command in catalogue.commands_of(group, slot):
+        for name in command_names(command):
+            yield name, f"command {command.key}"
+
+
+def _refuse_clashes(names: Iterable[tuple[str, str]]) -> None:
+    taken: dict[str, str] = {}
+    for name, key in names:
+        if len(name) > LONGEST:
+            raise ValueError(f"{key}: the Tango name {name} is longer than {LONGEST} characters")
+        other = taken.setdefault(name.lower(), key)
+        if other != key:
+            raise ValueError(f"{key} and {other} would both be {name} in Tango")

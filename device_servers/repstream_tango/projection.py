@@ -1,0 +1,107 @@
+"""Catalogue in, Tango out: attributes, commands and device classes, made once and static."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tango import AttrWriteType, CmdArgType
+from tango.server import attribute, command, device_property
+
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
+from repstream.parameters.facts import Kind, Value
+from repstream_tango.command_line import DEFAULT_ENGINE
+from repstream_tango.device import EngineDevice
+from repstream_tango.hdf5_writer import WriterDevice
+from repstream_tango.names import REPEATER_CLASS, WRITER_CLASS, attribute_name, check, command_names
+from repstream_tango.publisher import Publisher
+from repstream_tango.repeater import RepeaterDevice
+from repstream_tango.types import argument_type, configuration, tango_type
+
+
+def device_classes(
+    catalogue: Catalogue, publisher: Publisher, engine: str = DEFAULT_ENGINE
+) -> tuple[type[RepeaterDevice], type[WriterDevice]]:
+    """The classes `RepStream` and `HDF5Writer`; `engine` is the default of their property `Engine`.
+
+    Raises `ValueError` where the catalogue's names do not fit into Tango.
+    """
+    check(catalogue)
+    common = {
+        "publisher": publisher,
+        "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
+    }
+    writer = {
+        "slots": catalogue.slots(Group.WRITER),
+        "Slot": device_property(
+            dtype=int,
+            default_value=0,
+            doc="Slot of the writer; 0 takes the number that the device's name ends with, else 1.",
+        ),
+    }
+    owners = [owner for owner in catalogue.groups if owner[0] is not Group.WRITER]
+    return (
+        type(REPEATER_CLASS, (RepeaterDevice,), _members(catalogue, owners) | common),
+        type(WRITER_CLASS, (WriterDevice,), _members(catalogue, [(Group.WRITER, 1)]) | common | writer),
+    )
+
+
+def _members(catalogue: Catalogue, owners: Iterable[tuple[Group, int]]) -> dict[str, Any]:
+    owners = tuple(owners)
+    parameters = tuple(p for owner in owners for p in catalogue.of(*owner))
+    commands = (c for owner in owners for c in catalogue.commands_of(*owner))
+    return {
+        "parameters": parameters,
+        **{attribute_name(parameter): _attribute(parameter) for parameter in parameters},
+        **dict(pair for declared in commands for pair in _commands(declared)),
+    }
+
+
+def _attribute(parameter: Parameter) -> attribute:
+    def read(device: EngineDevice) -> Any:
+        return device.read_parameter(parameter)
+
+    def write(device: EngineDevice, value: Any) -> None:
+        device.write_parameter(parameter, value)
+
+    return attribute(
+        name=attribute_name(parameter),
+        dtype=tango_type(parameter),
+        access=AttrWriteType.READ_WRITE if parameter.writable else AttrWriteType.READ,
+        fget=read,
+        fset=write if parameter.writable else None,
+        change_event_implemented=True,
+        change_event_detect=False,
+        **configuration(parameter),
+    )
+
+
+def _commands(declared: Command) -> Iterator[tuple[str, Callable[..., None]]]:
+    argument = declared.argument
+    names = command_names(declared)
+    if argument is None or len(names) == 2:
+        yield names[0], _without_argument(names[0], declared)
+    if argument is not None:
+        yield names[-1], _with_argument(names[-1], declared, argument.kind, argument.text)
+
+
+def _without_argument(name: str, declared: Command) -> Callable[..., None]:
+    def execute(device: EngineDevice) -> None:
+        device.execute(declared, None)
+
+    return _named(name, execute, CmdArgType.DevVoid, declared.text)
+
+
+def _with_argument(name: str, declared: Command, kind: Kind, text: str) -> Callable[..., None]:
+    def execute(device: EngineDevice, argument: Value) -> None:
+        # An empty text is one that was left out: Tango's DevString cannot be missing.
+        device.execute(declared, None if argument == "" else argument)
+
+    return _named(name, execute, argument_type(kind), f"{declared.text} {text}")
+
+
+def _named(name: str, execute: Callable[..., None], dtype_in: CmdArgType, text: str) -> Callable[..., None]:
+    execute.__name__ = execute.__qualname__ = name
+    execute.__doc__ = text
+    named: Callable[..., None] = command(execute, dtype_in=dtype_in, doc_in=text)
+    return named

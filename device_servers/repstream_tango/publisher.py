@@ -1,0 +1,145 @@
+"""The one thread that pushes events, for all devices of a server.
+
+Engines call back from threads of their own; a push takes the device's monitor and may wait
+seconds for it. So callbacks only queue, and this thread does the pushing. It also publishes
+everything again every few seconds, since Tango drops events silently where a subscriber is slow
+(over 1,000 waiting), and no client should stay behind for longer than that.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Protocol
+
+from tango import EnsureOmniThread
+
+from repstream.parameters.facts import Value
+from repstream.protocol import Change, Engine, Event, Snapshot, Subscription
+
+REPUBLISH_SECONDS = 4.0
+LEAVE_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class Attachable(Engine, Protocol):
+    """An engine elsewhere, until closed."""
+
+    def close(self) -> None: ...
+
+
+class Publishing(Protocol):
+    """A device as this thread sees it."""
+
+    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], time: float) -> None:
+        """Push what of `values` is this device's; a key without its own time has `time`."""
+
+
+@dataclass
+class _Attachment:
+    """One engine and the devices on it; `published` is where the last full round ended."""
+
+    engine: Attachable
+    subscription: Subscription | None = None
+    devices: list[Publishing] = field(default_factory=list)
+    published: tuple[str, int] = ("", 0)
+
+
+class Publisher:
+    """Attaches devices to engines, one connection an address, and publishes what these say."""
+
+    def __init__(self, connect: Callable[[str], Attachable]) -> None:
+        self._connect = connect
+        self._attachments: dict[str, _Attachment] = {}
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[tuple[str, Event | None]] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._left = threading.Condition(self._lock)
+        self._at: Publishing | None = None
+
+    def attach(self, address: str, device: Publishing) -> Engine:
+        """The engine at `address`, whose values `device` publishes from now on.
+
+        It need not be there yet. Raises `ValueError` for what is no address.
+        """
+        with self._lock:
+            attachment = self._attachments.get(address)
+            if attachment is None:
+                attachment = self._attachments[address] = _Attachment(self._connect(address))
+                attachment.subscription = attachment.engine.subscribe(
+                    lambda event: self._queue.put((address, event))
+                )
+            attachment.devices.append(device)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
+        self._queue.put((address, None))
+        return attachment.engine
+
+    def detach(self, device: Publishing) -> None:
+        """Publish nothing more of `device`; the last one at an address closes the connection.
+
+        Returns when the publisher has left the device, or soon after: under the device's monitor
+        (the command `Init`) the publisher may be waiting for that very monitor.
+        """
+        with self._lock:
+            self._left.wait_for(lambda: self._at is not device, LEAVE_SECONDS)
+            address, attachment = next(
+                ((a, at) for a, at in self._attachments.items() if device in at.devices), ("", None)
+            )
+            if attachment is None:
+                return
+            attachment.devices.remove(device)
+            if attachment.devices:
+                return
+            del self._attachments[address]
+        if attachment.subscription is not None:
+            attachment.subscription.close()
+        attachment.engine.close()
+
+    def _run(self) -> None:
+        with EnsureOmniThread():
+            due = monotonic() + REPUBLISH_SECONDS
+            while True:
+                try:
+                    address, event = self._queue.get(timeout=max(0.0, due - monotonic()))
+                    self._publish(address, event)
+                except Empty:
+                    due = monotonic() + REPUBLISH_SECONDS
+                    for address in tuple(self._attachments):
+                        self._publish(address, None)
+                except Exception:
+                    # The events of all devices hang on this thread: it may not end of one fault.
+                    log.exception("an event could not be published")
+
+    def _publish(self, address: str, event: Event | None) -> None:
+        attachment = self._attachments.get(address)
+        if attachment is None:
+            return
+        if event is None:
+            snapshot = attachment.engine.snapshot()
+            attachment.published = (snapshot.epoch, snapshot.sequence)
+            self._publish_to(attachment, snapshot)
+        elif isinstance(event, Change):
+            epoch, sequence = attachment.published
+            if event.epoch != epoch or event.sequence >= sequence:  # else older than what is out
+                self._publish_to(attachment, event)
+
+    def _publish_to(self, attachment: _Attachment, what: Change | Snapshot) -> None:
+        times = what.times if isinstance(what, Snapshot) else {}
+        for device in tuple(attachment.devices):
+            with self._lock:
+                if device not in attachment.devices:
+                    continue
+                self._at = device
+            try:
+                device.publish(what.values, times, what.time)
+            finally:
+                with self._lock:
+                    self._at = None
+                    self._left.notify_all()

@@ -1,0 +1,55 @@
+"""A server's devices in a Tango database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tango import Database, DbDevInfo, DevFailed
+
+from repstream_tango.command_line import Device
+
+
+class RegistrationError(Exception):
+    """The database cannot be reached, or it says something else about these devices."""
+
+
+def open_database() -> Database:
+    """The database at TANGO_HOST; raises `RegistrationError`."""
+    try:
+        return Database()
+    except DevFailed as failed:
+        raise RegistrationError(f"no Tango database answers: {failed.args[0].desc}") from failed
+
+
+def is_registered(database: Database, server: str) -> bool:
+    """Whether the database knows devices of `server`, which is ``name/instance``."""
+    known = iter(database.get_device_class_list(server))
+    return any(tango_class != "DServer" for _, tango_class in zip(known, known, strict=True))
+
+
+def register(database: Database, server: str, devices: Sequence[Device], engine: str) -> None:
+    """Enter `devices` and their property `Engine`; what is there already as said stays.
+
+    Raises `RegistrationError`, with nothing entered, where a device belongs to another server.
+    """
+    for device in devices:
+        owner = _owner(database, device.name)
+        if owner not in (None, server):
+            raise RegistrationError(
+                f"the device {device.name} belongs to {owner}; remove it there or give another name"
+            )
+    for device in devices:
+        info = DbDevInfo()
+        info.server, info._class, info.name = server, device.tango_class, device.name
+        database.add_device(info)
+        database.put_device_property(device.name, {"Engine": [engine]})
+
+
+def _owner(database: Database, device_name: str) -> str | None:
+    try:
+        owner: str = database.get_device_info(device_name).ds_full_name
+    except DevFailed as failed:
+        if failed.args[0].reason == "DB_DeviceNotDefined":
+            return None
+        raise
+    return owner

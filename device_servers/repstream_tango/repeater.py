@@ -1,0 +1,23 @@
+"""Device class `RepStream`: the repeater, its source and its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tango import DevState
+
+from repstream_tango.device import EngineDevice
+from repstream_tango.states import REPEATER_KEYS, repeater_state, repeater_status
+
+
+class RepeaterDevice(EngineDevice):
+    """The repeater of one engine."""
+
+    def state_keys(self) -> Iterable[str]:
+        return REPEATER_KEYS
+
+    def engine_state(self) -> DevState:
+        return repeater_state(self.value)
+
+    def engine_status(self) -> str:
+        return repeater_status(self.value)

@@ -1,0 +1,110 @@
+"""The Tango device server of repstream, a process of its own attached to an engine by address."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+from tango import ApiUtil, DevFailed
+from tango.server import run
+
+from repstream.parameters.catalogue import Catalogue, build
+from repstream.service.remote import RemoteEngine
+from repstream_tango.command_line import DEFAULT_PORT, devices, parser
+from repstream_tango.names import SERVER
+from repstream_tango.projection import device_classes
+from repstream_tango.publisher import Publisher
+from repstream_tango.registration import RegistrationError, is_registered, open_database, register
+
+USAGE = 2
+FAILED = 1
+
+KEY_VARIABLE = "REPSTREAM_KEY"
+"""Environment variable with the engine's key, where its address is guarded by one."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    catalogue = build()
+    try:
+        arguments = tango_arguments(options, catalogue)
+    except RegistrationError as error:
+        print(f"{SERVER}: {error}", file=sys.stderr)
+        return USAGE
+    try:
+        run(
+            device_classes(catalogue, Publisher(_connect), options.engine),
+            args=arguments,
+            msg_stream=_Unbuffered(),
+            raises=True,
+        )
+    except DevFailed as failed:
+        print(f"{SERVER}: {failed.args[0].desc}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[str]:
+    """The options as cppTango takes them, with the database asked and the port tried first.
+
+    Raises `RegistrationError` with what to do.
+    """
+    if options.database:
+        os.environ["TANGO_HOST"] = options.database
+    without_database = options.nodb or not ApiUtil.get_env_var("TANGO_HOST")
+    port = options.port or (DEFAULT_PORT if without_database else 0)
+    if port:
+        _refuse_used(options.host, port)
+    # -host alone would leave the server listening on every interface (cppTango 10.3).
+    arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{options.host}:{port or ''}"]
+    arguments += [f"-v{options.verbose}"] * bool(options.verbose)
+    named = devices(options.repeater, options.writer, catalogue)
+    if without_database:
+        if options.register:
+            raise RegistrationError(
+                "--register needs a database: give --database HOST:PORT or set TANGO_HOST"
+            )
+        return [*arguments, "-nodb", "-dlist", ",".join(f"{d.tango_class}::{d.name}" for d in named)]
+    server = f"{SERVER}/{options.instance}"
+    database = open_database()
+    if options.register:
+        register(database, server, named, options.engine)
+    elif not is_registered(database, server):
+        raise RegistrationError(
+            f"the database does not know {server}; add --register to enter it with its devices"
+        )
+    return arguments
+
+
+def _connect(address: str) -> RemoteEngine:
+    # Not an option or a property: those can be read by others.
+    return RemoteEngine(address, os.environ.get(KEY_VARIABLE, ""), "tango")
+
+
+def _refuse_used(host: str, port: int) -> None:
+    # cppTango would say no more than "INITIALIZE: Transport endpoint could not be bound".
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise RegistrationError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+            ) from None
+
+
+class _Unbuffered:
+    """Standard output that a waiting parent reads at once, also through a pipe."""
+
+    def write(self, text: str) -> None:
+        print(text, end="", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

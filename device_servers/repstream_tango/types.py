@@ -1,0 +1,115 @@
+"""How the catalogue's values travel in Tango, and what does not travel."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from tango import CmdArgType
+
+from repstream.parameters.catalogue import Parameter
+from repstream.parameters.facts import Kind, Value
+
+CANNOT = frozenset({"default", "length", "unicode"})
+"""Facts that Tango cannot carry: an attribute has no default and a text no greatest length, and
+texts are Latin-1 on the wire (other characters arrive escaped as in Python: ``\\u03bc``)."""
+
+LARGEST_SIGNED = 2**63 - 1
+
+TangoValue = bool | int | float | str
+
+
+def tango_type(parameter: Parameter) -> CmdArgType:
+    """The Tango type of an attribute; an integer is 64 bits wide, unsigned where it needs to be."""
+    match parameter.kind:
+        case Kind.BOOL:
+            return CmdArgType.DevBoolean
+        case Kind.INT:
+            return CmdArgType.DevULong64 if _needs_unsigned(parameter) else CmdArgType.DevLong64
+        case Kind.FLOAT:
+            return CmdArgType.DevDouble
+        case Kind.TEXT:
+            return CmdArgType.DevString
+        case Kind.CHOICE:
+            return CmdArgType.DevEnum
+    assert_never(parameter.kind)
+
+
+def argument_type(kind: Kind) -> CmdArgType:
+    """The Tango type of a command's argument; a choice is given as its text."""
+    match kind:
+        case Kind.BOOL:
+            return CmdArgType.DevBoolean
+        case Kind.INT:
+            return CmdArgType.DevLong64
+        case Kind.FLOAT:
+            return CmdArgType.DevDouble
+        case Kind.TEXT | Kind.CHOICE:
+            return CmdArgType.DevString
+    assert_never(kind)
+
+
+def configuration(parameter: Parameter) -> dict[str, Any]:
+    """The facts that an attribute's configuration carries, as `tango.server.attribute` takes them."""
+    facts: dict[str, Any] = {
+        "label": parameter.label,
+        "unit": parameter.unit,
+        "doc": parameter.text,
+        "min_value": parameter.minimum,
+        # cppTango reads a limit beyond 63 bits as less than 0; DevULong64 ends there by itself.
+        "max_value": None if _needs_unsigned(parameter) else parameter.maximum,
+        "enum_labels": list(parameter.choices) or None,
+        "format": {Kind.INT: "%d", Kind.FLOAT: "%.6g", Kind.TEXT: "%s"}.get(parameter.kind),
+    }
+    if parameter.alarm is not None:
+        facts |= {
+            "min_warning": parameter.alarm.warning_low,
+            "max_warning": parameter.alarm.warning_high,
+            "min_alarm": parameter.alarm.alarm_low,
+            "max_alarm": parameter.alarm.alarm_high,
+        }
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def to_tango(parameter: Parameter, value: Value) -> TangoValue | None:
+    """A value of the catalogue as Tango takes it: a choice as its number. `None` stays None."""
+    if value is None:
+        return None
+    if parameter.kind is Kind.CHOICE:
+        return parameter.choices.index(str(value))
+    return text_to_tango(value) if isinstance(value, str) else value
+
+
+def from_tango(parameter: Parameter, value: TangoValue) -> Value:
+    """A value that a Tango client wrote as the catalogue has it: a choice as its text."""
+    return parameter.choices[int(value)] if parameter.kind is Kind.CHOICE else value
+
+
+def placeholder(parameter: Parameter) -> TangoValue:
+    """What goes along with the quality ATTR_INVALID, which Tango wants beside some value."""
+    match parameter.kind:
+        case Kind.BOOL:
+            return False
+        case Kind.FLOAT:
+            return 0.0
+        case Kind.TEXT:
+            return ""
+        case Kind.INT | Kind.CHOICE:
+            return 0
+    assert_never(parameter.kind)
+
+
+def text_to_tango(text: str) -> str:
+    """A text as Tango's Latin-1 strings can hold it: what is beyond is escaped, nothing is lost.
+
+    A NUL would end the string on the wire, so it is escaped too.
+    """
+    return text.encode("latin-1", "backslashreplace").decode("latin-1").replace("\0", "\\x00")
+
+
+def message_to_tango(text: str) -> str:
+    """A Status or an error's text: pytango sends these as UTF-8 but clients read Latin-1."""
+    return text.encode("ascii", "backslashreplace").decode("ascii").replace("\0", "\\x00")
+
+
+def _needs_unsigned(parameter: Parameter) -> bool:
+    return parameter.maximum is not None and parameter.maximum > LARGEST_SIGNED

@@ -1,0 +1,154 @@
+"""The Tango front end through tango.DeviceProxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Queue
+from typing import Any
+
+import tango
+
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
+from repstream.parameters.facts import Value
+from repstream.protocol import Engine
+from repstream_tango.names import attribute_name, command_names
+from repstream_tango.types import CANNOT
+from tests.conformance.client import Rejected
+from tests.device_servers.serving import REPEATER, Trl, tango_server, until, writer
+
+LARGEST_UNSIGNED = 2**64 - 1
+
+
+class TangoClient:
+    """Fills `FrontEndClient`."""
+
+    name = "tango"
+    cannot = CANNOT
+
+    def __init__(self, catalogue: Catalogue, trl: Trl) -> None:
+        self._catalogue = catalogue
+        self._repeater = tango.DeviceProxy(trl(REPEATER))
+        self._writers = {s: tango.DeviceProxy(trl(writer(s))) for s in catalogue.slots(Group.WRITER)}
+
+    def keys(self) -> Iterator[str]:
+        return iter(self._catalogue.parameters)
+
+    def read(self, key: str) -> Value:
+        proxy, name = self._attribute(key)
+        return self._value(key, proxy.read_attribute(name))
+
+    def write(self, key: str, value: Value) -> None:
+        proxy, name = self._attribute(key)
+        with _rejecting():
+            proxy.write_attribute(name, self._written(key, value))
+
+    def execute(self, command: str, argument: Value = None) -> None:
+        record = self._catalogue.commands[command]
+        names = command_names(record)
+        takes_text = len(names) == 1 and record.argument is not None
+        arguments = () if argument is None and not takes_text else ("" if argument is None else argument,)
+        with _rejecting():
+            self._proxy(record).command_inout(names[-1] if arguments else names[0], *arguments)
+        self._wait(record, bool(arguments))
+
+    def limits(self, key: str) -> tuple[float | int | None, float | int | None]:
+        config = self._config(key)
+        low, high = _number(config.min_value), _number(config.max_value)
+        if config.data_type == tango.CmdArgType.DevULong64 and high is None:
+            high = LARGEST_UNSIGNED  # the limit of the type itself
+        return low, high
+
+    def unit(self, key: str) -> str:
+        return str(self._config(key).unit)
+
+    def choices(self, key: str) -> tuple[str, ...]:
+        return tuple(self._config(key).enum_labels)
+
+    def description(self, key: str) -> str:
+        text = str(self._config(key).description)
+        return "" if text == "No description" else text
+
+    def writable(self, key: str) -> bool:
+        return bool(self._config(key).writable != tango.AttrWriteType.READ)
+
+    @contextmanager
+    def watch(self, key: str) -> Iterator[Queue[Value]]:
+        proxy, name = self._attribute(key)
+        seen: Queue[Value] = Queue()
+
+        def announce(event: Any) -> None:
+            if not event.err:
+                seen.put(self._value(key, event.attr_value))
+
+        subscription = proxy.subscribe_event(name, tango.EventType.CHANGE_EVENT, announce)
+        try:
+            yield seen
+        finally:
+            proxy.unsubscribe_event(subscription)
+
+    def _proxy(self, record: Parameter | Command) -> Any:
+        return self._writers[record.slot] if record.group is Group.WRITER else self._repeater
+
+    def _attribute(self, key: str) -> tuple[Any, str]:
+        parameter = self._catalogue.parameters[key]
+        return self._proxy(parameter), attribute_name(parameter)
+
+    def _config(self, key: str) -> Any:
+        proxy, name = self._attribute(key)
+        return proxy.get_attribute_config(name)
+
+    def _value(self, key: str, attribute: Any) -> Value:
+        if attribute.quality == tango.AttrQuality.ATTR_INVALID or attribute.value is None:
+            return None
+        labels = self.choices(key)
+        value: Value = labels[int(attribute.value)] if labels else attribute.value
+        return value
+
+    def _written(self, key: str, value: Value) -> Any:
+        labels = self.choices(key)
+        # What is no label is written as a number beyond them, for the server to refuse.
+        return (labels.index(str(value)) if value in labels else len(labels)) if labels else value
+
+    def _wait(self, command: Command, counted: bool) -> None:
+        """A Tango command returns at once; its end shows in the attributes."""
+        ended = self._ended(command, counted)
+        if command.waits:
+            until(ended, f"the end of {command.key}")
+
+    def _ended(self, command: Command, counted: bool) -> Callable[[], bool]:
+        key = f"{command.group.value}.{command.slot}" if command.slot else "engine"
+        if command.group is Group.ENGINE:
+            if command.name == "start":
+                return lambda: self.read("engine.state") in ("RUNNING", "ERROR")
+            return lambda: self.read("engine.state") != "RUNNING" and not self.read("engine.draining")
+        if command.name == "arm":
+            return lambda: self.read(f"{key}.acq_state") != "NONE"
+        if command.name == "start" and counted:
+            return lambda: self.read(f"{key}.state") != "WRITING" or self.read(f"{key}.gate") == "shut"
+        return lambda: self.read(f"{key}.state") != "WRITING"
+
+
+@contextmanager
+def _rejecting() -> Iterator[None]:
+    try:
+        yield
+    except tango.DevFailed as failed:
+        raise Rejected(failed.args[0].desc) from failed
+    except (TypeError, OverflowError, UnicodeError) as error:  # refused by the client library already
+        raise Rejected(str(error)) from error
+
+
+def _number(text: str) -> float | int | None:
+    if text == "Not specified":
+        return None
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+@contextmanager
+def serving(engine: Engine, address: str) -> Iterator[TangoClient]:
+    """The Tango server without a database, a process of its own, on the engine at `address`."""
+    with tango_server(address, slots=engine.catalogue.max_writers) as trl:
+        client = TangoClient(engine.catalogue, trl)
+        until(lambda: client.read("engine.state") != "UNKNOWN", "the server to find the engine")
+        yield client

@@ -1,0 +1,107 @@
+"""The Tango server as a process of its own, on a free port, ended with the test."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from repstream.service.address import EngineServer
+from repstream_tango.command_line import READY_LINE, command_line
+from tests.fakes import FakePlane, running_service
+
+REPEATER = "repstream/repeater/1"
+ANY_PORT = "tcp://127.0.0.1:*"
+
+Trl = Callable[[str], str]
+"""Device name -> what a DeviceProxy takes."""
+
+
+def writer(slot: int) -> str:
+    """Name of the device of the writer in `slot`."""
+    return f"repstream/writer/{slot}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+    """Wait for `condition`; fails saying `what` was waited for."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def engine_at(folder: Path, address: str = ANY_PORT) -> Iterator[tuple[str, FakePlane]]:
+    """A real service on a fake data plane, reachable at the address that is given back."""
+    with running_service(folder) as (service, plane):
+        server = EngineServer(service, address)
+        server.start()
+        try:
+            yield server.address, plane
+        finally:
+            server.close()
+
+
+@contextmanager
+def running(line: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """The server started by `line`, ready; SIGTERM must end it with status 0."""
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            for said in server.stdout:
+                if said.strip() == READY_LINE:
+                    break
+            else:
+                raise AssertionError(f"the server ended with {server.wait()} before it was ready")
+            yield server
+            server.terminate()
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
+
+
+@contextmanager
+def tango_server(engine: str, *, slots: int = 4) -> Iterator[Trl]:
+    """A server without a database on the engine at `engine`."""
+    port = free_port()
+    writers = [writer(slot) for slot in range(1, slots + 1)]
+    with running(command_line(engine, port=port, writers=writers)):
+        yield lambda device: f"tango://127.0.0.1:{port}/{device}#dbase=no"
+
+
+@contextmanager
+def tango_database(folder: Path) -> Iterator[str]:
+    """A Tango database of its own, kept in `folder`; gives its ``host:port``."""
+    program = Path(sys.executable).with_name("PyDatabaseds")
+    environment = os.environ | {"PYTANGO_DATABASE_NAME": str(folder / "tango.db")}
+    said = folder / "database.txt"
+    with (
+        said.open("w") as log,
+        subprocess.Popen(
+            [program, "--host", "127.0.0.1", "--port", "0", "--print-host-port", "2"],
+            stdout=log,
+            stderr=log,
+            env=environment,
+        ) as server,
+    ):
+        try:
+            until(lambda: re.search(r"port=\d+", said.read_text()), "the Tango database")
+            found = re.search(r"port=(\d+)", said.read_text())
+            assert found is not None
+            yield f"127.0.0.1:{found[1]}"
+        finally:
+            server.kill()
