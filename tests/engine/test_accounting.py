@@ -71,6 +71,7 @@ def sequences(draw: st.DrawFn) -> list[int]:
 
 @given(sequences())
 @example([*range(0, 3000, 2), *range(2999, 1900, -2)])
+@example([0, 1024, 1026, 1028, 1030, 7, 8, 6])
 @example([5, 5 + WINDOW, 6, 5])
 @example([0, LAST, 0, LAST])
 def test_verdicts_and_counts_are_those_of_a_set_of_all_ids(ids: list[int]) -> None:
