@@ -1,0 +1,59 @@
+"""The ASGI application: the API of every engine, changes, metrics, health, and two pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from repstream.protocol import Engine
+from repstream.version import __version__
+from repstream_http import openapi, refusal, routes, server_routes
+from repstream_http.changes import Hub
+from repstream_http.metrics import check_names
+from repstream_http.origin import SameOriginOnly
+
+
+class Api(FastAPI):
+    """FastAPI whose documentation tells the parameters of the first engine."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            first: Engine = next(iter(self.state.engines.values()))
+            self.openapi_schema = openapi.document(self, first.catalogue)
+        return self.openapi_schema
+
+
+def create_app(engines: Mapping[str, Engine]) -> FastAPI:
+    """The application for these engines by name; ``/api/v1`` itself means the first.
+
+    Raises `ValueError` where there is no engine, one whose name does not fit into a path, or a
+    catalogue that gives two metrics one name.
+    """
+    if not engines:
+        raise ValueError("an HTTP server needs at least one engine")
+    for name, engine in engines.items():
+        if not name or "/" in name:
+            raise ValueError(f"{name!r} cannot be part of a path; give the engine another name")
+        check_names(engine.catalogue)
+    app = Api(title="repstream", version=__version__, docs_url=None, redoc_url=None, lifespan=_lifespan)
+    app.state.engines = dict(engines)
+    app.state.hubs = {name: Hub(engine) for name, engine in engines.items()}
+    app.add_middleware(SameOriginOnly)
+    refusal.install(app)
+    app.include_router(server_routes.router)
+    for router in (routes.router, server_routes.changes_router):
+        app.include_router(router, prefix=server_routes.API)
+        app.include_router(router, prefix=server_routes.API + "/engines/{engine}", include_in_schema=False)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for hub in app.state.hubs.values():
+            await hub.open()
+            stack.push_async_callback(hub.close)
+        yield

@@ -1,0 +1,124 @@
+"""Prometheus metrics, made from the catalogue by rule.
+
+Every read-only number is a metric ``repstream_<group>_<field>_<unit>``: a counter (``_total``) where
+it is declared as one, else a gauge. A choice is one gauge for each of its values, 1 for the one
+it has. Units are Prometheus' base units. Source of the rules:
+https://prometheus.io/docs/practices/naming/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from repstream.parameters.catalogue import Catalogue, Group, Parameter
+from repstream.parameters.facts import Kind, Value
+from repstream.protocol import Engine
+from repstream_http.projection import View
+
+PREFIX = "repstream"
+
+BASE_UNITS: Mapping[str, tuple[str, float]] = {
+    "s": ("seconds", 1),
+    "Hz": ("hertz", 1),
+    "%": ("ratio", 0.01),
+    "B": ("bytes", 1),
+    "MiB": ("bytes", 2**20),
+    "GB": ("bytes", 1e9),
+    "MB/s": ("bytes_per_second", 1e6),
+}
+"""Unit of the catalogue -> base unit and factor; any other unit is a word and stays."""
+
+SINGULAR = {Group.ENGINE: "engine", Group.SOURCE: "source", Group.STREAM: "stream", Group.WRITER: "writer"}
+
+
+class EngineCollector(Collector):
+    """The metrics of several engines at the moment that they are asked for."""
+
+    def __init__(self, engines: Mapping[str, Engine]) -> None:
+        self._engines = engines
+        for engine in engines.values():
+            check_names(engine.catalogue)
+
+    def collect(self) -> Iterator[Metric]:
+        views = [View(name, engine) for name, engine in self._engines.items()]
+        reachable = GaugeMetricFamily(f"{PREFIX}_up", "Whether the engine can be reached.", labels=["engine"])
+        for view in views:
+            reachable.add_metric([view.name], float(view.reachable))
+        yield reachable
+        families: dict[str, Metric] = {}
+        for view in views:
+            for parameter, labels in _occupied(view):
+                _add(families, parameter, labels, view.snapshot.values[parameter.key])
+        yield from families.values()
+
+
+def exposition(engines: Mapping[str, Engine], accept: str) -> tuple[bytes, str]:
+    """Metrics as text, and its content type: OpenMetrics where `accept` asks for it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(EngineCollector(engines))
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
+def metric_name(parameter: Parameter) -> str:
+    """The name without ``_total``: ``repstream_stream_sent_frames``."""
+    name = f"{PREFIX}_{SINGULAR[parameter.group]}_{parameter.field}"
+    unit, _ = BASE_UNITS.get(parameter.unit, (parameter.unit, 1))
+    return name if not unit or name.endswith(f"_{unit}") else f"{name}_{unit}"
+
+
+def check_names(catalogue: Catalogue) -> None:
+    """Raise `ValueError` where two parameters of a group would share a name."""
+    seen: dict[tuple[str, int], str] = {}
+    for parameter in filter(_measured, catalogue.parameters.values()):
+        name = metric_name(parameter)
+        other = seen.setdefault((name, parameter.slot), parameter.key)
+        if other != parameter.key:
+            raise ValueError(f"{other} and {parameter.key} would both be the metric {name}")
+
+
+def _measured(parameter: Parameter) -> bool:
+    return not parameter.writable and parameter.kind is not Kind.TEXT
+
+
+def _occupied(view: View) -> Iterator[tuple[Parameter, dict[str, str]]]:
+    names = {(group, slot): name for group in Group for name, slot in view.names.occupied(group).items()}
+    for parameter in filter(_measured, view.catalogue.parameters.values()):
+        labels = {"engine": view.name}
+        if parameter.slot:
+            if (parameter.group, parameter.slot) not in names:
+                continue
+            labels[SINGULAR[parameter.group]] = names[parameter.group, parameter.slot]
+        yield parameter, labels
+
+
+def _add(families: dict[str, Metric], parameter: Parameter, labels: dict[str, str], value: Value) -> None:
+    if value is None:
+        return
+    name = metric_name(parameter)
+    family = families.get(name)
+    if family is None:
+        family = families[name] = _family(name, parameter, labels)
+    if parameter.kind is Kind.CHOICE:
+        for choice in parameter.choices:
+            family.add_sample(name, {**labels, parameter.field: choice}, float(choice == value))
+        return
+    suffix = "_total" if parameter.counter else ""
+    family.add_sample(f"{name}{suffix}", labels, _scaled(parameter, value))
+
+
+def _family(name: str, parameter: Parameter, labels: Iterable[str]) -> Metric:
+    unit, _ = BASE_UNITS.get(parameter.unit, (parameter.unit, 1))
+    kind = CounterMetricFamily if parameter.counter else GaugeMetricFamily
+    return kind(name, parameter.text, unit=unit)
+
+
+def _scaled(parameter: Parameter, value: Value) -> float:
+    _, factor = BASE_UNITS.get(parameter.unit, (parameter.unit, 1))
+    return float(value or 0) * factor

@@ -1,0 +1,82 @@
+"""Keys as HTTP shows them: with the name of a stream or writer where the catalogue has its slot.
+
+``streams.1.every_nth`` is shown as ``streams.live.every_nth`` while ``live`` occupies slot 1; an
+empty slot keeps its number. Both forms are taken. A name begins with a letter, so that it can never
+be mistaken for a slot.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from repstream.errors import UnknownKey
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
+from repstream.parameters.facts import Value
+
+NAME_FIELD = "name"
+
+
+class Names:
+    """What occupies the slots at one moment; immutable."""
+
+    def __init__(self, catalogue: Catalogue, values: Mapping[str, Value]) -> None:
+        self._catalogue = catalogue
+        self._shown: dict[str, str] = {}
+        for group, slot in catalogue.groups:
+            name = values.get(key_of(group, slot, NAME_FIELD)) if slot else None
+            if name:
+                self._shown[f"{group.value}.{slot}"] = f"{group.value}.{name}"
+        self._slots = {shown: head for head, shown in self._shown.items()}
+
+    @property
+    def slots(self) -> Mapping[str, str]:
+        """The slot of each name: ``streams.live`` -> ``streams.1``."""
+        return self._slots
+
+    def occupied(self, group: Group) -> dict[str, int]:
+        """The slot number of each name in a group."""
+        heads = ((shown.split("."), head.split(".")) for shown, head in self._slots.items())
+        return {shown[1]: int(head[1]) for shown, head in heads if head[0] == group.value}
+
+    def shown(self, key: str) -> str:
+        """A key of the catalogue as it is shown."""
+        return _replaced(key, self._shown)
+
+    def slot_key(self, key: str) -> str:
+        """A key in either form as the catalogue has it; one that is unknown stays as it is."""
+        return _replaced(key, self._slots)
+
+    def parameter(self, key: str) -> Parameter:
+        """The parameter with this key, in either form; raises `UnknownKey`."""
+        found = self._catalogue.parameters.get(self.slot_key(key))
+        if found is None:
+            raise self._unknown(key, "parameter", self._catalogue.parameters)
+        return found
+
+    def command(self, key: str) -> Command:
+        """The command with this key, in either form; raises `UnknownKey`."""
+        found = self._catalogue.commands.get(self.slot_key(key))
+        if found is None:
+            raise self._unknown(key, "command", self._catalogue.commands)
+        return found
+
+    def group(self, name: str) -> tuple[Parameter, ...]:
+        """The parameters of ``streams``, ``streams.1`` or ``streams.live``; raises `UnknownKey`."""
+        head = self._slots.get(name, name)
+        of_it = tuple(p for p in self._catalogue.parameters.values() if p.key.startswith(f"{head}."))
+        if not of_it or head in self._catalogue.parameters:
+            known = [g.value for g in Group] + list(self._slots)
+            raise UnknownKey(name, f"there is no such group, only {', '.join(known)}", known)
+        return of_it
+
+    def _unknown(self, key: str, what: str, known: Iterable[str]) -> UnknownKey:
+        in_use = [self.shown(k) for k in known if k.count(".") == 1 or self.shown(k) != k]
+        near = difflib.get_close_matches(key, in_use, n=3, cutoff=0.75)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        return UnknownKey(key, f"there is no such {what}{hint}", near)
+
+
+def _replaced(key: str, heads: Mapping[str, str]) -> str:
+    head, dot, field = key.rpartition(".")
+    return f"{heads.get(head, head)}{dot}{field}"

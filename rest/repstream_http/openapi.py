@@ -1,0 +1,158 @@
+"""The generated documentation: the routes, and every parameter with its facts as JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
+from repstream_http.answers import CommandAnswer, ErrorAnswer
+from repstream_http.names import NAME_FIELD
+from repstream_http.types import argument_schema, schema
+
+DESCRIPTION = """\
+Reads, writes, commands and watches a repstream engine.
+
+**Keys** are `group.field` or `group.name.field`: `source.address`, `streams.live.every_nth`,
+`writers.main.num_images`. The slot may stand for the name (`streams.1.every_nth`).
+
+**Errors** all have the shape `{"error": {"subject", "reason", "allowed"}}`: 400 the body is not
+JSON; 404 no such parameter, command or engine; 409 refused because of the state, the access or
+the control lock; 422 refused because of the value; 500 taken and failed; 503 the engine cannot be
+reached. Whatever was refused changed nothing.
+
+**Who asks** is taken from the header `X-Requested-By`, else from the user name of basic
+authentication (the password is not looked at), and shows in the log and in `engine.last_command_by`.
+
+**Changes** come by WebSocket at `/api/v1/changes` (`?group=streams.live` for a part): first
+`{"type": "snapshot", "epoch", "sequence", "time", "slots", "values"}`, then, numbered on from there,
+`{"type": "change", "epoch", "sequence", "time", "values"}` and
+`{"type": "completion", "epoch", "sequence", "time", "id", "command", "ok", "message"}`. When streams
+or writers come, go or change their names there is a new snapshot. A client that falls behind gets
+changes merged: always the latest value of each key, not every one in between.
+
+**Several engines**: `/api/v1/engines` lists them; `/api/v1/engines/{engine}/...` has the same
+routes as `/api/v1/...`, which means the first of them.
+"""
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "model": ErrorAnswer}
+    for status, text in (
+        (400, "The body is not JSON."),
+        (404, "No such parameter, command, group or engine."),
+        (409, "Refused because of the state, the access or the control lock; nothing was changed."),
+        (422, "Refused because of the value; nothing was changed."),
+        (503, "The engine cannot be reached."),
+    )
+}
+
+TAKEN: dict[int | str, dict[str, Any]] = {
+    202: {"description": "Taken; it goes on.", "model": CommandAnswer},
+    500: {"description": "Taken, then failed.", "model": ErrorAnswer},
+}
+
+
+def body(name: str, required: bool = True) -> dict[str, Any]:
+    """`openapi_extra` of a route whose JSON body has the shape `name`."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
+    """The OpenAPI document of `app`, with the parameters of `catalogue`."""
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        openapi_version="3.1.0",
+    )
+    found["components"]["schemas"] |= _bodies(catalogue)
+    found["x-parameters"] = {
+        group.value: {p.field: schema(p) for p in _declared(catalogue, group)} for group in Group
+    }
+    found["x-commands"] = {
+        _pattern(command): {
+            "description": command.text,
+            "argument": argument_schema(command.argument) if command.argument else None,
+        }
+        for command in catalogue.commands.values()
+        if command.slot <= 1
+    }
+    return found
+
+
+def _pattern(command: Command) -> str:
+    """The key of a command for any slot: ``writers.{name}.start``."""
+    middle = "{name}." if command.slot else ""
+    return f"{command.group.value}.{middle}{command.name}"
+
+
+def _declared(catalogue: Catalogue, group: Group) -> list[Parameter]:
+    """The parameters of a group, once for all its slots."""
+    return list(catalogue.of(group, min(catalogue.slots(group), default=0)))
+
+
+def _bodies(catalogue: Catalogue) -> dict[str, Any]:
+    writable = {g: [p for p in _declared(catalogue, g) if p.writable] for g in Group}
+    single, slotted = {}, {}
+    for group, parameters in writable.items():
+        for parameter in parameters:
+            if parameter.slot:
+                pattern = rf"^{group.value}\.[^.]+\.{re.escape(parameter.field)}$"
+                slotted[pattern] = schema(parameter)
+            else:
+                single[parameter.key] = schema(parameter)
+    sections = {
+        group: {p.field: schema(p) for p in parameters if p.field != NAME_FIELD}
+        for group, parameters in writable.items()
+        if parameters
+    }
+    return {
+        "NewValue": {
+            "type": "object",
+            "required": ["value"],
+            "additionalProperties": False,
+            "properties": {"value": {"description": "The new value; x-parameters has its type."}},
+            "examples": [{"value": 10}],
+        },
+        "Changes": {
+            "type": "object",
+            "description": "New values by key, with name or slot.",
+            "properties": single,
+            "patternProperties": slotted,
+            "additionalProperties": False,
+            "minProperties": 1,
+            "examples": [{"streams.live.every_nth": 10, "streams.live.policy": "send_every_nth"}],
+        },
+        "CommandRequest": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "argument": {"description": "Argument, where the command takes one.", "default": None},
+                "wait": {
+                    "type": ["number", "null"],
+                    "minimum": 0,
+                    "description": "Follow the command to its end for at most so many seconds.",
+                    "default": None,
+                },
+            },
+            "examples": [{"argument": 100, "wait": 60}],
+        },
+        "Config": {
+            "type": "object",
+            "description": "A configuration, whole or in part, in the shape of a configuration file.",
+            "properties": {group.value: _section(group, fields) for group, fields in sections.items()},
+            "examples": [{"streams": {"live": {"every_nth": 10}}}],
+        },
+    }
+
+
+def _section(group: Group, fields: dict[str, Any]) -> dict[str, Any]:
+    section = {"type": "object", "properties": fields}
+    if group in (Group.STREAM, Group.WRITER):
+        return {"type": "object", "description": "By name.", "additionalProperties": section}
+    return section

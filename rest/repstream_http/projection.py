@@ -1,0 +1,187 @@
+"""The catalogue and the engine's values as JSON answers; made by rule, no key is typed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from repstream.errors import EngineUnreachable, UnknownKey
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
+from repstream.parameters.facts import Access, Value
+from repstream.protocol import Engine, Snapshot
+from repstream.states import RepeaterState
+from repstream_http.answers import CatalogueAnswer, CommandFacts, Facts, Reading, StateAnswer, Values
+from repstream_http.names import NAME_FIELD, Names
+from repstream_http.types import argument_schema, to_json
+
+STATE_KEY = "engine.state"
+STATUS_KEY = "engine.status"
+
+T = TypeVar("T")
+
+
+class View:
+    """An engine at one moment: its values, and the names they are shown with."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+        self.catalogue: Catalogue = engine.catalogue
+        self.snapshot: Snapshot = engine.snapshot()
+        self.names = Names(self.catalogue, self.snapshot.values)
+
+    @property
+    def state(self) -> str:
+        return str(self.snapshot.values[STATE_KEY])
+
+    @property
+    def reachable(self) -> bool:
+        return self.state != RepeaterState.UNKNOWN
+
+    def parameter(self, key: str) -> Parameter:
+        """The parameter with this key, in either form; raises `UnknownKey` or `EngineUnreachable`."""
+        return self._found(self.names.parameter, key)
+
+    def command(self, key: str) -> Command:
+        """The command with this key, in either form; raises `UnknownKey` or `EngineUnreachable`."""
+        return self._found(self.names.command, key)
+
+    def group(self, name: str | None) -> Collection[Parameter]:
+        """The parameters of a group, all without a name; raises `UnknownKey` or `EngineUnreachable`."""
+        return self._found(self.names.group, name) if name else self.catalogue.parameters.values()
+
+    def _found(self, find: Callable[[str], T], key: str) -> T:
+        try:
+            return find(key)
+        except UnknownKey as error:
+            if self.reachable:
+                raise
+            # The names of streams and writers are known to the engine only.
+            raise EngineUnreachable(str(self.snapshot.values[STATUS_KEY])) from error
+
+
+def facts(parameter: Parameter, names: Names) -> Facts:
+    """One parameter's facts."""
+    return Facts(**_facts(parameter, names))
+
+
+def reading(parameter: Parameter, names: Names, value: Value, time: float) -> Reading:
+    """One parameter's facts and value."""
+    return Reading(value=to_json(value), time=time, **_facts(parameter, names))
+
+
+def command_facts(command: Command, names: Names) -> CommandFacts:
+    """One command's facts."""
+    return CommandFacts(
+        key=names.shown(command.key),
+        slot_key=command.key,
+        group=command.group.value,
+        slot=command.slot,
+        name=command.name,
+        description=command.text,
+        waits=command.waits,
+        argument=argument_schema(command.argument) if command.argument else None,
+    )
+
+
+def catalogue(view: View) -> CatalogueAnswer:
+    """The whole catalogue."""
+    return CatalogueAnswer(
+        max_streams=view.catalogue.max_streams,
+        max_writers=view.catalogue.max_writers,
+        slots=dict(view.names.slots),
+        parameters=[facts(p, view.names) for p in view.catalogue.parameters.values()],
+        commands=[command_facts(c, view.names) for c in view.catalogue.commands.values()],
+    )
+
+
+def values(view: View, parameters: Iterable[Parameter]) -> Values:
+    """Values of these parameters, by the keys they are shown with."""
+    held = view.snapshot
+    return Values(
+        epoch=held.epoch,
+        sequence=held.sequence,
+        time=held.time,
+        slots=dict(view.names.slots),
+        values=shown_values({p.key: held.values[p.key] for p in parameters}, view.names),
+    )
+
+
+def shown_values(held: Mapping[str, Value], names: Names) -> dict[str, Value]:
+    """Values by the keys they are shown with."""
+    return {names.shown(key): to_json(value) for key, value in held.items()}
+
+
+def state(view: View) -> StateAnswer:
+    """State and status, and what source, streams and writers tell about themselves."""
+    status = view.snapshot.values[STATUS_KEY]
+    return StateAnswer(
+        engine=view.name,
+        state=view.state,
+        status=None if status is None else str(status),
+        time=view.snapshot.time,
+        source=_told(view, Group.SOURCE),
+        streams=_told_by_name(view, Group.STREAM),
+        writers=_told_by_name(view, Group.WRITER),
+    )
+
+
+def whole_config(view: View, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """`tree` made whole: defaults for fields it lacks, null for streams and writers it does not name.
+
+    The command `configure` keeps what it is not told; so told, it replaces. A tree without any of
+    our sections (another program's shape) and what is no object are left for the engine to judge.
+    """
+    if not any(group.value in tree for group in Group):
+        return dict(tree)
+    whole = dict(tree)
+    whole[Group.SOURCE.value] = _section(view, Group.SOURCE, tree.get(Group.SOURCE.value, {}))
+    for group in (Group.STREAM, Group.WRITER):
+        named = tree.get(group.value, {})
+        if isinstance(named, dict):
+            gone = dict.fromkeys(view.names.occupied(group).keys() - named.keys())
+            whole[group.value] = gone | {name: _section(view, group, part) for name, part in named.items()}
+    return whole
+
+
+def _section(view: View, group: Group, given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    slot = 1 if view.catalogue.slots(group) else 0
+    return {p.field: p.default for p in view.catalogue.of(group, slot) if p.writable} | given
+
+
+def _told_by_name(view: View, group: Group) -> dict[str, dict[str, Value]]:
+    return {name: _told(view, group, slot) for name, slot in view.names.occupied(group).items()}
+
+
+def _told(view: View, group: Group, slot: int = 0) -> dict[str, Value]:
+    told: dict[str, Value] = {"slot": slot} if slot else {}
+    for parameter in view.catalogue.of(group, slot):
+        if parameter.access is Access.READ_ONLY and parameter.field != NAME_FIELD:
+            told[parameter.field] = to_json(view.snapshot.values[parameter.key])
+    return told
+
+
+def _facts(parameter: Parameter, names: Names) -> dict[str, Any]:
+    return {
+        "key": names.shown(parameter.key),
+        "slot_key": parameter.key,
+        "group": parameter.group.value,
+        "slot": parameter.slot,
+        "field": parameter.field,
+        "label": parameter.label,
+        "kind": parameter.kind.value,
+        "access": parameter.access.value,
+        "writable": parameter.writable,
+        "description": parameter.text,
+        "unit": parameter.unit,
+        "default": to_json(parameter.default),
+        "minimum": parameter.minimum,
+        "maximum": parameter.maximum,
+        "length": parameter.length,
+        "choices": list(parameter.choices),
+        "alarm": msgspec.to_builtins(parameter.alarm) if parameter.alarm else None,
+    }

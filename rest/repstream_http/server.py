@@ -1,0 +1,80 @@
+"""The HTTP server: the application on uvicorn, in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from repstream.protocol import Engine
+from repstream_http.app import create_app
+
+PATIENCE = 2
+"""Seconds that a stop gives to requests under way (one may follow a command for hours)."""
+
+
+class HttpServer:
+    """Serves engines by name over HTTP; a context manager.
+
+    `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless told
+    otherwise: there is no authentication.
+    """
+
+    def __init__(self, engines: Mapping[str, Engine], host: str = "127.0.0.1", port: int = 8000) -> None:
+        self.host = host
+        self.port = port
+        config = uvicorn.Config(
+            create_app(engines),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=PATIENCE,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients on this host find it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Listen and serve; raises `OSError` where the address cannot be taken."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self._socket = socket.create_server((self.host, self.port), family=family, backlog=128)
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="http server", daemon=True
+        )
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                self.stop()
+                raise RuntimeError("the HTTP server ended while starting; the log says why")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """End all connections and the thread; harmless when not running."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

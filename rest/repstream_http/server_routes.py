@@ -1,0 +1,69 @@
+"""Routes of the server as a whole: its engines, health, metrics, pages; and the WebSocket."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from repstream.states import RepeaterState
+from repstream_http import changes, metrics, pages
+from repstream_http.answers import EngineEntry, Health
+from repstream_http.projection import View
+from repstream_http.request import engine_of
+
+API = "/api/v1"
+
+router = APIRouter()
+changes_router = APIRouter()
+
+
+@router.get(f"{API}/engines", tags=["Server"])
+def list_engines(request: Request) -> list[EngineEntry]:
+    """The engines that this server shows."""
+    first = next(iter(request.app.state.engines))
+    return [
+        EngineEntry(
+            name=name, state=View(name, engine).state, path=f"{API}/engines/{name}", default=name == first
+        )
+        for name, engine in request.app.state.engines.items()
+    ]
+
+
+@router.get("/health", tags=["Server"], response_model=Health, responses={503: {"model": Health}})
+def read_health(request: Request) -> JSONResponse:
+    """200 while all engines can be reached, 503 otherwise; ERROR is a state like others here."""
+    states = {entry.name: entry.state for entry in list_engines(request)}
+    healthy = RepeaterState.UNKNOWN not in states.values()
+    status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse(Health(ok=healthy, engines=states).model_dump(), status)
+
+
+@router.get("/metrics", tags=["Server"], response_class=Response)
+def read_metrics(request: Request) -> Response:
+    """All counters, numbers and states of all engines for Prometheus."""
+    text, content_type = metrics.exposition(request.app.state.engines, request.headers.get("accept", ""))
+    return Response(text, headers={"content-type": content_type})
+
+
+@router.get("/", include_in_schema=False)
+def landing_page(request: Request) -> HTMLResponse:
+    return HTMLResponse(pages.landing(request.app.title, list_engines(request)))
+
+
+@router.get("/docs", include_in_schema=False)
+def reference_page(request: Request) -> HTMLResponse:
+    return HTMLResponse(pages.reference(request.app.openapi()))
+
+
+@changes_router.websocket("/changes")
+async def follow_changes(websocket: WebSocket, group: str | None = None) -> None:
+    """A snapshot, then every change; see the description of the API."""
+    try:
+        name, engine = engine_of(websocket)
+    except HTTPException as unknown:
+        await websocket.accept()
+        await websocket.close(changes.NOT_FOUND, unknown.detail[: changes.REASON_LENGTH])
+        return
+    await changes.serve(websocket, name, engine, websocket.app.state.hubs[name], group)
