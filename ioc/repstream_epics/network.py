@@ -1,0 +1,101 @@
+"""caproto's server with port and interface given, puts in order, and beacons that make no noise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+import caproto
+from caproto.asyncio.server import Context, VirtualCircuit
+from caproto.asyncio.utils import _create_bound_tcp_socket
+
+from repstream_epics.channels import Channel
+from repstream_epics.requests import SETTLED
+
+_ORDER_PATIENCE = 0.2
+_FIRST_BEACON, _LAST_BEACON = 0.02, 15.0
+"""Seconds between beacons, doubled from the first to the last (Channel Access protocol)."""
+
+
+class Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto is untyped
+    """A client's connection: a request waits until the put before it has been taken or refused.
+
+    So ``caput X 5; caget X_RBV`` and a row of puts mean what they say. The end of a long command is not
+    waited for.
+    """
+
+    async def _start_write_task(self, handle_write: Callable[[], Awaitable[None]]) -> None:
+        settled = asyncio.Event()
+        SETTLED.set(settled)  # the task takes a copy of the context
+        self.tasks.create(handle_write()).add_done_callback(lambda _: settled.set())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ORDER_PATIENCE):
+                await settled.wait()
+
+
+class Server(Context):  # type: ignore[misc]  # caproto is untyped
+    """Serves channels on one interface and port (0: any free one) until cancelled."""
+
+    CircuitClass = Circuit
+
+    def __init__(self, channels: Mapping[str, Channel], interface: str, port: int) -> None:
+        super().__init__(dict(channels), [interface])
+        self.ca_server_port = port  # instead of the process' EPICS_CA_SERVER_PORT
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Serve until cancelled; calls `ready` once clients can connect. Raises `OSError` for a used port."""
+
+        async def started(_: Any) -> None:
+            ready()
+
+        try:
+            await self.run(startup_hook=started)
+        finally:
+            for circuit in tuple(self.circuits):
+                circuit.client.close()
+            await asyncio.sleep(0)
+
+    async def _bind_tcp_sockets_with_consistent_port_number(
+        self, make_socket: Callable[[str, int], Awaitable[socket.socket]]
+    ) -> tuple[int, dict[str, socket.socket]]:
+        """Where searches are broadcast IOCs share the port and each takes its own TCP port, as base does.
+
+        On a single address only one of two would be found (tried), so there it is an error.
+        """
+        (interface,) = self.interfaces
+        try:
+            listening = await _create_bound_tcp_socket(interface, self.ca_server_port)
+        except OSError as error:
+            if not ip_address(interface).is_unspecified:
+                where = f"Channel Access port {self.ca_server_port} on {interface}"
+                raise OSError(error.errno, f"{where} cannot be opened: {error.strerror}") from error
+            listening = await _create_bound_tcp_socket(interface, 0)
+        port = listening.getsockname()[1]
+        self.ca_server_port = self.ca_server_port or port
+        return port, {interface: listening}
+
+    async def broadcast_beacon_loop(self) -> None:
+        """Tell clients that this server is there; to nobody beyond this host while it listens on loopback.
+
+        The socket is not connected: caproto's is, and logs a traceback for each beacon that nobody hears.
+        """
+        (interface,) = self.interfaces
+        targets = list(self.beacon_socks)
+        if ip_address(interface).is_loopback:
+            targets = [(interface, self.environ["EPICS_CAS_BEACON_PORT"])]
+        period = _FIRST_BEACON
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as beacons:
+            beacons.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            beacons.setblocking(False)
+            while True:
+                message = self.broadcaster.send(caproto.Beacon(13, self.port, self.beacon_count, interface))
+                for target in targets:
+                    with contextlib.suppress(OSError):  # a network that is away now may be back for the next
+                        beacons.sendto(message, target)
+                self.beacon_count += 1
+                await asyncio.sleep(period)
+                period = min(2 * period, _LAST_BEACON)

@@ -1,0 +1,116 @@
+"""From the engine's events to PVs, in order, each event's values with its time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.facts import Value
+from repstream.protocol import Change, Engine, Event, Subscription
+from repstream.states import AcquisitionState, RepeaterState
+from repstream_epics.projection import ReportPVs, View
+from repstream_epics.refusal import WriteStatus
+from repstream_epics.reports import show_report
+from repstream_epics.states import ENGINE_STATE, LOSING
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 1.0
+"""Seconds that an answer waits for the values that belong to it; a completion is never lost over them."""
+
+
+class Publisher:
+    """Publishes one engine's events on its view; lives in the loop of the server."""
+
+    def __init__(self, engine: Engine, view: View, lost: Callable[[], None]) -> None:
+        """`lost` is called when the engine cannot be reached any more."""
+        self._engine = engine
+        self._view = view
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._published = asyncio.Condition()
+        self._epoch, self._sequence = "", 0
+        self._losing: Value = False
+        self._state: Value = None
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Subscribe, publish every value, then go on with every event until closed."""
+        self._subscription = await asyncio.to_thread(self._engine.subscribe, self._hand_over)
+        now = await asyncio.to_thread(self._engine.snapshot)
+        self._epoch, self._sequence = now.epoch, now.sequence
+        self._losing = now.values.get(LOSING)
+        for key, value in now.values.items():
+            await self._show(key, value, now.times.get(key, now.time))
+        await self._acquisitions(now.values, now.time)
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            event = await self._events.get()
+            if isinstance(event, Change) and not self._is_old(event):
+                await self._publish(event)
+            async with self._published:
+                self._epoch, self._sequence = event.epoch, event.sequence
+                self._published.notify_all()
+
+    async def reached(self, epoch: str, sequence: int) -> None:
+        """Wait until everything up to an event of the engine has been published."""
+        try:
+            async with asyncio.timeout(_PATIENCE), self._published:
+                await self._published.wait_for(lambda: self._epoch != epoch or self._sequence >= sequence)
+        except TimeoutError:
+            log.warning("the values of event %d have not come within %g s", sequence, _PATIENCE)
+
+    def close(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _hand_over(self, event: Event) -> None:
+        """Called from the engine's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+        except RuntimeError:  # the loop has ended while this event was on its way
+            log.debug("an event came after the end")
+
+    def _is_old(self, event: Change) -> bool:
+        """Whether a change was in the snapshot already; one without a number never was."""
+        return event.epoch == self._epoch and 0 < event.sequence <= self._sequence
+
+    async def _publish(self, change: Change) -> None:
+        self._losing = change.values.get(LOSING, self._losing)
+        for key, value in change.values.items():
+            try:
+                await self._show(key, value, change.time)
+            except Exception:  # one value that cannot be shown must not silence the others
+                log.exception("%s = %r cannot be published", key, value)
+        if LOSING in change.values and ENGINE_STATE not in change.values:
+            await self._show(ENGINE_STATE, self._state, change.time)
+        await self._acquisitions(change.values, change.time)
+        if change.values.get(ENGINE_STATE) == RepeaterState.UNKNOWN.value:
+            self._lost()
+
+    async def _show(self, key: str, value: Value, time: float) -> None:
+        if key == ENGINE_STATE:
+            self._state = value
+        await self._view.parameters[key].show(value, time, bool(self._losing))
+
+    async def _acquisitions(self, values: dict[str, Value], time: float) -> None:
+        """A writer's report follows its acquisition too: it may have been started by somebody else."""
+        for (group, slot), report in self._view.reports.items():
+            if group is Group.WRITER and (state := values.get(key_of(group, slot, "acq_state"))) is not None:
+                message = self._view.parameters[key_of(group, slot, "acq_message")].readback.value
+                await _show_acquisition(report, state, message, time)
+
+
+async def _show_acquisition(report: ReportPVs, state: Value, message: str, time: float) -> None:
+    if state == AcquisitionState.FAILED.value:
+        await show_report(report, WriteStatus.ERROR, message, time)
+    else:
+        await show_report(report, WriteStatus.OK, "", time)

@@ -1,0 +1,61 @@
+"""The only place that says in EPICS what became of a request: a status, its severity, a sentence."""
+
+from __future__ import annotations
+
+import enum
+import logging
+
+from caproto import AlarmSeverity, AlarmStatus
+
+from repstream.errors import EngineUnreachable, Refused
+from repstream.protocol import Completion
+from repstream_epics.states import NO_ALARM, Severity
+
+log = logging.getLogger(__name__)
+
+
+class CmdStatus(enum.StrEnum):
+    """What became of the last request; the order is that of the enum PV."""
+
+    IDLE = "IDLE"
+    BUSY = "BUSY"
+    OK = "OK"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+
+
+class WriteStatus(enum.StrEnum):
+    """What became of the last request to a writer, and of its acquisition."""
+
+    OK = "OK"
+    ERROR = "ERROR"
+
+
+SEVERITY: dict[str, Severity] = {
+    CmdStatus.REJECTED: (AlarmStatus.STATE, AlarmSeverity.MINOR_ALARM),
+    CmdStatus.FAILED: (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
+    CmdStatus.TIMEOUT: (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
+    WriteStatus.ERROR: (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
+}
+
+
+def severity_of(status: str) -> Severity:
+    return SEVERITY.get(status, NO_ALARM)
+
+
+def explain(error: Exception) -> tuple[CmdStatus, str]:
+    """Status and text for a request that was not taken."""
+    if isinstance(error, Refused):
+        return CmdStatus.REJECTED, str(error)
+    if isinstance(error, EngineUnreachable):
+        return CmdStatus.TIMEOUT, str(error)
+    log.error("a request failed", exc_info=error)
+    return CmdStatus.FAILED, f"internal error: {type(error).__name__}: {error}"
+
+
+def ended(completion: Completion | None) -> tuple[CmdStatus, str]:
+    """Status and text for a command that was taken; `None`: the engine was lost meanwhile."""
+    if completion is None:
+        return CmdStatus.TIMEOUT, "the engine cannot be reached any more; how the command ended is not known"
+    return (CmdStatus.OK if completion.ok else CmdStatus.FAILED), completion.message

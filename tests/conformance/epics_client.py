@@ -1,0 +1,147 @@
+"""The EPICS front end as the conformance suite sees it: a real IOC, and pyepics in another process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+from repstream.parameters.catalogue import Catalogue, Parameter
+from repstream.parameters.facts import Kind, Value
+from repstream.protocol import Engine
+from repstream_epics import names, types
+from repstream_epics.server import IocServer
+from tests.conformance.client import FrontEndClient, Rejected
+from tests.ioc.clients import Pyepics
+
+PREFIX = "T:CONF:"
+INVALID, UNDEFINED, WRITE_ALARM = 3, 17, 2
+
+
+class EpicsClient:
+    """Fills `FrontEndClient` with pyepics."""
+
+    name = "epics"
+
+    def __init__(self, catalogue: Catalogue, pyepics: Pyepics) -> None:
+        self._catalogue = catalogue
+        self._ca = pyepics
+        self.cannot = types.cannot(catalogue)
+
+    def keys(self) -> Iterator[str]:
+        """Those whose readback is served."""
+        known = self._known
+        return (k for k, p in self._catalogue.parameters.items() if PREFIX + names.readback(p) in known)
+
+    def read(self, key: str) -> Value:
+        parameter = self._catalogue.parameters[key]
+        got = self._ca.do("get", PREFIX + names.readback(parameter))
+        if got["severity"] != INVALID and types.needs_text(parameter):
+            return int(self._ca.value(PREFIX + names.exact(parameter)))
+        return _value(parameter, got)
+
+    def write(self, key: str, value: Value) -> None:
+        setpoint = PREFIX + names.setpoint(self._catalogue.parameters[key])
+        if setpoint not in self._known:
+            raise Rejected(f"{key} refused: it is read-only, there is no {setpoint}")
+        try:
+            answered = self._ca.do("put", setpoint, value)
+        except RuntimeError as error:  # the client library would not even send it
+            raise Rejected(str(error)) from error
+        assert answered, f"the put to {setpoint} was not answered"
+        if self._ca.do("get", setpoint)["status"] == WRITE_ALARM:
+            raise Rejected(self._ca.value(f"{PREFIX}CmdMsg_RBV"))
+
+    def execute(self, command: str, argument: Value = None) -> None:
+        record = self._catalogue.commands[command]
+        if argument is not None:
+            self._ca.do("put", PREFIX + names.argument(record), argument)
+        assert self._ca.do("put", PREFIX + names.setpoint(record), 1), f"{command} was never answered"
+        if self._ca.value(f"{PREFIX}CmdStatus_RBV") != "OK":
+            raise Rejected(self._ca.value(f"{PREFIX}CmdMsg_RBV"))
+
+    def limits(self, key: str) -> tuple[float | int | None, float | int | None]:
+        parameter = self._catalogue.parameters[key]
+        if parameter.kind not in (Kind.INT, Kind.FLOAT):
+            return None, None
+        facts = self._ca.do("info", PREFIX + names.readback(parameter))
+        low, high = facts["lower_ctrl_limit"], facts["upper_ctrl_limit"]
+        if low == high == 0:
+            return None, None
+        return _limit(low), _limit(high)
+
+    def unit(self, key: str) -> str:
+        parameter = self._catalogue.parameters[key]
+        if parameter.kind not in (Kind.INT, Kind.FLOAT):
+            return ""
+        return str(self._ca.value(f"{PREFIX}{names.readback(parameter)}.EGU"))
+
+    def choices(self, key: str) -> tuple[str, ...]:
+        parameter = self._catalogue.parameters[key]
+        if parameter.kind is not Kind.CHOICE:
+            return ()
+        return tuple(self._ca.do("info", PREFIX + names.readback(parameter))["enum_strs"])
+
+    def description(self, key: str) -> str:
+        return str(self._ca.value(f"{PREFIX}{names.readback(self._catalogue.parameters[key])}.DESC"))
+
+    def writable(self, key: str) -> bool:
+        return PREFIX + names.setpoint(self._catalogue.parameters[key]) in self._known
+
+    @contextmanager
+    def watch(self, key: str) -> Iterator[Queue[Value]]:
+        parameter = self._catalogue.parameters[key]
+        values: Queue[Value] = Queue()
+        with self._ca.watch(PREFIX + names.readback(parameter)) as updates:
+
+            def translate() -> None:
+                while (update := updates.get()) is not None:
+                    values.put(_value(parameter, update))
+
+            translator = Thread(target=translate, daemon=True)
+            translator.start()
+            yield values
+            updates.put(None)
+            translator.join()
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """The PVs that are there, of all that the catalogue could have."""
+        asked = [
+            PREFIX + name(p)
+            for p in self._catalogue.parameters.values()
+            for name in (names.readback, names.setpoint)
+        ]
+        return frozenset(self._ca.do("existing", asked))
+
+
+@contextmanager
+def serving(engine: Engine, address: str) -> Iterator[FrontEndClient]:
+    """An IOC on `engine`, and a client of it; `address` is for front ends of other processes."""
+    with IocServer({"test": engine}, PREFIX, port=0) as ioc, Pyepics(ioc.port) as pyepics:
+        yield EpicsClient(engine.catalogue, pyepics)
+
+
+def _value(parameter: Parameter, got: dict[str, Any]) -> Value:
+    value = got["value"]
+    if got["severity"] == INVALID and got["status"] == UNDEFINED:
+        return None
+    match parameter.kind:
+        case Kind.BOOL:
+            return value in (1, types.NO_YES[1])
+        case Kind.INT:
+            return int(value)
+        case Kind.FLOAT:
+            return float(value)
+        case Kind.CHOICE:
+            return value if isinstance(value, str) else parameter.choices[value]
+        case Kind.TEXT:
+            return str(value)
+
+
+def _limit(value: float) -> float | None:
+    return None if math.isnan(value) else value
