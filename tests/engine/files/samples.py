@@ -1,0 +1,48 @@
+"""Plans, images and metadata for the tests of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repstream.files import FilePlan, compress
+
+MEMBERS = (("exposure", np.dtype("<f4")), ("good", np.dtype("?")))
+
+
+def plan(path: Path, dtype: str = "<u2", shape: tuple[int, int] = (4, 6), **changes: Any) -> FilePlan:
+    return FilePlan(path, "det", shape, np.dtype(dtype), MEMBERS, **changes)
+
+
+def image(number: int, dtype: str = "<u2", shape: tuple[int, int] = (4, 6)) -> np.ndarray[Any, Any]:
+    """The image with this number: the same in every process."""
+    kind = np.dtype(dtype)
+    data = np.random.default_rng(number).bytes(shape[0] * shape[1] * kind.itemsize)
+    return np.frombuffer(data, kind).reshape(shape)
+
+
+def images(count: int, dtype: str = "<u2", shape: tuple[int, int] = (4, 6)) -> np.ndarray[Any, Any]:
+    return np.array([image(number, dtype, shape) for number in range(count)], np.dtype(dtype)).reshape(
+        -1, *shape
+    )
+
+
+def rows(of: FilePlan, first: int, count: int) -> np.ndarray[Any, Any]:
+    """Metadata of `count` images from number `first` on."""
+    table = np.zeros(count, of.row_dtype)
+    table["image_id"] = np.arange(first, first + count)
+    table["exposure"] = table["image_id"] * 0.5
+    return table
+
+
+def payload(of: FilePlan, number: int) -> bytes:
+    """An image as it is stored."""
+    pixels = image(number, of.dtype.str, of.shape).tobytes()
+    return compress(pixels, of.dtype.itemsize) if of.compression != "none" else pixels
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder, hidden files too."""
+    return sorted(entry.name for entry in folder.iterdir())
