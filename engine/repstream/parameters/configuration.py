@@ -32,6 +32,6 @@ class Configuration(Section):
         for name in named:
             if not NAME.fullmatch(name):
                 raise ValueError(
-                    f"{name!r} is no name for a stream or writer: a letter, then up to 30 letters, digits, _ or -"
+                    f"{name!r} is no name: it must be a letter, then up to 30 letters, digits, _ or -"
                 )
         return named

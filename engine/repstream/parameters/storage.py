@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from repstream.errors import Refused
+from repstream.errors import InvalidValue, Refused
 from repstream.parameters.configuration import SCHEMA_VERSION, Configuration
 from repstream.policies.decimation import Decimation
 
@@ -50,9 +50,9 @@ def as_object(text: str, subject: str) -> dict[str, Any]:
     try:
         tree = json.loads(text)
     except ValueError as error:
-        raise Refused(subject, f"is not JSON: {error}") from error
+        raise InvalidValue(subject, f"is not JSON: {error}") from error
     if not isinstance(tree, dict):
-        raise Refused(subject, f"must be a JSON object, not {type(tree).__name__}")
+        raise InvalidValue(subject, f"must be a JSON object, not {type(tree).__name__}")
     return tree
 
 
@@ -60,9 +60,11 @@ def migrated(tree: dict[str, Any], subject: str) -> dict[str, Any]:
     """`tree` in the shape of this version; raises `Refused` for a newer one."""
     version = tree.get("schema_version", SCHEMA_VERSION)
     if not isinstance(version, int) or version < 0:
-        raise Refused(subject, f"schema_version must be a number from 0 to {SCHEMA_VERSION}, not {version!r}")
+        raise InvalidValue(
+            subject, f"schema_version must be a number from 0 to {SCHEMA_VERSION}, not {version!r}"
+        )
     if version > SCHEMA_VERSION:
-        raise Refused(
+        raise InvalidValue(
             subject,
             f"was saved by a newer version (schema_version {version}); this one reads up to {SCHEMA_VERSION}",
         )
@@ -85,7 +87,7 @@ def _validated(tree: Mapping[str, Any], subject: str) -> Configuration:
     try:
         return Configuration.model_validate(tree)
     except ValidationError as error:
-        raise Refused(subject, complaint(error)) from error
+        raise InvalidValue(subject, complaint(error)) from error
 
 
 def load(path: Path) -> Configuration:
@@ -127,7 +129,7 @@ def _from_gf_repstream(tree: dict[str, Any], subject: str) -> dict[str, Any]:
             "streams": {entry["name"]: _gf_stream(entry) for entry in outputs},
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise Refused(
+        raise InvalidValue(
             subject, f"looks like a gf_repstream configuration but lacks or garbles {error}"
         ) from error
 

@@ -33,7 +33,7 @@ class WriterConfig(OutputConfig):
     file_template: Annotated[str, Access.WHILE_IDLE] = Field(
         "%s%s_%6.6d.h5",
         max_length=255,
-        description="C format of the full file name: folder, file name and, where it has a third field, number.",
+        description="C format of the full file name: folder, file name and, if it has a third field, number.",
     )
     file_number: Annotated[int, Access.WHILE_IDLE] = Field(
         0, ge=0, le=999_999_999, description="Number of the next file, where the template has a place for it."
@@ -45,7 +45,7 @@ class WriterConfig(OutputConfig):
         0,
         ge=-32,
         le=32,
-        description="Folders that may be created: 0 none, -n the last n levels, n all below the first n levels.",
+        description="Folders that may be made: 0 none, -n the last n levels, n all below the first n levels.",
     )
     overwrite: Annotated[bool, Access.WHILE_IDLE] = Field(
         False, description="Whether a file that exists is replaced; otherwise it is an error."

@@ -34,14 +34,14 @@ class EngineServer:
         self._engine = engine
         self._key = key
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-        self._socket.linger = 200
-        self._socket.sndhwm = self._socket.rcvhwm = HIGH_WATER_MARK
+        self._socket.setsockopt(zmq.LINGER, 200)
+        self._socket.set_hwm(HIGH_WATER_MARK)
         try:
             self._socket.bind(address)
         except zmq.ZMQError:
             self._socket.close(0)
             raise
-        self.address = self._socket.last_endpoint.decode()
+        self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._outgoing: Mailbox[tuple[bytes | None, wire.FromEngine]] = Mailbox()
         self._clients: dict[bytes, float] = {}  # identity: monotonic time of the last sign of life
         self._completions: deque[Completion] = deque(maxlen=200)

@@ -102,7 +102,6 @@ def writer_fields(report: WriterReport, name: str, time: float, rates: Rates) ->
         "num_written": report.ledger.sent,
         "num_missing": report.missing,
         "file_size": report.file_size,
-        "gate": "open" if report.gate_open else "shut",
     }
 
 

@@ -122,6 +122,8 @@ class Writer:
                 {"stop_time": notice.time, "acq_message": notice.message, "full_file_name": notice.path}
             )
             self._put({"acq_result": notice.result.value})
+        if state is AcquisitionState.FLUSHING_IMAGES or ended:
+            self._put({"gate": "shut"})
         self._put({"acq_state": state.value, "waiting": ""})
         if state is AcquisitionState.WAITING_IMAGES:
             self._core.end(self._waiting, True, f"{notice.path} waits for images")
