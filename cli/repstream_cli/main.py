@@ -5,7 +5,11 @@ from __future__ import annotations
 import typer
 
 from repstream_cli.consume import consume
+from repstream_cli.demo.command import demo
+from repstream_cli.serve import serve
 from repstream_cli.simulate import simulate
+from repstream_cli.status import status
+from repstream_cli.version import version
 
 app = typer.Typer(
     name="repstream",
@@ -15,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (simulate, consume):
+for command in (demo, serve, status, simulate, consume, version):
     app.command()(command)
 
 

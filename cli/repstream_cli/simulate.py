@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -32,15 +31,7 @@ from repstream.sources.simulation import (
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import Meter, ProgressLine
-
-SIZE = re.compile(r"(\d+)x(\d+)")
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = SIZE.fullmatch(text)
-    if match is None or not int(match[1]) or not int(match[2]):
-        raise typer.BadParameter(f"{text!r} is no size; HEIGHTxWIDTH in pixels, such as 1200x2016")
-    return int(match[1]), int(match[2])
+from repstream_cli.sizes import size as parse_size
 
 
 def _pixel_type(text: str) -> str:
@@ -59,7 +50,7 @@ def simulate(
     ] = "push",
     connect: Annotated[bool, typer.Option("--connect", help="Connect to the address instead.")] = False,
     size: Annotated[
-        Any, typer.Option(parser=_size, metavar="HxW", help="Height and width in pixels.")
+        Any, typer.Option(parser=parse_size, metavar="HxW", help="Height and width in pixels.")
     ] = "1200x2016",
     pixel_type: Annotated[
         str, typer.Option("--type", parser=_pixel_type, metavar="TYPE", help="Pixel type, such as uint16.")

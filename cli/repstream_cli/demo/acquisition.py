@@ -1,0 +1,92 @@
+"""One acquisition: started through Tango, watched through EPICS and HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tango
+
+from repstream_cli import reach
+from repstream_cli.demo.setup import WRITER
+from repstream_cli.demo.watchers import EpicsWatcher, HttpWatcher
+from repstream_cli.progress import ProgressLine
+from repstream_cli.stack import Stack
+
+FOLLOW = 5.0
+"""Seconds that EPICS and HTTP have to show the end as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended, and what is wrong with it (empty: nothing)."""
+
+    file: Path
+    message: str
+    complaint: str
+
+
+class Acquisition:
+    """`run` acquires `images` into `file` and compares what the three front ends say."""
+
+    def __init__(self, stack: Stack, file: Path, images: int) -> None:
+        self._file = file
+        self._images = images
+        self._writer = tango.DeviceProxy(reach.tango_name(stack, "repstream/writer/1"))
+        self._epics = EpicsWatcher(stack)
+        self._http = HttpWatcher(stack, WRITER)
+
+    def run(self, stop: threading.Event, patience: float) -> Outcome:
+        """Wait at most `patience` seconds for a next image; `stop` ends it."""
+        self._epics.start()
+        self._http.start()
+        line = ProgressLine(self._progress)
+        try:
+            self._writer.OutputFile = str(self._file)
+            self._writer.NumImages = self._images
+            self._writer.Start()
+            self._wait(line, stop, patience)
+            self._follow(stop)
+            line.finish(show=True)
+            return Outcome(self._file, str(self._writer.AcqMessage), self._complaint())
+        finally:
+            self._http.stop()
+            self._epics.stop()
+
+    def _wait(self, line: ProgressLine, stop: threading.Event, patience: float) -> None:
+        written, since = 0, time.monotonic()
+        while not stop.wait(0.1) and self._writer.State() == tango.DevState.RUNNING:
+            line.tick()
+            now_written = self._writer.NumWritten
+            if now_written != written:
+                written, since = now_written, time.monotonic()
+            elif time.monotonic() - since > patience:
+                self._writer.Stop()
+                return
+
+    def _follow(self, stop: threading.Event) -> None:
+        end = time.monotonic() + FOLLOW
+        while self._complaint() and time.monotonic() < end and not stop.wait(0.1):
+            pass
+
+    def _progress(self) -> str:
+        http = self._http.values
+        return (
+            f"acquiring {self._images} images | Tango: {self._writer.State()} {self._writer.NumWritten} | "
+            f"EPICS: {self._epics.state} {self._epics.written} | "
+            f"HTTP: {http.get('acq_state', '?')} {http.get('num_written', '?')}"
+        )
+
+    def _complaint(self) -> str:
+        """Where one of the front ends does not say that all images were written."""
+        state, written = self._writer.State(), self._writer.NumWritten
+        if state != tango.DevState.STANDBY or written != self._images:
+            return f"Tango says {state}, {written} images: {self._writer.AcqMessage}"
+        if (self._epics.state, self._epics.written) != ("FINISHED", self._images):
+            return f"EPICS says {self._epics.state}, {self._epics.written} images"
+        http = self._http.values
+        if (http.get("acq_result"), http.get("num_written")) != ("completed", self._images):
+            return f"HTTP says {http.get('acq_result')}, {http.get('num_written')} images"
+        return ""

@@ -1,0 +1,154 @@
+"""`repstream demo`: everything at once, on this machine, with a detector that is not there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from repstream.errors import RepstreamError
+from repstream.sources.images import Images
+from repstream_cli.children import ChildError
+from repstream_cli.demo import hints, setup
+from repstream_cli.demo.live import LiveStatus
+from repstream_cli.demo.setup import DemoOptions, Ports
+from repstream_cli.exits import Exit
+from repstream_cli.interrupt import until_interrupted
+from repstream_cli.ports import PortTakenError
+from repstream_cli.progress import ProgressLine
+from repstream_cli.requester import requester
+from repstream_cli.sizes import size as parse_size
+from repstream_cli.stack import Stack, installed
+
+PATIENCE = 30.0
+"""Seconds without a new image after which the acquisition is given up."""
+FILE = "demo_{:03d}.h5"
+
+
+def demo(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the acquisition, with an exit code.")
+    ] = False,
+    rate: Annotated[float, typer.Option("--rate", "-r", min=0.1, help="Frames a second.")] = 20,
+    size: Annotated[
+        Any, typer.Option(parser=parse_size, metavar="HxW", help="Height and width of the images.")
+    ] = "1200x2016",
+    images: Annotated[int, typer.Option("--images", "-n", min=1, help="Images of the acquisition.")] = 100,
+    folder: Annotated[Path, typer.Option(help="Folder of the files; made if it is not there.")] = Path(
+        "demo-data"
+    ),
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the files of earlier demos.")] = False,
+    any_ports: Annotated[
+        bool, typer.Option("--any-ports", help="Take free ports instead of the usual ones.")
+    ] = False,
+) -> None:
+    """Show everything: simulated detector, engine, Tango, EPICS and HTTP, one acquisition.
+
+    It starts the acquisition through Tango, watches it through EPICS and
+    HTTP, checks the file against what was sent, and tells what to try. It
+    needs no Tango or EPICS installation and stays on this machine.
+
+    Exit codes: 0 the file holds what was sent, 1 something went wrong.
+
+    [bold]Examples[/bold]
+
+      repstream demo
+      repstream demo --once --rate 100 --images 500
+    """
+    for front_end in ("tango", "epics", "http"):
+        if not installed(front_end):
+            raise typer.BadParameter("the demo shows all front ends: pip install 'repstream[all]'")
+    options = DemoOptions(folder.absolute(), size, rate, images, any_ports)
+    file = _prepare(options.folder, keep)
+    logging.basicConfig(
+        filename=options.folder / "demo.log",
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    with until_interrupted() as stop:
+        try:
+            code = run(options, file, once, stop)
+        except (PortTakenError, ChildError, RepstreamError, OSError) as error:
+            typer.echo(f"repstream demo: {error}\nthe log {options.folder}/demo.log may tell more", err=True)
+            code = Exit.FAULTS
+    raise typer.Exit(code)
+
+
+def run(options: DemoOptions, file: Path, once: bool, stop: threading.Event) -> Exit:
+    """The whole demo; everything that it starts has ended when it returns."""
+    chosen = setup.choose_ports(options.any_ports)
+    with ExitStack() as running:
+        for child, what in (
+            (setup.database(chosen), "Tango database"),
+            (setup.detector(options, chosen), "simulated detector"),
+        ):
+            typer.echo(f"starting the {what}")
+            child.start()
+            running.callback(child.stop)
+        typer.echo("starting the engine with the Tango, EPICS and HTTP servers")
+        stack = running.enter_context(Stack(setup.stack_options(options, chosen)))
+        stack.service.execute("engine.start", None, requester("demo"))
+        code = acquire(stack, options, file, stop)
+        if not once and not stop.is_set():
+            stay(stack, options, chosen, stop)
+        typer.echo("ending")
+    typer.echo("all processes have ended")
+    return code
+
+
+def acquire(stack: Stack, options: DemoOptions, file: Path, stop: threading.Event) -> Exit:
+    """One acquisition and the check of its file."""
+    from repstream_cli.demo.acquisition import Acquisition  # noqa: PLC0415 - needs extras
+    from repstream_cli.demo.check import check_file  # noqa: PLC0415
+
+    outcome = Acquisition(stack, file, options.images).run(stop, PATIENCE)
+    if outcome.complaint:
+        typer.echo(f"the acquisition went wrong: {outcome.complaint}", err=True)
+        return Exit.FAULTS
+    checked = 0
+
+    def tick(n: int) -> None:
+        nonlocal checked
+        checked = n
+        line.tick()
+
+    line = ProgressLine(lambda: f"checking {checked} of {options.images} images")
+    complaint = check_file(file, options.images, Images(options.shape, "uint16"), tick)
+    line.finish()
+    if complaint:
+        typer.echo(f"{file} is wrong: {complaint}", err=True)
+        return Exit.FAULTS
+    typer.echo(f"{outcome.message} All {options.images} images are what was sent: {file}")
+    return Exit.OK
+
+
+def stay(stack: Stack, options: DemoOptions, chosen: Ports, stop: threading.Event) -> None:
+    """Tell what to try, then how it goes, until `stop`."""
+    typer.echo("\n" + "\n".join(hints.lines(stack, options, chosen)))
+    typer.echo("Ctrl-C ends everything.")
+    line = ProgressLine(LiveStatus(stack.service))
+    while not stop.wait(0.2):
+        stack.tend()
+        line.tick()
+    line.finish()
+
+
+def _prepare(folder: Path, keep: bool) -> Path:
+    """The next file; those of earlier demos are removed unless `keep`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"--folder {folder}: {error.strerror}") from error
+    if not keep:
+        for old in folder.glob("demo_[0-9][0-9][0-9].h5"):
+            old.unlink()
+    number = 1
+    while (folder / FILE.format(number)).exists():
+        number += 1
+    return folder / FILE.format(number)

@@ -1,0 +1,111 @@
+"""What the demo consists of: ports, configuration, and the processes around the engine."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from repstream.parameters.configuration import Configuration
+from repstream.service.options import ServiceOptions
+from repstream_cli import ports
+from repstream_cli.children import Child
+from repstream_cli.stack import EpicsOptions, HttpOptions, StackOptions, TangoOptions
+
+HOST = "127.0.0.1"
+WRITER = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How the demo runs; `shape` is (height, width) of the uint16 images, `rate` in Hz."""
+
+    folder: Path
+    shape: tuple[int, int] = (1200, 2016)
+    rate: float = 20.0
+    images: int = 100
+    any_ports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Usual ports, or free ones in the place of those that are taken."""
+
+    engine: int
+    http: int
+    epics: int
+    database: int
+    detector: int
+    streams: tuple[int, int, int]
+
+
+def choose_ports(any_ports: bool) -> Ports:
+    """The usual ports where they are free, unless `any_ports`."""
+
+    def port(usual: int, udp: bool = False) -> int:
+        return ports.free(HOST, 0 if any_ports else usual, udp)
+
+    return Ports(
+        engine=port(9600),
+        http=port(8000),
+        epics=port(5064, udp=True),
+        database=port(10000),
+        detector=port(9609),
+        streams=(port(9610), port(9611), port(9612)),
+    )
+
+
+def configuration(chosen: Ports) -> Configuration:
+    """Three live streams (all frames, every 5th, two in ten) and one writer that takes all.
+
+    The streams publish: frames that nobody looks at are no loss.
+    """
+    everything, preview, pairs = (f"tcp://{HOST}:{port}" for port in chosen.streams)
+    return Configuration.model_validate(
+        {
+            "source": {"address": f"tcp://{HOST}:{chosen.detector}"},
+            "streams": {
+                "all": {"address": everything, "mode": "PUB"},
+                "preview": {
+                    "address": preview,
+                    "mode": "PUB",
+                    "policy": "send_every_nth",
+                    "every_nth": 5,
+                    "alarm_on_drop": False,
+                },
+                "pairs": {
+                    "address": pairs,
+                    "mode": "PUB",
+                    "policy": "send_every_nth_frame",
+                    "burst": 2,
+                    "frame_block": 10,
+                },
+            },
+            "writers": {WRITER: {}},
+        }
+    )
+
+
+def stack_options(options: DemoOptions, chosen: Ports) -> StackOptions:
+    return StackOptions(
+        engine=ServiceOptions(roots=(options.folder,), configuration=configuration(chosen)),
+        engine_address=f"tcp://{HOST}:{chosen.engine}",
+        host=HOST,
+        tango=TangoOptions(0, f"{HOST}:{chosen.database}", "demo", register=True),
+        epics=EpicsOptions(chosen.epics),
+        http=HttpOptions(chosen.http),
+    )
+
+
+def database(chosen: Ports) -> Child:
+    """A Tango database in memory."""
+    command = [sys.executable, "-m", "databaseds.database", "--host", HOST, "--port", str(chosen.database)]
+    environment = {"PYTANGO_DATABASE_NAME": ":memory:", "TANGO_HOST": f"{HOST}:{chosen.database}"}
+    return Child("database", [*command, "--print-host-port", "2"], "port=", environment)
+
+
+def detector(options: DemoOptions, chosen: Ports) -> Child:
+    """The simulated detector."""
+    size = "x".join(map(str, options.shape))
+    command = [sys.executable, "-m", "repstream_cli", "simulate", "--size", size, "--rate", str(options.rate)]
+    return Child("detector", [*command, "-a", f"tcp://{HOST}:{chosen.detector}"], "sending to")

@@ -1,0 +1,78 @@
+"""The acquisition seen through EPICS and HTTP, by clients as users have them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+from repstream_cli import reach
+from repstream_cli.children import Child
+from repstream_cli.stack import Stack
+
+PERIOD = 0.2
+"""Seconds between two HTTP requests."""
+FIELDS = ("num_written", "acq_state", "acq_result", "acq_message")
+
+
+class EpicsWatcher:
+    """Monitors of a few PVs over Channel Access; `values` by PV name without prefix."""
+
+    def __init__(self, stack: Stack) -> None:
+        assert stack.options.epics is not None
+        self._prefix = stack.options.epics.prefix
+        self.values: dict[str, str] = {}
+        names = [f"{self._prefix}{name}" for name in ("Wr1:NumWritten_RBV", "Wr1:AcqState_RBV")]
+        command = [sys.executable, "-m", "repstream_cli.demo.watch_epics", *names]
+        self._child = Child("epics client", command, names[0], reach.epics_environment(stack), self._take)
+
+    def start(self) -> None:
+        self._child.start()
+
+    def stop(self) -> None:
+        self._child.stop()
+
+    @property
+    def written(self) -> int:
+        return int(float(self.values.get("Wr1:NumWritten_RBV", "0")))
+
+    @property
+    def state(self) -> str:
+        return self.values.get("Wr1:AcqState_RBV", "?")
+
+    def _take(self, line: str) -> None:
+        name, _, value = line.partition(" ")
+        if name.startswith(self._prefix):
+            self.values[name.removeprefix(self._prefix)] = value
+
+
+class HttpWatcher:
+    """Polls the writer's parameters as `curl` would; `values` by field."""
+
+    def __init__(self, stack: Stack, writer: str) -> None:
+        self._url = f"{reach.http_url(stack)}/api/v1/parameters?group=writers"
+        self._writer = writer
+        self.values: Mapping[str, object] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="http client", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _poll(self) -> None:
+        # No proxy of the environment may stand between this machine and itself.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        while not self._stop.wait(PERIOD):
+            try:
+                with opener.open(self._url, timeout=5) as answer:
+                    tree = json.load(answer)
+            except (urllib.error.URLError, TimeoutError, ValueError):
+                continue
+            self.values = {field: tree["values"][f"writers.{self._writer}.{field}"] for field in FIELDS}

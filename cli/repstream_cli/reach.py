@@ -1,0 +1,45 @@
+"""Where everything can be reached, and what to type there, as lines for people."""
+
+from __future__ import annotations
+
+from repstream_cli.ports import reachable
+from repstream_cli.stack import Stack
+
+
+def local(host: str) -> str:
+    """The host by which this machine reaches a server that listens on `host`."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+
+
+def tango_name(stack: Stack, device: str) -> str:
+    """The full name of a device, which needs no TANGO_HOST."""
+    tango = stack.options.tango
+    assert tango is not None
+    if tango.database:
+        return f"tango://{tango.database}/{device}"
+    return f"tango://{local(stack.options.host)}:{tango.port}/{device}#dbase=no"
+
+
+def epics_environment(stack: Stack) -> dict[str, str]:
+    """What Channel Access clients on this machine need to find this IOC and no other."""
+    return {
+        "EPICS_CA_ADDR_LIST": local(stack.options.host),
+        "EPICS_CA_AUTO_ADDR_LIST": "NO",
+        "EPICS_CA_SERVER_PORT": str(stack.epics_port),
+    }
+
+
+def http_url(stack: Stack) -> str:
+    return f"http://{local(stack.options.host)}:{stack.http_port}"
+
+
+def lines(stack: Stack) -> list[str]:
+    """One line for each way in."""
+    found = [f"engine  {reachable(stack.engine_address)}"]
+    if stack.options.tango is not None:
+        found.append(f"Tango   {tango_name(stack, 'repstream/repeater/1')}")
+    if stack.options.epics is not None:
+        found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
+    if stack.options.http is not None:
+        found.append(f"HTTP    {http_url(stack)}/")
+    return found

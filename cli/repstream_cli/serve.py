@@ -1,0 +1,155 @@
+"""`repstream serve`: one engine, and any set of front ends on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repstream.errors import Refused, RepstreamError
+from repstream.parameters import storage
+from repstream.service.options import ServiceOptions
+from repstream_cli import reach
+from repstream_cli.children import ChildError
+from repstream_cli.exits import Exit
+from repstream_cli.interrupt import until_interrupted
+from repstream_cli.ports import PortTakenError
+from repstream_cli.requester import requester
+from repstream_cli.stack import EpicsOptions, HttpOptions, Stack, StackOptions, TangoOptions, installed
+from repstream_tango.command_line import DEFAULT_PORT
+
+log = logging.getLogger(__name__)
+
+TEND = 0.5
+"""Seconds between two looks at the child processes."""
+
+
+def serve(
+    *,
+    config: Annotated[Path | None, typer.Option(help="Configuration (JSON) to begin with.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="File that keeps what is changed, and is read at the next start.")
+    ] = None,
+    root: Annotated[
+        list[Path] | None, typer.Option(help="Folder below which files may be written; repeat it for more.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the engine.")] = "repstream",
+    host: Annotated[
+        str, typer.Option(help="Address that all servers listen on; 0.0.0.0 for every network.")
+    ] = "127.0.0.1",
+    engine_address: Annotated[
+        str, typer.Option(help="The engine's own address.", show_default="tcp://HOST:9600")
+    ] = "",
+    key: Annotated[
+        str, typer.Option(envvar="REPSTREAM_KEY", help="Word that clients of the engine's address must know.")
+    ] = "",
+    tango: Annotated[
+        bool | None, typer.Option("--tango/--no-tango", help="Tango server.", show_default="if installed")
+    ] = None,
+    tango_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Its port.", show_default="9601, a free one with a database"),
+    ] = None,
+    tango_database: Annotated[
+        bool, typer.Option("--tango-database", help="Use and register in the database at TANGO_HOST.")
+    ] = False,
+    tango_instance: Annotated[str, typer.Option(help="Instance of the server in the database.")] = "1",
+    epics: Annotated[
+        bool | None, typer.Option("--epics/--no-epics", help="EPICS server.", show_default="if installed")
+    ] = None,
+    epics_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 5064,
+    epics_prefix: Annotated[str, typer.Option(help="Beginning of all its PV names.")] = "X:REPSTREAM:",
+    http: Annotated[
+        bool | None, typer.Option("--http/--no-http", help="HTTP server.", show_default="if installed")
+    ] = None,
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
+    start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run one engine with Tango, EPICS and HTTP on it, until Ctrl-C or SIGTERM.
+
+    Every front end that is installed is started; --no-… leaves one out. All
+    listen on this machine only, unless --host says otherwise.
+
+    [bold]Examples[/bold]
+
+      repstream serve --config beamline.json --root /data --start
+      repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
+      TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    wanted = {
+        front_end: chosen(front_end, wish)
+        for front_end, wish in (("tango", tango), ("epics", epics), ("http", http))
+    }
+    database = _database() if tango_database and wanted["tango"] else ""
+    port = tango_port or (0 if database else DEFAULT_PORT)
+    options = StackOptions(
+        engine=engine_options(name, config, settings, root or []),
+        engine_address=engine_address or f"tcp://{host}:9600",
+        key=key,
+        host=host,
+        tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
+        epics=EpicsOptions(epics_port, epics_prefix) if wanted["epics"] else None,
+        http=HttpOptions(http_port) if wanted["http"] else None,
+    )
+    with until_interrupted() as stop:
+        raise typer.Exit(run(options, stop, start))
+
+
+def run(options: StackOptions, stop: threading.Event, start: bool) -> Exit:
+    """Serve until `stop`; returns the exit code."""
+    try:
+        with Stack(options) as stack:
+            typer.echo("\n".join(reach.lines(stack)))
+            if start:
+                stack.service.execute("engine.start", None, requester("serve"))
+            typer.echo("serving; Ctrl-C ends it")
+            while not stop.wait(TEND):
+                stack.tend()
+            log.info("ending")
+    except (PortTakenError, ChildError, RepstreamError, OSError, ValueError) as error:
+        typer.echo(f"repstream serve: {error}", err=True)
+        return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
+    return Exit.OK
+
+
+def chosen(front_end: str, wish: bool | None) -> bool:
+    """Whether a front end is started; says so where its library is missing."""
+    if wish is False or installed(front_end):
+        return wish is not False
+    missing = f"the {front_end} front end is not installed: pip install 'repstream[{front_end}]'"
+    if wish:
+        raise typer.BadParameter(missing)
+    log.warning("%s", missing)
+    return False
+
+
+def engine_options(
+    name: str, config: Path | None, settings: Path | None, roots: list[Path]
+) -> ServiceOptions:
+    """The engine's options; refuses what could not work, before anything is started."""
+    for root in roots:
+        if not root.is_dir():
+            raise typer.BadParameter(f"--root {root} is not a folder")
+    if settings is not None and not settings.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--settings {settings} lies in a folder that does not exist")
+    try:
+        configuration = storage.load(config) if config is not None else None
+    except Refused as error:
+        raise typer.BadParameter(f"--config {error}") from error
+    return ServiceOptions(name=name, roots=tuple(roots), settings=settings, configuration=configuration)
+
+
+def _database() -> str:
+    host = os.environ.get("TANGO_HOST", "")
+    if not host:
+        raise typer.BadParameter("--tango-database needs TANGO_HOST=host:port in the environment")
+    return host

@@ -1,0 +1,165 @@
+"""One engine and any set of front ends on it, started and ended together."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from repstream.service.address import EngineServer
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from repstream_cli import ports
+from repstream_cli.children import Child
+from repstream_tango.command_line import READY_LINE, command_line
+
+log = logging.getLogger(__name__)
+
+NEEDS = {"tango": "tango", "epics": "caproto", "http": "fastapi"}
+"""The library that each front end needs; the extra of this package has the front end's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TangoOptions:
+    """The Tango server. With a `database` (``host:port``) its devices are entered there if `register`."""
+
+    port: int = 9601
+    database: str = ""
+    instance: str = "1"
+    register: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EpicsOptions:
+    port: int = 5064
+    prefix: str = "X:REPSTREAM:"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    port: int = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What is started; a front end that is None is not."""
+
+    engine: ServiceOptions
+    engine_address: str = "tcp://127.0.0.1:9600"
+    key: str = ""
+    host: str = "127.0.0.1"
+    tango: TangoOptions | None = field(default_factory=TangoOptions)
+    epics: EpicsOptions | None = field(default_factory=EpicsOptions)
+    http: HttpOptions | None = field(default_factory=HttpOptions)
+
+
+def installed(front_end: str) -> bool:
+    """Whether the library that a front end needs is there."""
+    return importlib.util.find_spec(NEEDS[front_end]) is not None
+
+
+class Stack:
+    """The engine and its front ends; a context manager, to be used from the main thread.
+
+    Raises `ports.PortTakenError` before anything is started, `children.ChildError` when the Tango server
+    does not come up; then nothing is left running.
+    """
+
+    def __init__(self, options: StackOptions) -> None:
+        self.options = options
+        self.service = Service(options.engine)
+        self.engine_address = options.engine_address
+        self.http_port = 0
+        self.epics_port = 0
+        self.tango: Child | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        check_ports(self.options)
+        try:
+            self._start()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def tend(self) -> None:
+        """Look after the processes; call it once in a while."""
+        if self.tango is not None:
+            self.tango.tend()
+
+    def _start(self) -> None:
+        options = self.options
+        self._opened(self.service.start, self.service.close)
+        try:
+            server = EngineServer(self.service, options.engine_address, options.key)
+        except zmq.ZMQError as error:
+            raise ports.PortTakenError(
+                f"the engine cannot listen on {options.engine_address}: {error.strerror}; "
+                "--engine-address takes another"
+            ) from error
+        self._opened(server.start, server.close)
+        self.engine_address = server.address
+        if options.epics is not None:
+            self._start_epics(options.epics)
+        if options.http is not None:
+            self._start_http(options.http)
+        if options.tango is not None:
+            self._start_tango(options.tango)
+
+    def _opened(self, start: Callable[[], None], close: Callable[[], None]) -> None:
+        start()
+        self._open.callback(close)
+
+    def _start_epics(self, epics: EpicsOptions) -> None:
+        from repstream_epics.server import IocServer  # noqa: PLC0415 - an extra
+
+        name = self.options.engine.name
+        ioc = IocServer({name: self.service}, epics.prefix, epics.port, self.options.host)
+        self._opened(ioc.start, ioc.stop)
+        self.epics_port = ioc.port
+
+    def _start_http(self, http: HttpOptions) -> None:
+        from repstream_http.server import HttpServer  # noqa: PLC0415 - an extra
+
+        server = HttpServer({self.options.engine.name: self.service}, self.options.host, http.port)
+        self._opened(server.start, server.stop)
+        self.http_port = server.port
+
+    def _start_tango(self, tango: TangoOptions) -> None:
+        command = command_line(
+            ports.reachable(self.engine_address),
+            tango.instance,
+            database=tango.database,
+            register=tango.register,
+            host=self.options.host,
+            port=tango.port,
+        )
+        environment = {"REPSTREAM_KEY": self.options.key} if self.options.key else {}
+        self.tango = Child("tango", command, READY_LINE, environment)
+        self._opened(self.tango.start, self.tango.stop)
+
+
+def check_ports(options: StackOptions) -> None:
+    """Raises `ports.PortTakenError` for the first port that is taken, and says which option to give."""
+    engine = ports.host_and_port(options.engine_address)
+    if engine is not None:
+        ports.require(*engine, "the engine", "--engine-address")
+    if options.tango is not None:
+        ports.require(options.host, options.tango.port, "the Tango server", "--tango-port")
+    if options.epics is not None and options.host not in ("0.0.0.0", "::"):
+        # On a single address only one of two IOCs is found; where searches are broadcast they may share.
+        ports.require(options.host, options.epics.port, "the EPICS server", "--epics-port", udp=True)
+    if options.http is not None:
+        ports.require(options.host, options.http.port, "the HTTP server", "--http-port")

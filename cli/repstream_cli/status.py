@@ -1,0 +1,87 @@
+"""`repstream status`: one look at an engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from repstream.errors import EngineUnreachable
+from repstream.parameters.facts import Value
+from repstream.service.remote import RemoteEngine
+from repstream_cli.exits import Exit
+
+Values = Mapping[str, Value]
+
+
+def status(
+    address: Annotated[str, typer.Option("--address", "-a", help="The engine's address.")] = (
+        "tcp://127.0.0.1:9600"
+    ),
+    key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Word that guards the address.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every value as JSON.")] = False,
+) -> None:
+    """Show the state of an engine, its streams and its writers.
+
+    Exit codes: 0 all well, 1 in ERROR or losing frames, 2 wrong usage,
+    3 no engine answered.
+    """
+    engine = RemoteEngine(address, key)
+    try:
+        engine.wait_connected(timeout)
+        values = engine.snapshot().values
+        slots = engine.catalogue.max_streams, engine.catalogue.max_writers
+    except EngineUnreachable as error:
+        typer.echo(f"repstream status: {error}", err=True)
+        raise typer.Exit(Exit.NOTHING) from error
+    finally:
+        engine.close()
+    typer.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines(values, *slots)))
+    bad = values["engine.state"] == "ERROR" or values["engine.losing"]
+    raise typer.Exit(Exit.FAULTS if bad else Exit.OK)
+
+
+def lines(values: Values, max_streams: int, max_writers: int) -> list[str]:
+    """The engine in a few lines."""
+    get = values.__getitem__
+    found = [
+        f"{get('engine.name')}: {get('engine.state')}{', losing frames' if get('engine.losing') else ''}",
+        f"  {get('engine.status')}",
+        f"  source {get('source.address')} ({get('source.mode')}, "
+        f"{'connected' if get('source.connected') else 'not connected'}): received {get('source.received')}, "
+        f"{number(get('source.rate'))} Hz, missing {get('source.missing')}, "
+        f"malformed {get('source.malformed')}",
+    ]
+    if get("engine.last_error"):
+        found.append(f"  last error: {get('engine.last_error')}")
+    found += [stream(values, slot) for slot in range(1, max_streams + 1) if get(f"streams.{slot}.name")]
+    found += [writer(values, slot) for slot in range(1, max_writers + 1) if get(f"writers.{slot}.name")]
+    return found
+
+
+def stream(values: Values, slot: int) -> str:
+    def get(field: str) -> Value:
+        return values[f"streams.{slot}.{field}"]
+
+    return (
+        f"  stream {get('name')} at {get('address')} ({get('mode')}, {get('policy')}): sent {get('sent')}, "
+        f"{number(get('rate'))} Hz, dropped {get('dropped')}, clients {get('clients')}"
+    )
+
+
+def writer(values: Values, slot: int) -> str:
+    def get(field: str) -> Value:
+        return values[f"writers.{slot}.{field}"]
+
+    return (
+        f"  writer {get('name')}: {get('state')}, acquisition {get('acq_state')}, "
+        f"written {get('sent')} of {get('num_images') or 'any number'}, dropped {get('dropped')}, "
+        f"next file {get('output_file') or '(none set)'}"
+    )
+
+
+def number(value: Value) -> str:
+    return f"{value:.1f}" if isinstance(value, int | float) else "-"
