@@ -1,0 +1,201 @@
+"""The engine's address: the same engine from another process, lost and found again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+
+import pytest
+import zmq
+
+from repstream import Client, EngineUnreachable, InvalidValue, Refused, UnknownKey
+from repstream.protocol import Change, Completion, Event, Requester
+from repstream.service import wire
+from repstream.service.address import EngineServer
+from repstream.service.remote import RemoteEngine
+from repstream.service.service import Service
+from tests.fakes import FakePlane, running_service
+
+FREE = "tcp://127.0.0.1:*"
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
+    with running_service(tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture
+def server(both: tuple[Service, FakePlane]) -> Iterator[EngineServer]:
+    server = EngineServer(both[0], FREE)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def client(server: EngineServer) -> Iterator[Client]:
+    with Client(server.address) as client:
+        yield client
+
+
+def remote(address: str) -> RemoteEngine:
+    engine = RemoteEngine(address)
+    engine.wait_connected(5)
+    return engine
+
+
+def test_whoever_writes_reads_what_was_written(client: Client) -> None:
+    for number in range(1, 50):
+        client.write("streams.live.every_nth", number)
+        assert client.read("streams.1.every_nth") == number
+
+
+def test_refusals_arrive_as_they_left(client: Client) -> None:
+    with pytest.raises(InvalidValue, match="from 1 to 1000000000 frames; it stays 1"):
+        client.write("streams.live.every_nth", 0)
+    with pytest.raises(UnknownKey):
+        client.write("streams.live.nonsense", 0)
+    with pytest.raises(UnknownKey):
+        client.execute("engine.explode")
+    client.execute("engine.start").wait(5)
+    with pytest.raises(Refused) as caught:
+        client.execute("engine.start")
+    assert caught.value.allowed == ("INITIALIZED", "STOPPED")
+
+
+def test_an_acquisition_by_a_script(client: Client, both: tuple[Service, FakePlane]) -> None:
+    writer = client.writers.main
+    writer.num_images = 5
+    handle = writer.start()
+    both[1].receive(9)
+    assert handle.wait(5).ok
+    assert (writer.num_written, writer.acq_state, client.engine.state) == (5, "FINISHED", "RUNNING")
+    assert client.engine.last_command_by.startswith("client ")
+
+
+def test_every_change_reaches_every_client_in_order(server: EngineServer, client: Client) -> None:
+    engine = remote(server.address)
+    events: Queue[Event] = Queue()
+    engine.subscribe(events.put)
+    for number in range(1, 200):
+        client.write("streams.live.every_nth", number)
+    seen: list[object] = []
+    while not seen or seen[-1] != 199:
+        event = events.get(timeout=5)
+        if isinstance(event, Change) and "streams.1.every_nth" in event.values:
+            seen.append(event.values["streams.1.every_nth"])
+    assert [n for n in seen if n != 1] == list(range(2, 200))
+    engine.close()
+
+
+def test_watch_and_wait(client: Client, both: tuple[Service, FakePlane]) -> None:
+    with client.watch("writers.main.acq_state") as changes:
+        client.writers.main.num_images = 1
+        client.writers.main.start()
+        both[1].receive(1)
+        client.wait("writers.main.acq_state", "FINISHED", 5)
+        states = [changes.get(timeout=5)["writers.1.acq_state"]]
+        while states[-1] != "FINISHED":
+            states.append(changes.get(timeout=5)["writers.1.acq_state"])
+    assert [state for state in states if state != "NONE"] == ["WAITING_IMAGES", "ACQUIRING_IMAGES", "FLUSHING_IMAGES", "FINISHED"]
+    with pytest.raises(TimeoutError, match="still 'READY'"):
+        client.wait("writers.main.state", "WRITING", 0.05)
+
+
+def test_tab_completion_knows_names_parameters_and_commands(client: Client) -> None:
+    assert dir(client.streams) == ["live", "preview"]
+    assert {"num_images", "acq_state", "start", "abort"} <= set(dir(client.writers.main))
+    with pytest.raises(AttributeError, match="there is no parameter num_image; there are"):
+        client.writers.main.num_image = 3
+
+
+def test_a_lost_engine_is_told_and_found_again(both: tuple[Service, FakePlane]) -> None:
+    first = EngineServer(both[0], FREE)
+    first.start()
+    engine = remote(first.address)
+    client = Requester("test")
+    handle = engine.execute("writers.main.start", None, client)
+    first.close()
+    assert not handle.wait(20).ok  # a command under way ends once, whatever happens
+    assert engine.read("engine.state").value == "UNKNOWN"
+    assert first.address in str(engine.read("engine.status").value)
+    assert engine.read("source.address").value is None
+    with pytest.raises(EngineUnreachable):
+        engine.write({"streams.live.every_nth": 3}, client)
+    events: Queue[Event] = Queue()
+    engine.subscribe(events.put)
+    second = EngineServer(both[0], first.address)
+    second.start()
+    engine.wait_connected(20)
+    assert engine.read("engine.state").value == "RUNNING"
+    back = events.get(timeout=5)
+    assert isinstance(back, Change)
+    assert back.values["writers.1.state"] == "WRITING"
+    engine.close()
+    second.close()
+
+
+def test_completions_come_exactly_once(client: Client, server: EngineServer) -> None:
+    engine = remote(server.address)
+    events: Queue[Event] = Queue()
+    engine.subscribe(events.put)
+    handles = [engine.execute("engine.stop", None, Requester("test")) for _ in range(50)]
+    ended = [handle.wait(5).handle_id for handle in handles]
+    seen: list[str] = []
+    while len(seen) < 50:
+        event = events.get(timeout=5)
+        if isinstance(event, Completion):
+            seen.append(event.handle_id)
+    assert sorted(seen) == sorted(ended)
+    engine.close()
+
+
+def test_a_key_guards_the_address(both: tuple[Service, FakePlane]) -> None:
+    server = EngineServer(both[0], FREE, key="sesame")
+    server.start()
+    with pytest.raises(EngineUnreachable, match="wrong key"):
+        Client(server.address, timeout=1)
+    with Client(server.address, key="sesame") as client:
+        assert client.engine.state == "INITIALIZED"
+    server.close()
+
+
+def test_no_engine_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnreachable, match="no engine has answered"):
+        Client(f"ipc://{tmp_path}/nobody", timeout=0.1)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xff\xff", b"{}", wire.encode({"type": "write"}), wire.encode(7)])
+def test_garbage_is_answered_and_harms_nobody(server: EngineServer, client: Client, garbage: bytes) -> None:
+    with zmq.Context.instance().socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(server.address)
+        socket.send(garbage)
+        assert socket.poll(5000)
+        assert isinstance(wire.decode_message.decode(socket.recv()), wire.Denied)
+    assert client.read("engine.state") == "INITIALIZED"
+
+
+def test_another_version_is_refused_with_the_reason(server: EngineServer) -> None:
+    with zmq.Context.instance().socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(server.address)
+        socket.send(wire.encode(wire.Hello(wire.VERSION + 1, "", Requester("future"))))
+        assert socket.poll(5000)
+        denied = wire.decode_message.decode(socket.recv())
+    assert isinstance(denied, wire.Denied)
+    assert "version 1" in denied.reason
+
+
+def test_missed_events_are_made_up_for(server: EngineServer, client: Client) -> None:
+    engine = remote(server.address)
+    engine._sequence -= 1  # as if an event had never come
+    client.write("streams.live.every_nth", 77)
+    end = time.monotonic() + 10
+    while engine.read("streams.live.every_nth").value != 77 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert engine.read("streams.live.every_nth").value == 77
+    engine.close()
