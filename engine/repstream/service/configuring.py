@@ -56,10 +56,12 @@ class Configurator:
         for key, part in storage.migrated(tree, subject).items():
             whole[key] = _merged(whole.get(key), part)
         for group in (Group.STREAM, Group.WRITER):
-            gone = [name for name, part in whole[group.value].items() if part is None]
-            for name in gone:
-                del whole[group.value][name]
-                whole["slots"].pop(f"{group.value}.{name}", None)
+            named, taken = whole[group.value], whole["slots"]
+            if not isinstance(named, dict) or not isinstance(taken, dict):
+                continue  # what it should be is said where the whole is validated
+            for name in [name for name, part in named.items() if part is None]:
+                del named[name]
+                taken.pop(f"{group.value}.{name}", None)
         self.replace(storage.parse(json.dumps(whole), subject), subject)
 
     def replace(self, configuration: Configuration, subject: str) -> None:
