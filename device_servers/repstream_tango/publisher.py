@@ -53,8 +53,9 @@ class _Attachment:
 class Publisher:
     """Attaches devices to engines, one connection an address, and publishes what these say."""
 
-    def __init__(self, connect: Callable[[str], Attachable]) -> None:
+    def __init__(self, connect: Callable[[str], Attachable], republish: float = REPUBLISH_SECONDS) -> None:
         self._connect = connect
+        self._republish = republish
         self._attachments: dict[str, _Attachment] = {}
         self._lock = threading.Lock()
         self._queue: SimpleQueue[tuple[str, Event | None]] = SimpleQueue()
@@ -104,18 +105,20 @@ class Publisher:
 
     def _run(self) -> None:
         with EnsureOmniThread():
-            due = monotonic() + REPUBLISH_SECONDS
+            due = monotonic() + self._republish
             while True:
                 try:
-                    address, event = self._queue.get(timeout=max(0.0, due - monotonic()))
-                    self._publish(address, event)
+                    changed = [self._queue.get(timeout=max(0.0, due - monotonic()))]
                 except Empty:
-                    due = monotonic() + REPUBLISH_SECONDS
-                    for address in tuple(self._attachments):
-                        self._publish(address, None)
-                except Exception:
-                    # The events of all devices hang on this thread: it may not end of one fault.
-                    log.exception("an event could not be published")
+                    due = monotonic() + self._republish
+                    with self._lock:
+                        changed = [(address, None) for address in self._attachments]
+                for address, event in changed:
+                    try:
+                        self._publish(address, event)
+                    except Exception:
+                        # The events of all devices hang on this thread: it may not end of one fault.
+                        log.exception("an event of %s could not be published", address)
 
     def _publish(self, address: str, event: Event | None) -> None:
         attachment = self._attachments.get(address)

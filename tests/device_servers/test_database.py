@@ -1,0 +1,100 @@
+"""With a Tango database: registering, properties, a second start, a wrong property."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tango
+from tango import DevState
+
+from repstream_tango.command_line import command_line
+from tests.device_servers.serving import REPEATER, engine_at, running, tango_database, until, writer
+from tests.device_servers.watching import watching
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with tango_database(tmp_path_factory.mktemp("database")) as host_port:
+        yield host_port
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[str]:
+    with engine_at(tmp_path) as (address, _):
+        yield address
+
+
+def proxy(database: str, device: str) -> tango.DeviceProxy:
+    return tango.DeviceProxy(f"tango://{database}/{device}")
+
+
+def test_a_server_that_is_not_registered_says_what_to_do(database: str, engine: str) -> None:
+    ended = subprocess.run(
+        command_line(engine, "nobody", database=database), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "does not know repstream-tango/nobody; add --register" in ended.stderr
+
+
+def test_registered_once_it_starts_from_the_database_alone(database: str, engine: str) -> None:
+    with running(command_line(engine, "bl", database=database, register=True)):
+        until(lambda: proxy(database, REPEATER).State() == DevState.STANDBY, "the engine to be found")
+        properties = proxy(database, REPEATER).get_property("Engine")
+        assert list(properties["Engine"]) == [engine]
+    with running(command_line("tcp://127.0.0.1:1", "bl", database=database)):  # the property counts
+        repeater, writer_1 = proxy(database, REPEATER), proxy(database, writer(1))
+        with watching(repeater, "State") as state:
+            until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+            writer_1.NumImages = 4
+            assert writer_1.NumImages == 4
+            repeater.Start()
+            state.next_value(DevState.RUNNING)
+            repeater.Stop()
+        again = subprocess.run(
+            command_line(engine, "bl", database=database), capture_output=True, text=True, check=False
+        )
+        assert again.returncode != 0
+        assert "already running" in again.stdout + again.stderr
+
+
+def test_a_device_of_another_server_is_not_taken(database: str, engine: str) -> None:
+    line = command_line(
+        engine, "one", database=database, register=True, repeater="x/rep/1", writers=["x/w/1"]
+    )
+    with running(line):
+        pass
+    thief = command_line(
+        engine, "two", database=database, register=True, repeater="y/rep/1", writers=["x/w/1"]
+    )
+    ended = subprocess.run(thief, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "x/w/1 belongs to repstream-tango/one" in ended.stderr
+    with pytest.raises(tango.DevFailed):
+        tango.Database(*database.split(":")).get_device_info("y/rep/1")
+
+
+def test_a_wrong_property_is_fault_that_init_mends(database: str, engine: str) -> None:
+    line = command_line(
+        engine, "fix", database=database, register=True, repeater="fix/rep/1", writers=["fix/w/7"]
+    )
+    with running(line):
+        wrong = proxy(database, "fix/w/7")
+        assert wrong.State() == DevState.FAULT
+        assert "slot" in wrong.Status().lower()
+        with pytest.raises(tango.DevFailed) as failed:
+            wrong.Start()
+        assert failed.value.args[0].reason == "WrongProperty"
+        wrong.put_property({"Slot": 1})
+        wrong.Init()
+        until(lambda: wrong.State() == DevState.STANDBY, "the engine to be found")
+        repeater = proxy(database, "fix/rep/1")
+        repeater.put_property({"Engine": "localhost"})
+        repeater.Init()
+        assert repeater.State() == DevState.FAULT
+        assert "no address such as tcp://" in repeater.Status()
+        repeater.put_property({"Engine": engine})
+        repeater.Init()
+        until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")

@@ -1,0 +1,83 @@
+"""An engine that is not there yet, goes away and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tango
+from tango import AttrQuality, DevState
+
+from tests.device_servers.serving import REPEATER, Trl, engine_at, free_port, tango_server, until, writer
+from tests.device_servers.watching import watching
+
+
+@pytest.fixture
+def address() -> str:
+    """An address at which nothing is served yet."""
+    return f"tcp://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def trl(address: str) -> Iterator[Trl]:
+    with tango_server(address, slots=1) as trl:
+        yield trl
+
+
+def test_without_an_engine_the_devices_are_up_and_say_so(trl: Trl, address: str) -> None:
+    repeater, writer_1 = tango.DeviceProxy(trl(REPEATER)), tango.DeviceProxy(trl(writer(1)))
+    assert (repeater.State(), writer_1.State()) == (DevState.UNKNOWN, DevState.UNKNOWN)
+    assert address in repeater.Status()
+    assert address in writer_1.Status()
+    assert repeater.read_attribute("SourceReceived").quality == AttrQuality.ATTR_INVALID
+    with pytest.raises(tango.DevFailed) as failed:
+        repeater.Start()
+    assert failed.value.args[0].reason == "EngineUnreachable"
+    with pytest.raises(tango.DevFailed) as failed:
+        writer_1.NumImages = 3
+    assert failed.value.args[0].reason == "EngineUnreachable"
+
+
+def test_an_engine_is_found_lost_and_found_again(trl: Trl, address: str, tmp_path: Path) -> None:
+    repeater, writer_1 = tango.DeviceProxy(trl(REPEATER)), tango.DeviceProxy(trl(writer(1)))
+    with watching(repeater, "State") as state, watching(writer_1, "NumImages") as images:
+        with engine_at(tmp_path, address):
+            state.next_value(DevState.STANDBY)
+            writer_1.NumImages = 12
+            images.next_value(12)
+            repeater.Start()
+            state.next_value(DevState.RUNNING)
+        state.next_value(DevState.UNKNOWN)
+        images.next_where(lambda told: told.quality == AttrQuality.ATTR_INVALID)
+        assert "no answer from" in repeater.Status()
+        with engine_at(tmp_path, address):  # another life: its own values count
+            state.next_value(DevState.STANDBY)
+            told = images.next_value(0)
+            assert told.w_value == 0
+            repeater.Start()
+            state.next_value(DevState.RUNNING)
+
+
+def test_init_while_the_engine_is_away_keeps_looking_for_it(trl: Trl, address: str, tmp_path: Path) -> None:
+    repeater = tango.DeviceProxy(trl(REPEATER))
+    repeater.Init()
+    assert repeater.State() == DevState.UNKNOWN
+    with engine_at(tmp_path, address):
+        until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+
+
+def test_a_dead_data_plane_is_fault_with_the_reason(tmp_path: Path) -> None:
+    with engine_at(tmp_path) as (address, plane), tango_server(address, slots=1) as trl:
+        repeater, writer_1 = tango.DeviceProxy(trl(REPEATER)), tango.DeviceProxy(trl(writer(1)))
+        with watching(repeater, "State") as state, watching(writer_1, "State") as of_writer:
+            state.next_value(DevState.STANDBY)
+            repeater.Start()
+            plane.die("killed by SIGKILL")
+            state.next_value(DevState.FAULT)
+            of_writer.next_value(DevState.UNKNOWN)
+            assert "killed by SIGKILL" in repeater.Status()
+            repeater.Initialize()
+            repeater.Start()
+            state.next_value(DevState.RUNNING)
+            of_writer.next_value(DevState.STANDBY)

@@ -1,0 +1,152 @@
+"""One thread publishes for all devices; engines are attached once an address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from queue import Queue
+
+from repstream.parameters.catalogue import Catalogue, build
+from repstream.parameters.facts import Value
+from repstream.protocol import Change, Event, Handle, Reading, Requester, Snapshot
+from repstream_tango.publisher import Publisher
+
+
+class SmallEngine:
+    """Fills `Attachable`; events are what the test emits."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.values: dict[str, Value] = {"engine.heartbeat": 0}
+        self.sequence = 0
+        self.callback: Callable[[Event], None] | None = None
+        self.closed = False
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return build()
+
+    def emit(self, sequence: int, **values: Value) -> None:
+        assert self.callback is not None
+        self.callback(Change("e", sequence, float(sequence), dict(values)))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot("e", self.sequence, 0.0, dict(self.values), dict.fromkeys(self.values, 0.0))
+
+    def read(self, key: str) -> Reading:
+        return Reading(self.values[key], 0.0)
+
+    def write(self, values: Mapping[str, Value], requester: Requester) -> None:
+        raise AssertionError("a publisher does not write")
+
+    def execute(self, command: str, argument: Value, requester: Requester) -> Handle:
+        raise AssertionError("a publisher gives no command")
+
+    def subscribe(self, callback: Callable[[Event], None]) -> SmallEngine:
+        self.callback = callback
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class SmallDevice:
+    """Fills `Publishing`; keeps what it is given."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.published: Queue[tuple[dict[str, Value], float]] = Queue()
+        self.fails = fails
+
+    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], time: float) -> None:
+        if self.fails:
+            raise RuntimeError("a fault")
+        self.published.put((dict(values), time))
+
+    def next(self) -> dict[str, Value]:
+        return self.published.get(timeout=20)[0]
+
+
+def attached(
+    publisher: Publisher, engines: list[SmallEngine], address: str = "a", fails: bool = False
+) -> SmallDevice:
+    device = SmallDevice(fails)
+    publisher.attach(address, device)
+    if not fails:
+        assert device.next() == engines[-1].values
+    return device
+
+
+def made(republish: float = 60.0) -> tuple[Publisher, list[SmallEngine]]:
+    engines: list[SmallEngine] = []
+
+    def connect(address: str) -> SmallEngine:
+        engines.append(SmallEngine(address))
+        return engines[-1]
+
+    return Publisher(connect, republish), engines
+
+
+def test_a_device_gets_everything_when_it_joins_and_then_every_change() -> None:
+    publisher, engines = made()
+    device = attached(publisher, engines)
+    engines[0].emit(1, x=1)
+    engines[0].emit(2, x=2)
+    assert [device.next(), device.next()] == [{"x": 1}, {"x": 2}]
+    publisher.detach(device)
+
+
+def test_devices_of_one_address_share_a_connection_until_the_last_leaves() -> None:
+    publisher, engines = made()
+    first = SmallDevice()
+    publisher.attach("a", first)
+    second = SmallDevice()
+    publisher.attach("a", second)
+    assert len(engines) == 1
+    publisher.detach(first)
+    assert not engines[0].closed
+    publisher.detach(second)
+    assert engines[0].closed
+
+
+def test_a_device_that_left_hears_nothing_more() -> None:
+    publisher, engines = made()
+    gone = attached(publisher, engines)
+    stays = attached(publisher, engines)
+    while not gone.published.empty():
+        gone.next()
+    publisher.detach(gone)
+    engines[0].emit(1, x=1)
+    assert stays.next() == {"x": 1}
+    assert gone.published.empty()
+    publisher.detach(stays)
+
+
+def test_a_change_older_than_the_last_full_round_is_left_out() -> None:
+    publisher, engines = made()
+    publisher.attach("a", early := SmallDevice())
+    early.next()
+    engines[0].sequence = 5
+    late = attached(publisher, engines)
+    engines[0].emit(4, x="old")
+    engines[0].emit(6, x="new")
+    assert late.next() == {"x": "new"}
+    publisher.detach(early)
+    publisher.detach(late)
+
+
+def test_a_fault_in_one_device_does_not_end_the_publishing() -> None:
+    publisher, engines = made()
+    faulty = attached(publisher, engines, fails=True)
+    device = attached(publisher, engines, address="b")
+    engines[0].emit(1, x=1)
+    engines[1].emit(1, y=1)
+    assert device.next() == {"y": 1}
+    publisher.detach(faulty)
+    publisher.detach(device)
+
+
+def test_everything_is_published_again_without_any_change() -> None:
+    publisher, engines = made(republish=0.1)
+    device = attached(publisher, engines)
+    engines[0].values = {"engine.heartbeat": 9}
+    assert device.next() == {"engine.heartbeat": 9}
+    publisher.detach(device)
