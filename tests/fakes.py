@@ -37,6 +37,7 @@ class FakePlane:
         self._written: dict[int, int] = {}
         self._plans: dict[int, control.AcquisitionPlan] = {}
         self._gates: dict[int, int] = {}  # frames until the gate shuts; -1 stays open
+        self._next_burst = 0
         self._lock = threading.RLock()
 
     @property
@@ -76,6 +77,10 @@ class FakePlane:
                 self._write(slot, frames if left < 0 else min(frames, left))
             self._tell(self._report())
 
+    def open_gate_gives(self, frames: int) -> None:
+        """So many frames come in as soon as a gate opens next."""
+        self._next_burst = frames
+
     def _take(self, request: control.Request) -> None:
         match request:
             case control.Open():
@@ -95,6 +100,9 @@ class FakePlane:
             case control.OpenGate():
                 wanted = request.frames or self._plans[request.slot].num_images or -1
                 self._gates[request.slot] = wanted
+                frames, self._next_burst = self._next_burst, 0
+                if frames:
+                    self.receive(frames)
             case control.End():
                 if request.discard:
                     self._finish(request.slot, AcquisitionResult.ABORTED, "ERROR:aborted, 0 frames discarded")

@@ -66,7 +66,7 @@ class Client:
         """Wait until a parameter has a value, or one that a function takes; raises `TimeoutError`."""
         test = wanted if callable(wanted) else lambda value: value == wanted
         found = threading.Event()
-        with self._watching(lambda event: found.set()):
+        with self.subscribed(lambda event: found.set()):
             while True:
                 found.clear()
                 value = self.read(key)
@@ -87,11 +87,12 @@ class Client:
                 if values:
                     changes.put(values)
 
-        with self._watching(note):
+        with self.subscribed(note):
             yield changes
 
     @contextmanager
-    def _watching(self, callback: Callable[[Event], None]) -> Iterator[None]:
+    def subscribed(self, callback: Callable[[Event], None]) -> Iterator[None]:
+        """Within the block, call back with every event, in order, from one thread."""
         subscription = self._engine.subscribe(callback)
         try:
             yield
