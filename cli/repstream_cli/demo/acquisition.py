@@ -40,6 +40,7 @@ class Acquisition:
 
     def run(self, stop: threading.Event, patience: float) -> Outcome:
         """Wait at most `patience` seconds for a next image; `stop` ends it."""
+        self._wait_attached(stop)
         self._epics.start()
         self._http.start()
         line = ProgressLine(self._progress)
@@ -54,6 +55,12 @@ class Acquisition:
         finally:
             self._http.stop()
             self._epics.stop()
+
+    def _wait_attached(self, stop: threading.Event) -> None:
+        """The Tango server answers a moment before it has found the engine."""
+        end = time.monotonic() + FOLLOW
+        while self._writer.State() == tango.DevState.UNKNOWN and time.monotonic() < end:
+            stop.wait(0.05)
 
     def _wait(self, line: ProgressLine, stop: threading.Event, patience: float) -> None:
         written, since = 0, time.monotonic()
@@ -74,9 +81,9 @@ class Acquisition:
     def _progress(self) -> str:
         http = self._http.values
         return (
-            f"acquiring {self._images} images | Tango: {self._writer.State()} {self._writer.NumWritten} | "
-            f"EPICS: {self._epics.state} {self._epics.written} | "
-            f"HTTP: {http.get('acq_state', '?')} {http.get('num_written', '?')}"
+            f"{self._writer.NumWritten}/{self._images} | Tango {self._writer.State()} | "
+            f"EPICS {self._epics.state} {self._epics.written} | "
+            f"HTTP {http.get('acq_state', '?')} {http.get('num_written', '?')}"
         )
 
     def _complaint(self) -> str:

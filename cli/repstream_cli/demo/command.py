@@ -146,7 +146,7 @@ def _prepare(folder: Path, keep: bool) -> Path:
     except OSError as error:
         raise typer.BadParameter(f"--folder {folder}: {error.strerror}") from error
     if not keep:
-        for old in folder.glob("demo_[0-9][0-9][0-9].h5"):
+        for old in folder.glob("demo_*.h5"):
             old.unlink()
     number = 1
     while (folder / FILE.format(number)).exists():
