@@ -20,6 +20,7 @@ from repstream.files.frame_file import FrameFile
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar
 from repstream.messages.frame import Frame
+from repstream.messages.header import size_of
 from repstream.policies.slow_consumer import OutputQueue
 from repstream.states import AcquisitionResult
 
@@ -29,7 +30,8 @@ BATCH_FRAMES = 1024
 BATCH_BYTES = 32 << 20
 """What is taken from the queue and written at once, at most (but one frame at least)."""
 
-Results = Callable[[], Mapping[str, Scalar]]
+Results = Callable[[AcquisitionResult, str], Mapping[str, Scalar]]
+"""What goes into the file about an acquisition that ends with this result and message."""
 
 
 class FileJob:
@@ -37,7 +39,7 @@ class FileJob:
 
     `lock` guards `ledger`, which both sides book in. `wake` is called from the thread when
     `opened` or `closed` has become true. `results` is asked once, under the lock, when no more
-    frames come; outcome, message and what the ledger knows are added to it.
+    frames come.
 
     A fault of the storage ends the job: what waits is booked as dropped ("storage"), and so
     is whatever is still offered. Nothing here ever holds the loop up.
@@ -46,6 +48,7 @@ class FileJob:
     def __init__(
         self,
         plan: AcquisitionPlan,
+        *,
         queue: OutputQueue[Frame],
         ledger: OutputLedger,
         lock: threading.Lock,
@@ -165,13 +168,11 @@ class FileJob:
         if self.plan.compression != "none" and not frames[0].encoding:
             itemsize = np.dtype(frames[0].dtype).itemsize
             payloads = [compress(payload, itemsize) for payload in payloads]
-        before = file.nbytes
         file.append(payloads, rows_of(frames, self._members))
         self.nbytes = file.nbytes
         with self._changed:
-            for frame in frames:
-                self._ledger.book_sent(frame.frame_id, 0)
-            self._ledger.nbytes_sent += file.nbytes - before
+            for frame, payload in zip(frames, payloads, strict=True):
+                self._ledger.book_sent(frame.frame_id, size_of(payload))
 
     def _begin(self, frame: Frame) -> FrameFile:
         """Make the real file, now that shape, type and attributes are known."""
@@ -179,7 +180,9 @@ class FileJob:
         self._members = members_of(frame)
         height, width = frame.shape
         dtype = np.dtype(frame.dtype).newbyteorder(">" if frame.big_endian else "<")
-        stored: Compression = "bitshuffle_lz4" if frame.encoding or self.plan.compression != "none" else "none"
+        stored: Compression = (
+            "bitshuffle_lz4" if frame.encoding or self.plan.compression != "none" else "none"
+        )
         self._file = self._placeholder.become((height, width), dtype, self._members, stored)
         return self._file
 
@@ -190,7 +193,7 @@ class FileJob:
         file = self._file or self._placeholder
         assert file is not None
         with self._changed:
-            results = self._results()
+            results = self._results(self.result, self.message)
         file.finish(results)
 
     def _fail(self, reason: str) -> None:
@@ -201,7 +204,7 @@ class FileJob:
             # Frames that were taken from the queue and not written are still booked as queued.
             self._ledger.book_discarded("storage", self._ledger.queued)
             self.result, self.message = AcquisitionResult.FAILED, f"ERROR:{reason}"
-            results = self._results()
+            results = self._results(self.result, self.message)
         file = self._file or self._placeholder
         if file is not None:
             with suppress(StorageError, OSError):

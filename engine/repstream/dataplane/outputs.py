@@ -44,6 +44,11 @@ def policy_of(config: OutputConfig) -> decimation.Policy:
     )
 
 
+def queue_of(config: OutputConfig) -> OutputQueue[Frame]:
+    """An empty queue with the rule and the limits of an output."""
+    return OutputQueue(SlowRule(config.on_slow), config.buffer_size, config.buffer_memory * MIB)
+
+
 class StreamOutput:
     """One stream from bind to close. Used from one thread.
 
@@ -68,12 +73,10 @@ class StreamOutput:
         self._config = config
         self._rewrite = rewrite
         self._decide = policy_of(config).decide
-        self._queue: OutputQueue[Frame] = OutputQueue(
-            config.on_slow, config.buffer_size, config.buffer_memory * MIB
-        )
+        self._queue = queue_of(config)
         self._held: Frame | None = None
         self._seen = 0
-        self._lossless = config.mode == "PUSH" or config.on_slow is SlowRule.BLOCK
+        self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
         self._bind(context)
 
     @property
@@ -213,4 +216,3 @@ class StreamOutput:
             self._held = frame
         else:
             self.ledger.book_discarded("queue", len(outcome.dropped))
-

@@ -36,7 +36,7 @@ class PeerMonitor:
 
     def update(self) -> None:
         """Take in what happened since the last call."""
-        while True:
+        while self._events is not None:
             try:
                 event = parse_monitor_message(self._events.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
@@ -46,6 +46,7 @@ class PeerMonitor:
     def close(self) -> None:
         """Stop watching; call it before the socket is closed."""
         self._socket.disable_monitor()
+        self._events = None
 
     def _book(self, event: int, descriptor: int) -> None:
         if event & _OPENED:

@@ -97,8 +97,9 @@ class ZmqSource:
                 self.socket.connect(config.address)
         except zmq.ZMQError as error:
             self.close()
-            verb = f"cannot {config.connection} {'' if config.connection == 'bind' else 'to '}"
-            raise Refused("source.address", f"{verb}{config.address}: {zmq.strerror(error.errno or 0)}") from error
+            verb = "bind" if config.connection == "bind" else "connect to"
+            reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
+            raise Refused("source.address", reason) from error
 
     def _fit(self, size: int) -> None:
         """Choose how to receive, and how many messages may wait, by the size of the images."""

@@ -1,0 +1,42 @@
+"""Notices on their way to the service, which may be slow to read them."""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from multiprocessing.connection import Connection
+
+from repstream.dataplane import control
+
+
+class Outbox:
+    """Sends notices in order, and never waits for the reader.
+
+    The kernel calls the pipe writable while at least three quarters of its buffer (about
+    200 kB) are free, which is more than any notice needs; what does not fit stays here.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._writable = select.poll()
+        self._writable.register(pipe, select.POLLOUT)
+        self._notices: deque[control.Notice] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the reader is behind."""
+        return bool(self._notices)
+
+    def put(self, notice: control.Notice) -> None:
+        """Send a notice, now or (`flush`) later."""
+        self._notices.append(notice)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, as much as the pipe takes; nothing where the reader is gone."""
+        try:
+            while self._notices and self._writable.poll(0):
+                control.send(self._pipe, self._notices.popleft())
+        except OSError:
+            # The end of the pipe shows at its reading side, where it is acted upon.
+            self._notices.clear()

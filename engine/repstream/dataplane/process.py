@@ -1,0 +1,47 @@
+"""The data plane's process: ``python -m repstream.dataplane.process --fd N``.
+
+N is an inherited file descriptor, one end of a socket pair; the service holds the other. The
+process ends when that end is closed, at the latest after five seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from repstream.dataplane.router import Router
+
+END_TIME = 4.5
+"""Seconds from the end of the service to that of this process, even where a disk hangs."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Data plane of repstream; started by the service.")
+    parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with suppress(PermissionError):  # already the leader of a session
+        os.setsid()
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("repstream-data")
+    router = Router(Connection(arguments.fd), on_end=_end_in_time)
+    # Ctrl-C in the terminal is for the service, which then closes this process orderly.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: router.end())
+    router.run()
+
+
+def _end_in_time() -> None:
+    timer = threading.Timer(END_TIME, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Everything that is open while frames are repeated: the input, the streams and the writers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+import zmq
+
+from repstream.accounting import InputLedger
+from repstream.dataplane.control import Report, SourceReport
+from repstream.dataplane.outputs import Rewrite, StreamOutput
+from repstream.dataplane.writer import Tell, WriterOutput
+from repstream.errors import MalformedMessage
+from repstream.messages import array_1_0
+from repstream.messages.formats import decode
+from repstream.messages.frame import Frame
+from repstream.messages.header import header_of, size_of
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.writer import WriterConfig
+from repstream.sources.zmq import ZmqSource
+
+BURST_MESSAGES = 64
+BURST_BYTES = 4 << 20
+"""What is received at once before queues and control get their turn."""
+
+
+class Repeater:
+    """One input and its outputs, from start to stop. Used from the loop's thread.
+
+    `tell` takes the writers' notices; `wake` is called from other threads when `poll` is due.
+    Raises `Refused` where an address cannot be had; nothing stays open then.
+    """
+
+    def __init__(self, configuration: Configuration, tell: Tell, wake: Callable[[], None]) -> None:
+        self.ledger = InputLedger()
+        self.streams: dict[int, StreamOutput] = {}
+        self.writers: dict[int, WriterOutput] = {}
+        self.source: ZmqSource | None = None
+        self.last_malformed = ""
+        self._shape: tuple[int, ...] | None = None
+        self._dtype: str | None = None
+        self._configuration = configuration
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(configuration.source.io_threads)
+        try:
+            self._open(tell, wake)
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+        self._outputs: tuple[StreamOutput | WriterOutput, ...] = (
+            *self.streams.values(),
+            *self.writers.values(),
+        )
+        self._offers = [output.offer for output in self._outputs]
+
+    @property
+    def blocking(self) -> bool:
+        """Whether an output holds up the input."""
+        return any(output.blocking for output in self._outputs)
+
+    @property
+    def waiting(self) -> list[StreamOutput]:
+        """The streams that have frames left to send."""
+        return [stream for stream in self.streams.values() if stream.waiting]
+
+    @property
+    def acquiring(self) -> bool:
+        """Whether a writer has an acquisition under way."""
+        return any(writer.busy for writer in self.writers.values())
+
+    def receive(self) -> int:
+        """Receive and distribute one burst; how many messages that were. None where an output blocks."""
+        source = self.source
+        nbytes = self.ledger.nbytes + BURST_BYTES
+        for number in range(BURST_MESSAGES):
+            if source is None or self.ledger.nbytes >= nbytes or self.blocking:
+                return number
+            parts = source.receive()
+            if parts is None:
+                return number
+            try:
+                frame = decode(parts)
+            except MalformedMessage as error:
+                self.ledger.book_malformed(error.reason, sum(map(size_of, parts)))
+                self.last_malformed = str(error)
+                continue
+            self._distribute(frame)
+        return BURST_MESSAGES
+
+    def update(self, configuration: Configuration) -> None:
+        """Take the parameters that may change while running."""
+        self._configuration = configuration
+        for name, config in configuration.streams.items():
+            if (stream := self.streams.get(configuration.slots[f"streams.{name}"])) is not None:
+                stream.update(config)
+        for name, writer_config in configuration.writers.items():
+            if (writer := self.writers.get(configuration.slots[f"writers.{name}"])) is not None:
+                writer.update(writer_config)
+
+    def watch(self) -> None:
+        """Follow who connects to the sockets and who goes."""
+        if self.source is not None:
+            self.source.update()
+        for stream in self.streams.values():
+            stream.watch()
+
+    def poll(self) -> None:
+        """Follow what the writers' threads did."""
+        for writer in self.writers.values():
+            writer.poll()
+
+    def report(self) -> Report:
+        """Everything now; `losses` are those that nobody planned."""
+        ledger = self.ledger.snapshot()
+        return Report(
+            time=time.time(),
+            source=SourceReport(
+                ledger=ledger,
+                connected=self.source is not None and self.source.connected,
+                last_time=ledger.last_time,
+                shape=self._shape,
+                dtype=self._dtype,
+            ),
+            streams={slot: stream.report() for slot, stream in self.streams.items()},
+            writers={slot: writer.report() for slot, writer in self.writers.items()},
+            losses=ledger.missing
+            + sum(ledger.malformed.values())
+            + sum(stream.alarms for stream in self.streams.values())
+            + sum(writer.losses for writer in self.writers.values()),
+        )
+
+    def close_source(self) -> None:
+        """Receive no more, and end the acquisitions; what was received is still written."""
+        if self.source is not None:
+            self.source.close()
+            self.source = None
+        for writer in self.writers.values():
+            writer.end(discard=False)
+
+    def close_streams(self, linger: float) -> tuple[threading.Thread, int]:
+        """Close all streams; what their sockets hold has `linger` seconds to get out.
+
+        Returns the thread that ends when every address is free again, and how many frames were
+        left in the queues.
+        """
+        left = sum(stream.give_up() for stream in self.streams.values())
+        for stream in self.streams.values():
+            stream.close(linger)
+        ending = threading.Thread(target=self._context.term, name="closing streams", daemon=True)
+        ending.start()
+        return ending, left
+
+    def _distribute(self, frame: Frame) -> None:
+        self._shape, self._dtype = frame.shape, frame.dtype
+        self.ledger.book_frame(frame.frame_id, frame.nbytes, time.time())
+        now = time.monotonic()
+        for offer in self._offers:
+            offer(frame, now)
+
+    def _open(self, tell: Tell, wake: Callable[[], None]) -> None:
+        configuration = self._configuration
+        for name, config in configuration.streams.items():
+            if config.enable:
+                rewrite = self._rewriting() if config.header == "std_det_writer" else None
+                slot = configuration.slots[f"streams.{name}"]
+                self.streams[slot] = StreamOutput(self._context, name, config, rewrite)
+        for name, writer_config in configuration.writers.items():
+            if writer_config.enable:
+                slot = configuration.slots[f"writers.{name}"]
+                self.writers[slot] = WriterOutput(
+                    slot=slot,
+                    name=name,
+                    config=writer_config,
+                    source=configuration.source,
+                    received=self.ledger,
+                    tell=tell,
+                    wake=wake,
+                )
+        # Last, so that no frame comes before there is somewhere to go.
+        self.source = ZmqSource(self._context, configuration.source)
+
+    def _rewriting(self) -> Rewrite:
+        """Headers for an external std-det-writer, numbered from 0; its settings are writer 1's."""
+        number = -1
+
+        def rewrite(frame: Frame) -> Frame:
+            nonlocal number
+            number += 1
+            writer = self._first_writer()
+            header = array_1_0.std_det_writer_header(
+                header_of(frame.parts),
+                number,
+                output_file=writer.output_file,
+                run_id=int(writer.run_id) if writer.run_id.isdecimal() else writer.run_id,
+                n_images=writer.num_images,
+                detector_name=writer.detector_name,
+                user_id=writer.user_id,
+            )
+            parts = [header, *frame.parts[1:]]
+            return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)))
+
+        return rewrite
+
+    def _first_writer(self) -> WriterConfig:
+        configuration = self._configuration
+        for name, writer in configuration.writers.items():
+            if configuration.slots[f"writers.{name}"] == 1:
+                return writer
+        return WriterConfig()

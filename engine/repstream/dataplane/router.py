@@ -1,0 +1,231 @@
+"""The loop of the data plane: one thread that receives, decides, sends, and answers the service."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import zmq
+
+from repstream.dataplane import control
+from repstream.dataplane.loss import LossLog
+from repstream.dataplane.outbox import Outbox
+from repstream.dataplane.repeater import Repeater
+from repstream.dataplane.writer import WriterOutput
+from repstream.errors import Refused
+from repstream.parameters.configuration import Configuration
+
+REPORT_INTERVAL = 0.1
+RETRY_INTERVAL = 0.001
+"""How often a blocked PUB socket is tried again, whose POLLOUT says nothing."""
+
+LAST_PATIENCE = 2.0
+"""Seconds for the streams to drain when the service is gone."""
+
+log = logging.getLogger(__name__)
+
+
+class _Closing:
+    """How far a stop has got: receiving what is there, draining, then ending the sockets."""
+
+    def __init__(self, patience: float, messages: int) -> None:
+        self.deadline = time.monotonic() + patience
+        self.messages = messages
+        self.ending: threading.Thread | None = None
+        self.undelivered = 0
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+
+class Router:
+    """Does what the service at the other end of `pipe` asks, until that hangs up or `end` is called.
+
+    `on_end` is called once when that happens, before everything is drained and closed.
+    """
+
+    def __init__(self, pipe: Connection, on_end: Callable[[], None] = lambda: None) -> None:
+        self._pipe = pipe
+        self._on_end = on_end
+        self._outbox = Outbox(pipe)
+        self._repeater: Repeater | None = None
+        self._closing: _Closing | None = None
+        self._losses = LossLog({}, {})
+        self._next_report = 0.0
+        self._serving = True
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+
+    def run(self) -> None:
+        """Loop until the service is gone and everything is closed."""
+        try:
+            while self._serving or self._repeater is not None:
+                self._turn()
+        finally:
+            os.close(self._woken)
+            waker, self._waker = self._waker, -1
+            os.close(waker)
+
+    def end(self) -> None:
+        """Close everything orderly and leave the loop; may be called from a signal handler."""
+        if self._serving:
+            self._serving = False
+            self._on_end()
+
+    def _turn(self) -> None:
+        ready = dict(zmq.zmq_poll(*self._interest()))
+        if self._woken in ready:
+            os.read(self._woken, 4096)
+        if self._pipe.fileno() in ready:
+            self._serve()
+        repeater = self._repeater
+        if repeater is not None:
+            repeater.poll()
+            for stream in repeater.waiting:
+                stream.drain()
+            received = 0
+            if self._closing is not None or (repeater.source and repeater.source.socket in ready):
+                received = repeater.receive()
+            self._report(repeater)
+            self._close_further(repeater, received)
+        self._outbox.flush()
+
+    def _interest(self) -> tuple[list[tuple[Any, int]], int]:
+        """What to wait for, and at most how long (ms)."""
+        wanted: list[tuple[Any, int]] = [(self._woken, zmq.POLLIN)]
+        if self._serving:
+            wanted.append((self._pipe.fileno(), zmq.POLLIN))
+        repeater = self._repeater
+        if repeater is None:
+            return wanted, round(REPORT_INTERVAL * 1000)
+        wait = max(0.0, self._next_report - time.monotonic())
+        if repeater.source is not None and not repeater.blocking:
+            wanted.append((repeater.source.socket, zmq.POLLIN))
+        for stream in repeater.waiting:
+            if stream.tells_room:
+                wanted.append((stream.socket, zmq.POLLOUT))
+            else:
+                wait = min(wait, RETRY_INTERVAL)
+        if self._closing is not None:
+            wait = min(wait, 0.01)
+        return wanted, math.ceil(wait * 1000)
+
+    def _report(self, repeater: Repeater) -> None:
+        now = time.monotonic()
+        if now < self._next_report:
+            return
+        self._next_report = max(self._next_report + REPORT_INTERVAL, now)
+        repeater.watch()
+        # A service that is behind gets its notices first and a fresh report afterwards.
+        if not self._outbox.waiting:
+            report = repeater.report()
+            self._outbox.put(report)
+            for note in self._losses.notes(report, repeater.last_malformed):
+                self._outbox.put(note)
+
+    def _serve(self) -> None:
+        try:
+            while self._pipe.poll():
+                request = control.receive_request(self._pipe)
+                self._outbox.put(control.Answer(request.request, self._do(request)))
+        except (EOFError, OSError):
+            log.warning("the service is gone")
+            self.end()
+
+    def _do(self, request: control.Request) -> str:
+        """Do what is asked; the reason if it cannot be done."""
+        match request:
+            case control.Open():
+                return self._open(request.configuration)
+            case control.Close():
+                return self._close(request.patience)
+            case control.Update():
+                if self._repeater is not None:
+                    self._repeater.update(Configuration.model_validate_json(request.configuration))
+                return ""
+            case _:
+                return self._do_writer(request)
+
+    def _do_writer(self, request: control.Arm | control.OpenGate | control.End | control.Flush) -> str:
+        writer = self._writer(request.slot)
+        if isinstance(writer, str):
+            return writer
+        match request:
+            case control.Arm():
+                return writer.arm(request.plan) if self._closing is None else "the repeater is being stopped"
+            case control.OpenGate():
+                return writer.open_gate(request.frames)
+            case control.End():
+                return writer.end(request.discard)
+            case control.Flush():
+                return writer.flush()
+
+    def _writer(self, slot: int) -> WriterOutput | str:
+        if self._repeater is None:
+            return "the repeater is not running"
+        writer = self._repeater.writers.get(slot)
+        return f"there is no enabled writer in slot {slot}" if writer is None else writer
+
+    def _open(self, text: str) -> str:
+        if self._repeater is not None:
+            return "the last stop still drains" if self._closing is not None else "running already"
+        configuration = Configuration.model_validate_json(text)
+        try:
+            repeater = Repeater(configuration, self._outbox.put, self._wake)
+        except Refused as error:
+            return str(error)
+        self._repeater = repeater
+        self._losses = LossLog(
+            {slot: stream.name for slot, stream in repeater.streams.items()},
+            {slot: writer.name for slot, writer in repeater.writers.items()},
+        )
+        self._next_report = time.monotonic()
+        return ""
+
+    def _close(self, patience: float) -> str:
+        if self._repeater is None:
+            return "the repeater is not running"
+        if self._closing is None:
+            source = self._repeater.source
+            self._closing = _Closing(patience, source.capacity if source is not None else 0)
+        return ""
+
+    def _close_further(self, repeater: Repeater, received: int) -> None:
+        """Go on with a stop: what had reached the input, then what waits, then the sockets."""
+        if self._closing is None:
+            if self._serving:
+                return
+            self._close(LAST_PATIENCE)
+        closing = self._closing
+        assert closing is not None
+        if repeater.source is not None:
+            closing.messages -= received
+            done = closing.messages <= 0 or not (received or repeater.blocking)
+            if done or not closing.left:
+                repeater.close_source()
+        elif closing.ending is None:
+            if not repeater.acquiring and not (repeater.waiting and closing.left):
+                closing.ending, closing.undelivered = repeater.close_streams(closing.left)
+        elif not closing.ending.is_alive():
+            self._closed(repeater, closing.undelivered)
+
+    def _closed(self, repeater: Repeater, undelivered: int) -> None:
+        report = repeater.report()
+        for note in self._losses.notes(report, repeater.last_malformed, final=True):
+            self._outbox.put(note)
+        self._outbox.put(control.Closed(report, undelivered))
+        self._repeater = self._closing = None
+
+    def _wake(self) -> None:
+        """Have the loop take a turn; called from the writers' threads."""
+        try:
+            os.write(self._waker, b"\0")
+        except OSError:
+            log.debug("the loop is awake already, or over")

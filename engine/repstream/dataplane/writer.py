@@ -1,0 +1,271 @@
+"""A writer: an output whose frames go to files, one an acquisition."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from repstream.accounting import InputLedger, OutputLedger
+from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
+from repstream.dataplane.file_job import FileJob
+from repstream.dataplane.gate import Gate
+from repstream.dataplane.outputs import policy_of, queue_of
+from repstream.files.chunk_index import CAPACITY
+from repstream.files.plan import Scalar
+from repstream.messages.frame import Frame
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.writer import WriterConfig
+from repstream.states import ACQUISITION, AcquisitionResult, AcquisitionState, after
+
+COMPLETED, INTERRUPTED = "Completed.", "Interrupted."
+PLANNED_LOSSES = frozenset({"abort"})
+
+Tell = Callable[[AcquisitionNotice | GateNotice], None]
+
+
+class WriterOutput:
+    """One writer from open to close: its gate, and the state of its acquisition.
+
+    Used from the loop's thread; `poll` is due after each `wake`, which comes from others.
+    `tell` takes the notices. After an acquisition its ledger stays, and counts what comes then
+    as skipped ("idle"), until the next one begins another.
+    """
+
+    def __init__(
+        self,
+        *,
+        slot: int,
+        name: str,
+        config: WriterConfig,
+        source: SourceConfig,
+        received: InputLedger,
+        tell: Tell,
+        wake: Callable[[], None],
+    ) -> None:
+        self.slot = slot
+        self.name = name
+        self.ledger = OutputLedger()
+        self._config = config
+        self._source = source
+        self._received = received
+        self._tell = tell
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._decide = policy_of(config).decide
+        self._queue = queue_of(config)
+        self._gate = Gate(0, source)
+        self._asked: int | None = None
+        self._job: FileJob | None = None
+        self._state = AcquisitionState.NONE
+        self._earlier_losses = 0
+        self._malformed_before = 0
+        self._id = ""
+        self._size = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an acquisition is under way."""
+        return self._job is not None
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a frame waits for room in the queue, so that no more may be received."""
+        return self._job is not None and self._job.blocking
+
+    @property
+    def losses(self) -> int:
+        """Frames lost here unplanned, in all acquisitions."""
+        with self._lock:
+            return self._earlier_losses + _unplanned(self.ledger)
+
+    def offer(self, frame: Frame, now: float) -> None:
+        """Take, skip or drop one frame; `now` is a monotonic time in seconds."""
+        job, gate = self._job, self._gate
+        if job is None or not gate.is_open:
+            self._skip("idle" if job is None else "gate")
+        elif gate.is_duplicate(frame.frame_id):
+            self._skip("duplicate")
+        elif not self._decide(frame.frame_id, now):
+            self._skip("policy")
+        elif reason := gate.unfit(frame):
+            with self._lock:
+                self.ledger.book_dropped(reason)
+        else:
+            taken = job.offer(frame)
+            if self._state is AcquisitionState.WAITING_IMAGES:
+                self._enter("first_image")
+            if taken >= gate.limit:
+                self._shut_at(taken, job)
+
+    def arm(self, plan: AcquisitionPlan) -> str:
+        """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""
+        if self._job is not None:
+            return f"acquisition {self._id} is under way"
+        self._earlier_losses = self.losses
+        self._malformed_before = self._malformed()
+        self.ledger = OutputLedger()
+        self._queue = queue_of(self._config)
+        self._gate = Gate(min(plan.num_images or CAPACITY, CAPACITY), self._source)
+        self._decide = policy_of(self._config).decide
+        self._state = AcquisitionState.NONE
+        self._id = plan.acquisition_id
+        self._size = 0
+        self._job = FileJob(
+            plan,
+            queue=self._queue,
+            ledger=self.ledger,
+            lock=self._lock,
+            results=self._results,
+            wake=self._wake,
+        )
+        return ""
+
+    def open_gate(self, frames: int) -> str:
+        """Let `frames` frames through, or (0) all of the acquisition; the reason if that is impossible."""
+        if self._job is None:
+            return "no acquisition is armed"
+        if self._job.ending:
+            return f"acquisition {self._id} is ending"
+        if self._gate.is_open or self._asked is not None:
+            return f"the gate of acquisition {self._id} is open already"
+        self._asked = frames
+        # While the file is not there yet the request waits for it.
+        if self._state is not AcquisitionState.NONE:
+            self._open()
+        return ""
+
+    def end(self, discard: bool) -> str:
+        """End the acquisition, if there is one: write what waits, or throw it away."""
+        if self._job is None:
+            return ""
+        if discard:
+            self._shut()
+            self._job.abort()
+        elif not self._job.ending:
+            self._finish(self._job, AcquisitionResult.INTERRUPTED, INTERRUPTED)
+        return ""
+
+    def flush(self) -> str:
+        """Have what was written put on the disk."""
+        if self._job is not None:
+            self._job.sync()
+        return ""
+
+    def update(self, config: WriterConfig) -> None:
+        """Take the parameters that may change while running; a policy that stays keeps its memory."""
+        if policy_of(config) != policy_of(self._config):
+            self._decide = policy_of(config).decide
+        self._config = config
+
+    def poll(self) -> None:
+        """Follow what the file's thread did."""
+        job = self._job
+        if job is None:
+            return
+        # Looked at first: a job that is closed now has told of `opened` before.
+        closed = job.closed
+        self._size = job.nbytes
+        if job.opened and self._state is AcquisitionState.NONE:
+            self._enter("waiting")
+            if job.ending:
+                self._enter("flushing")
+            elif self._asked is not None:
+                self._open()
+        if closed:
+            self._shut()
+            self._job = None
+            ok = job.result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
+            self._enter("finished" if ok else "failed", job)
+
+    def report(self) -> WriterReport:
+        with self._lock:
+            ledger = self.ledger.snapshot()
+            use = 100.0 if self.blocking else 100.0 * self._queue.use
+        if self._job is not None:
+            self._size = self._job.nbytes
+        return WriterReport(
+            ledger=ledger,
+            queue_use=use,
+            acquisition_id=self._id,
+            state=self._state,
+            gate_open=self._gate.is_open,
+            missing=self._gate.missing,
+            file_size=self._size,
+        )
+
+    def _open(self) -> None:
+        frames, self._asked = self._asked or 0, None
+        with self._lock:
+            taken = self.ledger.sent + self.ledger.queued
+        self._gate.open(taken, frames)
+
+    def _shut(self) -> None:
+        self._gate.shut()
+        self._asked = None
+
+    def _shut_at(self, taken: int, job: FileJob) -> None:
+        """The gate's frames are complete, and perhaps the acquisition's."""
+        self._shut()
+        if taken < self._gate.file_limit:
+            self._tell(GateNotice(self.slot, self._id, time.time()))
+        elif self._gate.file_limit == job.plan.num_images:
+            self._finish(job, AcquisitionResult.COMPLETED, COMPLETED)
+        else:
+            message = f"Interrupted: a file holds no more than {CAPACITY} images."
+            self._finish(job, AcquisitionResult.INTERRUPTED, message)
+
+    def _finish(self, job: FileJob, result: AcquisitionResult, message: str) -> None:
+        self._shut()
+        job.end(result, message)
+        if self._state is not AcquisitionState.NONE:
+            self._enter("flushing")
+
+    def _enter(self, event: str, ended: FileJob | None = None) -> None:
+        self._state = after(ACQUISITION, self._state, event, f"writer {self.name}")
+        job = ended or self._job
+        assert job is not None
+        self._tell(
+            AcquisitionNotice(
+                slot=self.slot,
+                acquisition_id=self._id,
+                state=self._state,
+                result=ended.result if ended else AcquisitionResult.NONE,
+                message=ended.message if ended else "",
+                path=job.plan.path,
+                time=time.time(),
+                report=self.report(),
+            )
+        )
+
+    def _skip(self, reason: str) -> None:
+        with self._lock:
+            self.ledger.book_skipped(reason)
+
+    def _malformed(self) -> int:
+        return sum(self._received.malformed.values())
+
+    def _results(self, result: AcquisitionResult, message: str) -> Mapping[str, Scalar]:
+        """What the file tells about its acquisition; called under the lock, by the file's thread."""
+        ledger, gate = self.ledger, self._gate
+        return {
+            "stop_time": time.time(),
+            "outcome": result.value,
+            "message": message,
+            "received": ledger.offered,
+            "written": ledger.sent,
+            "missing": gate.missing,
+            "dropped": sum(ledger.dropped.values()),
+            "skipped": sum(ledger.skipped.values()),
+            "duplicates": ledger.skipped.get("duplicate", 0),
+            "late": gate.late,
+            "resets": gate.resets,
+            "malformed": self._malformed() - self._malformed_before,
+            "dropped_by_reason": json.dumps(ledger.dropped),
+            "skipped_by_reason": json.dumps(ledger.skipped),
+        }
+
+
+def _unplanned(ledger: OutputLedger) -> int:
+    return sum(n for reason, n in ledger.dropped.items() if reason not in PLANNED_LOSSES)
