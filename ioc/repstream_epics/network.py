@@ -43,7 +43,7 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
     CircuitClass = Circuit
 
     def __init__(self, channels: Mapping[str, Channel], interface: str, port: int) -> None:
-        super().__init__(dict(channels), [interface])
+        super().__init__(dict(channels), [socket.gethostbyname(interface)])
         self.ca_server_port = port  # instead of the process' EPICS_CA_SERVER_PORT
 
     async def serve(self, ready: Callable[[], None]) -> None:

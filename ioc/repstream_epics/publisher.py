@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event, Subscription
-from repstream.states import AcquisitionState, RepeaterState
+from repstream.states import AcquisitionState
 from repstream_epics.projection import ReportPVs, View
 from repstream_epics.refusal import WriteStatus
 from repstream_epics.reports import show_report
@@ -24,17 +23,16 @@ _PATIENCE = 1.0
 class Publisher:
     """Publishes one engine's events on its view; lives in the loop of the server."""
 
-    def __init__(self, engine: Engine, view: View, lost: Callable[[], None]) -> None:
-        """`lost` is called when the engine cannot be reached any more."""
+    def __init__(self, engine: Engine, view: View) -> None:
         self._engine = engine
         self._view = view
-        self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._published = asyncio.Condition()
-        self._epoch, self._sequence = "", 0
+        self._epoch, self._sequence = self._joined = "", 0
         self._losing: Value = False
         self._state: Value = None
+        self._other_catalogue = False
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -42,7 +40,7 @@ class Publisher:
         """Subscribe, publish every value, then go on with every event until closed."""
         self._subscription = await asyncio.to_thread(self._engine.subscribe, self._hand_over)
         now = await asyncio.to_thread(self._engine.snapshot)
-        self._epoch, self._sequence = now.epoch, now.sequence
+        self._epoch, self._sequence = self._joined = now.epoch, now.sequence
         self._losing = now.values.get(LOSING)
         for key, value in now.values.items():
             await self._show(key, value, now.times.get(key, now.time))
@@ -80,8 +78,9 @@ class Publisher:
             log.debug("an event came after the end")
 
     def _is_old(self, event: Change) -> bool:
-        """Whether a change was in the snapshot already; one without a number never was."""
-        return event.epoch == self._epoch and 0 < event.sequence <= self._sequence
+        """Whether a change came before the first snapshot; losing the engine has the last number again."""
+        epoch, sequence = self._joined
+        return event.epoch == epoch and event.sequence < sequence
 
     async def _publish(self, change: Change) -> None:
         self._losing = change.values.get(LOSING, self._losing)
@@ -93,13 +92,16 @@ class Publisher:
         if LOSING in change.values and ENGINE_STATE not in change.values:
             await self._show(ENGINE_STATE, self._state, change.time)
         await self._acquisitions(change.values, change.time)
-        if change.values.get(ENGINE_STATE) == RepeaterState.UNKNOWN.value:
-            self._lost()
 
     async def _show(self, key: str, value: Value, time: float) -> None:
         if key == ENGINE_STATE:
             self._state = value
-        await self._view.parameters[key].show(value, time, bool(self._losing))
+        pvs = self._view.parameters.get(key)
+        if pvs is not None:
+            await pvs.show(value, time, bool(self._losing))
+        elif not self._other_catalogue:
+            self._other_catalogue = True
+            log.error("the engine has parameters that this IOC does not know, as %s: restart the IOC", key)
 
     async def _acquisitions(self, values: dict[str, Value], time: float) -> None:
         """A writer's report follows its acquisition too: it may have been started by somebody else."""

@@ -54,8 +54,6 @@ def explain(error: Exception) -> tuple[CmdStatus, str]:
     return CmdStatus.FAILED, f"internal error: {type(error).__name__}: {error}"
 
 
-def ended(completion: Completion | None) -> tuple[CmdStatus, str]:
-    """Status and text for a command that was taken; `None`: the engine was lost meanwhile."""
-    if completion is None:
-        return CmdStatus.TIMEOUT, "the engine cannot be reached any more; how the command ended is not known"
+def ended(completion: Completion) -> tuple[CmdStatus, str]:
+    """Status and text for a command that was taken."""
     return (CmdStatus.OK if completion.ok else CmdStatus.FAILED), completion.message

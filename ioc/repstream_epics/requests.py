@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import time
@@ -43,7 +44,6 @@ class Requests:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="repstream ioc")
-        self._open: set[asyncio.Future[Completion | None]] = set()
         self._pending: list[Command] = []
 
     async def put(self, pvs: ParameterPVs, raw: Raw, requester: Requester) -> bool:
@@ -90,11 +90,6 @@ class Requests:
             return False
         return await self._follow(pvs, handle)
 
-    def lost(self) -> None:
-        """The engine cannot be reached: what is pending ends now, for nobody knows how it would."""
-        for future in tuple(self._open):
-            _end(future, None)
-
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
@@ -108,9 +103,8 @@ class Requests:
             if pvs.argument is not None:  # used up: the next command would not expect it
                 await pvs.argument.show(_empty(pvs.argument.value), NO_ALARM, time.time())
             _settled()
-            completion = await self._end_of(handle)
-            if completion is not None:
-                await self.publisher.reached(completion.epoch, completion.sequence)
+            completion = await _end_of(handle)
+            await self.publisher.reached(completion.epoch, completion.sequence)
         finally:
             pvs.pending -= 1
             self._pending.remove(pvs.command)
@@ -119,21 +113,6 @@ class Requests:
         await pvs.button.show(OFF_ON[bool(pvs.pending)], NO_ALARM, time.time())
         await _pause()
         return status is CmdStatus.OK
-
-    async def _end_of(self, handle: Handle) -> Completion | None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Completion | None] = loop.create_future()
-        self._open.add(future)
-
-        def done(completion: Completion) -> None:  # in the engine's thread
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_end, future, completion)
-
-        try:
-            handle.on_done(done)
-            return await future
-        finally:
-            self._open.discard(future)
 
     async def _report(self, item: Parameter | Command, status: CmdStatus, message: str) -> None:
         """Show an outcome; after a success the command that goes on, if there is one."""
@@ -157,9 +136,21 @@ def _checked(subject: str, convert: Callable[[], _T]) -> _T:
         raise Refused(subject, str(error)) from None
 
 
-def _end(future: asyncio.Future[Completion | None], completion: Completion | None) -> None:
-    if not future.done():
-        future.set_result(completion)
+async def _end_of(handle: Handle) -> Completion:
+    """Wait for the one end that every command has, wherever its engine is."""
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[Completion] = loop.create_future()
+
+    def take(completion: Completion) -> None:
+        if not end.done():  # nobody waits any more when the server is being stopped
+            end.set_result(completion)
+
+    def done(completion: Completion) -> None:  # in the engine's thread
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(take, completion)
+
+    handle.on_done(done)
+    return await end
 
 
 def _empty(value: object) -> object:

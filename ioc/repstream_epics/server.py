@@ -116,7 +116,7 @@ class IocServer:
 
         try:
             for engine, requests, view in self._parts:
-                publisher = requests.publisher = Publisher(engine, view, requests.lost)
+                publisher = requests.publisher = Publisher(engine, view)
                 publishers.append(publisher)
                 await publisher.start()
             await server.serve(ready)

@@ -67,6 +67,15 @@ def put(pv: str, value: Any, wait: bool = True, timeout: float = 60) -> bool:
     return bool(connected(pv).put(value, wait=wait, timeout=timeout) == 1)
 
 
+def put_row(row: list[tuple[str, Any]]) -> None:
+    """Write all without waiting in between; wait for the last."""
+    for pv, _ in row:
+        connected(pv)
+    for pv, value in row[:-1]:
+        _pvs[pv].put(value, wait=False)
+    put(*row[-1])
+
+
 def cached_after_put(pv: str, value: Any, watched: list[str]) -> list[Any]:
     """What the monitors of `watched` hold at the very moment that a put has been answered."""
     records = [epics.PV(name, auto_monitor=True) for name in watched]
