@@ -96,7 +96,7 @@ class FrameFile:
             return self.count
         tail = Tail(self._end)
         for payload, size in zip(payloads, nbytes, strict=True):
-            self._images.add(tail.put(payload, size), size, tail.put_node)
+            self._images.add(tail.put_image(payload, size), size, tail.put_node)
         in_place = self._rows.add(rows, tail)
         try:
             self._write(tail, in_place, self.count + len(payloads))

@@ -12,6 +12,8 @@ from repstream.files.compression import PREFIX_BYTES
 from repstream.files.plan import FilePlan
 from repstream.files.raw_io import Buffer
 
+_PAGE, _LARGE = 4096, 1 << 20
+
 
 class Tail:
     """The buffers that come to the end of the file, in order, none of them copied."""
@@ -23,20 +25,25 @@ class Tail:
         self.buffers: list[Buffer] = []
         self.sizes: list[int] = []
 
-    def put(self, buffer: Buffer, nbytes: int) -> int:
-        """Place `buffer` of `nbytes` bytes at the end; return its address."""
-        address = self.end
+    def put(self, buffer: Buffer, nbytes: int, align: int = 1) -> int:
+        """Place `buffer` of `nbytes` bytes at the end, at a multiple of `align`; return its address."""
+        gap = -self.end % align
+        if gap:
+            self.buffers.append(bytes(gap))
+            self.sizes.append(gap)
+        address = self.end + gap
         self.buffers.append(buffer)
         self.sizes.append(nbytes)
-        self.end += nbytes
+        self.end = address + nbytes
         return address
+
+    def put_image(self, payload: Buffer, nbytes: int) -> int:
+        """Place an image; a large one at a page, since the kernel copies whole pages faster."""
+        return self.put(payload, nbytes, _PAGE if nbytes >= _LARGE else 1)
 
     def put_node(self, node: bytearray) -> int:
         """Place an index node at a multiple of 8, so that its addresses change in one piece."""
-        gap = -self.end % 8
-        if gap:
-            self.put(bytes(gap), gap)
-        return self.put(node, len(node))
+        return self.put(node, len(node), 8)
 
 
 class RowStore:

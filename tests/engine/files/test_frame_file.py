@@ -189,6 +189,15 @@ def test_metadata_must_match_the_images(tmp_path: Path) -> None:
     file.close()
 
 
+def test_large_images_begin_at_pages(tmp_path: Path) -> None:
+    of = plan(tmp_path / "a.h5", "u1", (1025, 1024))
+    write(of, 9, 4).finish({})
+    with h5py.File(of.path) as read:
+        data = read["/det/data"]
+        assert [data.id.get_chunk_info(number).byte_offset % 4096 for number in range(9)] == [0] * 9
+        assert np.array_equal(data[:], images(9, "u1", (1025, 1024)))
+
+
 def test_any_contiguous_buffer_is_taken(tmp_path: Path) -> None:
     of = plan(tmp_path / "a.h5", ">u2")
     file, expected = FrameFile.create(of), images(4, ">u2")
