@@ -9,6 +9,7 @@ from queue import Queue
 
 import pytest
 import zmq
+from tests.fakes import FakePlane, running_service
 
 from repstream import Client, EngineUnreachable, InvalidValue, Refused, UnknownKey
 from repstream.protocol import Change, Completion, Event, Requester
@@ -16,7 +17,6 @@ from repstream.service import wire
 from repstream.service.address import EngineServer
 from repstream.service.remote import RemoteEngine
 from repstream.service.service import Service
-from tests.fakes import FakePlane, running_service
 
 FREE = "tcp://127.0.0.1:*"
 
@@ -100,7 +100,12 @@ def test_watch_and_wait(client: Client, both: tuple[Service, FakePlane]) -> None
         states = [changes.get(timeout=5)["writers.1.acq_state"]]
         while states[-1] != "FINISHED":
             states.append(changes.get(timeout=5)["writers.1.acq_state"])
-    assert [state for state in states if state != "NONE"] == ["WAITING_IMAGES", "ACQUIRING_IMAGES", "FLUSHING_IMAGES", "FINISHED"]
+    assert [state for state in states if state != "NONE"] == [
+        "WAITING_IMAGES",
+        "ACQUIRING_IMAGES",
+        "FLUSHING_IMAGES",
+        "FINISHED",
+    ]
     with pytest.raises(TimeoutError, match="still 'READY'"):
         client.wait("writers.main.state", "WRITING", 0.05)
 

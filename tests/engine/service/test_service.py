@@ -8,12 +8,12 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
+from tests.fakes import FakePlane, running_service
 
 from repstream.errors import InvalidValue, Refused, UnknownKey
 from repstream.protocol import Change, Completion, Event, Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
-from tests.fakes import FakePlane, running_service
 
 ME = Requester("test", "me", "here")
 OTHER = Requester("test", "other", "there")
@@ -86,7 +86,9 @@ def test_a_write_is_read_back_by_slot_and_by_name(service: Service) -> None:
         ("writers.main.run_id", "x" * 256, "at most 255 characters"),
     ],
 )
-def test_a_wrong_value_is_refused_with_the_reason(service: Service, key: str, wrong: object, says: str) -> None:
+def test_a_wrong_value_is_refused_with_the_reason(
+    service: Service, key: str, wrong: object, says: str
+) -> None:
     refusal = refused(service, key, wrong)
     assert isinstance(refusal, InvalidValue)
     assert says in str(refusal)
@@ -327,7 +329,8 @@ def test_a_file_that_exists_is_refused_before_anything_starts(service: Service, 
 
 
 @pytest.mark.parametrize(
-    ("file", "says"), [("/nowhere/at/all.h5", "not below an allowed folder"), ("{}/gone/a.h5", "does not exist")]
+    ("file", "says"),
+    [("/nowhere/at/all.h5", "not below an allowed folder"), ("{}/gone/a.h5", "does not exist")],
 )
 def test_a_folder_that_cannot_be_is_refused(service: Service, tmp_path: Path, file: str, says: str) -> None:
     service.write({"writers.main.output_file": file.format(tmp_path)}, ME)
