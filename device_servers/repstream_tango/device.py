@@ -74,8 +74,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """Status while the device can be used."""
         raise NotImplementedError
 
-    # State is computed when asked, not stored: a script that polls after a command never reads the
-    # one before. And cppTango's own dev_state turns an ALARM that no attribute explains into ON.
+    # Computed when asked, not stored: a script that polls after a command never reads the state before it.
     def dev_state(self) -> DevState:
         return DevState.FAULT if self._trouble else self.engine_state()
 

@@ -62,7 +62,9 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
     if port:
         _refuse_used(options.host, port)
     # -host alone would leave the server listening on every interface (cppTango 10.3).
-    arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{options.host}:{port or ''}"]
+    # And 0.0.0.0 is told to clients as it stands, so every interface is an empty host.
+    host = "" if options.host == "0.0.0.0" else options.host
+    arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{host}:{port or ''}"]
     arguments += [f"-v{options.verbose}"] * bool(options.verbose)
     named = devices(options.repeater, options.writer, catalogue)
     if without_database:

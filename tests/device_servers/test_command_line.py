@@ -38,10 +38,18 @@ def test_without_names_there_is_a_writer_for_each_slot() -> None:
     assert names == ["repstream/repeater/1", "repstream/writer/1", "repstream/writer/2"]
 
 
-def test_it_listens_on_loopback_unless_told_otherwise() -> None:
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        ([], "giop:tcp:127.0.0.1"),
+        (["--host", "localhost"], "giop:tcp:localhost"),
+        (["--host", "0.0.0.0"], "giop:tcp:"),
+    ],
+)
+def test_it_listens_on_loopback_unless_told_otherwise(host: list[str], endpoint: str) -> None:
     port = free_port()
-    arguments = tango_arguments(parser().parse_args(["--nodb", "--port", str(port)]), build())
-    assert arguments[arguments.index("-ORBendPoint") + 1] == f"giop:tcp:127.0.0.1:{port}"
+    arguments = tango_arguments(parser().parse_args(["--nodb", "--port", str(port), *host]), build())
+    assert arguments[arguments.index("-ORBendPoint") + 1] == f"{endpoint}:{port}"
 
 
 @pytest.mark.parametrize(

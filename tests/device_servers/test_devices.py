@@ -103,7 +103,6 @@ def test_state_and_status_are_pushed(bench: Bench) -> None:
 
 
 def test_a_failed_acquisition_is_alarm_until_the_next_start(bench: Bench) -> None:
-    # cppTango alone would turn this ALARM into ON, as no attribute of the device explains it.
     bench.writer.NumImages = 5
     bench.writer.Start()
     bench.plane.fail(1, "No space left on device")
