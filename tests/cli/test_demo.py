@@ -1,0 +1,91 @@
+"""The demo, from the first process to the checked file, and every command that it prints."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from repstream.sources.images import image
+from repstream_cli.exits import Exit
+from tests.cli.processes import below, still_alive
+from tests.cli.running import repstream, started
+
+SMALL = ("--any-ports", "--size", "120x200", "--rate", 100)
+
+
+def test_the_demo_writes_what_was_sent(tmp_path):
+    seen = repstream("demo", "--once", *SMALL, "--folder", tmp_path)
+    assert seen.returncode == Exit.OK, seen
+    assert "All 100 images are what was sent" in seen.stdout
+    with h5py.File(tmp_path / "demo_001.h5") as file:
+        ids = file["/detector/metadata"]["image_id"]
+        for stored, frame_id in zip(file["/entry/data/data"], ids, strict=True):
+            assert np.array_equal(stored, image(int(frame_id), (120, 200), "uint16"))
+
+
+def test_files_of_earlier_demos_go_unless_kept(tmp_path):
+    (tmp_path / "demo_001.h5").write_bytes(b"old")
+    few = ("demo", "--once", *SMALL, "--images", 3, "--folder", tmp_path)
+    assert repstream(*few, "--keep").returncode == Exit.OK
+    assert (tmp_path / "demo_001.h5").read_bytes() == b"old"
+    assert (tmp_path / "demo_002.h5").exists()
+    assert repstream(*few).returncode == Exit.OK
+    assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["demo_001.h5"]
+
+
+def printed(process):
+    """What the demo prints up to its last line before it stays up."""
+    lines = []
+    for line in process.stdout:
+        if "Ctrl-C" in line:
+            return lines
+        lines.append(line.rstrip())
+    pytest.fail(f"the demo ended: {process.stderr.read()}")
+
+
+def commands(lines):
+    """The commands among the printed lines, those that go on without end left out."""
+    start = next(n for n, line in enumerate(lines) if line.startswith("To try"))
+    found = [line.strip() for line in lines[start + 1 :] if line.strip()]
+    return [line for line in found if not line.startswith(("#", "repstream consume"))]
+
+
+def test_the_printed_commands_work_and_ctrl_c_ends_everything(tmp_path):
+    if shutil.which("curl") is None:
+        if os.environ.get("REPSTREAM_REQUIRE_ALL"):
+            pytest.fail("curl is not installed")
+        pytest.skip("needs curl")
+    with started("demo", *SMALL, "--images", 5, "--folder", tmp_path) as process:
+        lines = printed(process)
+        children = below(process.pid)
+        status = next(line.strip() for line in lines if "repstream status" in line)
+        idle = f'until {status} --json | grep -q \'"writers.1.state": "READY"\'; do sleep 0.2; done'
+        script = "set -e\n" + "\n".join(f"{idle}\n{command}" for command in commands(lines))
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # libca leaves a caRepeater running unless somebody has its port.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as repeater:
+            repeater.bind(("", 0))
+            seen = subprocess.run(
+                ["bash", "-c", script],
+                capture_output=True,
+                text=True,
+                timeout=90,
+                env={**os.environ, "PATH": path, "EPICS_CA_REPEATER_PORT": str(repeater.getsockname()[1])},
+                check=False,
+            )
+        assert seen.returncode == 0, seen
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == Exit.OK, stderr
+    assert "all processes have ended" in stdout
+    assert not still_alive(children)
+    for front_end, images in (("tango", 50), ("epics", 20), ("http", 30)):
+        with h5py.File(tmp_path / f"demo_{front_end}.h5") as file:
+            assert len(file["/entry/data/data"]) == images

@@ -1,0 +1,158 @@
+"""`repstream serve` and `repstream status` as users run them."""
+
+import json
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import repstream
+from repstream_cli.exits import Exit
+from tests.cli.processes import below, still_alive
+from tests.cli.running import free_port, started
+from tests.cli.running import repstream as run
+
+QUIET = ("--no-tango", "--no-epics", "--no-http")
+
+
+class Site:
+    """Free ports and a folder for one serve."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.engine = f"tcp://127.0.0.1:{free_port()}"
+        self.tango, self.epics, self.http = free_port(), free_port(), free_port()
+        self.options = (
+            "--engine-address",
+            self.engine,
+            *("--tango-port", self.tango, "--epics-port", self.epics, "--http-port", self.http),
+            *("--root", folder),
+        )
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def wait_serving(process):
+    for line in process.stdout:
+        if "serving" in line:
+            return
+    pytest.fail(f"serve ended: {process.stderr.read()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_everything_comes_up_and_nothing_is_left(site, number):
+    with started("serve", *site.options) as process:
+        wait_serving(process)
+        children = below(process.pid)
+        assert len(children) >= 2  # the data plane and the Tango server
+        for port in (site.tango, site.epics, site.http):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        seen = run("status", "--address", site.engine)
+        assert seen.returncode == Exit.OK, seen
+        assert "INITIALIZED" in seen.stdout
+        process.send_signal(number)
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == Exit.OK
+    assert "Traceback" not in log
+    assert not still_alive(children)
+
+
+def test_nothing_is_left_when_serve_is_killed(site):
+    with started("serve", *site.options) as process:
+        wait_serving(process)
+        children = below(process.pid)
+        process.kill()
+        process.communicate(timeout=30)
+    assert not still_alive(children, patience=20)
+
+
+def test_a_tango_server_that_dies_is_started_again(site):
+    with started("serve", *site.options, "--no-epics", "--no-http") as process:
+        wait_serving(process)
+        pattern = f"repstream_tango.server.*{site.engine}"
+        (server,) = subprocess.run(
+            ["pgrep", "-P", str(process.pid), "-f", pattern], capture_output=True, text=True, check=True
+        ).stdout.split()
+        subprocess.run(["kill", "-9", server], check=True)
+        for line in process.stderr:
+            if "tango ended with status" in line:
+                break
+        for line in process.stderr:
+            if "Ready to accept request" in line:
+                break
+        socket.create_connection(("127.0.0.1", site.tango), timeout=5).close()
+
+
+def test_a_configuration_is_loaded_and_started(site):
+    stream = f"tcp://127.0.0.1:{free_port()}"
+    config = site.folder / "config.json"
+    config.write_text(json.dumps({"streams": {"live": {"address": stream}}, "writers": {"main": {}}}))
+    with started("serve", *site.options, *QUIET, "--config", config, "--start", "--name", "x1") as process:
+        wait_serving(process)
+        seen = run("status", "--address", site.engine)
+        assert "x1: RUNNING" in seen.stdout
+        assert f"stream live at {stream}" in seen.stdout
+        values = json.loads(run("status", "--address", site.engine, "--json").stdout)
+        assert values["writers.1.name"] == "main"
+        assert values["engine.roots"] == str(site.folder)
+
+
+def test_settings_survive_a_restart(site):
+    settings = site.folder / "settings.json"
+    for expected, written in ((2, 3), (3, 4)):
+        with started("serve", *site.options, *QUIET, "--settings", settings) as process:
+            wait_serving(process)
+            with repstream.Client(site.engine) as client:
+                assert client.source.io_threads == expected
+                client.source.io_threads = written
+
+
+def test_a_key_guards_the_address_also_for_tango(site):
+    with started("serve", *site.options, "--no-epics", "--no-http", "--key", "secret") as process:
+        wait_serving(process)
+        refused = run("status", "--address", site.engine, "--timeout", 1)
+        assert refused.returncode == Exit.NOTHING
+        assert "key" in refused.stderr
+        assert run("status", "--address", site.engine, "--key", "secret").returncode == Exit.OK
+        tango = pytest.importorskip("tango")
+        name = f"tango://127.0.0.1:{site.tango}/repstream/repeater/1#dbase=no"
+        assert tango.DeviceProxy(name).State() == tango.DevState.STANDBY
+
+
+@pytest.mark.parametrize("which", ["tango", "epics", "http"])
+def test_a_taken_port_is_said_before_anything_is_started(site, which):
+    with socket.create_server(("127.0.0.1", getattr(site, which))):
+        seen = run("serve", *site.options)
+    assert seen.returncode == Exit.USAGE
+    assert f"--{which}-port" in seen.stderr
+
+
+def test_a_second_engine_at_the_same_address_is_refused(site):
+    with started("serve", *site.options, *QUIET) as process:
+        wait_serving(process)
+        seen = run("serve", *site.options, *QUIET)
+    assert seen.returncode == Exit.USAGE
+    assert "--engine-address" in seen.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--config", "/nowhere.json", "cannot be read"),
+        ("--root", "/nowhere", "not a folder"),
+        ("--settings", "/nowhere/settings.json", "does not exist"),
+    ],
+)
+def test_wrong_usage_is_said(option, value, said):
+    seen = run("serve", *QUIET, option, value)
+    assert seen.returncode == Exit.USAGE
+    assert said in " ".join(seen.stderr.replace("│", " ").split())
+
+
+def test_no_engine_is_an_exit_code_of_its_own():
+    seen = run("status", "--address", f"tcp://127.0.0.1:{free_port()}", "--timeout", 0.3)
+    assert seen.returncode == Exit.NOTHING
