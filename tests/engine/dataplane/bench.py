@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -83,7 +83,9 @@ def routing() -> Iterator[Plane]:
     thread = threading.Thread(target=Router(theirs).run, daemon=True)
     thread.start()
     with ours:
-        yield Plane(ours)
+        plane = Plane(ours)
+        yield plane
+        plane.ask(control.Close, patience=0.0)
     thread.join(PATIENCE)
     theirs.close()
     assert not thread.is_alive()
@@ -117,6 +119,14 @@ def image(frame_id: int, shape: tuple[int, ...] = (4, 5)) -> np.ndarray[Any, Any
 
 def message(frame_id: int, shape: tuple[int, ...] = (4, 5), **extra: Any) -> Parts:
     return [bytes(part) for part in array_1_0.encode(frame_id, image(frame_id, shape), **extra)]
+
+
+def send(source: zmq.Socket[bytes], ids: Iterable[int], **options: Any) -> list[Parts]:
+    """Send messages with these frame ids; what was sent."""
+    messages = [message(frame_id, **options) for frame_id in ids]
+    for parts in messages:
+        source.send_multipart(parts)
+    return messages
 
 
 def receive(socket: zmq.Socket[bytes], count: int) -> list[Parts]:

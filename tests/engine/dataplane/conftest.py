@@ -3,11 +3,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import zmq
-
 from tests.engine.dataplane.bench import PATIENCE, Plane, routing
 
 
@@ -52,8 +50,3 @@ def peer(context: zmq.Context[zmq.Socket[bytes]]) -> Opener:
         return socket
 
     return open_peer
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from socket import create_server
-from typing import Any
 
 import pytest
 import zmq
+from tests.engine.dataplane.bench import Plane, configuration, frame_ids, message, receive, send
+from tests.engine.dataplane.conftest import Opener
 
 from repstream.dataplane import control
 from repstream.messages import array_1_0
-from tests.engine.dataplane.bench import Plane, configuration, frame_ids, message, receive
-from tests.engine.dataplane.conftest import Opener
 
 Address = Callable[[str], str]
-
-
-def send(source: zmq.Socket[bytes], ids: Any, **options: Any) -> list[list[bytes]]:
-    messages = [message(frame_id, **options) for frame_id in ids]
-    for parts in messages:
-        source.send_multipart(parts)
-    return messages
 
 
 def test_three_streams_get_exactly_their_frames(plane: Plane, address: Address, peer: Opener) -> None:
