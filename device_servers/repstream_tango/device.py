@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
 from tango.server import Device
 
+from repstream.errors import UnknownKey
 from repstream.parameters.catalogue import Command, Parameter, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine as AnyEngine
-from repstream.protocol import Requester
+from repstream.protocol import Reading, Requester
 from repstream_tango.names import attribute_name, command_names
 from repstream_tango.publisher import Publisher
 from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
@@ -25,7 +27,7 @@ ADDRESS = re.compile(r"tcp://\S+:\d+|(ipc|inproc)://\S+")
 
 
 class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
-    """Base of the devices; the classes of a server are made of it by `classes.device_classes`."""
+    """Base of the devices; the classes of a server are made of it by `projection.device_classes`."""
 
     publisher: ClassVar[Publisher]
     parameters: ClassVar[tuple[Parameter, ...]]
@@ -81,9 +83,16 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def dev_status(self) -> str:
         return message_to_tango(self._trouble or self.engine_status())
 
+    def reading(self, key: str) -> Reading:
+        """What the engine holds; nothing in a slot that this engine does not have."""
+        try:
+            return self.engine(key).read(key)
+        except UnknownKey:
+            return Reading(None, time.time())
+
     def value(self, key: str) -> Value:
         """The value that the engine holds."""
-        return self.engine(key).read(key).value
+        return self.reading(key).value
 
     def engine(self, what: str) -> AnyEngine:
         """The engine; DevFailed where a property keeps from having one."""
@@ -103,7 +112,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """Value, time and quality of an attribute."""
         name = attribute_name(parameter)
         with as_devfailed(f"{self.get_name()}/{name}"):
-            reading = self.engine(name).read(self.key(parameter))
+            reading = self.reading(self.key(parameter))
         return _reading(parameter, reading.value, reading.time)
 
     def write_parameter(self, parameter: Parameter, value: TangoValue) -> None:
@@ -119,13 +128,13 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         with as_devfailed(f"{self.get_name()}/{name}"):
             self.engine(name).execute(self.key(command), argument, self.requester())
 
-    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], time: float) -> None:
+    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
         """Push those of `values` that this device shows, and let setpoints follow; State comes last."""
         try:
             with AutoTangoMonitor(self):
                 for key, value in values.items():
                     if key in self._shown:
-                        self._push(self._shown[key], value, times.get(key, time))
+                        self._push(self._shown[key], value, times.get(key, at))
                 if not values.keys().isdisjoint(self.state_keys()):
                     self._push_state()
         except DevFailed as failed:
@@ -139,12 +148,12 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         self.push_change_event("State")
         self.push_change_event("Status")
 
-    def _push(self, parameter: Parameter, value: Value, time: float) -> None:
+    def _push(self, parameter: Parameter, value: Value, at: float) -> None:
         name = attribute_name(parameter)
-        shown, time, quality = _reading(parameter, value, time)
+        shown, at, quality = _reading(parameter, value, at)
         if parameter.writable and quality == AttrQuality.ATTR_VALID:
             self.get_device_attr().get_w_attr_by_name(name).set_write_value(shown)
-        self.push_change_event(name, shown, time, quality)
+        self.push_change_event(name, shown, at, quality)
 
 
 def _address(text: str) -> str:
@@ -155,11 +164,11 @@ def _address(text: str) -> str:
     return text
 
 
-def _reading(parameter: Parameter, value: Value, time: float) -> tuple[TangoValue, float, AttrQuality]:
+def _reading(parameter: Parameter, value: Value, at: float) -> tuple[TangoValue, float, AttrQuality]:
     shown = to_tango(parameter, value)
     if shown is None:
-        return placeholder(parameter), time, AttrQuality.ATTR_INVALID
-    return shown, time, AttrQuality.ATTR_VALID
+        return placeholder(parameter), at, AttrQuality.ATTR_INVALID
+    return shown, at, AttrQuality.ATTR_VALID
 
 
 def _host(client_ip: Any) -> str:

@@ -36,8 +36,8 @@ class Attachable(Engine, Protocol):
 class Publishing(Protocol):
     """A device as this thread sees it."""
 
-    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], time: float) -> None:
-        """Push what of `values` is this device's; a key without its own time has `time`."""
+    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+        """Push what of `values` is this device's; a key without its own time has `at`."""
 
 
 @dataclass

@@ -9,8 +9,21 @@ import pytest
 import tango
 from tango import AttrQuality, DevState
 
-from tests.device_servers.serving import REPEATER, Trl, engine_at, free_port, tango_server, until, writer
+from repstream.service.address import EngineServer
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from tests.device_servers.serving import (
+    ANY_PORT,
+    REPEATER,
+    Trl,
+    engine_at,
+    free_port,
+    tango_server,
+    until,
+    writer,
+)
 from tests.device_servers.watching import watching
+from tests.fakes import FakePlane, configuration
 
 
 @pytest.fixture
@@ -81,3 +94,24 @@ def test_a_dead_data_plane_is_fault_with_the_reason(tmp_path: Path) -> None:
             repeater.Start()
             state.next_value(DevState.RUNNING)
             of_writer.next_value(DevState.STANDBY)
+
+
+def test_an_engine_with_fewer_slots_leaves_the_others_empty(tmp_path: Path) -> None:
+    options = ServiceOptions(
+        roots=(tmp_path,), configuration=configuration(tmp_path), max_streams=2, max_writers=1
+    )
+    service = Service(options, FakePlane())
+    service.start()
+    server = EngineServer(service, ANY_PORT)
+    server.start()
+    try:
+        with tango_server(server.address, slots=2) as trl:
+            repeater, writer_2 = tango.DeviceProxy(trl(REPEATER)), tango.DeviceProxy(trl(writer(2)))
+            until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+            assert writer_2.State() == DevState.UNKNOWN
+            assert "no writer in slot 2" in writer_2.Status()
+            assert writer_2.read_attribute("NumImages").quality == AttrQuality.ATTR_INVALID
+            assert repeater.read_attribute("Stream8Name").quality == AttrQuality.ATTR_INVALID
+    finally:
+        server.close()
+        service.close()

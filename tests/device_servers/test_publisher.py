@@ -56,10 +56,10 @@ class SmallDevice:
         self.published: Queue[tuple[dict[str, Value], float]] = Queue()
         self.fails = fails
 
-    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], time: float) -> None:
+    def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
         if self.fails:
             raise RuntimeError("a fault")
-        self.published.put((dict(values), time))
+        self.published.put((dict(values), at))
 
     def next(self) -> dict[str, Value]:
         return self.published.get(timeout=20)[0]
