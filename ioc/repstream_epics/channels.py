@@ -15,6 +15,7 @@ from typing import Any
 from caproto import (
     AccessRights,
     AlarmSeverity,
+    AlarmStatus,
     CAStatus,
     ChannelChar,
     ChannelData,
@@ -116,7 +117,7 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         for channel in group.pvdb.values():
             channel.check_access = _read_only
         self.alarm.disconnect(group)  # caproto's STAT ends at 16 states and cannot show UDF
-        status, severity = self.alarm.status, self.alarm.severity
+        status, severity = AlarmStatus(self.alarm.status), AlarmSeverity(self.alarm.severity)
         group.pvdb["STAT"] = ChannelString(value=status.name)
         group.pvdb["SEVR"] = ChannelString(value=_word(severity))
         group.pvdb["STAT"].check_access = group.pvdb["SEVR"].check_access = _read_only

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ class Bench:
         """Write and wait for the answer, which must come."""
         assert self.ca.do("put", PREFIX + pv, value), f"the put to {pv} was not answered"
 
-    def press(self, pv: str) -> Any:
+    def press(self, pv: str) -> Queue[dict[str, Any]]:
         """Give a command without waiting: the queue gets the answer."""
         return self.ca.ask("put", PREFIX + pv, 1)
 

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from repstream_epics.server import IocServer
+from tests.ioc.board_engine import BoardEngine
+from tests.ioc.clients import TOOLS, Pyepics, environment
+from tests.ioc.conftest import PREFIX, Bench
+
+MINOR, MAJOR, INVALID = 1, 2, 3
+PATIENCE = 30.0
+
+
+@dataclass
+class Shown:
+    """Values that a test puts, and a client that sees them."""
+
+    engine: BoardEngine
+    ca: Pyepics
+
+
+@pytest.fixture
+def shown() -> Iterator[Shown]:
+    with (
+        BoardEngine().running() as engine,
+        IocServer({"test": engine}, PREFIX, port=0) as ioc,
+        Pyepics(ioc.port) as ca,
+    ):
+        yield Shown(engine, ca)
+
+
+def until(updates: Queue[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
+    """The next update that has the wanted facts."""
+    while True:
+        update = updates.get(timeout=PATIENCE)
+        if all(update[fact] == value for fact, value in wanted.items()):
+            return update
+
+
+def test_losing_frames_is_a_minor_alarm_of_the_state(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}State_RBV") as states:
+        until(states, value=1, severity=0)
+        shown.engine.put({"engine.losing": True})
+        until(states, value=1, severity=MINOR)
+        shown.engine.put({"engine.losing": False})
+        until(states, value=1, severity=0)
+
+
+def test_times_are_the_engines(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}Src:Resets_RBV") as updates:
+        updates.get(timeout=PATIENCE)
+        shown.engine.put({"source.resets": 5}, at=1_700_000_000.25)
+        until(updates, value=5)
+    assert shown.ca.do("get", f"{PREFIX}Src:Resets_RBV")["timestamp"] == 1_700_000_000.25
+
+
+def test_counters_beyond_53_bits_are_exact_as_text(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}Src:ReceivedText_RBV") as texts:
+        shown.engine.put({"source.received": 2**64 - 1})
+        until(texts, value=str(2**64 - 1))
+    assert shown.ca.value(f"{PREFIX}Src:Received_RBV") == 2.0**64
+
+
+def test_levels_raise_alarms_and_none_is_invalid(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}Strm1:QueueUse_RBV") as updates:
+        for value, severity in ((10.0, 0), (75.0, MINOR), (95.0, MAJOR), (10.0, 0)):
+            shown.engine.put({"streams.1.queue_use": value})
+            until(updates, value=value, severity=severity)
+        shown.engine.put({"streams.1.queue_use": None})
+        until(updates, severity=INVALID)
+
+
+def test_text_longer_than_its_pv_is_cut_and_says_so(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}LastError_RBV") as updates:
+        shown.engine.put({"engine.last_error": "x" * 5000})
+        until(updates, value="x" * 1021 + "...")
+
+
+def test_alarm_levels_reach_clients(shared_bench: Bench) -> None:
+    facts = shared_bench.ca.do("info", f"{PREFIX}Strm1:QueueUse_RBV")
+    assert (facts["upper_warning_limit"], facts["upper_alarm_limit"]) == (70, 90)
+    assert math.isnan(facts["lower_warning_limit"])
+    assert shared_bench.get("Strm1:QueueUse_RBV.HIHI") == 90
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("State_RBV.RTYP", "mbbi"),
+        ("Start.RTYP", "bo"),
+        ("Strm1:EveryNth.RTYP", "longout"),
+        ("Wr1:RunId_RBV.RTYP", "waveform"),
+        ("Src:Messages_RBV.EGU", "messages"),
+        ("State_RBV.ONST", "RUNNING"),
+        ("Strm8:EveryNth_RBV.SEVR", "INVALID"),
+        ("Strm8:EveryNth_RBV.STAT", "UDF"),
+        ("State_RBV.SEVR", "NO_ALARM"),
+    ],
+)
+def test_records_have_their_fields(shared_bench: Bench, field: str, text: str) -> None:
+    assert shared_bench.tool("caget", "-t", f"@{field}").strip() == text
+
+
+def test_a_field_follows_its_record(bench: Bench) -> None:
+    assert bench.get("State_RBV.SEVR") == "NO_ALARM"
+    bench.plane.die()
+    with bench.ca.watch(f"{PREFIX}State_RBV") as states:
+        until(states, severity=MAJOR)
+    assert bench.get("State_RBV.SEVR") == "MAJOR"
+
+
+def test_a_long_description_is_cut_and_says_so(shared_bench: Bench) -> None:
+    text = shared_bench.get("Strm1:Burst_RBV.DESC")
+    assert len(text) == 40
+    assert text.endswith("...")
+
+
+def test_a_pv_that_is_not_there_is_not_found(shared_bench: Bench) -> None:
+    assert "not found" in shared_bench.tool("caget", "-w", "0.5", "@NoSuchThing_RBV", "@State_RBV.NOFIELD")
+
+
+def test_camonitor_shows_changes_as_they_come(bench: Bench) -> None:
+    with subprocess.Popen(
+        [str(TOOLS / "camonitor"), f"{PREFIX}State_RBV"],
+        env=environment(bench.ioc.port),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as monitor:
+        assert monitor.stdout is not None
+        try:
+            assert "INITIALIZED" in monitor.stdout.readline()
+            bench.put("Start", 1)
+            assert "RUNNING" in monitor.stdout.readline()
+            bench.plane.die()
+            assert "ERROR" in (last := monitor.stdout.readline())
+            assert "MAJOR" in last
+        finally:
+            monitor.kill()
+
+
+def test_many_updates_arrive_without_loss_while_requests_are_answered(shown: Shown) -> None:
+    """2,000 a second: 200 values at 10 Hz, as an engine under load has them."""
+    keys = [k for k, p in shown.engine.catalogue.parameters.items() if p.maximum == 2**64 - 1]
+    with shown.ca.watch(f"{PREFIX}Src:Received_RBV") as updates:
+        updates.get(timeout=PATIENCE)
+        for n in range(1, 21):
+            shown.engine.put(dict.fromkeys(keys, n))
+            assert shown.ca.value(f"{PREFIX}State_RBV") == "RUNNING"
+            time.sleep(0.1)
+        assert [updates.get(timeout=PATIENCE)["value"] for _ in range(20)] == list(range(1, 21))
