@@ -79,7 +79,8 @@ def complaint(error: ValidationError) -> str:
     for fault in error.errors(include_url=False):
         place = ".".join(str(part) for part in fault["loc"]) or "the whole"
         text = fault["msg"].removeprefix("Value error, ")
-        sentences.append(f"{place}: {text[0].lower()}{text[1:]}, not {fault['input']!r:.80}")
+        given = "" if fault["type"] == "value_error" else f", not {fault['input']!r:.80}"
+        sentences.append(f"{place}: {text[0].lower()}{text[1:]}{given}")
     return "; ".join(sentences)
 
 

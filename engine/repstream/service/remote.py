@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import itertools
 import platform
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -28,16 +29,19 @@ ANSWER_TIME = 10.0
 """Seconds within which an engine answers a request."""
 
 _REMEMBERED = 1000
+_ADDRESS = re.compile(r"tcp://[^\s/]+:\d+|ipc://\S+|inproc://\S+")
 
 
 class RemoteEngine:
     """The engine at `address`. It need not be there yet, may go away, and is found again.
 
     While it cannot be reached the states are UNKNOWN, ``engine.status`` says since when, and every
-    other value is None. `close` it after use.
+    other value is None. `close` it after use. Raises `ValueError` for what is no address.
     """
 
     def __init__(self, address: str, key: str = "", front_end: str = "client") -> None:
+        if not _ADDRESS.fullmatch(address):
+            raise ValueError(f"{address!r} is no address of an engine: it must look like tcp://host:9600")
         self.address = address
         self._key = key
         self._requester = Requester(front_end, getpass.getuser(), platform.node())

@@ -168,6 +168,11 @@ def test_a_key_guards_the_address(both: tuple[Service, FakePlane]) -> None:
     server.close()
 
 
+def test_what_is_no_address_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="must look like tcp://host:9600"):
+        Client("localhost:9600")
+
+
 def test_no_engine_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(EngineUnreachable, match="no engine has answered"):
         Client(f"ipc://{tmp_path}/nobody", timeout=0.1)
