@@ -1,0 +1,121 @@
+"""The data plane as the process that the service starts."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import zmq
+from tests.engine.dataplane.bench import PATIENCE, Plane, configuration, frame_ids, image, plan, receive, send
+from tests.engine.dataplane.conftest import Opener
+
+from repstream.dataplane import control
+
+Address = Callable[[str], str]
+Process = subprocess.Popen[bytes]
+
+
+@contextmanager
+def process() -> Iterator[tuple[Process, Plane]]:
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "repstream.dataplane.process", "--fd", str(theirs.fileno())]
+    with theirs:
+        child = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
+    try:
+        with Connection(ours.detach()) as pipe:
+            yield child, Plane(pipe)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@pytest.fixture
+def child() -> Iterator[tuple[Process, Plane]]:
+    with process() as both:
+        yield both
+
+
+def acquire(plane: Plane, address: Address, peer: Opener, path: Path) -> zmq.Socket[bytes]:
+    """A process that writes; the source that feeds it."""
+    streams = {"live": {"address": address("live")}}
+    assert plane.open(configuration(address("in"), streams=streams, writers={"file": {}})) == ""
+    assert plane.ask(control.Arm, slot=1, plan=plan(path)) == ""
+    plane.acquisition("WAITING_IMAGES")
+    assert plane.ask(control.OpenGate, slot=1, frames=0) == ""
+    return peer(zmq.PUSH, bind=address("in"))
+
+
+def test_it_repeats_and_writes(
+    child: tuple[Process, Plane], address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    plane = child[1]
+    source = acquire(plane, address, peer, tmp_path / "scan.h5")
+    sent = send(source, range(30))
+    assert receive(peer(zmq.PULL, connect=address("live")), 30) == sent
+    plane.writer(1, lambda w: w.ledger.sent == 30)
+    assert plane.close().undelivered == 0
+
+
+def test_it_ends_with_the_service_and_finishes_the_file(
+    child: tuple[Process, Plane], address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    process, plane = child
+    source = acquire(plane, address, peer, tmp_path / "scan.h5")
+    sink = peer(zmq.PULL, connect=address("live"))
+    send(source, range(30))
+    assert frame_ids(receive(sink, 30)) == list(range(30))
+    plane.pipe.close()
+    assert process.wait(PATIENCE) == 0
+    with h5py.File(tmp_path / "scan.h5") as file:
+        assert len(file["/entry/data/data"]) == 30
+        assert file["/entry/acquisition/outcome"][()] == b"interrupted"
+
+
+def test_a_terminated_process_finishes_the_file(
+    child: tuple[Process, Plane], address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    process, plane = child
+    source = acquire(plane, address, peer, tmp_path / "scan.h5")
+    send(source, range(5))
+    plane.writer(1, lambda w: w.ledger.sent == 5)
+    process.send_signal(signal.SIGINT)  # the service's business: ignored here
+    plane.report()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    with h5py.File(tmp_path / "scan.h5") as file:
+        assert file["/entry/acquisition/outcome"][()] == b"interrupted"
+
+
+def test_a_killed_process_leaves_every_reported_image_readable(
+    child: tuple[Process, Plane], address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    process, plane = child
+    source = acquire(plane, address, peer, tmp_path / "scan.h5")
+    shape = (300, 500)
+    send(source, range(200), shape=shape)
+    reported = plane.writer(1, lambda w: w.ledger.sent > 20).ledger.sent
+    process.kill()
+    process.wait()
+    with h5py.File(tmp_path / "scan.h5") as file:
+        images = file["/entry/data/data"][:]
+    assert len(images) >= reported
+    np.testing.assert_array_equal(images, np.stack([image(i, shape) for i in range(len(images))]))
+
+
+def test_two_processes_side_by_side(address: Address, peer: Opener) -> None:
+    with process() as (_, one), process() as (_, two):
+        for name, plane in (("one", one), ("two", two)):
+            streams = {"live": {"address": address(f"{name}-out")}}
+            assert plane.open(configuration(address(f"{name}-in"), streams=streams)) == ""
+            source = peer(zmq.PUSH, bind=address(f"{name}-in"))
+            sent = send(source, range(3))
+            assert receive(peer(zmq.PULL, connect=address(f"{name}-out")), 3) == sent

@@ -1,0 +1,144 @@
+"""The input socket: how it connects, what it hands out, and peers that misbehave."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import zmq
+
+from repstream.errors import Refused
+from repstream.parameters.source import SourceConfig
+from repstream.sources.zmq import ZERO_COPY_BYTES, ZmqSource
+
+PATIENCE = 10.0
+
+Context = zmq.Context[zmq.Socket[bytes]]
+Make = Callable[..., ZmqSource]
+
+# Greeting of ZMTP 3.0 (rfc.zeromq.org/spec/23) with a security mechanism that nobody knows.
+STRANGE_GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"STRANGE".ljust(20, b"\0") + bytes(32)
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    context: Context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def make(context: Context) -> Iterator[Make]:
+    made: list[ZmqSource] = []
+
+    def make_source(address: str, **fields: Any) -> ZmqSource:
+        made.append(ZmqSource(context, SourceConfig(address=address, **fields)))
+        return made[-1]
+
+    yield make_source
+    for source in made:
+        source.close()
+
+
+def bound(context: Context, kind: int = zmq.PUSH) -> tuple[zmq.Socket[bytes], str]:
+    peer = context.socket(kind)
+    peer.linger = 0
+    return peer, f"tcp://127.0.0.1:{peer.bind_to_random_port('tcp://127.0.0.1')}"
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def received(source: ZmqSource) -> list[Any]:
+    assert source.socket.poll(PATIENCE * 1000)
+    parts = source.receive()
+    assert parts is not None
+    return parts
+
+
+def followed(source: ZmqSource, connected: bool) -> Callable[[], bool]:
+    def check() -> bool:
+        source.update()
+        return source.connected is connected
+
+    return check
+
+
+def test_nothing_waits_at_first(make: Make) -> None:
+    assert make("tcp://127.0.0.1:9").receive() is None
+
+
+def test_large_parts_are_shared_and_small_ones_copied(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    source = make(address)
+    for size in (10, ZERO_COPY_BYTES, ZERO_COPY_BYTES, 10, 10):
+        peer.send_multipart([b"{}", bytes(size)])
+    kinds = [type(received(source)[1]) for _ in range(5)]
+    # The size of a message decides about the next one.
+    assert kinds == [bytes, bytes, zmq.Frame, zmq.Frame, bytes]
+
+
+def test_all_parts_arrive(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    source = make(address)
+    peer.send_multipart([b"a", b"b", b"", b"d"])
+    peer.send(b"e")
+    assert received(source) == [b"a", b"b", b"", b"d"]
+    assert received(source) == [b"e"]
+
+
+def test_it_subscribes_to_all_as_sub(context: Context, make: Make) -> None:
+    peer, address = bound(context, zmq.XPUB)
+    source = make(address, mode="SUB")
+    assert peer.recv() == b"\x01"
+    peer.send_multipart([b"a", b"b"])
+    assert received(source) == [b"a", b"b"]
+
+
+def test_connected_follows_the_peer(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    source = make(address)
+    until(followed(source, True))
+    peer.close()
+    until(followed(source, False))
+
+
+def test_the_memory_bounds_the_messages_once_their_size_is_known(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    source = make(address, buffer_size=5000, buffer_memory=1)
+    assert source.socket.rcvhwm == 5000
+    peer.send_multipart([b"{}", bytes(100_000)])
+    received(source)
+    assert source.socket.rcvhwm == source.capacity == 10
+
+
+def test_an_address_that_is_taken_is_refused(context: Context, make: Make) -> None:
+    _, address = bound(context)
+    with pytest.raises(Refused, match=rf"cannot bind {address}: Address already in use"):
+        make(address, connection="bind")
+
+
+def test_an_address_that_makes_no_sense_is_refused(make: Make) -> None:
+    with pytest.raises(Refused, match="cannot connect to tcp://nowhere"):
+        make("tcp://nowhere")
+
+
+def test_it_connects_again_after_a_peer_with_a_strange_greeting(context: Context, make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        source = make(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        first, _ = server.accept()
+        first.sendall(STRANGE_GREETING)
+        with first:
+            opened = source.socket
+            until(lambda: (source.update(), source.socket is not opened)[1])
+        second, _ = server.accept()
+        second.close()
+        assert not source.connected
