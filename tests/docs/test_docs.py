@@ -1,0 +1,35 @@
+"""Documentation that follows from the code is current."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", generate.pages())
+def test_generated_pages_are_current(name):
+    stored = (generate.REFERENCE / name).read_text(encoding="utf-8")
+    assert stored == generate.pages()[name], "run `make docs`"
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(d for extra in project["optional-dependencies"].values() for d in extra),
+    ]
+    names = {requirement.split(">")[0].split("[")[0] for requirement in wanted} - {"repstream"}
+    page = (ROOT / "docs/reference/dependencies.md").read_text(encoding="utf-8")
+    assert not [name for name in names if f"`{name}`" not in page]
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    links = [part.split(")")[0] for part in text.split("](")[1:]]
+    local = [link.split("#")[0] for link in links if "://" not in link and not link.startswith("#")]
+    assert not [link for link in local if not (page.parent / link).exists()]
