@@ -30,7 +30,10 @@ TEND = 0.5
 
 def serve(
     *,
-    config: Annotated[Path | None, typer.Option(help="Configuration (JSON) to begin with.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Configuration (JSON) to begin with; settings kept earlier count instead."),
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="File that keeps what is changed, and is read at the next start.")
     ] = None,
