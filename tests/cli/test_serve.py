@@ -4,10 +4,12 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
 import repstream
+from repstream_cli.children import Child
 from repstream_cli.exits import Exit
 from tests.cli.processes import below, still_alive
 from tests.cli.running import free_port, started
@@ -156,3 +158,29 @@ def test_wrong_usage_is_said(option, value, said):
 def test_no_engine_is_an_exit_code_of_its_own():
     seen = run("status", "--address", f"tcp://127.0.0.1:{free_port()}", "--timeout", 0.3)
     assert seen.returncode == Exit.NOTHING
+
+
+def test_the_tango_server_is_entered_into_a_database(site, monkeypatch):
+    tango = pytest.importorskip("tango")
+    port = free_port()
+    command = [sys.executable, "-m", "databaseds.database", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {"PYTANGO_DATABASE_NAME": ":memory:", "TANGO_HOST": f"127.0.0.1:{port}"}
+    database = Child("database", [*command, "--print-host-port", "2"], "port=", environment)
+    database.start()
+    try:
+        monkeypatch.setenv("TANGO_HOST", f"127.0.0.1:{port}")
+        options = ("--engine-address", site.engine, "--no-epics", "--no-http", "--tango-database")
+        with started("serve", *options, "--tango-instance", "x1", "--root", site.folder) as process:
+            wait_serving(process)
+            device = tango.DeviceProxy(f"tango://127.0.0.1:{port}/repstream/repeater/1")
+            assert device.State() == tango.DevState.STANDBY
+            assert device.info().server_id == "repstream-tango/x1"
+    finally:
+        database.stop()
+
+
+def test_a_database_needs_an_address(site, monkeypatch):
+    monkeypatch.delenv("TANGO_HOST", raising=False)
+    seen = run("serve", *site.options, "--tango-database")
+    assert seen.returncode == Exit.USAGE
+    assert "TANGO_HOST" in seen.stderr
