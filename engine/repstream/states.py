@@ -33,7 +33,7 @@ class WriterState(enum.StrEnum):
 
 
 class AcquisitionState(enum.StrEnum):
-    """State of a writer's acquisition; NONE before the first."""
+    """State of a writer's acquisition; NONE before the first, and until the file of the next is there."""
 
     NONE = "NONE"
     WAITING_IMAGES = "WAITING_IMAGES"
@@ -119,9 +119,8 @@ WRITER: Mapping[WriterState, Mapping[str, WriterState]] = {
 """Writer: state -> command (or event: `closed` file, `lost` or `found` data plane) -> next state."""
 
 ACQUISITION: Mapping[AcquisitionState, Mapping[str, AcquisitionState]] = {
-    _A.NONE: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
+    _A.NONE: {"begun": _A.NONE, "waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
     _A.WAITING_IMAGES: {
-        "waiting": _A.WAITING_IMAGES,  # accepted first, then the file is there
         "first_image": _A.ACQUIRING_IMAGES,
         "flushing": _A.FLUSHING_IMAGES,
         "finished": _A.FINISHED,
@@ -133,8 +132,8 @@ ACQUISITION: Mapping[AcquisitionState, Mapping[str, AcquisitionState]] = {
         "failed": _A.FAILED,
     },
     _A.FLUSHING_IMAGES: {"finished": _A.FINISHED, "failed": _A.FAILED},
-    _A.FINISHED: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
-    _A.FAILED: {"waiting": _A.WAITING_IMAGES, "failed": _A.FAILED},
+    _A.FINISHED: {"begun": _A.NONE},
+    _A.FAILED: {"begun": _A.NONE},
 }
 """Acquisition: state -> event -> next state."""
 

@@ -7,7 +7,7 @@ import time
 from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.parameters import storage
-from repstream.parameters.catalogue import Group
+from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.service import figures
 from repstream.service.core import Core
@@ -68,6 +68,7 @@ class Repeater:
         if self.state is RepeaterState.RUNNING:
             self._core.ask("engine.stop", lambda number: control.Close(number, PATIENCE))
             self._draining = True
+            self._core.put({"engine.draining": self._queued()})
             self._enter(following)
         if self._draining:
             self._stops.append(handle)
@@ -89,12 +90,10 @@ class Repeater:
             self._lost_at = time.monotonic()
         self._losses = report.losses
         values = figures.values(report, self._rates)
-        if self._draining:
-            values["engine.draining"] = sum(s.ledger.queued for s in report.streams.values()) + sum(
-                w.ledger.queued for w in report.writers.values()
-            )
         values["engine.losing"] = self.losing
         self._core.put(self._occupied(values))
+        if self._draining:
+            self._core.put({"engine.draining": self._queued()})
         self.describe()
 
     @property
@@ -169,6 +168,15 @@ class Repeater:
                 return "Stopped."
             case _:
                 return f"Ready to start, source {address}."
+
+    def _queued(self) -> int:
+        """Frames that wait in all outputs, as last told."""
+        values, catalogue = self._core.board.values, self._core.catalogue
+        return sum(
+            int(values[key_of(group, slot, "queued")] or 0)
+            for group in (Group.STREAM, Group.WRITER)
+            for slot in catalogue.slots(group)
+        )
 
     def _occupied(self, values: dict[str, Value]) -> dict[str, Value]:
         """Without what belongs to a slot that has been emptied meanwhile."""

@@ -26,12 +26,6 @@ from repstream.states import (
     after,
 )
 
-UNDER_WAY = (
-    AcquisitionState.WAITING_IMAGES,
-    AcquisitionState.ACQUIRING_IMAGES,
-    AcquisitionState.FLUSHING_IMAGES,
-)
-
 _EVENT = {
     AcquisitionState.WAITING_IMAGES: "waiting",
     AcquisitionState.ACQUIRING_IMAGES: "first_image",
@@ -116,7 +110,7 @@ class Writer:
             return
         state = after(ACQUISITION, self.acquisition, _EVENT[notice.state], self._subject("acquisition"))
         self.on_report(notice.report)
-        ended = state not in UNDER_WAY
+        ended = state in (AcquisitionState.FINISHED, AcquisitionState.FAILED)
         if ended:
             self._put(
                 {"stop_time": notice.time, "acq_message": notice.message, "full_file_name": notice.path}
@@ -149,7 +143,7 @@ class Writer:
         """The data plane died: UNKNOWN, and the acquisition that was under way has failed."""
         if self.name is None:
             return
-        if self.acquisition in UNDER_WAY:
+        if self.state is WriterState.WRITING:
             message = f"ERROR:the data plane died: {reason}"
             self._put({"stop_time": time.time(), "acq_message": message, "gate": "shut", "waiting": ""})
             self._put({"acq_result": AcquisitionResult.FAILED.value})
@@ -217,7 +211,7 @@ class Writer:
         self._put(fresh)
         self._put(
             {
-                "acq_state": after(ACQUISITION, self.acquisition, "waiting", "acquisition").value,
+                "acq_state": after(ACQUISITION, self.acquisition, "begun", "acquisition").value,
                 "state": after(WRITER, self.state, "arm", "writer").value,
             }
         )
