@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -54,7 +55,7 @@ class Detector:
             header = array_1_0.gigafrost_header(frame_id, SHAPE, DTYPE)
             self.send_parts([header, IMAGES(frame_id)])
 
-    def send_parts(self, parts: list[object]) -> None:
+    def send_parts(self, parts: list[Any]) -> None:
         assert self._socket.poll(10_000, zmq.POLLOUT), "nobody takes the detector's frames"
         self._socket.send_multipart(parts, copy=True)
 

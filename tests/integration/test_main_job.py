@@ -62,7 +62,7 @@ def test_a_start_that_cannot_bind_is_refused(rig: Rig, front_end: str) -> None:
     client = rig.client(front_end)
     with zmq.Context() as context, context.socket(zmq.PUSH) as squatter:
         squatter.bind(f"tcp://127.0.0.1:{rig.ports['fifth']}")
-        with pytest.raises(Rejected, match="fifth.*Address already in use"):
+        with pytest.raises(Rejected, match=r"fifth.*Address already in use"):
             client.execute("engine.start")
         assert rig.value("engine.state") == "INITIALIZED"
         squatter.unbind(f"tcp://127.0.0.1:{rig.ports['fifth']}")
