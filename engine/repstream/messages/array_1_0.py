@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -22,18 +22,15 @@ import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
 from repstream.messages.frame import PIXEL_TYPES, Frame, PixelType
-from repstream.messages.header import MAX_DETAIL, header_of, read_htype, size_of
+from repstream.messages.header import MAX_DETAIL, MAX_ID, Id, Shape, header_of, read_htype, read_json, size_of
 
 HTYPE = "array-1.0"
-MAX_FRAME_ID = 2**64 - 1
-MAX_DIMENSIONS = 64
-"""What numpy allows."""
+MAX_FRAME_ID = MAX_ID
 
 _ITEM_SIZE = {name: np.dtype(name).itemsize for name in PIXEL_TYPES}
 _RESERVED = frozenset({"htype", "shape", "type", "frame", "endianness", "endianess", "encoding"})
 
 _Order = Literal["little", "big"]
-_Size = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 class _Attributes(msgspec.Struct, gc=False):
@@ -42,9 +39,9 @@ class _Attributes(msgspec.Struct, gc=False):
 
 class _Header(msgspec.Struct, gc=False):
     htype: str | list[str]
-    shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
+    shape: Shape
     type: PixelType
-    frame: Annotated[int, msgspec.Meta(ge=0)]
+    frame: Id
     endianness: _Order | None = None
     endianess: _Order | None = None
     encoding: Literal["", "none"] | None = None
@@ -98,15 +95,11 @@ def decode(parts: Sequence[Any]) -> Frame:
 
 def _decode_header(header: bytes) -> _Header:
     try:
-        # The decoder does not look into fields that it skips; these are forwarded too.
-        if not header.isascii():
-            header.decode()
-        fields = _header.decode(header)
-    except msgspec.ValidationError as error:
-        _refuse_other_htype(header)
-        raise MalformedMessage("field", str(error)[:MAX_DETAIL]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedMessage("json", str(error)[:MAX_DETAIL]) from None
+        fields = read_json(_header, header)
+    except MalformedMessage as error:
+        if error.reason == "field":
+            _refuse_other_htype(header)
+        raise
     if fields.htype not in (HTYPE, [HTYPE]):
         _refuse_other_htype(header)
     return fields

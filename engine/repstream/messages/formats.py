@@ -5,32 +5,135 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from repstream.errors import MalformedMessage
-from repstream.messages import array_1_0
+from repstream.messages import (
+    array_1_0,
+    bsread,
+    chunk_1_0,
+    dectris_v1,
+    dectris_v2,
+    pilatus_1_0,
+    raw_1_0,
+)
 from repstream.messages.frame import Frame
 from repstream.messages.header import MAX_DETAIL, header_of, read_htype
+from repstream.messages.series import SeriesEnd, SeriesStart
 
-Decode = Callable[[Sequence[Any]], Frame]
+Message = (
+    Frame
+    | bsread.Message
+    | SeriesStart
+    | dectris_v1.Image
+    | dectris_v2.Image
+    | SeriesEnd
+    | raw_1_0.Raw
+    | pilatus_1_0.Pilatus
+)
+"""Any message of a known format; a `Frame` for array-1.0 and chunk-1.0."""
 
-CODECS: Mapping[str, Decode] = {
+CODECS: Mapping[str, Callable[[Sequence[Any]], Message]] = {
     "array-1.": array_1_0.decode,
+    "bsr_m-1.": bsread.decode,
+    "chunk-1.": chunk_1_0.decode,
+    "dheader-1.": dectris_v1.decode_start,
+    "dimage-1.": dectris_v1.decode_image,
+    "dseries_end-1.": dectris_v1.decode_end,
+    "pilatus-1.": pilatus_1_0.decode,
+    "raw-1.": raw_1_0.decode,
 }
-"""Decoders by the beginning of the `htype` that they understand."""
+"""Decoders by the beginning of the `htype` that they understand; CBOR has none (`dectris_v2`)."""
+
+
+class NoImage(msgspec.Struct, gc=False):
+    """A good message without an image. `why`: what it is instead, in a few words."""
+
+    why: str
+    parts: Sequence[Any]
+
+
+def decode_message(parts: Sequence[Any], memory: bsread.Memory | None = None) -> Message:
+    """A message of any known format; `memory` is needed for bsread headers that are left out.
+
+    Raises `MalformedMessage` with a reason of that format, "htype" for an unknown one, "json"
+    where the first part is neither JSON nor a map in CBOR.
+    """
+    if parts and dectris_v2.is_cbor(parts[0]):
+        return dectris_v2.decode(parts)
+    prefix = _prefix(parts)
+    return bsread.decode(parts, memory) if prefix == "bsr_m-1." else CODECS[prefix](parts)
+
+
+def _prefix(parts: Sequence[Any]) -> str:
+    htype = read_htype(header_of(parts))
+    for prefix in CODECS:
+        if htype.startswith(prefix):
+            return prefix
+    raise MalformedMessage("htype", f"unknown format {htype[:MAX_DETAIL]!r}")
+
+
+class FrameDecoder:
+    """The images of one stream as frames, whatever its format. Used from one thread.
+
+    `channel`: the bsread channel that holds the image, ``""`` for the only one of two dimensions.
+    `threshold`: the threshold of a DECTRIS stream v2 that becomes the frame, ``""`` for the only one.
+    """
+
+    def __init__(self, channel: str = "", threshold: str = "") -> None:
+        self._channel = channel
+        self._threshold = threshold
+        self._memory = bsread.Memory()
+
+    def decode(self, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:
+        """The frame in a message, the end of a series, or that there is no image.
+
+        Raises `MalformedMessage` as `decode_message`, and with reason "channel" where the image
+        that was named is not there.
+        """
+        try:
+            # Nearly every message is an array: its decoder finds out at once if it is not.
+            return array_1_0.decode(parts)
+        except MalformedMessage as error:
+            if error.reason not in {"htype", "json"}:
+                raise
+        if parts and not dectris_v2.is_cbor(parts[0]) and _prefix(parts) == "bsr_m-1.":
+            frame = bsread.frame(parts, self._channel, self._memory)
+            return NoImage("a pulse without an image", parts) if frame is None else frame
+        return self._image_in(decode_message(parts), parts)
+
+    def _image_in(self, message: Message, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:
+        if isinstance(message, Frame | SeriesStart | SeriesEnd):
+            return message
+        if isinstance(message, dectris_v1.Image):
+            return dectris_v1.frame(message)
+        if isinstance(message, dectris_v2.Image):
+            return dectris_v2.frame(message, self._threshold)
+        return NoImage(type(message).__name__, parts)
 
 
 def decode(parts: Sequence[Any]) -> Frame:
-    """The frame in a message of any known format; see there for what is read and measured.
+    """The only frame in a message of any known format; see there for what is read and measured.
 
-    Raises `MalformedMessage` with a reason of that format, "htype" for an unknown one.
+    Raises `MalformedMessage` as `FrameDecoder.decode`, and with reason "htype" for a good
+    message without an image.
     """
     try:
-        # Nearly every message is an array: its decoder finds out at once if it is not.
         return array_1_0.decode(parts)
     except MalformedMessage as error:
-        if error.reason != "htype":
+        if error.reason not in {"htype", "json"}:
             raise
-    htype = read_htype(header_of(parts))
-    for prefix, codec in CODECS.items():
-        if htype.startswith(prefix):
-            return codec(parts)
-    raise MalformedMessage("htype", f"unknown format {htype[:MAX_DETAIL]!r}")
+    found = FrameDecoder().decode(parts)
+    if isinstance(found, Frame):
+        return found
+    raise MalformedMessage("htype", "a message without an image")
+
+
+def attributes(frame: Frame) -> Mapping[str, int | float | bool]:
+    """The numbers that came with an image, by name: fields of its header, channels, times.
+
+    Raises `MalformedMessage` ("json") where the frame's header is no JSON object.
+    """
+    if frame.attributes is not None:
+        return frame.attributes()
+    return array_1_0.attributes(header_of(frame.parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -35,7 +35,9 @@ class Frame(msgspec.Struct, gc=False):
     `parts`: the message's parts as received, header first, untouched and not copied
     (`zmq.Frame`, `bytes` or anything else with the buffer protocol).
     `payloads`: the buffers that hold pixels, one an image; usually one.
-    `nbytes`: sum of the sizes of `parts`, in bytes.
+    `nbytes`: bytes held: the sizes of `parts`, and of payloads that had to be unpacked.
+    `attributes`: gives the numeric attributes that came with the image, by name (see
+    `formats.attributes`); None where these are the fields of an array-1.0 header.
     """
 
     frame_id: int
@@ -46,3 +48,4 @@ class Frame(msgspec.Struct, gc=False):
     parts: Sequence[Any]
     payloads: Sequence[Any]
     nbytes: int
+    attributes: Callable[[], Mapping[str, int | float | bool]] | None = None

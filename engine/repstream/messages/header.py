@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -10,6 +10,20 @@ from repstream.errors import MalformedMessage
 
 MAX_DETAIL = 200
 """Characters of a peer's own text that an error repeats at most."""
+
+
+MAX_ID = 2**64 - 1
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+"""One size of a shape."""
+
+Shape = Annotated[tuple[Size, ...], msgspec.Meta(max_length=64)]
+"""numpy allows 64 dimensions."""
+
+Id = Annotated[int, msgspec.Meta(ge=0)]
+"""A frame, pulse or series number; `check_id` holds it to 64 bits (a limit msgspec cannot state)."""
+
+_T = TypeVar("_T")
 
 
 class _Htype(msgspec.Struct, gc=False):
@@ -49,3 +63,43 @@ def read_htype(header: bytes) -> str:
     if len(htype) != 1:
         raise MalformedMessage("htype", f"a list of {len(htype)} formats instead of one")
     return htype[0]
+
+
+def read_json(decoder: msgspec.json.Decoder[_T], part: Any) -> _T:
+    """A JSON part by its type.
+
+    Raises `MalformedMessage`: "json" when the part is no JSON document in UTF-8, "field" when
+    it is not of that type.
+    """
+    text = part if type(part) is bytes else bytes(part)
+    try:
+        # The decoder does not look into fields that it skips; these are forwarded too.
+        if not text.isascii():
+            text.decode()
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise MalformedMessage("field", str(error)[:MAX_DETAIL]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedMessage("json", str(error)[:MAX_DETAIL]) from None
+
+
+def expect_htype(htype: str | list[str], prefix: str) -> None:
+    """Refuse another format than the one whose `htype` begins so ("htype")."""
+    name = htype if isinstance(htype, str) else htype[0] if len(htype) == 1 else ""
+    if not name.startswith(prefix):
+        raise MalformedMessage("htype", f"{str(htype)[:MAX_DETAIL]!r} instead of {prefix!r}")
+
+
+def check_id(name: str, number: int) -> int:
+    """`number`, refused ("field") beyond 64 bits."""
+    if number > MAX_ID:
+        raise MalformedMessage("field", f"{name} is beyond 64 bits")
+    return number
+
+
+def count_parts(parts: Any, least: int, most: int | None = None) -> None:
+    """Refuse ("parts") a message with less or more parts than its format has."""
+    most = least if most is None else most
+    if not least <= len(parts) <= most:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        raise MalformedMessage("parts", f"{len(parts)} parts instead of {wanted}")

@@ -1,0 +1,159 @@
+"""Compressed pixels: checked, packed and unpacked by compiled libraries.
+
+Three layouts occur, all numbers in them big-endian:
+
+- ``"bitshuffle_lz4"``: what HDF5 filter 32008 stores: uncompressed size in bytes (u64), block size
+  in bytes (u32), then for each block its compressed size (u32) and bytes; the last block is cut to a
+  multiple of 8 elements, and up to 7 elements follow as they are.
+  https://github.com/kiyo-masui/bitshuffle, src/bshuf_h5filter.c and src/bitshuffle.c.
+- ``"lz4_hdf5"``: what HDF5 filter 32004 stores: the same prefix, then for each block its size (u32)
+  and bytes; a block whose size is that of its contents is not compressed.
+  https://github.com/HDFGroup/hdf5_plugins, LZ4 filter.
+- ``"lz4"``: one LZ4 block and nothing else.
+
+The libraries, HDF5's filters among them, believe the lengths inside: some end in a segmentation
+fault when these lie. So a payload is walked before it is unpacked or stored.
+
+Raises `MalformedMessage`, reason "compression", throughout.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import bitshuffle
+import lz4.block
+import numpy as np
+from dectris.compression import decompress as _decompress
+
+from repstream.errors import MalformedMessage
+from repstream.messages.header import size_of
+
+Buffer = Any
+"""Anything contiguous with the buffer protocol: bytes, memoryview, zmq.Frame, numpy array."""
+
+_PREFIX = struct.Struct(">QI")
+_LENGTH = struct.Struct(">I")
+
+PREFIX_BYTES = _PREFIX.size
+
+_BLOCK_BYTES, _BLOCK_MULTIPLE, _BLOCK_LEAST = 8192, 8, 128
+
+_LZ4_MOST = 0x7E000000
+"""Bytes that one LZ4 block can hold (LZ4_MAX_INPUT_SIZE)."""
+
+_LZ4_RATIO = 255
+"""Bytes that one byte of an LZ4 block can stand for at most."""
+
+
+def check(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> None:
+    """Walk compressed `data` that must hold `nbytes` bytes of elements of `itemsize` bytes.
+
+    Nothing is unpacked or allocated. Afterwards each length inside is true and the last one
+    ends with the data; only the contents of a block may still be damaged, which all libraries
+    notice.
+    """
+    if encoding == "lz4":
+        if not 0 < nbytes <= min(_LZ4_MOST, size_of(data) * _LZ4_RATIO):
+            raise _malformed(f"{size_of(data)} bytes of LZ4 cannot hold {nbytes} bytes")
+    elif encoding == "bitshuffle_lz4":
+        _walk_bitshuffle(memoryview(data), nbytes, itemsize)
+    elif encoding == "lz4_hdf5":
+        _walk_lz4_hdf5(memoryview(data), nbytes)
+    else:
+        raise ValueError(f"encoding = {encoding!r}: must be lz4, lz4_hdf5 or bitshuffle_lz4")
+
+
+def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes:
+    """The `nbytes` bytes in `data`, which is checked first."""
+    check(data, encoding, nbytes, itemsize)
+    try:
+        if encoding == "lz4":
+            found: bytes = lz4.block.decompress(memoryview(data), uncompressed_size=nbytes)
+        elif encoding == "lz4_hdf5":
+            found = _decompress(memoryview(data), "lz4")
+        else:
+            found = _decompress(memoryview(data), "bslz4", elem_size=itemsize)
+    except (lz4.block.LZ4BlockError, RuntimeError) as error:
+        raise _malformed(f"a damaged block: {error}") from None
+    if len(found) != nbytes:
+        raise _malformed(f"{len(found)} bytes instead of {nbytes}")
+    return found
+
+
+def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") -> bytes:
+    """`pixels` of `itemsize` bytes each, in any byte order, as ``"bitshuffle_lz4"`` or ``"lz4"``.
+
+    Works without the interpreter lock, bitshuffle on all cores that OpenMP gives it
+    (OMP_NUM_THREADS). Raises ValueError where the size is no multiple of `itemsize`.
+    """
+    numbers = np.frombuffer(pixels, np.dtype(f"u{itemsize}"))
+    if encoding == "lz4":
+        packed: bytes = lz4.block.compress(numbers.view(np.uint8).data, store_size=False)
+        return packed
+    if encoding != "bitshuffle_lz4":
+        raise ValueError(f"encoding = {encoding!r}: must be lz4 or bitshuffle_lz4")
+    block = max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
+    blocks = bitshuffle.compress_lz4(numbers, block)
+    return _PREFIX.pack(numbers.nbytes, block * itemsize) + memoryview(blocks)
+
+
+def promised_size(data: Buffer) -> int:
+    """The uncompressed size in bytes that the prefix names, where nothing else tells it.
+
+    Refused where LZ4 cannot reach it.
+    """
+    total, _ = _prefix(memoryview(data))
+    if total > size_of(data) * _LZ4_RATIO:
+        raise _malformed(f"{size_of(data)} bytes cannot hold {total} bytes")
+    return total
+
+
+def _prefix(data: memoryview) -> tuple[int, int]:
+    if data.nbytes < PREFIX_BYTES:
+        raise _malformed(f"{data.nbytes} bytes are less than the prefix of {PREFIX_BYTES}")
+    total, block = _PREFIX.unpack_from(data)
+    return total, block
+
+
+def _walk_bitshuffle(data: memoryview, nbytes: int, itemsize: int) -> None:
+    total, block = _prefix(data)
+    if total != nbytes:
+        raise _malformed(f"the prefix says {total} bytes, the shape {nbytes}")
+    group = _BLOCK_MULTIPLE * itemsize
+    # 0 is "the default" to the filter alone; other readers divide by it.
+    if block == 0 or block % group:
+        raise _malformed(f"blocks of {block} bytes are no multiple of 8 elements of {itemsize}")
+    blocks = total // block + (total % block >= group)
+    rest = total % group
+    _walk(data, blocks, rest)
+
+
+def _walk_lz4_hdf5(data: memoryview, nbytes: int) -> None:
+    total, block = _prefix(data)
+    if total != nbytes:
+        raise _malformed(f"the prefix says {total} bytes, the shape {nbytes}")
+    if block == 0:
+        raise _malformed("blocks of 0 bytes")
+    _walk(data, -(-total // block), 0)
+
+
+def _walk(data: memoryview, blocks: int, rest: int) -> None:
+    """From length to length, to the end exactly, `rest` bytes after the last block."""
+    end = data.nbytes - rest
+    # Each block has at least its length and one byte; a lie here would only take long to find.
+    if blocks > (end - PREFIX_BYTES) // (_LENGTH.size + 1):
+        raise _malformed(f"{blocks} blocks in {data.nbytes} bytes")
+    length_at, size, offset = _LENGTH.unpack_from, _LENGTH.size, PREFIX_BYTES
+    try:
+        for _ in range(blocks):
+            offset += size + length_at(data, offset)[0]
+    except struct.error:
+        offset = -1
+    if offset != end:
+        raise _malformed(f"block lengths that do not end with the data ({data.nbytes} bytes)")
+
+
+def _malformed(detail: str) -> MalformedMessage:
+    return MalformedMessage("compression", detail)

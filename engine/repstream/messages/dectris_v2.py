@@ -1,0 +1,163 @@
+"""DECTRIS stream v2: one part of CBOR, a map whose `type` is "start", "image" or "end".
+
+Dimensions are [rows, columns]; an image holds one array for each threshold; times are [ticks, ticks a
+second]. Source: https://github.com/dectris/documentation, stream_v2; arrays as in `cbor`.
+
+Reasons of `MalformedMessage` here: "cbor", "field", "parts", "size", "compression", "htype" (another
+`type`, or none) and "channel" (not the threshold that was asked for).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+
+from repstream.errors import MalformedMessage
+from repstream.messages import cbor
+from repstream.messages.frame import Frame
+from repstream.messages.header import MAX_DETAIL, Id, check_id, count_parts
+from repstream.messages.pixels import Pixels
+from repstream.messages.series import SeriesEnd, SeriesStart
+
+Time = tuple[int, Annotated[int, msgspec.Meta(ge=1)]]
+"""Ticks, and how many there are in a second."""
+
+
+class Image(msgspec.Struct, gc=False):
+    """One image in every threshold. `image_id`: its number in the series, from 0.
+
+    `data`: pixels (height, width) by threshold, such as ``"threshold_1"``. `start_time`,
+    `stop_time`: since the start of the series, `real_time`: of the exposure. `series_date`:
+    when the series started, a datetime. `user_data`: anything.
+    """
+
+    image_id: Id
+    series_id: Id
+    data: Annotated[dict[str, Pixels], msgspec.Meta(min_length=1)]
+    series_unique_id: str = ""
+    start_time: Time | None = None
+    stop_time: Time | None = None
+    real_time: Time | None = None
+    series_date: Any = None
+    user_data: Any = None
+    parts: Sequence[Any] = ()
+
+
+class _End(msgspec.Struct, gc=False):
+    series_id: Id
+    series_unique_id: str = ""
+
+
+def is_cbor(part: Any) -> bool:
+    """Whether a message that begins with this part can be one of these.
+
+    A map (0xa0 … 0xbf), or the tag 55799 that says "this is CBOR"; no JSON text begins so.
+    """
+    head = bytes(memoryview(part)[:3])
+    return head[:1] in _MAPS or head == cbor.SELF_DESCRIBED
+
+
+_MAPS = frozenset(bytes([first]) for first in range(0xA0, 0xC0))
+
+
+def decode(parts: Sequence[Any]) -> SeriesStart | Image | SeriesEnd:
+    """A message of any of the three types. Raises `MalformedMessage` with one of the reasons above."""
+    count_parts(parts, 1)
+    fields = cbor.read(parts[0])
+    if not isinstance(fields, dict):
+        raise MalformedMessage("htype", f"a {type(fields).__name__} instead of a map")
+    kind = fields.pop("type", None)
+    read = _READ.get(kind) if isinstance(kind, str) else None
+    if read is None:
+        raise MalformedMessage("htype", f"unknown type {str(kind)[:MAX_DETAIL]!r}")
+    try:
+        return read(fields, parts)
+    except msgspec.ValidationError as error:
+        raise MalformedMessage("field", str(error)[:MAX_DETAIL]) from None
+
+
+def _read_start(fields: dict[str, Any], parts: Sequence[Any]) -> SeriesStart:
+    end = _read_end(fields, parts)
+    configuration, tables = {}, {}
+    for name, value in fields.items():
+        if isinstance(value, Pixels):
+            tables[name] = value
+        elif isinstance(value, dict) and value and all(isinstance(v, Pixels) for v in value.values()):
+            tables |= {f"{name}/{threshold}": pixels for threshold, pixels in value.items()}
+        elif name not in _End.__struct_fields__:
+            configuration[name] = value
+    return SeriesStart(end.series, end.unique_id, configuration, tables, None, parts)
+
+
+def _read_image(fields: dict[str, Any], parts: Sequence[Any]) -> Image:
+    image = msgspec.convert({**fields, "parts": ()}, Image)
+    image.parts = parts
+    check_id("image_id", image.image_id)
+    check_id("series_id", image.series_id)
+    return image
+
+
+def _read_end(fields: dict[str, Any], parts: Sequence[Any]) -> SeriesEnd:
+    end = msgspec.convert(fields, _End)
+    return SeriesEnd(check_id("series_id", end.series_id), end.series_unique_id, parts)
+
+
+_READ: Mapping[str, Callable[[dict[str, Any], Sequence[Any]], SeriesStart | Image | SeriesEnd]] = {
+    "start": _read_start,
+    "image": _read_image,
+    "end": _read_end,
+}
+
+
+def frame(image: Image, threshold: str = "") -> Frame:
+    """The frame of one threshold, ``""`` for the only one; its attributes are series and times (ns).
+
+    Raises `MalformedMessage` ("channel") where the image has no such threshold, or several and
+    none is named.
+    """
+    if not threshold and len(image.data) == 1:
+        pixels = next(iter(image.data.values()))
+    elif threshold in image.data:
+        pixels = image.data[threshold]
+    else:
+        names = ", ".join(image.data)[:MAX_DETAIL]
+        raise MalformedMessage("channel", f"no threshold {threshold!r} among {names}")
+    return pixels.frame(image.image_id, image.parts, partial(_attributes, image))
+
+
+def _attributes(image: Image) -> dict[str, int | float | bool]:
+    times = {name: getattr(image, name) for name in ("start_time", "stop_time", "real_time")}
+    found = {name: time[0] * 10**9 // time[1] for name, time in times.items() if time is not None}
+    return {"series": image.series_id, **{k: v for k, v in found.items() if -(2**63) <= v < 2**63}}
+
+
+def encode_start(
+    series: int,
+    unique_id: str,
+    configuration: Mapping[str, Any],
+    tables: Mapping[str, Pixels] | None = None,
+) -> list[bytes]:
+    """A start; a table named ``"flatfield/threshold_1"`` goes into a map ``"flatfield"``."""
+    grouped: dict[str, Any] = {}
+    for name, pixels in (tables or {}).items():
+        group, _, threshold = name.partition("/")
+        if threshold:
+            grouped.setdefault(group, {})[threshold] = pixels
+        else:
+            grouped[name] = pixels
+    own = {"type": "start", "series_id": series, "series_unique_id": unique_id}
+    return [cbor.write({**own, **configuration, **grouped})]
+
+
+def encode_image(image: Image) -> list[bytes]:
+    """An image, `Image.parts` left out. Raises `cbor2.CBOREncodeError` for user data unknown to CBOR."""
+    fields = {name: getattr(image, name) for name in Image.__struct_fields__ if name != "parts"}
+    return [cbor.write({"type": "image", **fields})]
+
+
+def encode_end(series: int, unique_id: str) -> list[bytes]:
+    """The end of a series."""
+    return [cbor.write({"type": "end", "series_id": series, "series_unique_id": unique_id})]

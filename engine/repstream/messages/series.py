@@ -1,0 +1,37 @@
+"""The two ends of a series, in the terms that both DECTRIS streams share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from repstream.messages.pixels import Pixels
+
+
+class SeriesStart(msgspec.Struct, gc=False):
+    """A detector is armed; images of this series follow.
+
+    `series`: its number, counted by the detector. `unique_id`: its text, ``""`` in stream v1.
+    `configuration`: what the detector tells about itself, by its own names; empty where the
+    detector is set to tell nothing. `tables`: the arrays beside it, such as ``"flatfield"``,
+    ``"pixel_mask"``, ``"countrate_table"``; stream v2 has one for each threshold, under
+    ``"flatfield/threshold_1"``. `appendix`: the user's own part of a v1 message, JSON by the
+    description. `parts`: the message as received.
+    """
+
+    series: int
+    unique_id: str
+    configuration: Mapping[str, Any]
+    tables: Mapping[str, Pixels]
+    appendix: Any
+    parts: Sequence[Any]
+
+
+class SeriesEnd(msgspec.Struct, gc=False):
+    """No more images of this series come. Fields as in `SeriesStart`."""
+
+    series: int
+    unique_id: str
+    parts: Sequence[Any]
