@@ -56,7 +56,10 @@ class Child:
         while self._ready and not self._is_ready.wait(0.05):
             if self.returncode is not None or time.monotonic() > end:
                 self.stop()
-                said = "; ".join(self._last_lines) or f"no word within {timeout:.0f} s"
+                said = (
+                    "; ".join(filter(None, map(_without_frame, self._last_lines)))
+                    or f"no word within {timeout:.0f} s"
+                )
                 raise ChildError(f"{self.name} did not start: {said}")
 
     @property
@@ -126,3 +129,8 @@ class Child:
                     self._on_line(line)
                     if self._ready and self._ready in line:
                         self._is_ready.set()
+
+
+def _without_frame(line: str) -> str:
+    """A line without the box that error messages of commands are drawn in."""
+    return line.strip("│╭╮╰╯─ ")

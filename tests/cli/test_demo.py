@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -38,6 +39,31 @@ def test_files_of_earlier_demos_go_unless_kept(tmp_path):
     assert (tmp_path / "demo_002.h5").exists()
     assert repstream(*few).returncode == Exit.OK
     assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["demo_001.h5"]
+
+
+def test_two_demos_at_once_keep_out_of_each_others_way(tmp_path):
+    few = ("demo", "--once", "--size", "120x200", "--rate", 100)
+    with (
+        started(*few, "--folder", tmp_path / "one") as one,
+        started(*few, "--folder", tmp_path / "two") as two,
+    ):
+        ends = [process.communicate(timeout=100) for process in (one, two)]
+    assert [one.returncode, two.returncode] == [Exit.OK, Exit.OK], ends
+
+
+def test_ctrl_c_during_the_acquisition_ends_everything(tmp_path):
+    with started("demo", "--any-ports", "--size", "120x200", "--rate", 2, "--folder", tmp_path) as process:
+        while not list(tmp_path.glob("demo_*.h5")) and process.poll() is None:
+            time.sleep(0.05)
+        children = below(process.pid)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == Exit.FAULTS
+    assert "interrupted" in stderr
+    assert "all processes have ended" in stdout
+    assert not still_alive(children)
+    with h5py.File(tmp_path / "demo_001.h5") as file:
+        assert file["/entry/data/data"].shape[0] < 100
 
 
 def printed(process):

@@ -16,15 +16,21 @@ def test_generated_pages_are_current(name):
     assert stored == generate.pages()[name], "run `make docs`"
 
 
-def test_every_dependency_has_its_reason():
+def dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [
-        *project["dependencies"],
-        *(d for extra in project["optional-dependencies"].values() for d in extra),
-    ]
-    names = {requirement.split(">")[0].split("[")[0] for requirement in wanted} - {"repstream"}
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    return {requirement.split(">")[0].split("[")[0] for requirement in wanted} - {"repstream"}
+
+
+def test_every_dependency_has_its_reason():
     page = (ROOT / "docs/reference/dependencies.md").read_text(encoding="utf-8")
-    assert not [name for name in names if f"`{name}`" not in page]
+    assert not [name for name in dependencies() if f"`{name}`" not in page]
+
+
+def test_every_dependency_is_pinned():
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-")
+    assert not [name for name in dependencies() if f"\n{name}==" not in pins]
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda p: p.name)

@@ -82,18 +82,10 @@ def demo(
 
 def run(options: DemoOptions, file: Path, once: bool, stop: threading.Event) -> Exit:
     """The whole demo; everything that it starts has ended when it returns."""
-    chosen = setup.choose_ports(options.any_ports)
     with ExitStack() as running:
-        for child, what in (
-            (setup.database(chosen), "Tango database"),
-            (setup.detector(options, chosen), "simulated detector"),
-        ):
-            typer.echo(f"starting the {what}")
-            child.start()
-            running.callback(child.stop)
-        typer.echo("starting the engine with the Tango, EPICS and HTTP servers")
-        stack = running.enter_context(Stack(setup.stack_options(options, chosen)))
-        stack.service.execute("engine.start", None, requester("demo"))
+        with setup.alone():
+            chosen = setup.choose_ports(options.any_ports)
+            stack = start(options, chosen, running)
         code = acquire(stack, options, file, stop)
         if not once and not stop.is_set():
             stay(stack, options, chosen, stop)
@@ -102,12 +94,30 @@ def run(options: DemoOptions, file: Path, once: bool, stop: threading.Event) -> 
     return code
 
 
+def start(options: DemoOptions, chosen: Ports, running: ExitStack) -> Stack:
+    """Start everything; `running` ends it."""
+    for child, what in (
+        (setup.database(chosen), "Tango database"),
+        (setup.detector(options, chosen), "simulated detector"),
+    ):
+        typer.echo(f"starting the {what}")
+        child.start()
+        running.callback(child.stop)
+    typer.echo("starting the engine with the Tango, EPICS and HTTP servers")
+    stack = running.enter_context(Stack(setup.stack_options(options, chosen)))
+    stack.service.execute("engine.start", None, requester("demo"))
+    return stack
+
+
 def acquire(stack: Stack, options: DemoOptions, file: Path, stop: threading.Event) -> Exit:
     """One acquisition and the check of its file."""
     from repstream_cli.demo.acquisition import Acquisition  # noqa: PLC0415 - needs extras
     from repstream_cli.demo.check import check_file  # noqa: PLC0415
 
     outcome = Acquisition(stack, file, options.images).run(stop, PATIENCE)
+    if stop.is_set():
+        typer.echo("interrupted before the acquisition was complete", err=True)
+        return Exit.FAULTS
     if outcome.complaint:
         typer.echo(f"the acquisition went wrong: {outcome.complaint}", err=True)
         return Exit.FAULTS

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +58,15 @@ def choose_ports(any_ports: bool) -> Ports:
         detector=port(9609),
         streams=(port(9610), port(9611), port(9612)),
     )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keeps other demos of this user from choosing ports until those that were chosen are in use."""
+    lock = Path(tempfile.gettempdir()) / f"repstream-demo-{os.getuid()}.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def configuration(chosen: Ports) -> Configuration:
