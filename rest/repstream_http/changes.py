@@ -135,8 +135,8 @@ async def _send_all(
             elif event.epoch != view.snapshot.epoch or _renames(event.values):
                 view = await run_in_threadpool(look)
                 await _send(websocket, _snapshot(view, group))
-            elif event.sequence > view.snapshot.sequence:
-                await _send(websocket, _change(event, view, group))
+            elif event.sequence > view.snapshot.sequence and (change := _change(event, view, group)):
+                await _send(websocket, change)
     except (UnknownKey, EngineUnreachable) as error:
         return await websocket.close(NOT_FOUND, str(error)[:REASON_LENGTH])
     return await websocket.close(TOO_SLOW, "too slow: too many completions were waiting")
@@ -158,16 +158,13 @@ def _snapshot(view: View, group: str | None) -> dict[str, Any]:
     return {"type": "snapshot", **projection.values(view, view.group(group)).model_dump()}
 
 
-def _change(event: Change, view: View, group: str | None) -> dict[str, Any]:
+def _change(event: Change, view: View, group: str | None) -> dict[str, Any] | None:
+    """The message of a change, None where it has nothing of the group."""
     keys = {parameter.key for parameter in view.group(group)}
     changed = {key: value for key, value in event.values.items() if key in keys}
-    return {
-        "type": "change",
-        "epoch": event.epoch,
-        "sequence": event.sequence,
-        "time": event.time,
-        "values": projection.shown_values(changed, view.names),
-    }
+    shown = projection.shown_values(changed, view.names)
+    message = {"type": "change", "epoch": event.epoch, "sequence": event.sequence, "time": event.time}
+    return {**message, "values": shown} if shown else None
 
 
 def _completion(event: Completion, view: View) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Names:
 
     def _unknown(self, key: str, what: str, known: Iterable[str]) -> UnknownKey:
         in_use = [self.shown(k) for k in known if k.count(".") == 1 or self.shown(k) != k]
-        near = difflib.get_close_matches(key, in_use, n=3, cutoff=0.75)
+        near = difflib.get_close_matches(key, in_use, n=3, cutoff=0.9)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return UnknownKey(key, f"there is no such {what}{hint}", near)
 

@@ -1,0 +1,126 @@
+"""The server attached to an engine by address: the engine is lost, and found again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import typer
+from websockets.sync.client import connect
+
+from repstream.service.address import EngineServer
+from repstream.service.remote import RemoteEngine
+from repstream.service.service import Service
+from repstream_http import HttpServer
+from repstream_http.main import addresses_of
+from tests.fakes import running_engine
+from tests.rest.engines import changes_url
+
+KEY = "/api/v1/parameters/streams.live.every_nth"
+
+
+@contextmanager
+def served(service: Service, address: str = "tcp://127.0.0.1:*") -> Iterator[EngineServer]:
+    server = EngineServer(service, address)
+    server.start()
+    with closing(server):
+        yield server
+
+
+@contextmanager
+def attached(address: str) -> Iterator[HttpServer]:
+    with closing(RemoteEngine(address)) as engine, HttpServer({"test": engine}, port=0) as server:
+        yield server
+
+
+def wait_for_status(http: httpx.Client, path: str, status: int) -> httpx.Response:
+    while (answer := http.get(path)).status_code != status:
+        time.sleep(0.05)
+    return answer
+
+
+def test_without_an_engine_everything_answers_and_says_so(tmp_path: Path) -> None:
+    with attached(f"ipc://{tmp_path}/nobody") as server, httpx.Client(base_url=server.url) as http:
+        assert http.get("/api/v1/state").json()["state"] == "UNKNOWN"
+        assert http.get("/health").status_code == 503
+        assert http.get("/").status_code == 200
+        assert 'repstream_up{engine="test"} 0.0' in http.get("/metrics").text
+        assert http.get("/api/v1/config").status_code == 503
+        for answer in (
+            http.get(KEY),
+            http.put(KEY, json={"value": 3}),
+            http.put("/api/v1/parameters/streams.1.every_nth", json={"value": 3}),
+            http.post("/api/v1/commands/engine.start", json={"wait": 1}),
+            http.post("/api/v1/commands/writers.main.start"),
+        ):
+            assert answer.status_code == 503
+            assert "no engine has answered" in answer.json()["error"]["reason"]
+
+
+def test_an_engine_that_is_lost_is_shown_and_found_again(tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/engine"
+    with attached(address) as server, httpx.Client(base_url=server.url) as http:
+        with running_engine(tmp_path) as service, served(service, address):
+            wait_for_status(http, "/health", 200)
+            assert http.put(KEY, json={"value": 3}).json()["value"] == 3
+            assert http.put(KEY, json={"value": 0}).status_code == 422
+        wait_for_status(http, "/health", 503)
+        assert http.put(KEY, json={"value": 4}).status_code == 503
+        with running_engine(tmp_path) as service, served(service, address):
+            wait_for_status(http, "/health", 200)
+            assert http.put(KEY, json={"value": 5}).json()["value"] == 5
+
+
+def test_a_listener_is_told_that_the_engine_is_lost_and_found(tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/engine"
+    with (
+        running_engine(tmp_path) as service,
+        attached(address) as server,
+        connect(changes_url(server)) as changes,
+    ):
+
+        def wait_for_state(wanted: str) -> None:
+            while json.loads(changes.recv(timeout=60)).get("values", {}).get("engine.state") != wanted:
+                pass
+
+        wait_for_state("UNKNOWN")
+        with served(service, address):
+            wait_for_state("INITIALIZED")
+        wait_for_state("UNKNOWN")
+        with served(service, address):
+            wait_for_state("INITIALIZED")
+
+
+def test_the_console_script_serves_an_engine_and_ends_on_a_signal(tmp_path: Path) -> None:
+    with running_engine(tmp_path) as service, served(service) as engine:
+        command = [sys.executable, "-c", "from repstream_http.main import main; main()"]
+        arguments = [f"beam={engine.address}", "--port", "0"]
+        with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                url = process.stdout.readline().split()[0]
+                with httpx.Client(base_url=url) as http:
+                    wait_for_status(http, "/health", 200)
+                    assert http.get("/api/v1/engines/beam/state").json()["state"] == "INITIALIZED"
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(timeout=60) == 0
+            finally:
+                process.kill()
+
+
+def test_engines_are_named_by_address_or_by_themselves() -> None:
+    assert addresses_of(["tcp://a:1", "two=tcp://b:2"]) == {"repstream": "tcp://a:1", "two": "tcp://b:2"}
+
+
+@pytest.mark.parametrize("given", [["nonsense"], ["a/b=tcp://a:1"], ["tcp://a:1", "tcp://b:1"]])
+def test_addresses_that_are_none_are_refused(given: list[str]) -> None:
+    with pytest.raises(typer.BadParameter):
+        addresses_of(given)
