@@ -6,9 +6,11 @@ import typer
 
 from repstream_cli.consume import consume
 from repstream_cli.demo.command import demo
+from repstream_cli.follow import follow
 from repstream_cli.serve import serve
 from repstream_cli.simulate import simulate
 from repstream_cli.status import status
+from repstream_cli.verify import verify
 from repstream_cli.version import version
 
 app = typer.Typer(
@@ -19,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (demo, serve, status, simulate, consume, version):
+for command in (demo, serve, status, simulate, consume, follow, verify, version):
     app.command()(command)
 
 

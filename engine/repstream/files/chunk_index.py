@@ -19,6 +19,7 @@ written once, while the dataset is still empty.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable
 
 import numpy as np
@@ -79,6 +80,7 @@ class ChunkIndex:
         self._key = np.dtype([("stored", "<u4", 2), ("offset", "<u8", rank + 1)])
         self._entry = np.dtype([("key", self._key), ("child", "<u8")])
         self._path: list[Node] = []
+        self._leaves = array("Q")
         self.count = 0
         self.touched: dict[int, Node] = {}
 
@@ -100,6 +102,25 @@ class ChunkIndex:
             self._link_nodes()
         self.count += 1
 
+    def move(self, number: int, address: int, nbytes: int, before: int) -> list[tuple[int, bytes]]:
+        """Let chunk `number`, of `before` bytes till now, be the `nbytes` bytes at `address`.
+
+        Returns the writes (offset, eight bytes) that do it, in an order that leaves a chunk
+        which can be read after each: between them the larger size is valid for both, since
+        what follows a compressed chunk is not looked at.
+        """
+        leaf, entry = (
+            self._leaves[number // CHILDREN],
+            _HEADER.size + number % CHILDREN * self._entry.itemsize,
+        )
+        size = (entry, _SIZE_AND_MASK.pack(nbytes, 0))
+        child = (entry + self._entry.itemsize - _ADDRESS.size, _ADDRESS.pack(address))
+        writes = [size, child] if nbytes > before else [child, size]
+        if self._path[0].address == leaf:
+            for offset, data in writes:
+                self._path[0].data[offset : offset + len(data)] = data
+        return [(leaf + offset, data) for offset, data in writes]
+
     def settle(self) -> None:
         """Forget what has changed: it is in the file now."""
         self.touched.clear()
@@ -112,6 +133,8 @@ class ChunkIndex:
             node = self._new_node(level, old.address if old else UNDEFINED)
             node.address = place(node.data)
             self.touched[node.address] = node
+            if level == 0:
+                self._leaves.append(node.address)
             if old is None:
                 self._path.append(node)
                 continue

@@ -10,7 +10,9 @@ process is killed. `docs/decisions/0003-file-layout.md` has the reasons and figu
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -18,14 +20,17 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
+from repstream.files.gaps import Ranges
 from repstream.files.growing import RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, END_OF_FILE
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import is_same_file, publish
+from repstream.files.publish import is_same_file, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
 
-_AHEAD_FRAMES, _AHEAD_LEAST, _AHEAD_MOST = 512, 4 << 20, 256 << 20
+_AHEAD_FRAMES, _AHEAD_LEAST, _AHEAD_MOST = 512, 4 << 20, 128 << 20
+_STATUS = 8
+"""Offset of the status in a metadata row."""
 
 
 class FrameFile:
@@ -47,6 +52,9 @@ class FrameFile:
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._results = ResultFields(image.fields)
         self._failure = ""
+        self._staged = 0
+        self._blank_address = 0
+        self._blanks = Ranges()
         self.path = plan.path
         self.count = 0
 
@@ -77,54 +85,93 @@ class FrameFile:
         """Size of the file's content in bytes."""
         return self._end
 
-    @property
-    def full(self) -> bool:
-        """Whether the file holds as many images as its index can name."""
-        return self.count >= CAPACITY
+    @cached_property
+    def blank(self) -> bytes:
+        """What is stored in the place of an image that is missing."""
+        return self._plan.blank
 
-    def append(self, payloads: Sequence[Buffer], rows: np.ndarray[Any, Any]) -> int:
-        """Write images and their metadata; return how many images the file holds then.
+    @property
+    def places(self) -> int:
+        """How many images were appended; `count` of them are there for readers."""
+        return self._staged
+
+    def append(
+        self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any], *, announce: bool = True
+    ) -> int:
+        """Write images and their metadata; return how many images readers see then.
 
         `payloads`: one contiguous buffer an image, written as it is: pixels in C order, or
-        what filter 32008 stores. `rows`: (len(payloads),) of `FilePlan.row_dtype`. The
-        images are in the file, for every reader, when this returns, all or (after an error)
-        none of them. Raises ValueError for a wrong size or type, StorageError with the
-        system's reason when the storage fails.
+        what filter 32008 stores; None for an image that is missing: its place shows zeros, kept
+        once for all of them (`blank`), and may be filled later. `rows`: (len(payloads),) of
+        `FilePlan.row_dtype`. The images are in the file, for every reader, when this returns,
+        all or (after an error) none of them; without `announce` they wait for `sync`. Raises
+        ValueError for a wrong size or type, StorageError with the system's reason when the
+        storage fails.
         """
         nbytes = self._check(payloads, rows)
         if not payloads:
             return self.count
-        tail = Tail(self._end)
-        for payload, size in zip(payloads, nbytes, strict=True):
-            self._images.add(tail.put_image(payload, size), size, tail.put_node)
-        in_place = self._rows.add(rows, tail)
-        try:
-            self._write(tail, in_place, self.count + len(payloads))
-        except OSError as error:
-            self._failure = f"{self.path} cannot be written: {error.strerror or error}"
-            raise StorageError(self._failure) from error
-        self._end = tail.end
-        self.count += len(payloads)
+        tail, in_place = self._lay_out(payloads, nbytes, rows)
+        staged = self._staged + len(payloads)
+        with self._failing("cannot be written"):
+            self._write(tail, in_place)
+            self._end, self._staged = tail.end, staged
+            if announce:
+                self._announce()
         return self.count
 
+    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, announce: bool = True) -> None:
+        """Put an image that came late, with its metadata (one row), into its blank place.
+
+        It is there when this returns; without `announce`, where readers know its place, it is
+        on the disk before. Raises ValueError where the place is not blank, or as `append`; StorageError too.
+        """
+        (nbytes,) = self._check([payload], row)
+        if not self._blanks.remove(number):
+            raise ValueError(f"place {number} of {self.path} is not blank")
+        tail = Tail(self._end)
+        address = tail.put_image(payload, nbytes)
+        place, data = self._rows.place(number), row.tobytes()
+        with self._failing("cannot be written"):
+            write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
+            self._claim(tail.end)
+            self._end = tail.end
+            if number < self.count and not announce:
+                os.fdatasync(self._fd)
+            for offset, entry in self._images.move(number, address, nbytes, len(self.blank)):
+                write_all(self._fd, entry, offset)
+            # The status last: it says that the rest is there.
+            write_all(self._fd, data[_STATUS + 8 :], place + _STATUS + 8)
+            write_all(self._fd, data[: _STATUS + 8], place)
+
     def sync(self) -> None:
-        """Return when what was appended is on the disk. Raises StorageError if it is not."""
-        try:
+        """Put on the disk what was appended, then announce what was not. Raises StorageError.
+
+        What is announced only here survives a power cut: its number is never on the disk
+        before the images are.
+        """
+        if self._failure:
+            raise StorageError(self._failure)
+        with self._failing("is not safe on the disk"):
             os.fdatasync(self._fd)
-        except OSError as error:
-            self._failure = f"{self.path} is not safe on the disk: {error.strerror or error}"
-            raise StorageError(self._failure) from error
+            self._announce()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results (names of `nexus.RESULTS`), end the file where its content ends, close.
 
-        Raises ValueError for a result without a field, before anything is written, and
-        StorageError when the storage fails; the file is closed then too.
+        All is on the disk then, its name too, unless the storage had failed before. Raises
+        ValueError for a result without a field, before anything is written, and StorageError
+        when the storage fails; the file is closed then too.
         """
         writes = self._results.encode(results)
+        failed = self._failure
         try:
+            if not failed:
+                self.sync()
             self._end_exactly()
             write_results(self._fd, writes)
+            if not failed:
+                settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
         finally:
@@ -137,7 +184,7 @@ class FrameFile:
             self._failure = self._failure or f"{self.path} is closed"
             close(fd, self.path)
 
-    def _check(self, payloads: Sequence[Buffer], rows: np.ndarray[Any, Any]) -> list[int]:
+    def _check(self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any]) -> list[int]:
         if self._failure:
             raise StorageError(self._failure)
         if rows.dtype != self._row_dtype or rows.shape != (len(payloads),):
@@ -145,12 +192,28 @@ class FrameFile:
                 f"metadata of shape {rows.shape} and type {rows.dtype} for {len(payloads)} images: "
                 f"expected ({len(payloads)},) of {self._row_dtype}"
             )
-        if self.count + len(payloads) > CAPACITY:
+        if self._staged + len(payloads) > CAPACITY:
             raise ValueError(f"{self.path} cannot hold more than {CAPACITY} images")
         return payload_sizes(payloads, self._plan)
 
-    def _write(self, tail: Tail, in_place: tuple[int, bytes], count: int) -> None:
-        """Every write of an append, in the order that keeps the file valid between any two."""
+    def _lay_out(
+        self, payloads: Sequence[Buffer | None], nbytes: list[int], rows: np.ndarray[Any, Any]
+    ) -> tuple[Tail, tuple[int, bytes]]:
+        """Say where everything goes: what comes to the end, and (offset, bytes) of rows in place."""
+        tail = Tail(self._end)
+        add, put_image, put_node = self._images.add, tail.put_image, tail.put_node
+        for number, (payload, size) in enumerate(zip(payloads, nbytes, strict=True), self._staged):
+            if payload is not None:
+                add(put_image(payload, size), size, put_node)
+                continue
+            if not self._blank_address:
+                self._blank_address = put_image(self.blank, len(self.blank))
+            add(self._blank_address, len(self.blank), put_node)
+            self._blanks.add(number, number + 1)
+        return tail, self._rows.add(rows, tail)
+
+    def _write(self, tail: Tail, in_place: tuple[int, bytes]) -> None:
+        """Every write of an append but the last, in the order that keeps the file valid between any two."""
         write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
         self._claim(tail.end)
         write_all(self._fd, in_place[1], in_place[0])
@@ -159,10 +222,23 @@ class FrameFile:
                 if address < tail.start:
                     write_all(self._fd, node.written, address)
             index.settle()
-            if self.count == 0:
+            if self._staged == 0:
                 write_all(self._fd, ADDRESS.pack(index.root), places.index)
-        for places in (self._rows_places, self._images_places):
-            write_all(self._fd, ADDRESS.pack(count), places.extent)
+
+    def _announce(self) -> None:
+        if self.count < self._staged:
+            for places in (self._rows_places, self._images_places):
+                write_all(self._fd, ADDRESS.pack(self._staged), places.extent)
+            self.count = self._staged
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        """After an error of the storage within the block the file takes no more."""
+        try:
+            yield
+        except OSError as error:
+            self._failure = f"{self.path} {what}: {error.strerror or error}"
+            raise StorageError(self._failure) from error
 
     def _claim(self, end: int) -> None:
         """Keep the end that the superblock states well ahead of the content.
@@ -170,11 +246,14 @@ class FrameFile:
         A reader holds the end it saw when it opened the file and refuses what lies beyond it.
         Ahead of the content it covers the images that come until the reader looks at the
         number of images; the room is a hole, takes no space, and goes when the file ends.
+
+        The real size runs further ahead: a reader asks for it before it reads the stated end,
+        and refuses a file that has become shorter than stated in between.
         """
         if end + self._ahead > self._claimed:
             claimed = end + 2 * self._ahead
             try:
-                os.ftruncate(self._fd, claimed)
+                os.ftruncate(self._fd, claimed + 4 * self._ahead)
             except OSError:  # a limit on file sizes: then the end is stated as it is
                 claimed = end
             write_all(self._fd, ADDRESS.pack(claimed), END_OF_FILE)

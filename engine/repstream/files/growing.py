@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,7 @@ class RowStore:
         self._itemsize = dtype.itemsize
         self._rows_per_chunk = rows_per_chunk
         self._count = 0
-        self._chunk = 0
+        self._chunks = array("Q")
 
     def add(self, rows: np.ndarray[Any, Any], tail: Tail) -> tuple[int, bytes]:
         """Take rows; return (offset, bytes) of those that go into room the file already has."""
@@ -64,24 +65,32 @@ class RowStore:
             row = self._count % self._rows_per_chunk
             piece = data[taken : taken + (self._rows_per_chunk - row) * size]
             if row:
-                in_place = (self._chunk + row * size, piece)
+                in_place = (self._chunks[-1] + row * size, piece)
             else:
                 chunk = piece.ljust(self._rows_per_chunk * size, b"\0")
-                self._chunk = tail.put(chunk, len(chunk))
-                self.index.add(self._chunk, len(chunk), tail.put_node)
+                self._chunks.append(tail.put(chunk, len(chunk)))
+                self.index.add(self._chunks[-1], len(chunk), tail.put_node)
             taken += len(piece)
             self._count += len(piece) // size
         return in_place
 
+    def place(self, number: int) -> int:
+        """The offset in the file of a row that was added."""
+        chunk, row = divmod(number, self._rows_per_chunk)
+        return self._chunks[chunk] + row * self._itemsize
 
-def payload_sizes(payloads: Sequence[Buffer], plan: FilePlan) -> list[int]:
-    """Size of each payload in bytes, checked against the plan.
+
+def payload_sizes(payloads: Sequence[Buffer | None], plan: FilePlan) -> list[int]:
+    """Size of each payload in bytes, checked against the plan; 0 for one that is None.
 
     Raises ValueError for a payload that is not contiguous or not one image of the plan: of
     another size or, compressed, with another size in its first eight bytes (big-endian).
     """
     sizes = []
     for payload in payloads:
+        if payload is None:
+            sizes.append(0)
+            continue
         view = memoryview(payload)
         if not view.c_contiguous:
             raise ValueError("a payload is not contiguous in memory: it cannot be written without a copy")

@@ -15,12 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from repstream.files.gaps import TEXT_BYTES
 from repstream.files.plan import Compression, FilePlan, Scalar
 
 ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
 
 END_TIME = "/entry/end_time"
+
+UNFINISHED = "unfinished"
+"""The outcome of a file that has not come to its end."""
 
 _ROW_CHUNK_BYTES = 16384
 _TIME = np.dtype("S32")
@@ -40,10 +44,13 @@ RESULTS: Mapping[str, np.dtype[Any]] = {
     "malformed": np.dtype("<u8"),
     "dropped_by_reason": np.dtype("S2048"),
     "skipped_by_reason": np.dtype("S2048"),
+    "missing_ids": np.dtype(f"S{TEXT_BYTES}"),
+    "series": np.dtype("<u8"),
 }
 """Fields that have room from the start and get their values at the end. Times are Unix
-seconds, counts are frames, the ``…_by_reason`` are JSON objects reason -> frames. Before the
-end ``outcome`` is ``"unfinished"`` and the others are zero or empty."""
+seconds, counts are frames, the ``…_by_reason`` are JSON objects reason -> frames,
+``missing_ids`` is ``"3,7-9"`` (see `gaps.as_text`), ``series`` how many times the numbering
+began. Before the end ``outcome`` is ``"unfinished"`` and the others are zero or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def empty_tree(detector_name: str, attributes: Mapping[str, Scalar]) -> dict[str
         tree[f"{ACQUISITION}/{name}"] = Field(field_dtype(value), value)
     for name, dtype in RESULTS.items():
         empty: Scalar = "" if dtype.kind == "S" else 0
-        tree[f"{ACQUISITION}/{name}"] = Field(dtype, "unfinished" if name == "outcome" else empty)
+        tree[f"{ACQUISITION}/{name}"] = Field(dtype, UNFINISHED if name == "outcome" else empty)
     return tree
 
 

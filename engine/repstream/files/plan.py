@@ -9,10 +9,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from repstream.messages.compression import compress
+
 Scalar = str | int | float
 Compression = Literal["none", "bitshuffle_lz4"]
 
 _ROW_START = (("image_id", np.dtype("<u8")), ("status", np.dtype("<u8")))
+
+
+GOOD, MISSING = 0, 1
+"""What a row's ``status`` says: the image is as it came; it never came, its place is blank (zeros)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +54,9 @@ class FilePlan:
     def image_nbytes(self) -> int:
         """Size of an image in bytes, uncompressed."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+    @property
+    def blank(self) -> bytes:
+        """An image of zeros as this file stores it."""
+        zeros = bytes(self.image_nbytes)
+        return zeros if self.compression == "none" else compress(zeros, self.dtype.itemsize)

@@ -39,6 +39,16 @@ def is_same_file(path: Path, state: os.stat_result) -> bool:
         return False
 
 
+def settle(fd: int, path: Path) -> None:
+    """Return when the file and its name are on the disk. Raises OSError as the system gives it."""
+    os.fsync(fd)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _publish(path: Path, hidden: Path, data: bytes, replace: Callable[[], bool]) -> int:
     fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:

@@ -1,0 +1,114 @@
+"""Which ids never came, as ranges. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from repstream.accounting import GapTracker, Verdict
+
+Range = tuple[int, int]
+"""First and last number, both included."""
+
+TEXT_BYTES = 8192
+"""Room for the ranges as text in a file."""
+
+MORE = ",..."
+"""Ends a text of ranges that were too many for their room."""
+
+
+class Ranges:
+    """A set of numbers in which long runs take little room; it grows at its upper end."""
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._stops: list[int] = []
+
+    def __len__(self) -> int:
+        """How many runs, not how many numbers."""
+        return len(self._firsts)
+
+    def __iter__(self) -> Iterator[Range]:
+        return ((first, stop - 1) for first, stop in zip(self._firsts, self._stops, strict=True))
+
+    def add(self, first: int, stop: int) -> None:
+        """Put in `first` … `stop` - 1, which lie above all that is there."""
+        if first >= stop:
+            return
+        if self._stops and self._stops[-1] == first:
+            self._stops[-1] = stop
+        else:
+            self._firsts.append(first)
+            self._stops.append(stop)
+
+    def remove(self, number: int) -> bool:
+        """Take a number out; whether it was there."""
+        at = bisect_right(self._firsts, number) - 1
+        if at < 0 or number >= self._stops[at]:
+            return False
+        parts = ((self._firsts[at], number), (number + 1, self._stops[at]))
+        kept = [part for part in parts if part[0] < part[1]]
+        self._firsts[at : at + 1] = [first for first, _ in kept]
+        self._stops[at : at + 1] = [stop for _, stop in kept]
+        return True
+
+
+class GapLog(GapTracker):
+    """A `GapTracker` that also remembers which ids are missing and which came twice.
+
+    Of each the first 100,000 (of the missing: ranges in a series) are remembered; the counts
+    are exact.
+    """
+
+    MOST: ClassVar[int] = 100_000
+
+    __slots__ = ("_closed", "_expected", "_open", "repeated")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated: list[int] = []
+        self._closed: list[Range] = []
+        self._open = Ranges()
+        self._expected = -1
+
+    def observe(self, frame_id: int) -> Verdict:
+        verdict = super().observe(frame_id)
+        if frame_id == self._expected:
+            self._expected += 1
+        else:
+            self._note(frame_id, verdict)
+        return verdict
+
+    @property
+    def missing_ids(self) -> list[Range]:
+        """The ids that are missing now, series after series."""
+        return [*self._closed, *self._open]
+
+    def _note(self, frame_id: int, verdict: Verdict) -> None:
+        if verdict is Verdict.LATE:
+            self._open.remove(frame_id)
+        elif verdict is Verdict.DUPLICATE:
+            if len(self.repeated) < self.MOST:
+                self.repeated.append(frame_id)
+        else:
+            if verdict is Verdict.RESET:
+                self._closed, self._open = self.missing_ids, Ranges()
+            elif self._expected >= 0 and len(self._open) < self.MOST:
+                self._open.add(self._expected, frame_id)
+            self._expected = frame_id + 1
+
+
+def as_text(ranges: Iterable[Range], room: int = TEXT_BYTES) -> str:
+    """``3,7-9``; where that takes more than `room` bytes, as many as fit and ``,...``."""
+    text = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+    if len(text) <= room:
+        return text
+    return text[: text.rindex(",", 0, room - len(MORE) + 1)] + MORE
+
+
+def from_text(text: str) -> list[Range]:
+    """The ranges in `as_text`'s text. Raises ValueError for another text."""
+    pieces = text.removesuffix(MORE).split(",") if text else []
+    pairs = (piece.partition("-") for piece in pieces)
+    return [(int(first), int(last or first)) for first, _, last in pairs]

@@ -1,0 +1,100 @@
+"""Whether single images of a file are still what was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from repstream.errors import MalformedMessage
+from repstream.files import checksum
+from repstream.messages import compression
+
+_BITSHUFFLE = 32008
+
+
+class ImageCheck:
+    """Looks at the images of one dataset; called with a number it says what is wrong, or nothing.
+
+    Images that are stored as this project does it, one a chunk, plain or as filter 32008
+    stores them, are read from the file itself; compressed ones are walked before they are
+    unpacked, since the filter believes what a damaged one says of its lengths. Others, such as
+    those of a file that was repacked, are read by the library.
+
+    `rows` is the metadata, if there is any, `kind` the checksum in it (``""``: none). A context manager.
+    """
+
+    def __init__(self, path: Path, images: h5py.Dataset, rows: NDArray[Any] | None, kind: str) -> None:
+        self._images = images
+        self._itemsize = images.dtype.itemsize
+        self._nbytes = int(np.prod(images.shape[1:])) * self._itemsize
+        creation = images.id.get_create_plist()
+        filters = [creation.get_filter(n)[0] for n in range(creation.get_nfilters())]
+        self._compressed = filters == [_BITSHUFFLE]
+        own = images.chunks == (1, *images.shape[1:]) and filters in ([], [_BITSHUFFLE])
+        self._stored: dict[int, tuple[int, int]] = {}
+        if own:
+            images.id.chunk_iter(self._note)
+        self._check = self._check_stored if own else self._check_by_library
+        self._sum: Callable[[Any], int] | None = None
+        if (
+            own
+            and rows is not None
+            and kind in checksum.DTYPES
+            and checksum.MEMBER in (rows.dtype.names or ())
+        ):
+            self._sum, self._sums = checksum.function(kind), rows[checksum.MEMBER]
+        self.how = kind if self._sum else "readable"
+        self._file = path.open("rb", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def __call__(self, number: int) -> str:
+        return self._check(number)
+
+    def _check_by_library(self, number: int) -> str:
+        try:
+            self._images[number]
+        except OSError as error:
+            return f"cannot be read: {error}"
+        return ""
+
+    def _check_stored(self, number: int) -> str:
+        if number not in self._stored:
+            return "not in the index of the file"
+        offset, size = self._stored[number]
+        try:
+            data = os.pread(self._file.fileno(), size, offset)
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        if len(data) != size:
+            return f"ends after {len(data)} of {size} bytes"
+        if not self._compressed and size != self._nbytes:
+            return f"{size} bytes are stored, an image has {self._nbytes}"
+        if self._sum is not None:
+            return (
+                "" if number < len(self._sums) and self._sum(data) == self._sums[number] else "wrong checksum"
+            )
+        return self._unpack(data) if self._compressed else ""
+
+    def _unpack(self, data: bytes) -> str:
+        try:
+            compression.decompress(data, "bitshuffle_lz4", self._nbytes, self._itemsize)
+        except MalformedMessage as error:
+            return error.detail
+        return ""
+
+    def _note(self, chunk: Any) -> None:
+        self._stored[chunk.chunk_offset[0]] = (chunk.byte_offset, chunk.size)

@@ -1,0 +1,209 @@
+"""Whether a file holds all that it should, undamaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from repstream.errors import StorageError
+from repstream.files import gaps
+from repstream.files.image_check import ImageCheck
+from repstream.files.nexus import ACQUISITION, UNFINISHED
+from repstream.files.plan import MISSING
+from repstream.files.reader import IMAGES, ROWS, open_file
+
+Tick = Callable[[int, int], None]
+"""Called with (images looked at, images in all)."""
+
+MOST_DAMAGED = 1000
+
+
+@dataclass(slots=True)
+class Findings:
+    """What `verify` found in a file and in those it refers to.
+
+    `images`: places in the file, `blank` of these without an image, which never came.
+    `missing`: ids that never came, as ranges, `missing_count` how many in all. `repeated`: ids
+    that are there twice. `dropped`: images that came and were lost, by reason. `damaged`:
+    (number, what is wrong) of images that cannot be read or are not what was written, the
+    first 1,000. `checked`: ``"xxh3"`` or ``"crc32c"``, else ``"readable"``. `files`: those
+    that were read. `problems`: a sentence for each thing that is wrong.
+    """
+
+    path: str
+    outcome: str = ""
+    message: str = ""
+    images: int = 0
+    blank: int = 0
+    missing_count: int = 0
+    missing: list[gaps.Range] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    damaged: list[tuple[int, str]] = field(default_factory=list)
+    checked: str = "readable"
+    files: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing and nothing is damaged."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {"complete": self.complete, **asdict(self)}
+
+
+def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) -> Findings:
+    """Look at every image of a file, through a virtual dataset into the files it refers to.
+
+    Raises StorageError where the file cannot be opened or is none with images.
+    """
+    path = Path(path)
+    found = Findings(os.fspath(path))
+    with open_file(path) as file:
+        try:
+            facts = _facts(file)
+            images = file.get(IMAGES)
+            if isinstance(images, h5py.Dataset):
+                found.images = len(images)
+                _Images(found, tick).check(path, file, images)
+                _check_rows(_rows(file, ROWS, found.images), facts, found)
+            elif not facts:
+                raise StorageError(f"{path} has no images under {IMAGES}")
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise StorageError(f"{path} cannot be read: {error}") from error
+    _judge(facts, found)
+    return found
+
+
+def _facts(file: h5py.File) -> dict[str, Any]:
+    """Everything the file tells of its acquisition."""
+    group = file.get(ACQUISITION)
+    if not isinstance(group, h5py.Group):
+        return {}
+    values = {name: item[()] for name, item in group.items() if isinstance(item, h5py.Dataset)}
+    return {name: v.decode(errors="replace") if isinstance(v, bytes) else v for name, v in values.items()}
+
+
+def _rows(file: h5py.File, path: str, count: int) -> NDArray[Any] | None:
+    rows = file.get(path)
+    if not isinstance(rows, h5py.Dataset) or "image_id" not in (rows.dtype.names or ()):
+        return None
+    return rows[:count]  # type: ignore[no-any-return]
+
+
+class _Images:
+    """Checks the images of a file and of those that it refers to."""
+
+    def __init__(self, found: Findings, tick: Tick) -> None:
+        self._found = found
+        self._tick = tick
+        self._done = 0
+
+    def check(self, path: Path, file: h5py.File, images: h5py.Dataset) -> None:
+        self._found.files.append(os.fspath(path))
+        if not images.is_virtual:
+            self._check_file(path, file, images, np.arange(len(images)))
+            return
+        covered = 0
+        for source in images.virtual_sources():
+            numbers = _numbers(source.vspace, len(images))
+            covered += len(numbers)
+            self._check_part(path.parent / source.file_name, source.dset_name, numbers)
+        if covered < len(images):
+            self._found.problems.append(f"{len(images) - covered} images are in none of the files")
+
+    def _check_part(self, path: Path, name: str, numbers: NDArray[Any]) -> None:
+        problems = self._found.problems
+        try:
+            with open_file(path) as file:
+                self._found.files.append(os.fspath(path))
+                images = file[name]
+                if len(images) < len(numbers):
+                    problems.append(f"{path} has {len(images)} of {len(numbers)} images")
+                self._check_file(path, file, images, numbers[: len(images)])
+        except (StorageError, KeyError) as error:
+            problems.append(str(error))
+
+    def _check_file(self, path: Path, file: h5py.File, images: h5py.Dataset, numbers: NDArray[Any]) -> None:
+        """Check the images of one file; `numbers` are theirs in the whole."""
+        found = self._found
+        rows = _rows(file, f"{images.parent.name}/metadata", len(images))
+        rows = _rows(file, ROWS, len(images)) if rows is None else rows
+        with ImageCheck(path, images, rows, str(_facts(file).get("checksum", ""))) as check:
+            found.checked = check.how
+            for index, number in enumerate(numbers.tolist()):
+                if (wrong := check(index)) and len(found.damaged) < MOST_DAMAGED:
+                    found.damaged.append((number, wrong))
+                self._done += 1
+                self._tick(self._done, found.images)
+
+
+def _numbers(space: Any, count: int) -> NDArray[Any]:
+    """The images of a virtual dataset that one of its sources holds."""
+    start, stride, blocks, size = (numbers[0] for numbers in space.get_regular_hyperslab())
+    inner = np.arange(min(size, count))
+    numbers = start + (stride * np.arange(min(blocks, count))[:, None] + inner).ravel()
+    return numbers[numbers < count]  # type: ignore[no-any-return]
+
+
+def _check_rows(rows: NDArray[Any] | None, facts: Mapping[str, Any], found: Findings) -> None:
+    if rows is None:
+        return
+    if len(rows) < found.images:
+        found.problems.append(f"there is metadata of {len(rows)} images only")
+    came = rows["status"] != MISSING if "status" in (rows.dtype.names or ()) else np.ones(len(rows), bool)
+    found.blank = int(len(rows) - np.count_nonzero(came))
+    _check_ids(rows["image_id"][came].tolist(), facts, found)
+
+
+def _check_ids(ids: list[int], facts: Mapping[str, Any], found: Findings) -> None:
+    """Find missing and repeated ids.
+
+    Where frames were left out as planned, or the numbering began anew, only the writer knew which
+    are missing: then its own account counts.
+    """
+    log = gaps.GapLog()
+    for frame_id in ids:
+        log.observe(frame_id)
+    planned = json.loads(str(facts.get("skipped_by_reason") or "{}")).get("policy", 0)
+    if found.outcome not in ("", UNFINISHED) and (planned or facts.get("series", 1) != 1):
+        found.missing_count = int(facts.get("missing", 0))
+        found.missing = gaps.from_text(str(facts.get("missing_ids", "")))
+    else:
+        found.missing_count, found.missing = log.missing, log.missing_ids
+        found.repeated = log.repeated if not log.resets else []
+
+
+def _judge(facts: Mapping[str, Any], found: Findings) -> None:
+    """Say in sentences what keeps the file from being complete."""
+    problems = found.problems
+    if found.outcome == UNFINISHED:
+        problems.append("not finished: its writer is still at it, or was killed")
+    elif found.outcome not in ("", "completed", "interrupted"):
+        problems.append(f"{found.outcome}: {found.message}")
+    elif facts and facts.get("written") != found.images - found.blank:
+        problems.append(f"{facts.get('written')} images were written, {found.images - found.blank} are there")
+    requested = int(facts.get("num_requested", 0))
+    if found.outcome == "completed" and found.images - found.blank + found.missing_count < requested:
+        problems.append(f"{requested} images were asked for, {found.images} are there")
+    if found.missing_count:
+        problems.append(f"{found.missing_count} images never came: {gaps.as_text(found.missing, 200)}")
+    found.dropped = json.loads(str(facts.get("dropped_by_reason") or "{}"))
+    if found.dropped:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in found.dropped.items())
+        problems.append(f"{sum(found.dropped.values())} images came and were dropped ({reasons})")
+    if found.repeated:
+        problems.append(f"{len(found.repeated)} ids are there more than once")
+    if found.damaged:
+        number, wrong = found.damaged[0]
+        problems.append(f"{len(found.damaged)} images are damaged, the first is {number}: {wrong}")
