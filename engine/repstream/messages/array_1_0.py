@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -152,10 +153,15 @@ def array(frame: Frame, i: int = 0) -> npt.NDArray[Any]:
     """
     if frame.encoding:
         raise ValueError(f"frame {frame.frame_id} holds {frame.encoding} pixels, not raw ones")
-    dtype = np.dtype(frame.dtype).newbyteorder(">" if frame.big_endian else "<")
-    image = np.frombuffer(frame.payloads[i], dtype).reshape(frame.shape)
+    image = np.frombuffer(frame.payloads[i], _wire_type(frame.dtype, frame.big_endian)).reshape(frame.shape)
     image.flags.writeable = False
     return image
+
+
+@cache
+def _wire_type(name: str, big_endian: bool) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = np.dtype(name)
+    return dtype.newbyteorder(">" if big_endian else "<")
 
 
 def gigafrost_header(
