@@ -99,19 +99,23 @@ class StreamOutput:
         """Frames dropped here that count as an unplanned loss."""
         return sum(self.ledger.dropped.values()) if self._config.alarm_on_drop else 0
 
-    def offer(self, frame: Frame, now: float) -> None:
-        """Send, skip, queue or drop one frame; `now` is a monotonic time in seconds."""
+    def offer(self, frame: Frame, now: float) -> bool:
+        """Send, skip, queue or drop one frame; whether it is held for want of room (`blocking`).
+
+        `now` is a monotonic time in seconds.
+        """
         if not self._decide(frame.frame_id, now):
             self.ledger.book_skipped("policy")
-            return
+            return False
         if self._rewrite is not None:
             frame = self._rewrite(frame)
         ledger = self.ledger
         ledger.book_queued()
         if ledger.queued == 1 and self._send(frame):
             ledger.book_sent(frame.frame_id, frame.nbytes)
-        else:
-            self._enqueue(frame)
+            return False
+        self._enqueue(frame)
+        return self._held is not None
 
     def drain(self) -> None:
         """Send what waits, as much as the socket takes."""

@@ -73,9 +73,10 @@ class Repeater:
     def receive(self) -> int:
         """Receive and distribute one burst; how many messages that were. None where an output blocks."""
         source = self.source
+        held = self.blocking
         nbytes = self.ledger.nbytes + BURST_BYTES
         for number in range(BURST_MESSAGES):
-            if source is None or self.ledger.nbytes >= nbytes or self.blocking:
+            if held or source is None or self.ledger.nbytes >= nbytes:
                 return number
             parts = source.receive()
             if parts is None:
@@ -86,7 +87,7 @@ class Repeater:
                 self.ledger.book_malformed(error.reason, sum(map(size_of, parts)))
                 self.last_malformed = str(error)
                 continue
-            self._distribute(frame)
+            held = self._distribute(frame)
         return BURST_MESSAGES
 
     def update(self, configuration: Configuration) -> None:
@@ -152,12 +153,16 @@ class Repeater:
         ending.start()
         return ending, left
 
-    def _distribute(self, frame: Frame) -> None:
+    def _distribute(self, frame: Frame) -> bool:
+        """Offer a frame to all outputs; whether one of them blocks now."""
         self._shape, self._dtype = frame.shape, frame.dtype
         self.ledger.book_frame(frame.frame_id, frame.nbytes, time.time())
         now = time.monotonic()
+        held = False
         for offer in self._offers:
-            offer(frame, now)
+            if offer(frame, now):
+                held = True
+        return held
 
     def _open(self, tell: Tell, wake: Callable[[], None]) -> None:
         configuration = self._configuration

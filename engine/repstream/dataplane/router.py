@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import zmq
+from pydantic import ValidationError
 
 from repstream.dataplane import control
 from repstream.dataplane.loss import LossLog
@@ -147,9 +148,7 @@ class Router:
             case control.Close():
                 return self._close(request.patience)
             case control.Update():
-                if self._repeater is not None:
-                    self._repeater.update(Configuration.model_validate_json(request.configuration))
-                return ""
+                return self._update(request.configuration)
             case _:
                 return self._do_writer(request)
 
@@ -176,9 +175,8 @@ class Router:
     def _open(self, text: str) -> str:
         if self._repeater is not None:
             return "the last stop still drains" if self._closing is not None else "running already"
-        configuration = Configuration.model_validate_json(text)
         try:
-            repeater = Repeater(configuration, self._outbox.put, self._wake)
+            repeater = Repeater(_configuration(text), self._outbox.put, self._wake)
         except Refused as error:
             return str(error)
         self._repeater = repeater
@@ -187,6 +185,14 @@ class Router:
             {slot: writer.name for slot, writer in repeater.writers.items()},
         )
         self._next_report = time.monotonic()
+        return ""
+
+    def _update(self, text: str) -> str:
+        try:
+            if self._repeater is not None:
+                self._repeater.update(_configuration(text))
+        except Refused as error:
+            return str(error)
         return ""
 
     def _close(self, patience: float) -> str:
@@ -229,3 +235,16 @@ class Router:
             os.write(self._waker, b"\0")
         except OSError:
             log.debug("the loop is awake already, or over")
+
+
+def _configuration(text: str) -> Configuration:
+    """A configuration in which everything has its slot; raises `Refused`."""
+    try:
+        configuration = Configuration.model_validate_json(text)
+    except ValidationError as error:
+        raise Refused("configuration", str(error)) from error
+    keys = {f"streams.{name}" for name in configuration.streams}
+    keys |= {f"writers.{name}" for name in configuration.writers}
+    if without := keys - configuration.slots.keys():
+        raise Refused("configuration", f"no slot for {', '.join(sorted(without))}")
+    return configuration

@@ -80,8 +80,11 @@ class WriterOutput:
         with self._lock:
             return self._earlier_losses + _unplanned(self.ledger)
 
-    def offer(self, frame: Frame, now: float) -> None:
-        """Take, skip or drop one frame; `now` is a monotonic time in seconds."""
+    def offer(self, frame: Frame, now: float) -> bool:
+        """Take, skip or drop one frame; whether it is held for want of room (`blocking`).
+
+        `now` is a monotonic time in seconds.
+        """
         job, gate = self._job, self._gate
         if job is None or not gate.is_open:
             self._skip("idle" if job is None else "gate")
@@ -98,6 +101,8 @@ class WriterOutput:
                 self._enter("first_image")
             if taken >= gate.limit:
                 self._shut_at(taken, job)
+            return job.blocking
+        return False
 
     def arm(self, plan: AcquisitionPlan) -> str:
         """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import zmq
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
 from repstream.sources.monitor import PeerMonitor
 
-ZERO_COPY_BYTES = 262_144
-"""Parts from this size on are received without a copy.
-
-Below it the copy is cheaper than the bookkeeping of a shared buffer (`benchmarks/ceilings.py`).
-"""
-
 _MIB = 1 << 20
-_NOBLOCK, _RCVMORE = int(zmq.NOBLOCK), int(zmq.RCVMORE)
+_NOBLOCK = int(zmq.NOBLOCK)
 
 
 class ZmqSource:
@@ -31,7 +23,6 @@ class ZmqSource:
         self._context = context
         self._config = config
         self._seen = 0
-        self._copy = True
         self._open()
 
     @property
@@ -45,19 +36,19 @@ class ZmqSource:
         room = self._config.buffer_memory * _MIB // self._seen if self._seen else self._config.buffer_size
         return max(1, min(self._config.buffer_size, room))
 
-    def receive(self) -> list[Any] | None:
+    def receive(self) -> list[zmq.Frame] | None:
         """The parts of the next message, or None when none waits.
 
-        The first part is bytes, the others are bytes or, when large, `zmq.Frame`s whose
-        memory is that of the message.
+        They are never copied, small ones neither: a `zmq.Frame` brings along whether more
+        follow, which costs more to ask of the socket than a copy saves.
         """
         recv = self._recv
         try:
-            parts: list[Any] = [recv(_NOBLOCK)]
+            parts: list[zmq.Frame] = [recv(_NOBLOCK, False)]
         except zmq.Again:
             return None
-        while self._get(_RCVMORE):
-            parts.append(recv(0, self._copy))
+        while parts[-1].more:
+            parts.append(recv(0, False))
         size = len(parts[-1])
         if not self._seen // 2 <= size <= self._seen * 2:
             self._fit(size)
@@ -78,9 +69,8 @@ class ZmqSource:
     def _open(self) -> None:
         config = self._config
         self.socket = self._context.socket(zmq.PULL if config.mode == "PULL" else zmq.SUB)
-        # The wrappers of these two check for cases that do not occur here, for each part.
+        # The wrapper of this one checks for cases that do not occur here, for each part.
         self._recv = super(zmq.Socket, self.socket).recv
-        self._get = super(zmq.Socket, self.socket).get
         self._monitor = PeerMonitor(self.socket)
         self.socket.rcvhwm = self.capacity
         # A detector that loses its power sends no farewell.
@@ -102,9 +92,8 @@ class ZmqSource:
             raise Refused("source.address", reason) from error
 
     def _fit(self, size: int) -> None:
-        """Choose how to receive, and how many messages may wait, by the size of the images."""
+        """Choose how many messages may wait by the size of the images."""
         self._seen = size
-        self._copy = size < ZERO_COPY_BYTES
         self.socket.rcvhwm = self.capacity
 
     def _waiting(self) -> bool:
