@@ -152,7 +152,7 @@ def frame(parts: Sequence[Any], channel: str = "", memory: Memory | None = None)
     pixels = header.pixels(_image_channel(header, channel), parts)
     if pixels is None:
         return None
-    return pixels.frame(main.pulse_id, parts, partial(_attributes, header, parts))
+    return pixels.frame(main.pulse_id, parts, partial(header.numbers, parts))
 
 
 def _image_channel(header: DataHeader, name: str) -> int:
@@ -169,21 +169,6 @@ def _image_channel(header: DataHeader, name: str) -> int:
 
 def _names(header: DataHeader) -> str:
     return ", ".join(header.index)[:MAX_DETAIL]
-
-
-def _attributes(header: DataHeader, parts: Sequence[Any]) -> dict[str, int | float | bool]:
-    """Single numbers by channel name; one that cannot be read is left out."""
-    found: dict[str, int | float | bool] = {}
-    for i, channel in enumerate(header.channels):
-        if channel.shape or channel.type == "string":
-            continue
-        try:
-            value, _ = header.read_one(i, parts)
-        except MalformedMessage:
-            continue
-        if value is not None:
-            found[channel.name] = value
-    return found
 
 
 def describe(name: str, value: Any, packing: Compression = "none") -> Channel:

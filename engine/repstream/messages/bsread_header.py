@@ -125,7 +125,8 @@ class DataHeader:
             for order in "<>"
             if (numbers := [i for i in single if channels[i].big_endian == (order == ">")])
         ]
-        self._others = [i for i in range(len(channels)) if i not in set(single)]
+        plain = set(single)
+        self._others = [i for i in range(len(channels)) if i not in plain]
 
     def read(self, parts: Sequence[Any]) -> tuple[list[Any], list[Timestamp | None]]:
         """All values and timestamps of a message, in the order of `channels`.
@@ -134,19 +135,40 @@ class DataHeader:
         """
         values: list[Any] = [None] * len(self.channels)
         times: list[Timestamp | None] = [None] * len(self.channels)
-        others = self._others
+        for i in [*self._read_scalars(parts, values, times), *self._others]:
+            values[i], times[i] = self.read_one(i, parts)
+        return values, times
+
+    def numbers(self, parts: Sequence[Any]) -> dict[str, int | float | bool]:
+        """The channels that hold a single number, by name; one that cannot be read is left out."""
+        values: list[Any] = [None] * len(self.channels)
+        left = self._read_scalars(parts, values, [None] * len(self.channels))
+        for i in [*left, *(i for i in self._others if _is_number(self.channels[i]))]:
+            try:
+                values[i], _ = self.read_one(i, parts)
+            except MalformedMessage:
+                continue
+        return {
+            channel.name: value
+            for channel, value in zip(self.channels, values, strict=True)
+            if value is not None
+        }
+
+    def _read_scalars(
+        self, parts: Sequence[Any], values: list[Any], times: list[Timestamp | None]
+    ) -> list[int]:
+        """Fill in what can be unpacked at once; gives the scalars that are left."""
+        left: list[int] = []
         for scalars in self._scalars:
             flat = scalars.read(parts)
             if flat is None:
-                others = [*others, *scalars.numbers]
-            else:
-                stamps = zip(flat[1::3], flat[2::3], strict=True)
-                for i, value, stamp in zip(scalars.numbers, flat[::3], stamps, strict=True):
-                    values[i] = value
-                    times[i] = stamp
-        for i in others:
-            values[i], times[i] = self.read_one(i, parts)
-        return values, times
+                left += scalars.numbers
+                continue
+            stamps = zip(flat[1::3], flat[2::3], strict=True)
+            for i, value, stamp in zip(scalars.numbers, flat[::3], stamps, strict=True):
+                values[i] = value
+                times[i] = stamp
+        return left
 
     def read_one(self, i: int, parts: Sequence[Any]) -> tuple[Any, Timestamp | None]:
         """Value and timestamp of channel `i`. Raises as `read`."""
@@ -234,8 +256,12 @@ def _read_time(channel: Channel, stamp: Any) -> Timestamp | None:
     return seconds, nanoseconds
 
 
+def _is_number(channel: Channel) -> bool:
+    return not channel.shape and channel.type != "string"
+
+
 def _is_plain_scalar(channel: Channel) -> bool:
-    return not channel.shape and channel.type != "string" and channel.compression == "none"
+    return _is_number(channel) and channel.compression == "none"
 
 
 def _named(channel: Channel) -> str:

@@ -69,7 +69,6 @@ def read(document: Any) -> Any:
     decoder = cbor2.CBORDecoder(
         stream,
         semantic_decoders=_DECODERS,
-        read_size=1 << 20,
         max_depth=_MAX_DEPTH,
         allow_duplicate_keys=False,
     )

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame, PixelType
 from repstream.messages.header import Id, Shape, check_id, count_parts, expect_htype, header_of, read_json
@@ -42,6 +43,8 @@ def decode(parts: Sequence[Any]) -> Frame:
     header = read_json(_header, first)
     expect_htype(header.htype, "chunk-1.")
     count_parts(parts, 2)
-    big_endian = "big" in (header.endianness, header.endianess)
-    pixels = measured(header.shape[::-1], header.type, big_endian, "", parts[1])
+    orders = {order for order in (header.endianness, header.endianess) if order is not None}
+    if len(orders) > 1:
+        raise MalformedMessage("field", "endianness and endianess differ")
+    pixels = measured(header.shape[::-1], header.type, orders == {"big"}, "", parts[1])
     return pixels.frame(check_id("frame", header.frame), parts, partial(array_1_0.attributes, first))

@@ -47,7 +47,7 @@ CODECS: Mapping[str, Callable[[Sequence[Any]], Message]] = {
 
 
 class NoImage(msgspec.Struct, gc=False):
-    """A good message without an image. `why`: what it is instead, in a few words."""
+    """A good message without an image. `why`: what it is instead: its `htype`, or a few words."""
 
     why: str
     parts: Sequence[Any]
@@ -109,7 +109,7 @@ class FrameDecoder:
             return dectris_v1.frame(message)
         if isinstance(message, dectris_v2.Image):
             return dectris_v2.frame(message, self._threshold)
-        return NoImage(type(message).__name__, parts)
+        return NoImage(read_htype(header_of(parts)), parts)
 
 
 def decode(parts: Sequence[Any]) -> Frame:

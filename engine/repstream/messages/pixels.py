@@ -48,9 +48,10 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
         dtype = np.dtype(self.dtype).newbyteorder(">" if self.big_endian else "<")
         if self.dtype == "bool":
             # Bytes other than 0 and 1 are true too, but must not reach an array of bool.
-            array: npt.NDArray[Any] = np.frombuffer(self.raw(), np.uint8).reshape(self.shape) != 0
+            flat: npt.NDArray[Any] = np.frombuffer(self.raw(), np.uint8) != 0
         else:
-            array = np.frombuffer(self.raw(), dtype).reshape(self.shape)
+            flat = np.frombuffer(self.raw(), dtype)
+        array = flat.reshape(self.shape)
         array.flags.writeable = False
         return array
 
