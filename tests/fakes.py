@@ -97,17 +97,21 @@ class FakePlane:
                 self._plans[request.slot] = request.plan
                 self._written[request.slot] = 0
                 self._notice(request.slot, AcquisitionState.WAITING_IMAGES)
+                if request.frames is not None:
+                    self._open_gate(request.slot, request.frames)
             case control.OpenGate():
-                wanted = request.frames or self._plans[request.slot].num_images or -1
-                self._gates[request.slot] = wanted
-                frames, self._next_burst = self._next_burst, 0
-                if frames:
-                    self.receive(frames)
+                self._open_gate(request.slot, request.frames)
             case control.End():
                 if request.discard:
                     self._finish(request.slot, AcquisitionResult.ABORTED, "ERROR:aborted, 0 frames discarded")
                 else:
                     self._finish(request.slot, AcquisitionResult.INTERRUPTED, "Interrupted.")
+
+    def _open_gate(self, slot: int, frames: int) -> None:
+        self._gates[slot] = frames or self._plans[slot].num_images or -1
+        burst, self._next_burst = self._next_burst, 0
+        if burst:
+            self.receive(burst)
 
     def _write(self, slot: int, frames: int) -> None:
         plan = self._plans[slot]

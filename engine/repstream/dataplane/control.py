@@ -7,10 +7,12 @@ how it fares (`Notice`). Both ends notice the death of the other by the end of t
 from __future__ import annotations
 
 from multiprocessing.connection import Connection
+from typing import Literal
 
 import msgspec
 
 from repstream.accounting import InputSnapshot, OutputSnapshot
+from repstream.files.checksum import Checksum
 from repstream.states import AcquisitionResult, AcquisitionState
 
 
@@ -45,7 +47,8 @@ class Update(msgspec.Struct, frozen=True, tag="update"):
 class AcquisitionPlan(msgspec.Struct, frozen=True):
     """One acquisition as the service has checked it; the folder of `path` exists.
 
-    `attributes` go into the file as they are; `num_images` 0 goes on until stopped.
+    `attributes` go into the file as they are; `num_images` 0 goes on until stopped; the rest as
+    in `WriterConfig`.
     """
 
     acquisition_id: str
@@ -57,14 +60,23 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     overwrite: bool
     user_id: int
     attributes: dict[str, str | int | float]
+    user_metadata: str = ""
+    checksum: Checksum = "none"
+    placement: Literal["arrival", "by_id"] = "arrival"
+    sync_interval: float = 0.0
 
 
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
-    """Make the file of an acquisition with the gate shut; `AcquisitionNotice` tells when it waits."""
+    """Make the file of an acquisition; `AcquisitionNotice` tells when it waits.
+
+    The gate stays shut where `frames` is None; otherwise it opens as soon as the file waits, as
+    `OpenGate` says.
+    """
 
     request: int
     slot: int
     plan: AcquisitionPlan
+    frames: int | None = None
 
 
 class OpenGate(msgspec.Struct, frozen=True, tag="gate"):

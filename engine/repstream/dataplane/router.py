@@ -158,7 +158,12 @@ class Router:
             return writer
         match request:
             case control.Arm():
-                return writer.arm(request.plan) if self._closing is None else "the repeater is being stopped"
+                if self._closing is not None:
+                    return "the repeater is being stopped"
+                reason = writer.arm(request.plan)
+                if reason or request.frames is None:
+                    return reason
+                return writer.open_gate(request.frames)
             case control.OpenGate():
                 return writer.open_gate(request.frames)
             case control.End():

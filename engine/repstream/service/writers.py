@@ -65,7 +65,7 @@ class Writer:
     def arm(self, handle: PendingHandle, requester: Requester) -> None:
         """Check everything, have the file made; `handle` ends when it waits for images."""
         after(WRITER, self.state, "arm", self._subject("arm"))
-        self._arm("arm", requester)
+        self._arm("arm", requester, None)
         self._waiting.append(handle)
 
     def start(self, handle: PendingHandle, requester: Requester, frames: int) -> None:
@@ -73,14 +73,15 @@ class Writer:
         subject = self._subject("start")
         after(WRITER, self.state, "start", subject)
         if self.state is WriterState.READY:
-            self._arm("start", requester)
+            self._arm("start", requester, frames)
         elif self.acquisition is AcquisitionState.FLUSHING_IMAGES:
             raise Refused(subject, "the last acquisition still writes what it received; wait until READY")
         elif self._value("gate") == "open":
             raise Refused(
                 subject, f"already taking images for {self._value('full_file_name')}; stop it first"
             )
-        self._core.ask(subject, lambda number: control.OpenGate(number, self._slot, frames))
+        else:
+            self._core.ask(subject, lambda number: control.OpenGate(number, self._slot, frames))
         self._put({"gate": "open"})
         (self._gate if frames else self._closing).append(handle)
 
@@ -175,8 +176,11 @@ class Writer:
             raise Refused(f"writers.{self._slot}", "there is no writer in this slot; configure adds one")
         return self._core.configuration.writers[name]
 
-    def _arm(self, command: str, requester: Requester) -> None:
-        """Prepare, start the repeater if needed, have the file made: all of it or nothing."""
+    def _arm(self, command: str, requester: Requester, frames: int | None) -> None:
+        """Prepare, start the repeater if needed, have the file made: all of it or nothing.
+
+        With `frames` the gate opens as soon as the file is there.
+        """
         subject = self._subject(command)
         now = time.time()
         plan = self._preparation.plan(subject, self.configuration, self._core.configuration, now, requester)
@@ -184,7 +188,7 @@ class Writer:
         if started:
             self._repeater.start()
         try:
-            self._core.ask(subject, lambda number: control.Arm(number, self._slot, plan))
+            self._core.ask(subject, lambda number: control.Arm(number, self._slot, plan, frames))
         except Refused:
             if started:
                 self._repeater.stop(self._core.begin("engine.stop"))
