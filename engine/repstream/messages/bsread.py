@@ -158,7 +158,7 @@ def frame(parts: Sequence[Any], channel: str = "", memory: Memory | None = None)
 def _image_channel(header: DataHeader, name: str) -> int:
     if name:
         i = header.index.get(name, -1)
-        if i >= 0 and header.channels[i].type != "string":
+        if i >= 0 and header.channels[i].shape:
             return i
         raise MalformedMessage("channel", f"no array {name!r} among {_names(header)}")
     images = [i for i, channel in enumerate(header.channels) if len(channel.shape) == 2]

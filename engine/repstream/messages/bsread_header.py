@@ -10,6 +10,7 @@ Reasons of `MalformedMessage` here: "json", "htype", "field", "parts", "size", "
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from operator import itemgetter
@@ -94,16 +95,15 @@ class _Scalars:
         self.numbers = numbers
         self._take = itemgetter(*(part for i in numbers for part in (2 + 2 * i, 3 + 2 * i)))
         self._sizes = [size for i in numbers for size in (ITEM_SIZE[channels[i].type], _TIME_BYTES)]
-        self._unpack = struct.Struct(
-            order + "".join(_FORMATS[channels[i].type] + "QQ" for i in numbers)
-        ).unpack
+        self._struct = struct.Struct(order + "".join(_FORMATS[channels[i].type] + "QQ" for i in numbers))
 
     def read(self, parts: Sequence[Any]) -> tuple[Any, ...] | None:
         """Value, seconds, nanoseconds, value, …; None where a part is missing or wrong."""
         found = self._take(parts)
-        if list(map(size_of, found)) != self._sizes:
+        # len() counts the elements of a memoryview, which may be larger than bytes.
+        if list(map(len, found)) != self._sizes or len(joined := b"".join(found)) != self._struct.size:
             return None
-        return self._unpack(b"".join(found))
+        return self._struct.unpack(joined)
 
 
 class DataHeader:
@@ -173,17 +173,14 @@ class DataHeader:
     def read_one(self, i: int, parts: Sequence[Any]) -> tuple[Any, Timestamp | None]:
         """Value and timestamp of channel `i`. Raises as `read`."""
         channel, value, stamp = self.channels[i], parts[2 + 2 * i], parts[3 + 2 * i]
-        if not size_of(value):
-            # An empty string looks like no value, and comes with a timestamp.
-            if size_of(stamp) and channel.type != "string":
-                raise MalformedMessage("size", f"{_named(channel)}: a timestamp without a value")
+        if not _has_value(channel, value, stamp):
             return None, None
         return _read_value(channel, value), _read_time(channel, stamp)
 
     def pixels(self, i: int, parts: Sequence[Any]) -> Pixels | None:
         """The value of channel `i` as it came, None if there is none. Raises as `read`."""
         channel, value, stamp = self.channels[i], parts[2 + 2 * i], parts[3 + 2 * i]
-        if not size_of(value):
+        if not _has_value(channel, value, stamp):
             return None
         _read_time(channel, stamp)
         return _read_pixels(channel, value)
@@ -218,9 +215,17 @@ def _lz4_sizes(data: Any, big_endian: bool) -> list[int]:
     return [struct.unpack(order + "I", prefix)[0] for order in ("><" if big_endian else "<>")]
 
 
+def _has_value(channel: Channel, value: Any, stamp: Any) -> bool:
+    # An empty string looks like no value, and comes with a timestamp.
+    if not size_of(value) and size_of(stamp) and channel.type != "string":
+        raise MalformedMessage("size", f"{_named(channel)}: a timestamp without a value")
+    return size_of(value) > 0
+
+
 def _read_value(channel: Channel, value: Any) -> Any:
     if channel.type == "string":
-        text = bytes(value) if channel.compression == "none" else _unpack_string(channel, value)
+        packing = channel.compression
+        text = bytes(value) if packing == "none" else unpack_text(value, packing, channel.big_endian)
         try:
             return text.decode()
         except UnicodeDecodeError as error:
@@ -229,17 +234,13 @@ def _read_value(channel: Channel, value: Any) -> Any:
     return array if channel.shape else array.item()
 
 
-def _unpack_string(channel: Channel, value: Any) -> bytes:
-    return unpack_text(value, channel.compression, channel.big_endian)
-
-
 def _read_pixels(channel: Channel, value: Any) -> Pixels:
     shape, kind, big_endian = channel.shape, channel.type, channel.big_endian
     if channel.compression == "none":
         return measured(shape, kind, big_endian, "", value)
     if channel.compression == "bitshuffle_lz4":
         return measured(shape, kind, big_endian, "bitshuffle_lz4", value)
-    expected = int(np.prod(shape, dtype=object)) * ITEM_SIZE[kind]
+    expected = math.prod(shape) * ITEM_SIZE[kind]
     if expected not in _lz4_sizes(value, big_endian):
         raise MalformedMessage(
             "compression", f"{_named(channel)}: no prefix of LZ4 that says {expected} bytes"

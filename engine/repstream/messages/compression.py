@@ -122,9 +122,9 @@ def _walk_bitshuffle(data: memoryview, nbytes: int, itemsize: int) -> None:
     if total != nbytes:
         raise _malformed(f"the prefix says {total} bytes, the shape {nbytes}")
     group = _BLOCK_MULTIPLE * itemsize
-    # 0 is "the default" to the filter alone; other readers divide by it.
-    if block == 0 or block % group:
-        raise _malformed(f"blocks of {block} bytes are no multiple of 8 elements of {itemsize}")
+    # 0 is "the default" to the filter alone, others divide by it; from 2^31 on readers disagree.
+    if not 0 < block < 2**31 or block % group:
+        raise _malformed(f"blocks of {block} bytes, not a multiple of 8 elements of {itemsize} below 2^31")
     blocks = total // block + (total % block >= group)
     rest = total % group
     _walk(data, blocks, rest)

@@ -93,6 +93,13 @@ def encode(pulse_id: int = 1, packing: Any = "none", **values: Any) -> list[Any]
     return bsread.encode(pulse_id, channels, list(values.values()), timestamp=(10, 20))
 
 
+def test_a_part_that_is_no_view_of_bytes_is_measured_in_bytes() -> None:
+    parts = encode(x=np.uint8(1), y=2.5)
+    parts[2] = memoryview(np.array([1, 2], "u2"))[:1]
+    with pytest.raises(MalformedMessage, match="size"):
+        bsread.decode(parts)
+
+
 def test_a_header_left_out_is_known_by_its_hash_to_those_who_saw_it() -> None:
     channels = [Channel("x", "int32")]
     full = bsread.encode(1, channels, [3])
@@ -147,7 +154,7 @@ def test_the_configuration_names_the_channel_of_the_image() -> None:
     found = formats.FrameDecoder(channel="second").decode(parts)
     assert isinstance(found, Frame)
     assert (found.shape, found.dtype) == ((4, 5), "uint8")
-    for channel in ("", "text", "third"):
+    for channel in ("", "text", "one", "third"):
         with pytest.raises(MalformedMessage, match="channel"):
             formats.FrameDecoder(channel=channel).decode(parts)
 

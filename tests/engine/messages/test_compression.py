@@ -72,6 +72,7 @@ LYING = {
     "total": stream(b"x", total=41),
     "total of 2^64": stream(b"x", total=2**64 - 1),
     "block size 0": stream(b"x", size=0),
+    "block size 2^31": stream(b"x", size=2**31),
     "block size of 3": stream(b"x", size=3),
     "block size beyond elements": stream(b"x", size=8),
     "a block too few": stream(rest=bytes(8)),

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 from typing import Any
 
+import cbor2
 from hypothesis import given
 from hypothesis import strategies as st
 from test_recorded import REASONS, read_all
@@ -163,6 +164,27 @@ HEADS = sorted({parts[0] for parts in MESSAGES.values() if len(parts[0]) < 2000}
 @given(head=st.sampled_from(HEADS), rest=st.lists(st.binary(max_size=100), max_size=8))
 def test_random_parts_after_a_header_decode_or_are_refused(head: bytes, rest: list[bytes]) -> None:
     outcome([head, *rest])
+
+
+NUMBERS = st.integers() | st.floats() | st.booleans() | st.none()
+TAGS = st.sampled_from(
+    [0, 1, 2, 3, 4, 24, 28, 29, 30, 36, 37, 40, 64, 69, 76, 85, 100, 258, 260, 1040, 55799, 56500]
+)
+CBOR = st.recursive(
+    NUMBERS | st.binary(max_size=40) | st.text(max_size=8) | st.sampled_from(["bslz4", "lz4", 1, 2, 20]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.builds(cbor2.CBORTag, TAGS, inner | st.lists(inner, min_size=2, max_size=3))
+    ),
+    max_leaves=12,
+)
+
+
+@given(kind=st.sampled_from(["start", "image", "end"]), data=CBOR, more=CBOR)
+def test_any_cbor_is_decoded_or_refused(kind: str, data: Any, more: Any) -> None:
+    fields = {"type": kind, "image_id": 1, "series_id": 1, "data": {"threshold_1": data}, "user_data": more}
+    outcome([cbor2.dumps(fields)])
 
 
 def test_every_truncation_of_a_short_message_is_decoded_or_refused() -> None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import cbor2
+import h5py
+import hdf5plugin
 import mflow
 import numpy as np
 import pytest
@@ -180,6 +182,16 @@ def test_compressed_pixels_of_hdf5s_filter_stay_as_they_came(encoding: Any) -> N
     np.testing.assert_array_equal(array_of(frame), image)
     if encoding == "bitshuffle_lz4":
         assert decompress(frame.payloads[0], "bslz4", elem_size=4) == image.tobytes()
+
+
+def test_a_payload_written_unchanged_is_what_hdf5_reads() -> None:
+    for family, name in (("dectris_v1", "dimage_uint32_bs32_lz4"), ("dectris_v2", "image_multi_block")):
+        frame = formats.decode(load(family)[name].first)
+        with h5py.File.in_memory() as file:
+            filters = hdf5plugin.Bitshuffle(0, "lz4")
+            data = file.create_dataset("data", frame.shape, frame.dtype, chunks=frame.shape, **filters)
+            data.id.write_direct_chunk((0, 0), frame.payloads[0])
+            np.testing.assert_array_equal(data[:], array_of(frame))
 
 
 def test_the_configuration_names_the_threshold() -> None:

@@ -14,7 +14,6 @@ from vectors import Vector, load
 
 from repstream.errors import MalformedMessage
 from repstream.messages import bsread, dectris_v1, formats
-from repstream.messages.frame import Frame
 from repstream.messages.pilatus_1_0 import Pilatus
 from repstream.messages.pixels import Pixels, array_of
 from repstream.messages.raw_1_0 import Raw
@@ -247,15 +246,10 @@ def test_odd_but_good_messages_are_delivered(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in BAD if outcome(name) == "refuse"])
-def test_frame_decoders_refuse_what_concerns_their_image(name: str) -> None:
-    try:
-        found = formats.FrameDecoder().decode(BAD[name].first)
-    except MalformedMessage as error:
-        assert error.reason in REASONS
-    else:
-        # Bitshuffle blocks are damaged inside, or it is another channel: neither is looked at here.
-        assert isinstance(found, Frame | formats.NoImage)
-        assert name.startswith("bsread")
+def test_frame_decoders_refuse_the_same(name: str) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        formats.FrameDecoder().decode(BAD[name].first)
+    assert caught.value.reason in REASONS
 
 
 def test_the_tables_name_vectors_that_exist() -> None:
