@@ -6,21 +6,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.metadata import Members, members_of, rows_of
+from repstream.dataplane.frame_store import FrameStore, Placed, Stored
+from repstream.dataplane.placement import Place
 from repstream.errors import StorageError
-from repstream.files.compression import compress
-from repstream.files.frame_file import FrameFile
-from repstream.files.placeholder import Placeholder
-from repstream.files.plan import Compression, Scalar
+from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
-from repstream.messages.header import size_of
 from repstream.policies.slow_consumer import OutputQueue
 from repstream.states import AcquisitionResult
 
@@ -49,7 +42,7 @@ class FileJob:
         self,
         plan: AcquisitionPlan,
         *,
-        queue: OutputQueue[Frame],
+        queue: OutputQueue[Placed],
         ledger: OutputLedger,
         lock: threading.Lock,
         results: Results,
@@ -66,13 +59,11 @@ class FileJob:
         self._ledger = ledger
         self._results = results
         self._wake = wake
-        self._held: Frame | None = None
+        self._held: Placed | None = None
         self._sync = False
         self._failed = False
         self._changed = threading.Condition(lock)
-        self._members: Members = ()
-        self._file: FrameFile | None = None
-        self._placeholder: Placeholder | None = None
+        self._store: FrameStore | None = None
         # A daemon, so that a disk that hangs cannot keep the process from ending.
         threading.Thread(target=self._run, name=f"file {plan.acquisition_id}", daemon=True).start()
 
@@ -81,15 +72,18 @@ class FileJob:
         """Whether a frame waits for room in the queue, so that no more may be received."""
         return self._held is not None
 
-    def offer(self, frame: Frame) -> int:
-        """Queue or drop one frame; how many are in the file or on their way to it now."""
+    def offer(self, frame: Frame, place: Place | None = None) -> int:
+        """Queue or drop one frame; how many are in the file or on their way to it now.
+
+        `place` is its place in the file, None the one behind the last.
+        """
         ledger = self._ledger
         with self._changed:
             if self._failed:
                 ledger.book_dropped("storage")
             else:
                 ledger.book_queued()
-                self._enqueue(frame)
+                self._enqueue(Placed(frame, place))
                 self._changed.notify()
             return ledger.sent + ledger.queued
 
@@ -117,18 +111,13 @@ class FileJob:
     def _run(self) -> None:
         plan = self.plan
         try:
-            self._placeholder = Placeholder.create(
-                Path(plan.path),
-                plan.detector_name,
-                plan.attributes,
-                overwrite=plan.overwrite,
-                user_id=plan.user_id,
-            )
+            self._store = store = FrameStore(plan)
             self.opened = True
             self._wake()
-            while frames := self._take():
-                self._write(frames)
-            self._finish()
+            while frames := self._take(store):
+                self._book(store.write(frames))
+                self.nbytes = store.nbytes
+            self._finish(store)
         except StorageError as error:
             self._fail(str(error))
         except Exception as error:
@@ -137,64 +126,46 @@ class FileJob:
         self.closed = True
         self._wake()
 
-    def _take(self) -> list[Frame]:
+    def _take(self, store: FrameStore) -> list[Placed]:
         """The frames that are written next; none when the job has come to its end."""
         while True:
+            due = store.due
             with self._changed:
-                self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync)
-                sync, self._sync = self._sync, False
+                self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync, due)
+                sync, self._sync = self._sync or (due is not None and not store.due), False
                 frames = self._pop()
-            if sync and self._file is not None:
-                self._file.sync()
-            if frames or not sync:
+            if sync:
+                self._book(store.sync())
+            if frames or (self.ending and not sync):
                 return frames
 
-    def _pop(self) -> list[Frame]:
+    def _pop(self) -> list[Placed]:
         queue = self._queue
-        frames: list[Frame] = []
+        frames: list[Placed] = []
         nbytes = 0
         while len(queue) and len(frames) < BATCH_FRAMES and nbytes < BATCH_BYTES:
             frames.append(queue.pop())
-            nbytes += frames[-1].nbytes
-        if self._held is not None and queue.has_room(self._held.nbytes):
+            nbytes += frames[-1].frame.nbytes
+        if self._held is not None and queue.has_room(self._held.frame.nbytes):
             held, self._held = self._held, None
             self._enqueue(held)
             self._wake()
         return frames
 
-    def _write(self, frames: list[Frame]) -> None:
-        file = self._file or self._begin(frames[0])
-        payloads: list[Any] = [frame.payloads[0] for frame in frames]
-        if self.plan.compression != "none" and not frames[0].encoding:
-            itemsize = np.dtype(frames[0].dtype).itemsize
-            payloads = [compress(payload, itemsize) for payload in payloads]
-        file.append(payloads, rows_of(frames, self._members))
-        self.nbytes = file.nbytes
+    def _book(self, stored: list[Stored]) -> None:
         with self._changed:
-            for frame, payload in zip(frames, payloads, strict=True):
-                self._ledger.book_sent(frame.frame_id, size_of(payload))
+            for frame_id, nbytes in stored:
+                self._ledger.book_sent(frame_id, nbytes)
 
-    def _begin(self, frame: Frame) -> FrameFile:
-        """Make the real file, now that shape, type and attributes are known."""
-        assert self._placeholder is not None
-        self._members = members_of(frame)
-        height, width = frame.shape
-        dtype = np.dtype(frame.dtype).newbyteorder(">" if frame.big_endian else "<")
-        stored: Compression = (
-            "bitshuffle_lz4" if frame.encoding or self.plan.compression != "none" else "none"
-        )
-        self._file = self._placeholder.become((height, width), dtype, self._members, stored)
-        return self._file
-
-    def _finish(self) -> None:
+    def _finish(self, store: FrameStore) -> None:
+        # Before the results, so that these can still say that it failed.
+        self._book(store.sync())
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"
-        file = self._file or self._placeholder
-        assert file is not None
         with self._changed:
             results = self._results(self.result, self.message)
-        file.finish(results)
+        store.finish(results)
 
     def _fail(self, reason: str) -> None:
         """Close as failed; the file keeps what it holds, and the reason if it still can."""
@@ -205,19 +176,18 @@ class FileJob:
             self._ledger.book_discarded("storage", self._ledger.queued)
             self.result, self.message = AcquisitionResult.FAILED, f"ERROR:{reason}"
             results = self._results(self.result, self.message)
-        file = self._file or self._placeholder
-        if file is not None:
+        if self._store is not None:
             with suppress(StorageError, OSError):
-                file.finish(results)
+                self._store.finish(results)
 
     def _discard(self, reason: str) -> None:
         waiting = len(self._queue.clear()) + (self._held is not None)
         self._held = None
         self._ledger.book_discarded(reason, waiting)
 
-    def _enqueue(self, frame: Frame) -> None:
-        outcome = self._queue.offer(frame, frame.nbytes)
+    def _enqueue(self, placed: Placed) -> None:
+        outcome = self._queue.offer(placed, placed.frame.nbytes)
         if outcome.full:
-            self._held = frame
+            self._held = placed
         else:
             self._ledger.book_discarded("queue", len(outcome.dropped))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from repstream.accounting import GapTracker, Verdict
+from repstream.accounting import Verdict
+from repstream.dataplane.placement import Place, Placement
+from repstream.files.gaps import GapLog, Range
 from repstream.messages.frame import Frame
 from repstream.parameters.source import SourceConfig
 
@@ -17,21 +19,24 @@ class Gate:
 
     So a detector that numbers from 0 again for each opening is not taken for one that repeats
     itself, and what passes while the gate is shut is not missing. `limit`: at so many frames
-    taken the gate shuts; `file_limit`: at so many the acquisition is complete.
+    taken the gate shuts; `file_limit`: at so many the acquisition is complete. `placement`:
+    None where images are stored in the order of their arrival.
     """
 
     file_limit: int
     source: SourceConfig
+    placement: Placement | None = None
     is_open: bool = False
     limit: int = 0
     _kind: Kind | None = None
-    _gaps: GapTracker = field(default_factory=GapTracker)
-    _earlier: list[GapTracker] = field(default_factory=list)
+    _gaps: GapLog = field(default_factory=GapLog)
+    _earlier: list[GapLog] = field(default_factory=list)
 
     def open(self, taken: int, frames: int) -> None:
         """Open for `frames` more than `taken`, or (0) up to the limit of the file."""
         self._earlier.append(self._gaps)
-        self._gaps = GapTracker()
+        self._gaps = GapLog()
+        self._begin_series()
         self.limit = min(self.file_limit, taken + frames) if frames else self.file_limit
         self.is_open = True
 
@@ -40,7 +45,10 @@ class Gate:
 
     def is_duplicate(self, frame_id: int) -> bool:
         """Book a frame that came while the gate was open; whether its id came before."""
-        return self._gaps.observe(frame_id) is Verdict.DUPLICATE
+        verdict = self._gaps.observe(frame_id)
+        if verdict is Verdict.RESET:
+            self._begin_series()
+        return verdict is Verdict.DUPLICATE
 
     def unfit(self, frame: Frame) -> str:
         """Why a frame cannot go into this file; empty if it can. The first one that can sets the shape."""
@@ -54,6 +62,11 @@ class Gate:
         self._kind = kind
         return ""
 
+    def place(self, frame_id: int) -> Place | None:
+        """Where an image goes when its id decides; None where it came too late for a place."""
+        assert self.placement is not None
+        return self.placement.place(frame_id)
+
     @property
     def missing(self) -> int:
         return self._gaps.missing + sum(gaps.missing for gaps in self._earlier)
@@ -65,6 +78,20 @@ class Gate:
     @property
     def resets(self) -> int:
         return self._gaps.resets + sum(gaps.resets for gaps in self._earlier)
+
+    @property
+    def missing_ids(self) -> list[Range]:
+        """The ids that are missing, in the order of the openings."""
+        return [gap for gaps in (*self._earlier, self._gaps) for gap in gaps.missing_ids]
+
+    @property
+    def series(self) -> int:
+        """How many times the numbering began, by an opening or by itself."""
+        return self._gaps.series + sum(gaps.series for gaps in self._earlier)
+
+    def _begin_series(self) -> None:
+        if self.placement is not None:
+            self.placement.begin()
 
     def _wanted(self, frame: Frame) -> bool:
         source = self.source

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from repstream.files.plan import MISSING
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
 from repstream.messages.header import header_of
@@ -22,20 +23,25 @@ _I8, _U8, _F8, _BOOL = np.dtype("<i8"), np.dtype("<u8"), np.dtype("<f8"), np.dty
 _TAKEN = frozenset({"image_id", "status"})
 
 
-def members_of(frame: Frame) -> Members:
+def members_of(frame: Frame, taken: Collection[str] = ()) -> Members:
     """(name, type) of a frame's numeric attributes: what the rows of its acquisition hold further.
+
+    Names in `taken` stand for something else there and are left out.
 
     Whole numbers become 64-bit integers (unsigned only where the value needs it), others
     doubles, truth values bytes. Of more than 64, those that come first are kept.
     """
     found = array_1_0.attributes(header_of(frame.parts))
-    usable = (name for name in found if name not in _TAKEN and _usable(name))
+    usable = (name for name in found if name not in _TAKEN and name not in taken and _usable(name))
     return tuple((name, _type_of(found[name])) for name, _ in zip(usable, range(MAX_MEMBERS), strict=False))
 
 
-def rows_of(frames: Sequence[Frame], members: Members) -> np.ndarray[Any, Any]:
-    """A row a frame; an attribute that is missing or of another type is 0, or NaN in a double."""
-    rows = np.zeros(len(frames), np.dtype([("image_id", _U8), ("status", _U8), *members]))
+def rows_of(frames: Sequence[Frame], members: Members, more: Members = ()) -> np.ndarray[Any, Any]:
+    """A row a frame; an attribute that is missing or of another type is 0, or NaN in a double.
+
+    `more` are members that have nothing to do with headers and are left 0.
+    """
+    rows = np.zeros(len(frames), _row_dtype(members, more))
     rows["image_id"] = [frame.frame_id for frame in frames]
     if members:
         found = [array_1_0.attributes(header_of(frame.parts)) for frame in frames]
@@ -43,6 +49,20 @@ def rows_of(frames: Sequence[Frame], members: Members) -> np.ndarray[Any, Any]:
             fit = _FIT[dtype]
             rows[name] = [fit(attributes.get(name)) for attributes in found]
     return rows
+
+
+def blank_rows(ids: Sequence[int], members: Members, more: Members = ()) -> np.ndarray[Any, Any]:
+    """Rows of images that are missing: their status says so."""
+    rows = np.zeros(len(ids), _row_dtype(members, more))
+    rows["image_id"] = ids
+    rows["status"] = MISSING
+    for name, dtype in members:
+        rows[name] = _FIT[dtype](None)
+    return rows
+
+
+def _row_dtype(members: Members, more: Members) -> np.dtype[Any]:
+    return np.dtype([("image_id", _U8), ("status", _U8), *members, *more])
 
 
 def _usable(name: str) -> bool:

@@ -44,7 +44,7 @@ def policy_of(config: OutputConfig) -> decimation.Policy:
     )
 
 
-def queue_of(config: OutputConfig) -> OutputQueue[Frame]:
+def queue_of(config: OutputConfig) -> OutputQueue[Any]:
     """An empty queue with the rule and the limits of an output."""
     return OutputQueue(SlowRule(config.on_slow), config.buffer_size, config.buffer_memory * MIB)
 
@@ -57,8 +57,9 @@ class StreamOutput:
     by libzmq, and therefore has the room of the whole queue; only with the rule to block does
     it report that a consumer is slow (XPUB_NODROP), and then all consumers wait for that one.
 
-    `rewrite` makes the frame that goes out from the one that came in. Raises `Refused` where
-    the address cannot be bound; nothing stays open then.
+    `rewrite` makes the frame that goes out from the one that came in. With `connect` the consumer
+    binds the address and this connects to it. Raises `Refused` where the address cannot be bound
+    or connected to; nothing stays open then.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class StreamOutput:
         name: str,
         config: StreamConfig,
         rewrite: Rewrite | None = None,
+        connect: bool = False,
     ) -> None:
         self.name = name
         self.ledger = OutputLedger()
@@ -77,7 +79,7 @@ class StreamOutput:
         self._held: Frame | None = None
         self._seen = 0
         self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
-        self._bind(context)
+        self._open(context, connect)
 
     @property
     def blocking(self) -> bool:
@@ -162,7 +164,7 @@ class StreamOutput:
         self._monitor.close()
         self.socket.close(linger=round(linger * 1000))
 
-    def _bind(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    def _open(self, context: zmq.Context[zmq.Socket[bytes]], connect: bool) -> None:
         config = self._config
         self.socket = context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB)
         # The wrapper of this one checks for cases that do not occur here, for each part.
@@ -172,10 +174,11 @@ class StreamOutput:
             self.socket.xpub_nodrop = True
         self._fit(0)
         try:
-            self.socket.bind(config.address)
+            (self.socket.connect if connect else self.socket.bind)(config.address)
         except zmq.ZMQError as error:
             self.close(0)
-            reason = f"cannot bind {config.address}: {zmq.strerror(error.errno or 0)}"
+            verb = "connect to" if connect else "bind"
+            reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
             raise Refused(f"streams.{self.name}.address", reason) from error
 
     def _send(self, frame: Frame) -> bool:

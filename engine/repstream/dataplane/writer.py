@@ -12,7 +12,9 @@ from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, Gate
 from repstream.dataplane.file_job import FileJob
 from repstream.dataplane.gate import Gate
 from repstream.dataplane.outputs import policy_of, queue_of
+from repstream.dataplane.placement import Placement
 from repstream.files.chunk_index import CAPACITY
+from repstream.files.gaps import as_text
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
 from repstream.parameters.source import SourceConfig
@@ -96,11 +98,7 @@ class WriterOutput:
             with self._lock:
                 self.ledger.book_dropped(reason)
         else:
-            taken = job.offer(frame)
-            if self._state is AcquisitionState.WAITING_IMAGES:
-                self._enter("first_image")
-            if taken >= gate.limit:
-                self._shut_at(taken, job)
+            self._take(frame, job, gate)
             return job.blocking
         return False
 
@@ -112,7 +110,8 @@ class WriterOutput:
         self._malformed_before = self._malformed()
         self.ledger = OutputLedger()
         self._queue = queue_of(self._config)
-        self._gate = Gate(min(plan.num_images or CAPACITY, CAPACITY), self._source)
+        placement = Placement() if plan.placement == "by_id" else None
+        self._gate = Gate(min(plan.num_images or CAPACITY, CAPACITY), self._source, placement)
         self._decide = policy_of(self._config).decide
         self._state = AcquisitionState.NONE
         self._id = plan.acquisition_id
@@ -200,6 +199,25 @@ class WriterOutput:
             file_size=self._size,
         )
 
+    def _take(self, frame: Frame, job: FileJob, gate: Gate) -> None:
+        place = None
+        if gate.placement is not None:
+            place = gate.place(frame.frame_id)
+            if place is None:
+                with self._lock:
+                    self.ledger.book_dropped("late")
+                return
+            if place.number >= gate.file_limit:
+                # Beyond the last place: what is still missing before it does not come any more.
+                self._skip("gate")
+                self._shut_at(gate.file_limit, job)
+                return
+        taken = job.offer(frame, place)
+        if self._state is AcquisitionState.WAITING_IMAGES:
+            self._enter("first_image")
+        if taken >= gate.limit:
+            self._shut_at(taken, job)
+
     def _open(self) -> None:
         frames, self._asked = self._asked or 0, None
         with self._lock:
@@ -261,6 +279,8 @@ class WriterOutput:
             "received": ledger.offered,
             "written": ledger.sent,
             "missing": gate.missing,
+            "missing_ids": as_text(gate.missing_ids),
+            "series": gate.series,
             "dropped": sum(ledger.dropped.values()),
             "skipped": sum(ledger.skipped.values()),
             "duplicates": ledger.skipped.get("duplicate", 0),

@@ -81,6 +81,11 @@ class GapLog(GapTracker):
         return verdict
 
     @property
+    def series(self) -> int:
+        """How many times the numbering began."""
+        return self.resets + 1 if self._expected >= 0 else 0
+
+    @property
     def missing_ids(self) -> list[Range]:
         """The ids that are missing now, series after series."""
         return [*self._closed, *self._open]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from repstream.files import user_metadata
 from repstream.files.gaps import TEXT_BYTES
 from repstream.files.plan import Compression, FilePlan, Scalar
 
@@ -22,6 +23,8 @@ ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
 
 END_TIME = "/entry/end_time"
+
+USER_METADATA = "/entry/user_metadata"
 
 UNFINISHED = "unfinished"
 """The outcome of a file that has not come to its end."""
@@ -107,8 +110,11 @@ def rows_per_chunk(row: np.dtype[Any]) -> int:
     return max(1, _ROW_CHUNK_BYTES // row.itemsize)
 
 
-def empty_tree(detector_name: str, attributes: Mapping[str, Scalar]) -> dict[str, Node]:
-    """Path -> node of a file without images, each group before its members."""
+def empty_tree(detector_name: str, attributes: Mapping[str, Scalar], metadata: str = "") -> dict[str, Node]:
+    """Path -> node of a file without images, each group before its members.
+
+    `metadata` is the JSON object of `FilePlan.user_metadata`.
+    """
     tree: dict[str, Node] = {
         "/": Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
         f"/{detector_name}": Group({"NX_class": "NXdetector"}),
@@ -126,14 +132,25 @@ def empty_tree(detector_name: str, attributes: Mapping[str, Scalar]) -> dict[str
     for name, dtype in RESULTS.items():
         empty: Scalar = "" if dtype.kind == "S" else 0
         tree[f"{ACQUISITION}/{name}"] = Field(dtype, UNFINISHED if name == "outcome" else empty)
-    return tree
+    return tree | (_user_tree(metadata) if metadata else {})
+
+
+def _user_tree(metadata: str) -> dict[str, Node]:
+    """The user's own group: the text as it came, and its single values as fields."""
+    group = {"NX_class": "NXcollection"}
+    tree: dict[str, Node] = {USER_METADATA: Group(group)}
+    for path, value in user_metadata.fields(metadata):
+        for length in range(1, len(path)):
+            tree.setdefault(f"{USER_METADATA}/{'/'.join(path[:length])}", Group(group))
+        tree[f"{USER_METADATA}/{'/'.join(path)}"] = Field(field_dtype(value), value)
+    return tree | {f"{USER_METADATA}/{user_metadata.JSON}": Field(field_dtype(metadata), metadata)}
 
 
 def image_tree(plan: FilePlan) -> dict[str, Node]:
     """Path -> node of a file for images, each group and each link's target before it."""
     images, rows = images_path(plan.detector_name), plan.row_dtype
     interpretation = {"interpretation": "image"}
-    return empty_tree(plan.detector_name, plan.attributes) | {
+    return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
         images: Stack(plan.shape, plan.dtype, 1, plan.compression, interpretation),
         metadata_path(plan.detector_name): Stack((), rows, rows_per_chunk(rows)),
         "/entry/data": Group({"NX_class": "NXdata", "signal": "data"}),

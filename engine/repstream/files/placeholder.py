@@ -28,12 +28,13 @@ class Placeholder:
     """
 
     def __init__(
-        self, path: Path, detector_name: str, attributes: Mapping[str, Scalar], user_id: int
+        self, path: Path, detector_name: str, attributes: Mapping[str, Scalar], user_id: int, metadata: str
     ) -> None:
         self.path = path
         self.detector_name = detector_name
         self._attributes = attributes
         self._user_id = user_id
+        self._user_metadata = metadata
         self._fd = -1
         self._results = ResultFields({})
 
@@ -46,10 +47,11 @@ class Placeholder:
         *,
         overwrite: bool = False,
         user_id: int = 0,
+        user_metadata: str = "",
     ) -> Self:
         """Make the file; arguments as in `FilePlan`. Raises StorageError as `FrameFile.create` does."""
-        image = hdf5.build(nexus.empty_tree(detector_name, attributes))
-        self = cls(path, detector_name, attributes, user_id)
+        image = hdf5.build(nexus.empty_tree(detector_name, attributes, user_metadata))
+        self = cls(path, detector_name, attributes, user_id, user_metadata)
         self._results = ResultFields(image.fields)
         self._fd = publish(path, image.data, lambda: overwrite, user_id)
         return self
@@ -74,6 +76,7 @@ class Placeholder:
             members=members,
             compression=compression,
             attributes=self._attributes,
+            user_metadata=self._user_metadata,
             user_id=self._user_id,
         )
         file = FrameFile.create(plan, replacing=os.fstat(self._fd))

@@ -31,6 +31,7 @@ class FilePlan:
     ``status``, (name, type) each. `compression`: how the payloads that will be appended are
     encoded, not something done to them. `attributes`: facts known at the start, kept in
     ``/entry/acquisition``; ``start_time`` (Unix seconds) also becomes NeXus' own field.
+    `user_metadata`: a JSON object as text, or nothing, kept in ``/entry/user_metadata``.
     `overwrite`: replace a file that exists. `user_id`: who will own the file, 0 = the user
     that the service runs as.
     """
@@ -42,6 +43,7 @@ class FilePlan:
     members: tuple[tuple[str, np.dtype[Any]], ...] = ()
     compression: Compression = "none"
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    user_metadata: str = ""
     overwrite: bool = False
     user_id: int = 0
 

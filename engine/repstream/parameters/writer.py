@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from repstream.parameters.facts import Access, Unit
+from repstream.parameters.facts import Access, LongText, Unit
 from repstream.parameters.file_names import check_template, full_name, split_full_name
+from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 from repstream.parameters.stream import OutputConfig
 from repstream.policies.slow_consumer import SlowRule
 
@@ -66,6 +67,24 @@ class WriterConfig(OutputConfig):
     compression: Annotated[Literal["none", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
         "none", description="Compression of the images in the file (bitshuffle_lz4 is HDF5 filter 32008)."
     )
+    checksum: Annotated[Literal["none", "xxh3", "crc32c"], Access.WHILE_IDLE] = Field(
+        "none", description="Checksum kept for each image as it is stored; verify compares with it."
+    )
+    placement: Annotated[Literal["arrival", "by_id"], Access.WHILE_IDLE] = Field(
+        "arrival",
+        description="Images in order of arrival, or each at the place of its id, missing ones left blank.",
+    )
+    sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+        0.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time between writes to the disk, after which images show; 0 leaves it to the system.",
+    )
+    user_metadata: Annotated[str, Access.WHILE_IDLE, LongText(MOST_CHARACTERS)] = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        description='A JSON object kept in the file (sample, motors, …), such as {"sample": {"name": "A"}}.',
+    )
     user_id: Annotated[int, Access.WHILE_IDLE] = Field(
         0,
         ge=0,
@@ -94,6 +113,12 @@ class WriterConfig(OutputConfig):
                 f"must be a name without a folder, not {name!r}; the folder has a parameter of its own"
             )
         return name
+
+    @field_validator("user_metadata")
+    @classmethod
+    def _user_metadata_is_an_object(cls, text: str) -> str:
+        parse_object(text)
+        return text
 
     @field_validator("detector_name")
     @classmethod

@@ -64,6 +64,10 @@ class Preparation:
             compression=writer.compression,
             overwrite=writer.overwrite,
             user_id=writer.user_id,
+            user_metadata=writer.user_metadata,
+            checksum=writer.checksum,
+            placement=writer.placement,
+            sync_interval=writer.sync_interval,
             attributes={
                 "acquisition_id": acquisition_id,
                 "run_id": run_id,
@@ -73,6 +77,8 @@ class Preparation:
                 "host": platform.node(),
                 "software": f"repstream {__version__}",
                 "num_requested": writer.num_images,
+                "checksum": writer.checksum,
+                "placement": writer.placement,
                 "configuration": storage.dump(configuration),
             },
         )

@@ -1,0 +1,167 @@
+"""What the frames of one acquisition become in its file: images, metadata, checksums, places."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.metadata import Members, blank_rows, members_of, rows_of
+from repstream.dataplane.placement import Place
+from repstream.files import checksum
+from repstream.files.frame_file import FrameFile
+from repstream.files.placeholder import Placeholder
+from repstream.files.plan import Compression, Scalar
+from repstream.messages.compression import compress
+from repstream.messages.frame import Frame
+from repstream.messages.header import size_of
+
+MOST_BLANKS = 16_384
+"""Blank places that are made at once, at most; more follow."""
+
+
+class Placed(NamedTuple):
+    """A frame on its way to the file; `place` None puts it behind the one before."""
+
+    frame: Frame
+    place: Place | None = None
+
+
+class Stored(NamedTuple):
+    """One frame that is in the file: its id, and its size there."""
+
+    frame_id: int
+    nbytes: int
+
+
+class FrameStore:
+    """The file of one acquisition; made empty at once, used by one thread.
+
+    Raises StorageError when the storage fails, from every method.
+    """
+
+    def __init__(self, plan: AcquisitionPlan) -> None:
+        self._plan = plan
+        self._placeholder = Placeholder.create(
+            Path(plan.path),
+            plan.detector_name,
+            plan.attributes,
+            overwrite=plan.overwrite,
+            user_id=plan.user_id,
+            user_metadata=plan.user_metadata,
+        )
+        self._file: FrameFile | None = None
+        self._members: Members = ()
+        self._sums = checksum.members(plan.checksum)
+        self._sum = checksum.function(plan.checksum) if self._sums else None
+        self._waiting: list[Stored] = []
+        self._synced = time.monotonic()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the content of the file in bytes."""
+        return self._file.nbytes if self._file is not None else 0
+
+    @property
+    def due(self) -> float | None:
+        """In how many seconds `sync` is wanted; None: not at all."""
+        if not self._waiting:
+            return None
+        return max(0.0, self._synced + self._plan.sync_interval - time.monotonic())
+
+    def write(self, placed: Sequence[Placed]) -> list[Stored]:
+        """Write frames, in any order of places; which frames readers see now that they did not before.
+
+        With a `sync_interval` these are those of `sync`.
+        """
+        file = self._file or self._begin(placed[0].frame)
+        frames = [item.frame for item in placed]
+        payloads = self._payloads(frames)
+        rows = rows_of(frames, self._members, self._sums)
+        if self._sum is not None:
+            rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
+        if placed[0].place is None:
+            file.append(payloads, rows, announce=self._announces)
+        else:
+            self._put(file, placed, payloads, rows)
+        stored = [Stored(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
+        if self._announces:
+            return stored
+        self._waiting += stored
+        return []
+
+    def sync(self) -> list[Stored]:
+        """Put everything on the disk; which frames readers see now that they did not before."""
+        if self._file is not None:
+            self._file.sync()
+        self._synced = time.monotonic()
+        stored, self._waiting = self._waiting, []
+        return stored
+
+    def finish(self, results: Mapping[str, Scalar]) -> None:
+        """Enter the results and close; see `FrameFile.finish`."""
+        (self._file or self._placeholder).finish(results)
+
+    @property
+    def _announces(self) -> bool:
+        return self._plan.sync_interval == 0
+
+    def _begin(self, frame: Frame) -> FrameFile:
+        """Make the real file, now that shape, type and attributes are known."""
+        self._members = members_of(frame, [name for name, _ in self._sums])
+        height, width = frame.shape
+        dtype = np.dtype(frame.dtype).newbyteorder(">" if frame.big_endian else "<")
+        stored: Compression = (
+            "bitshuffle_lz4" if frame.encoding or self._plan.compression != "none" else "none"
+        )
+        self._file = self._placeholder.become((height, width), dtype, (*self._members, *self._sums), stored)
+        return self._file
+
+    def _payloads(self, frames: Sequence[Frame]) -> list[Any]:
+        payloads: list[Any] = [frame.payloads[0] for frame in frames]
+        if self._plan.compression == "none" or frames[0].encoding:
+            return payloads
+        itemsize = np.dtype(frames[0].dtype).itemsize
+        return [compress(payload, itemsize) for payload in payloads]
+
+    def _put(
+        self, file: FrameFile, placed: Sequence[Placed], payloads: list[Any], rows: np.ndarray[Any, Any]
+    ) -> None:
+        """Write images to their places, blank ones in between; late ones fill theirs."""
+        ahead = []
+        for number, item in enumerate(placed):
+            assert item.place is not None
+            if item.place.number < file.places:
+                file.fill(
+                    item.place.number, payloads[number], rows[number : number + 1], announce=self._announces
+                )
+            else:
+                ahead.append((item.place, number))
+        ahead.sort()
+        run: list[int] = []
+        for place, number in ahead:
+            if place.number > file.places + len(run):
+                self._append(file, run, payloads, rows)
+                run = []
+                self._leave_blank(file, place, placed[number].frame.frame_id)
+            run.append(number)
+        self._append(file, run, payloads, rows)
+
+    def _append(
+        self, file: FrameFile, run: list[int], payloads: list[Any], rows: np.ndarray[Any, Any]
+    ) -> None:
+        if run:
+            file.append([payloads[number] for number in run], rows[run], announce=self._announces)
+
+    def _leave_blank(self, file: FrameFile, until: Place, frame_id: int) -> None:
+        while (count := min(until.number - file.places, MOST_BLANKS)) > 0:
+            first = file.places
+            ids = [until.id_at(index, frame_id) for index in range(first, first + count)]
+            rows = blank_rows(ids, self._members, self._sums)
+            if self._sum is not None:
+                rows[checksum.MEMBER] = self._sum(file.blank)
+            file.append([None] * count, rows, announce=self._announces)
