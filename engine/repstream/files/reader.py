@@ -134,10 +134,10 @@ class FileReader:
             if self._outcome:
                 self._file[f"{ACQUISITION}/outcome"].id.refresh()
             self._outcome = str(self.result("outcome") or "")
-            self._images.id.refresh()
+            self._images = _refreshed(self._images)
             self._count = len(self._images)
             if self._rows is not None:
-                self._rows.id.refresh()
+                self._rows = _refreshed(self._rows)
         else:
             self.close()
             self._open()
@@ -174,6 +174,12 @@ class FileReader:
             return os.path.samestat(self._state, self.path.stat())
         except OSError:
             return False
+
+
+def _refreshed(dataset: h5py.Dataset) -> h5py.Dataset:
+    """The dataset as it is now; the object that h5py made before remembers its shape."""
+    dataset.id.refresh()
+    return h5py.Dataset(dataset.id)
 
 
 def open_file(path: Path, *, swmr: bool = False) -> h5py.File:

@@ -72,6 +72,7 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
     with open_file(path) as file:
         try:
             facts = _facts(file)
+            found.outcome, found.message = str(facts.get("outcome", "")), str(facts.get("message", ""))
             images = file.get(IMAGES)
             if isinstance(images, h5py.Dataset):
                 found.images = len(images)
