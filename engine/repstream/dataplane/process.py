@@ -10,12 +10,20 @@ import argparse
 import logging
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from repstream.dataplane.router import Router
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread that computes lets the loop go on, which gives way at each message.
+
+With Python's own 5 ms the loop waits for the writers' threads: 1.5 times slower at 4 kB a frame,
+1.1 at 123 kB (one stream and one writer on two cores).
+"""
 
 END_TIME = 4.5
 """Seconds from the end of the service to that of this process, even where a disk hangs."""
@@ -30,6 +38,7 @@ def main() -> None:
         os.setsid()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("repstream-data")
+    sys.setswitchinterval(SWITCH_INTERVAL)
     router = Router(Connection(arguments.fd), on_end=_end_in_time)
     # Ctrl-C in the terminal is for the service, which then closes this process orderly.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

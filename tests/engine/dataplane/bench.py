@@ -19,7 +19,7 @@ from repstream.dataplane.router import Router
 from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration
 
-PATIENCE = 8.0
+PATIENCE = 30.0
 """Seconds until a test that waits in vain fails; no result depends on it."""
 
 N = TypeVar("N")

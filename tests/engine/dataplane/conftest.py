@@ -40,6 +40,8 @@ def peer(context: zmq.Context[zmq.Socket[bytes]]) -> Opener:
     def open_peer(kind: int, *, bind: str = "", connect: str = "", hwm: int = 0) -> zmq.Socket[bytes]:
         socket = context.socket(kind)
         socket.set_hwm(hwm)
+        # A PULL that is closed with messages unread and its room used up never ends otherwise.
+        socket.linger = 0
         socket.rcvtimeo = socket.sndtimeo = round(PATIENCE * 1000)
         if kind == zmq.SUB:
             socket.subscribe(b"")
