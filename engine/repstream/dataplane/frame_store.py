@@ -49,7 +49,7 @@ class FrameStore:
         self._placeholder = Placeholder.create(
             Path(plan.path),
             plan.detector_name,
-            plan.attributes,
+            {**plan.attributes, "checksum": plan.checksum, "placement": plan.placement},
             overwrite=plan.overwrite,
             user_id=plan.user_id,
             user_metadata=plan.user_metadata,

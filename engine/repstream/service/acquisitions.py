@@ -77,8 +77,6 @@ class Preparation:
                 "host": platform.node(),
                 "software": f"repstream {__version__}",
                 "num_requested": writer.num_images,
-                "checksum": writer.checksum,
-                "placement": writer.placement,
                 "configuration": storage.dump(configuration),
             },
         )
