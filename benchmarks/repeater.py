@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -31,6 +31,8 @@ LOADS = {
     "0.5 MB": Load((500, 500), 5_000),
     "4.8 MB": Load((1200, 2016), 600),
 }
+
+Middle = Callable[[Load, Addresses], AbstractContextManager[None]]
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -86,7 +88,7 @@ def bare(load: Load, addresses: Addresses, copy: bool) -> Iterator[None]:
         yield
 
 
-def rate(middle: Callable[[Load, Addresses], Any], load: Load) -> float:
+def rate(middle: Middle, load: Load) -> float:
     """Messages a second through `middle`."""
     addresses = ceilings.free_addresses()
     with (
@@ -99,7 +101,7 @@ def rate(middle: Callable[[Load, Addresses], Any], load: Load) -> float:
     return (load.count - 1) / seconds
 
 
-CONTENDERS = {
+CONTENDERS: dict[str, Middle] = {
     "loop, zero-copy": partial(bare, copy=False),
     "loop, copying": partial(bare, copy=True),
     "repeater": data_plane,

@@ -9,7 +9,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 _OPENED = zmq.Event.CONNECTED | zmq.Event.ACCEPTED
 _SUCCEEDED = zmq.Event.HANDSHAKE_SUCCEEDED
-_CLOSED = zmq.Event.DISCONNECTED | zmq.Event.CLOSED
+_CLOSED = zmq.Event.DISCONNECTED
 # libzmq connects again after HANDSHAKE_FAILED_NO_DETAIL, but not after these two.
 _GIVEN_UP = zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_AUTH
 
@@ -26,6 +26,9 @@ class PeerMonitor:
         self.disconnects = 0
         self.given_up = False
         self._handshaking: list[int] = []
+        # Different I/O threads tell of opening and of the rest, so the rest may come first.
+        self._early_successes = 0
+        self._early_closings: set[int] = set()
         self._peers: set[int] = set()
         self._socket = socket
         self._events: Any = socket.get_monitor_socket(_OPENED | _SUCCEEDED | _CLOSED | _GIVEN_UP)
@@ -51,14 +54,31 @@ class PeerMonitor:
     def _book(self, event: int, descriptor: int) -> None:
         if event & _OPENED:
             self._handshaking.append(descriptor)
+            if self._early_successes:
+                self._early_successes -= 1
+                self._succeed()
+            if descriptor in self._early_closings:
+                self._early_closings.remove(descriptor)
+                self._lose(descriptor)
         elif event & _SUCCEEDED:
-            # This event does not say whose handshake it was; most end in the order of their begin.
             if self._handshaking:
-                self._peers.add(self._handshaking.pop())
+                self._succeed()
+            else:
+                self._early_successes += 1
         elif event & _GIVEN_UP:
             self.given_up = True
-        elif descriptor in self._peers:
+        else:
+            self._lose(descriptor)
+
+    def _succeed(self) -> None:
+        # The event does not say whose handshake it was: the latest one's, nearly always.
+        self._peers.add(self._handshaking.pop())
+
+    def _lose(self, descriptor: int) -> None:
+        if descriptor in self._peers:
             self._peers.remove(descriptor)
             self.disconnects += 1
         elif descriptor in self._handshaking:
             self._handshaking.remove(descriptor)
+        else:
+            self._early_closings.add(descriptor)

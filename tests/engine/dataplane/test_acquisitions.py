@@ -15,6 +15,7 @@ import zmq
 from tests.engine.dataplane.bench import Plane, configuration, frame_ids, image, message, plan, receive, send
 from tests.engine.dataplane.conftest import Opener
 
+from repstream.accounting import OutputSnapshot
 from repstream.dataplane import control
 from repstream.states import AcquisitionResult, AcquisitionState
 
@@ -53,7 +54,8 @@ def end(plane: Plane, discard: bool = False) -> None:
 
 def images_of(path: Path) -> np.ndarray[Any, Any]:
     with h5py.File(path) as file:
-        return file["/entry/data/data"][:]
+        images: np.ndarray[Any, Any] = file["/entry/data/data"][:]
+    return images
 
 
 def result_of(path: Path, name: str) -> Any:
@@ -62,7 +64,7 @@ def result_of(path: Path, name: str) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def sums(ledger: Any) -> int:
+def sums(ledger: OutputSnapshot) -> int:
     return ledger.sent + ledger.queued + sum(ledger.skipped.values()) + sum(ledger.dropped.values())
 
 

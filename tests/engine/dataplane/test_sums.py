@@ -35,8 +35,8 @@ def messages(count: int, seed: int) -> list[list[bytes]]:
 def check(report: control.Report) -> None:
     source = report.source.ledger
     assert source.messages == source.frames + sum(source.malformed.values())
-    for output in (*report.streams.values(), *report.writers.values()):
-        ledger = output.ledger
+    outputs = [stream.ledger for stream in report.streams.values()]
+    for ledger in outputs + [writer.ledger for writer in report.writers.values()]:
         taken = ledger.sent + ledger.queued + sum(ledger.skipped.values()) + sum(ledger.dropped.values())
         assert ledger.offered == taken
     assert {stream.ledger.offered for stream in report.streams.values()} == {source.frames}
