@@ -56,6 +56,10 @@ class EpicsClient:
         if self._ca.do("get", setpoint)["status"] == WRITE_ALARM:
             raise Rejected(self._ca.value(f"{PREFIX}CmdMsg_RBV"))
 
+    def severity(self, key: str) -> int:
+        """Alarm severity of a readback: 0 none, 1 MINOR, 2 MAJOR, 3 INVALID."""
+        return int(self._ca.do("get", PREFIX + names.readback(self._catalogue.parameters[key]))["severity"])
+
     def execute(self, command: str, argument: Value = None) -> None:
         record = self._catalogue.commands[command]
         if argument is not None:

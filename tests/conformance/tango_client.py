@@ -28,7 +28,7 @@ class TangoClient:
 
     def __init__(self, catalogue: Catalogue, trl: Trl) -> None:
         self._catalogue = catalogue
-        self._repeater = tango.DeviceProxy(trl(REPEATER))
+        self.repeater = tango.DeviceProxy(trl(REPEATER))
         self._writers = {s: tango.DeviceProxy(trl(writer(s))) for s in catalogue.slots(Group.WRITER)}
 
     def keys(self) -> Iterator[str]:
@@ -88,7 +88,7 @@ class TangoClient:
             proxy.unsubscribe_event(subscription)
 
     def _proxy(self, record: Parameter | Command) -> Any:
-        return self._writers[record.slot] if record.group is Group.WRITER else self._repeater
+        return self._writers[record.slot] if record.group is Group.WRITER else self.repeater
 
     def _attribute(self, key: str) -> tuple[Any, str]:
         parameter = self._catalogue.parameters[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -13,6 +14,8 @@ import zmq
 
 from repstream.protocol import Requester
 from tests.conformance.client import Rejected
+from tests.conformance.epics_client import EpicsClient
+from tests.conformance.tango_client import TangoClient
 from tests.integration.rig import SERVING, Rig, assert_holds, running_rig, until
 
 ME = Requester("test")
@@ -108,13 +111,20 @@ def test_garbage_is_counted_and_stops_nothing(rig: Rig) -> None:
 
 
 def test_losing_frames_shows_while_it_lasts(rig: Rig) -> None:
-    tango = rig.client("tango")
+    tango, epics = rig.client("tango"), rig.client("epics")
+    assert isinstance(tango, TangoClient)
+    assert isinstance(epics, EpicsClient)
+    repeater = tango.repeater
     start(rig)
     rig.detector.send(range(3))
     until(lambda: rig.value("source.received") == 3, "the first frames")
     assert tango.read("engine.losing") is False
+    assert str(repeater.state()) == "RUNNING"
+    assert epics.severity("engine.state") == 0
     rig.detector.send(range(7, 9))
     until(lambda: tango.read("engine.losing") is True, "Tango to show it")
+    until(lambda: str(repeater.state()) == "ALARM", "the device to be in ALARM")
+    assert epics.severity("engine.state") == 1, "MINOR"
     assert rig.value("source.missing") == 4
     assert "losing frames" in str(rig.value("engine.status"))
 
@@ -129,6 +139,23 @@ def test_a_restarted_numbering_is_written_in_the_next_file(rig: Rig) -> None:
         rig.detector.send(range(20))
         assert handle.wait(20).ok
         assert_holds(rig.folder / f"{name}.h5", range(20))
+
+
+def test_two_writers_each_with_their_own_policy(rig: Rig) -> None:
+    other = {"folder": str(rig.folder), "file_name": "tenth", "policy": "send_every_nth", "every_nth": 10}
+    rig.service.execute("engine.configure", json.dumps({"writers": {"previews": other}}), ME)
+    rig.service.write({"writers.main.output_file": f"{rig.folder}/all.h5"}, ME)
+    for writer in ("main", "previews"):
+        rig.service.execute(f"writers.{writer}.arm", None, ME).wait(10)
+        rig.service.execute(f"writers.{writer}.start", None, ME)
+    rig.detector.send(range(45))
+    until(lambda: rig.value("writers.main.num_written") == 45, "all images in one file")
+    until(lambda: rig.value("writers.previews.num_written") == 5, "every tenth in the other")
+    assert rig.value("writers.previews.skipped_reasons") == "policy 40"
+    for writer in ("main", "previews"):
+        assert rig.service.execute(f"writers.{writer}.stop", None, ME).wait(20).ok
+    assert_holds(rig.folder / "all.h5", range(45))
+    assert_holds(rig.folder / "tenth_000000.h5", range(0, 45, 10))
 
 
 def test_stop_ends_the_acquisition_with_all_that_was_received(rig: Rig) -> None:

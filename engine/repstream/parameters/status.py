@@ -32,7 +32,7 @@ class EngineStatus(Section):
     last_error: Annotated[str, LongText(1024)] = Field("", description="The last error; reset clears it.")
     last_error_time: Annotated[float, Unit("s")] = Field(0.0, description="Unix time of the last error.")
     error_count: Total = Field(0, description="Errors since the last reset.")
-    last_command: str = Field("", description="The last command and what came of it.")
+    last_command: str = Field("", description="The last command or write, and why it was refused.")
     last_command_by: str = Field("", description="Who gave it: front end, user, host.")
     locked_by: str = Field("", description="Who holds the control lock; empty when nobody does.")
     config: Annotated[str, LongText(65536)] = Field("", description="The whole configuration as JSON.")

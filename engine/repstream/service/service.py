@@ -111,8 +111,10 @@ class Service:
                 self._configurator.write(values)
             except RepstreamError as error:
                 log.warning("%s wrote %s: %s", requester, what, error)
+                self._note_command(f"write: {error}", requester)
                 raise
             log.info("%s wrote %s", requester, what)
+            self._note_command(f"write {what}", requester)
 
     def execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
         with self._core.lock:

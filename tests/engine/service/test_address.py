@@ -106,6 +106,7 @@ def test_watch_and_wait(client: Client, both: tuple[Service, FakePlane]) -> None
         "FLUSHING_IMAGES",
         "FINISHED",
     ]
+    client.wait("writers.main.state", "READY", 5)
     with pytest.raises(TimeoutError, match="still 'READY'"):
         client.wait("writers.main.state", "WRITING", 0.05)
 

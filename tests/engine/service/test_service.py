@@ -392,6 +392,11 @@ def test_the_last_command_tells_who_gave_it(service: Service) -> None:
     service.execute("engine.start", None, OTHER)
     assert value(service, "engine.last_command") == "engine.start"
     assert value(service, "engine.last_command_by") == "test other@there"
+    service.write({"streams.live.every_nth": 2}, ME)
+    assert value(service, "engine.last_command") == "write streams.live.every_nth = 2"
+    assert value(service, "engine.last_command_by") == "test me@here"
+    refused(service, "streams.live.every_nth", 0)
+    assert "refused: 0 is not possible" in str(value(service, "engine.last_command"))
 
 
 def test_arguments_are_checked(service: Service) -> None:
