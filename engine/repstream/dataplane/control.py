@@ -64,6 +64,9 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     checksum: Checksum = "none"
     placement: Literal["arrival", "by_id"] = "arrival"
     sync_interval: float = 0.0
+    first_image_timeout: float = 0.0
+    idle_timeout: float = 0.0
+    max_duration: float = 0.0
 
 
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
@@ -102,7 +105,13 @@ class Flush(msgspec.Struct, frozen=True, tag="flush"):
     slot: int
 
 
-Request = Open | Close | Update | Arm | OpenGate | End | Flush
+class Bye(msgspec.Struct, frozen=True, tag="bye"):
+    """The service ends on purpose: drain and close everything, then end the process."""
+
+    request: int
+
+
+Request = Open | Close | Update | Arm | OpenGate | End | Flush | Bye
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):

@@ -101,11 +101,14 @@ class Repeater:
                 writer.update(writer_config)
 
     def watch(self) -> None:
-        """Follow who connects to the sockets and who goes."""
+        """Follow who connects to the sockets and who goes, and how long the writers wait."""
         if self.source is not None:
             self.source.update()
         for stream in self.streams.values():
             stream.watch()
+        now, held = time.monotonic(), self.blocking
+        for writer in self.writers.values():
+            writer.watch(now, held)
 
     def poll(self) -> None:
         """Follow what the writers' threads did."""

@@ -137,7 +137,8 @@ class Router:
                 request = control.receive_request(self._pipe)
                 self._outbox.put(control.Answer(request.request, self._do(request)))
         except (EOFError, OSError):
-            log.warning("the service is gone")
+            if self._serving:
+                log.warning("the service is gone without a farewell")
             self.end()
 
     def _do(self, request: control.Request) -> str:
@@ -149,6 +150,9 @@ class Router:
                 return self._close(request.patience)
             case control.Update():
                 return self._update(request.configuration)
+            case control.Bye():
+                self.end()
+                return ""
             case _:
                 return self._do_writer(request)
 

@@ -13,6 +13,7 @@ from repstream.dataplane.file_job import FileJob
 from repstream.dataplane.gate import Gate
 from repstream.dataplane.outputs import policy_of, queue_of
 from repstream.dataplane.placement import Placement
+from repstream.dataplane.time_limits import TimeLimits
 from repstream.files.chunk_index import CAPACITY
 from repstream.files.gaps import as_text
 from repstream.files.plan import Scalar
@@ -58,6 +59,9 @@ class WriterOutput:
         self._decide = policy_of(config).decide
         self._queue = queue_of(config)
         self._gate = Gate(0, source)
+        self._limits = TimeLimits()
+        self._images = 0
+        self._last_id: int | None = None
         self._asked: int | None = None
         self._job: FileJob | None = None
         self._state = AcquisitionState.NONE
@@ -113,6 +117,8 @@ class WriterOutput:
         placement = Placement() if plan.placement == "by_id" else None
         self._gate = Gate(min(plan.num_images or CAPACITY, CAPACITY), self._source, placement)
         self._decide = policy_of(self._config).decide
+        self._limits = TimeLimits(plan.first_image_timeout, plan.idle_timeout, plan.max_duration)
+        self._images, self._last_id = 0, None
         self._state = AcquisitionState.NONE
         self._id = plan.acquisition_id
         self._size = 0
@@ -183,6 +189,17 @@ class WriterOutput:
             ok = job.result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
             self._enter("finished" if ok else "failed", job)
 
+    def watch(self, now: float, held: bool) -> None:
+        """End the acquisition where a time limit says so; `held`: an output holds up the input."""
+        job = self._job
+        if job is None or job.ending:
+            return
+        over = self._limits.check(
+            now, images=self._images, is_open=self._gate.is_open, held=held, last_id=self._last_id
+        )
+        if over:
+            self._finish(job, AcquisitionResult.INTERRUPTED, f"Interrupted: {over}.")
+
     def report(self) -> WriterReport:
         with self._lock:
             ledger = self.ledger.snapshot()
@@ -212,6 +229,8 @@ class WriterOutput:
                 self._skip("gate")
                 self._shut_at(gate.file_limit, job)
                 return
+        self._images += 1
+        self._last_id = frame.frame_id
         taken = job.offer(frame, place)
         if self._state is AcquisitionState.WAITING_IMAGES:
             self._enter("first_image")

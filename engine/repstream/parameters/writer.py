@@ -70,6 +70,15 @@ class WriterConfig(OutputConfig):
     checksum: Annotated[Literal["none", "xxh3", "crc32c"], Access.WHILE_IDLE] = Field(
         "none", description="Checksum kept for each image as it is stored; verify compares with it."
     )
+    first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+        0.0, ge=0.0, le=1e9, description="End where no image comes within so long of the start; 0 waits."
+    )
+    idle_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+        0.0, ge=0.0, le=1e9, description="End where no further image comes for so long; 0 waits."
+    )
+    max_duration: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+        0.0, ge=0.0, le=1e9, description="End so long after the start, whatever came; 0 sets no end."
+    )
     placement: Annotated[Literal["arrival", "by_id"], Access.WHILE_IDLE] = Field(
         "arrival",
         description="Images in order of arrival, or each at the place of its id, missing ones left blank.",

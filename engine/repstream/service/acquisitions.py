@@ -68,6 +68,9 @@ class Preparation:
             checksum=writer.checksum,
             placement=writer.placement,
             sync_interval=writer.sync_interval,
+            first_image_timeout=writer.first_image_timeout,
+            idle_timeout=writer.idle_timeout,
+            max_duration=writer.max_duration,
             attributes={
                 "acquisition_id": acquisition_id,
                 "run_id": run_id,

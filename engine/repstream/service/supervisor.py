@@ -112,6 +112,7 @@ class ProcessPlane:
         self._closing = True
         process, pipe = self._process, self._pipe
         if pipe is not None:
+            self._take_leave(pipe)
             _hang_up(pipe)
         if process is not None:
             try:
@@ -119,6 +120,14 @@ class ProcessPlane:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def _take_leave(self, pipe: Connection) -> None:
+        """Say that the end is meant, so that it is not taken for the death of the service."""
+        try:
+            with self._sending:
+                control.send(pipe, control.Bye(next(self._numbers)))
+        except OSError:
+            log.debug("the data plane was gone before the farewell")
 
     def _listen(
         self,

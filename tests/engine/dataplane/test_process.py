@@ -80,6 +80,24 @@ def test_it_ends_with_the_service_and_finishes_the_file(
         assert file["/entry/acquisition/outcome"][()] == b"interrupted"
 
 
+@pytest.mark.parametrize("farewell", [True, False])
+def test_only_a_service_that_vanishes_is_worth_a_warning(
+    child: tuple[Process, Plane], address: Address, peer: Opener, tmp_path: Path, farewell: bool
+) -> None:
+    process, plane = child
+    source = acquire(plane, address, peer, tmp_path / "scan.h5")
+    send(source, range(5))
+    plane.writer(1, lambda w: w.ledger.sent == 5)
+    if farewell:
+        control.send(plane.pipe, control.Bye(0))
+    plane.pipe.close()
+    assert process.wait(PATIENCE) == 0
+    assert process.stderr is not None
+    assert (b"the service is gone" not in process.stderr.read()) is farewell
+    with h5py.File(tmp_path / "scan.h5") as file:
+        assert file["/entry/acquisition/outcome"][()] == b"interrupted"
+
+
 def test_a_terminated_process_finishes_the_file(
     child: tuple[Process, Plane], address: Address, peer: Opener, tmp_path: Path
 ) -> None:
