@@ -117,6 +117,7 @@ def another(parameter: Parameter, held: Value) -> Value:
                 "folder": "/data/somewhere",
                 "file_template": "%s%s-%4.4d.h5",
                 "detector_name": "jungfrau_4M",
+                "user_metadata": '{"sample": {"name": "A"}}',
             }.get(parameter.field, "another text")
 
 

@@ -22,6 +22,8 @@ from repstream.files.plan import Compression, FilePlan, Scalar
 ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
 
+DETECTOR = "/entry/instrument/detector"
+
 END_TIME = "/entry/end_time"
 
 USER_METADATA = "/entry/user_metadata"
@@ -60,7 +62,7 @@ began. Before the end ``outcome`` is ``"unfinished"`` and the others are zero or
 class Group:
     """A group with its attributes."""
 
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str | list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,11 @@ def empty_tree(detector_name: str, attributes: Mapping[str, Scalar], metadata: s
     """
     tree: dict[str, Node] = {
         "/": Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
-        f"/{detector_name}": Group({"NX_class": "NXdetector"}),
+        # Not the NXdetector itself: NeXus has none at the root of a file.
+        f"/{detector_name}": Group({}),
         "/entry": Group({"NX_class": "NXentry", "default": "data"}),
         "/entry/instrument": Group({"NX_class": "NXinstrument"}),
-        "/entry/instrument/detector": Link(f"/{detector_name}"),
+        DETECTOR: Group({"NX_class": "NXdetector"}),
         END_TIME: Field(_TIME, ""),
         ACQUISITION: Group({"NX_class": "NXcollection"}),
     }
@@ -149,11 +152,14 @@ def _user_tree(metadata: str) -> dict[str, Node]:
 def image_tree(plan: FilePlan) -> dict[str, Node]:
     """Path -> node of a file for images, each group and each link's target before it."""
     images, rows = images_path(plan.detector_name), plan.row_dtype
-    interpretation = {"interpretation": "image"}
+    metadata = metadata_path(plan.detector_name)
+    shown = {"interpretation": "image", "units": "counts", "long_name": plan.detector_name}
     return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
-        images: Stack(plan.shape, plan.dtype, 1, plan.compression, interpretation),
-        metadata_path(plan.detector_name): Stack((), rows, rows_per_chunk(rows)),
-        "/entry/data": Group({"NX_class": "NXdata", "signal": "data"}),
+        images: Stack(plan.shape, plan.dtype, 1, plan.compression, shown),
+        metadata: Stack((), rows, rows_per_chunk(rows)),
+        f"{DETECTOR}/data": Link(images),
+        f"{DETECTOR}/metadata": Link(metadata),
+        "/entry/data": Group({"NX_class": "NXdata", "signal": "data", "axes": [".", ".", "."]}),
         "/entry/data/data": Link(images),
         "/entry_0000": Group({"NX_class": "NXentry"}),
         "/entry_0000/measurement": Group({"NX_class": "NXcollection"}),

@@ -43,7 +43,7 @@ def test_all_names_are_the_same_dataset(tmp_path: Path) -> None:
     write(of, 3).finish({})
     with h5py.File(of.path) as read:
         assert len({h5py.h5o.get_info(read[path].id).addr for path in PATHS}) == 1
-        assert read["/det"] == read["/entry/instrument/detector"]
+        assert read["/det/metadata"] == read["/entry/instrument/detector/metadata"]
 
 
 def test_default_attributes_lead_a_viewer_to_the_images(tmp_path: Path) -> None:
