@@ -1,6 +1,8 @@
 """A writer to be killed: appends images for ever and says after each append how many there are.
 
-Arguments: file, compression, images an append.
+Arguments: file, compression, images an append, and what is special: ``dense``; ``late``
+(the last image of each append stays blank, and comes `LATE` appends later); ``synced``
+(readers see images when they are on the disk).
 """
 
 from __future__ import annotations
@@ -12,17 +14,30 @@ from pathlib import Path
 from tests.engine.files.samples import payload, plan, rows
 
 from repstream.files import FrameFile
+from repstream.files.plan import MISSING
+
+LATE = 5
+DIFFERENT = 97
 
 
 def main() -> None:
-    path, compression, batch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    path, compression, batch, mode = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     of = plan(path, shape=(32, 32), compression=compression)
     file = FrameFile.create(of)
-    payloads = [payload(of, number) for number in range(97)]
+    payloads = [payload(of, number) for number in range(DIFFERENT)]
     while True:
-        numbers = range(file.count, file.count + batch)
-        count = file.append([payloads[number % 97] for number in numbers], rows(of, file.count, batch))
-        os.write(1, count.to_bytes(8, "little"))
+        first = file.places
+        images = [payloads[number % DIFFERENT] for number in range(first, first + batch)]
+        table = rows(of, first, batch)
+        if mode == "late":
+            images[-1], table["status"][-1] = None, MISSING
+        file.append(images, table, announce=mode != "synced")
+        if mode == "synced":
+            file.sync()
+        late = first - LATE * batch - 1
+        if mode == "late" and late >= 0:
+            file.fill(late, payloads[late % DIFFERENT], rows(of, late, 1))
+        os.write(1, file.count.to_bytes(8, "little"))
 
 
 if __name__ == "__main__":
