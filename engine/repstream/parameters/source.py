@@ -7,21 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from repstream.parameters.facts import Access, Section, Unit
+from repstream.parameters.pixel_types import PixelType
 
-ImageType = Literal[
-    "any",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-]
+ImageType = Literal["any", PixelType]
 
 
 class SourceConfig(Section):
