@@ -31,11 +31,8 @@ class Placed(NamedTuple):
     place: Place | None = None
 
 
-class Stored(NamedTuple):
-    """One frame that is in the file: its id, and its size there."""
-
-    frame_id: int
-    nbytes: int
+Stored = tuple[int, int]
+"""A frame that is in the file: its id, and its size there in bytes."""
 
 
 class FrameStore:
@@ -88,7 +85,7 @@ class FrameStore:
             file.append(payloads, rows, announce=self._announces)
         else:
             self._put(file, placed, payloads, rows)
-        stored = [Stored(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
+        stored = [(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
         if self._announces:
             return stored
         self._waiting += stored

@@ -56,7 +56,11 @@ class Node:
         place = _HEADER.size + self.used * self.entry_size
         self.data[place : place + len(key)] = key
         _ADDRESS.pack_into(self.data, place + self.entry_size - _ADDRESS.size, child)
-        self.used += 1
+        self.use(1)
+
+    def use(self, count: int) -> None:
+        """Count further entries, which are filled, as used."""
+        self.used += count
         _COUNT.pack_into(self.data, _USED, self.used)
 
     @property
@@ -101,6 +105,24 @@ class ChunkIndex:
         if self.count % CHILDREN == 0:
             self._link_nodes()
         self.count += 1
+
+    def add_run(self, address: int, nbytes: int, count: int) -> None:
+        """Enter the next `count` chunks, which lie one behind the other, `nbytes` each.
+
+        They must fit into the node that is being filled: `room` says how many do.
+        """
+        leaf = self._path[0]
+        entries = np.frombuffer(leaf.data, self._entry, CHILDREN, _HEADER.size)[leaf.used : leaf.used + count]
+        entries["key"]["stored"] = (nbytes, 0)
+        entries["child"] = address + nbytes * np.arange(count, dtype=np.uint64)
+        leaf.use(count)
+        self.touched[leaf.address] = leaf
+        self.count += count
+
+    @property
+    def room(self) -> int:
+        """How many chunks fit into the node that is being filled; 0 where the next begins another."""
+        return -self.count % CHILDREN
 
     def move(self, number: int, address: int, nbytes: int, before: int) -> list[tuple[int, bytes]]:
         """Let chunk `number`, of `before` bytes till now, be the `nbytes` bytes at `address`.

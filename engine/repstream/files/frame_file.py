@@ -21,7 +21,7 @@ from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.gaps import Ranges
-from repstream.files.growing import RowStore, Tail, payload_sizes
+from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, END_OF_FILE
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import is_same_file, publish, settle
@@ -201,16 +201,27 @@ class FrameFile:
     ) -> tuple[Tail, tuple[int, bytes]]:
         """Say where everything goes: what comes to the end, and (offset, bytes) of rows in place."""
         tail = Tail(self._end)
-        add, put_image, put_node = self._images.add, tail.put_image, tail.put_node
-        for number, (payload, size) in enumerate(zip(payloads, nbytes, strict=True), self._staged):
-            if payload is not None:
-                add(put_image(payload, size), size, put_node)
-                continue
-            if not self._blank_address:
-                self._blank_address = put_image(self.blank, len(self.blank))
-            add(self._blank_address, len(self.blank), put_node)
-            self._blanks.add(number, number + 1)
+        size, at, total = nbytes[0], 0, len(payloads)
+        alike = 0 < size < LARGE and nbytes.count(size) == total
+        while at < total:
+            run = min(self._images.room, total - at) if alike else 0
+            if run:
+                address = tail.put_run(payloads[at : at + run], size)
+                self._images.add_run(address, size, run)
+            else:
+                self._place(tail, self._staged + at, payloads[at], nbytes[at])
+            at += run or 1
         return tail, self._rows.add(rows, tail)
+
+    def _place(self, tail: Tail, number: int, payload: Buffer | None, nbytes: int) -> None:
+        """Find room for one image, or let it show the blank one."""
+        if payload is not None:
+            self._images.add(tail.put_image(payload, nbytes), nbytes, tail.put_node)
+            return
+        if not self._blank_address:
+            self._blank_address = tail.put_image(self.blank, len(self.blank))
+        self._images.add(self._blank_address, len(self.blank), tail.put_node)
+        self._blanks.add(number, number + 1)
 
     def _write(self, tail: Tail, in_place: tuple[int, bytes]) -> None:
         """Every write of an append but the last, in the order that keeps the file valid between any two."""

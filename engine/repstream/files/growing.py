@@ -13,7 +13,9 @@ from repstream.files.compression import PREFIX_BYTES
 from repstream.files.plan import FilePlan
 from repstream.files.raw_io import Buffer
 
-_PAGE, _LARGE = 4096, 1 << 20
+_PAGE = 4096
+LARGE = 1 << 20
+"""An image of so many bytes begins at a page."""
 
 
 class Tail:
@@ -38,9 +40,17 @@ class Tail:
         self.end = address + nbytes
         return address
 
+    def put_run(self, buffers: Sequence[Buffer], nbytes: int) -> int:
+        """Place buffers of `nbytes` bytes each one behind the other; return the address of the first."""
+        address = self.end
+        self.buffers += buffers
+        self.sizes += [nbytes] * len(buffers)
+        self.end += nbytes * len(buffers)
+        return address
+
     def put_image(self, payload: Buffer, nbytes: int) -> int:
         """Place an image; a large one at a page, since the kernel copies whole pages faster."""
-        return self.put(payload, nbytes, _PAGE if nbytes >= _LARGE else 1)
+        return self.put(payload, nbytes, _PAGE if nbytes >= LARGE else 1)
 
     def put_node(self, node: bytearray) -> int:
         """Place an index node at a multiple of 8, so that its addresses change in one piece."""
@@ -87,6 +97,9 @@ def payload_sizes(payloads: Sequence[Buffer | None], plan: FilePlan) -> list[int
     another size or, compressed, with another size in its first eight bytes (big-endian).
     """
     sizes = []
+    expected = plan.image_nbytes
+    if plan.compression == "none" and all(type(p) is bytes and len(p) == expected for p in payloads):
+        return [expected] * len(payloads)
     for payload in payloads:
         if payload is None:
             sizes.append(0)
@@ -98,7 +111,7 @@ def payload_sizes(payloads: Sequence[Buffer | None], plan: FilePlan) -> list[int
         if plan.compression != "none":
             prefix = bytes(np.frombuffer(payload, np.uint8, min(8, view.nbytes)))
             found = int.from_bytes(prefix, "big") if view.nbytes > PREFIX_BYTES else 0
-        if found != plan.image_nbytes:
-            raise ValueError(f"a payload holds {found} bytes of pixels: expected {plan.image_nbytes}")
+        if found != expected:
+            raise ValueError(f"a payload holds {found} bytes of pixels: expected {expected}")
         sizes.append(view.nbytes)
     return sizes
