@@ -25,12 +25,15 @@ class FakePlane:
     """Fills `supervisor.Plane`. "Frames" come in by `receive`, everything else as the service asks.
 
     `refuse` makes the next request fail with that reason; `die` ends the plane; `requests` is
-    what was asked. Nothing is written to disk.
+    what was asked; `blocking`: every writer says that it holds up the source;
+    `shape`: that of its images. Nothing is written to disk.
     """
 
     def __init__(self) -> None:
         self.requests: list[control.Request] = []
         self.refuse = ""
+        self.blocking = False
+        self.shape = (8, 8)
         self.alive = False
         self.configuration = Configuration()
         self._received = 0
@@ -171,6 +174,7 @@ class FakePlane:
             slot in self._gates,
             0,
             written,
+            blocking=self.blocking,
         )
 
     def _ledger(self, sent: int) -> OutputSnapshot:
@@ -182,7 +186,7 @@ class FakePlane:
             InputSnapshot(n, n, {}, 0, 0, 0, 0, n, n - 1 if n else None, None),
             True,
             time.time() if n else None,
-            (8, 8) if n else None,
+            self.shape if n else None,
             "uint16" if n else None,
         )
         slots = self.configuration.slots

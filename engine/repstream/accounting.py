@@ -162,7 +162,7 @@ class OutputSnapshot(msgspec.Struct, frozen=True):
     """An output's counts at one moment: offered = sent + queued + the sums of `skipped` and `dropped`.
 
     `skipped` and `dropped` count by reason. `nbytes_sent` belongs to `sent`, `last_frame_id`
-    is that of the last frame sent.
+    is that of the last frame sent. `kept` ones, which wait to begin a file, are among `queued`.
     """
 
     offered: int
@@ -172,19 +172,22 @@ class OutputSnapshot(msgspec.Struct, frozen=True):
     queued: int
     nbytes_sent: int
     last_frame_id: int | None
+    kept: int = 0
 
 
 @dataclass(slots=True)
 class OutputLedger:
     """Counts what became of every frame that reached one output.
 
-    A frame arrives by exactly one of `book_skipped`, `book_dropped` and `book_queued`; a
-    queued one leaves by exactly one of `book_sent` and `book_discarded`.
+    A frame arrives by exactly one of `book_skipped`, `book_dropped`, `book_queued` and
+    `book_kept`; a queued one leaves by exactly one of `book_sent` and `book_discarded`, a kept
+    one by `book_released`, or by `book_offered_again` to arrive once more.
     """
 
     offered: int = 0
     sent: int = 0
     queued: int = 0
+    kept: int = 0
     nbytes_sent: int = 0
     last_frame_id: int | None = None
     skipped: dict[str, int] = field(default_factory=dict)
@@ -218,16 +221,37 @@ class OutputLedger:
             self._leave_queue(frames)
             self.dropped[reason] = self.dropped.get(reason, 0) + frames
 
+    def book_kept(self) -> None:
+        """A frame arrived and is kept in case that a file begins with it."""
+        self.offered += 1
+        self.kept += 1
+
+    def book_released(self, reason: str) -> None:
+        """The oldest kept frame is left out after all: ``gate``, ``idle``."""
+        self._unkeep()
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    def book_offered_again(self) -> None:
+        """The oldest kept frame is taken up: it counts as not yet arrived."""
+        self._unkeep()
+        self.offered -= 1
+
     def snapshot(self) -> OutputSnapshot:
         return OutputSnapshot(
             offered=self.offered,
             sent=self.sent,
             skipped=dict(self.skipped),
             dropped=dict(self.dropped),
-            queued=self.queued,
+            queued=self.queued + self.kept,
+            kept=self.kept,
             nbytes_sent=self.nbytes_sent,
             last_frame_id=self.last_frame_id,
         )
+
+    def _unkeep(self) -> None:
+        if self.kept < 1:
+            raise ValueError("no frame is kept")
+        self.kept -= 1
 
     def _leave_queue(self, frames: int) -> None:
         if not 0 < frames <= self.queued:

@@ -142,7 +142,11 @@ class StreamReport(msgspec.Struct, frozen=True):
 
 
 class WriterReport(msgspec.Struct, frozen=True):
-    """One writer now; the ledger is that of `acquisition_id`, the last one there was."""
+    """One writer now; the ledger is that of `acquisition_id`, the last one there was.
+
+    `disk_rate`: bytes a second while the disk was writing. `disk_wait`: seconds that the write
+    under way has lasted.
+    """
 
     ledger: OutputSnapshot
     queue_use: float
@@ -151,6 +155,9 @@ class WriterReport(msgspec.Struct, frozen=True):
     gate_open: bool
     missing: int
     file_size: int
+    blocking: bool = False
+    disk_rate: float = 0.0
+    disk_wait: float = 0.0
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.frame_store import FrameStore, Placed, Stored
 from repstream.dataplane.placement import Place
 from repstream.errors import StorageError
@@ -55,6 +57,7 @@ class FileJob:
         self.result = AcquisitionResult.NONE
         self.message = ""
         self.nbytes = 0
+        self.disk = DiskMeter()
         self._queue = queue
         self._ledger = ledger
         self._results = results
@@ -115,8 +118,9 @@ class FileJob:
             self.opened = True
             self._wake()
             while frames := self._take(store):
-                self._book(store.write(frames))
-                self.nbytes = store.nbytes
+                with self._metered(store):
+                    stored = store.write(frames)
+                self._book(stored)
             self._finish(store)
         except StorageError as error:
             self._fail(str(error))
@@ -135,7 +139,7 @@ class FileJob:
                 sync, self._sync = self._sync or (due is not None and not store.due), False
                 frames = self._pop()
             if sync:
-                self._book(store.sync())
+                self._sync_now(store)
             if frames or (self.ending and not sync):
                 return frames
 
@@ -152,6 +156,21 @@ class FileJob:
             self._wake()
         return frames
 
+    def _sync_now(self, store: FrameStore) -> None:
+        with self._metered(store):
+            stored = store.sync()
+        self._book(stored)
+
+    @contextmanager
+    def _metered(self, store: FrameStore) -> Iterator[None]:
+        """The disk's work within the block is measured, also if it fails."""
+        self.disk.begin(time.monotonic())
+        try:
+            yield
+        finally:
+            self.disk.end(time.monotonic(), store.nbytes - self.nbytes)
+            self.nbytes = store.nbytes
+
     def _book(self, stored: list[Stored]) -> None:
         with self._changed:
             for frame_id, nbytes in stored:
@@ -159,13 +178,14 @@ class FileJob:
 
     def _finish(self, store: FrameStore) -> None:
         # Before the results, so that these can still say that it failed.
-        self._book(store.sync())
+        self._sync_now(store)
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"
         with self._changed:
             results = self._results(self.result, self.message)
-        store.finish(results)
+        with self._metered(store):
+            store.finish(results)
 
     def _fail(self, reason: str) -> None:
         """Close as failed; the file keeps what it holds, and the reason if it still can."""

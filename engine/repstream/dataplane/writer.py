@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
+from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.file_job import FileJob
 from repstream.dataplane.gate import Gate
 from repstream.dataplane.outputs import policy_of, queue_of
@@ -69,6 +70,7 @@ class WriterOutput:
         self._malformed_before = 0
         self._id = ""
         self._size = 0
+        self._disk = DiskMeter()
 
     @property
     def busy(self) -> bool:
@@ -205,7 +207,7 @@ class WriterOutput:
             ledger = self.ledger.snapshot()
             use = 100.0 if self.blocking else 100.0 * self._queue.use
         if self._job is not None:
-            self._size = self._job.nbytes
+            self._size, self._disk = self._job.nbytes, self._job.disk
         return WriterReport(
             ledger=ledger,
             queue_use=use,
@@ -214,6 +216,9 @@ class WriterOutput:
             gate_open=self._gate.is_open,
             missing=self._gate.missing,
             file_size=self._size,
+            blocking=self.blocking,
+            disk_rate=self._disk.rate,
+            disk_wait=self._disk.wait(time.monotonic()),
         )
 
     def _take(self, frame: Frame, job: FileJob, gate: Gate) -> None:

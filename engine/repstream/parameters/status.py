@@ -29,6 +29,9 @@ class EngineStatus(Section):
         "", description="Commands that the state allows, separated by blanks."
     )
     draining: Annotated[Count, Unit("frames")] = Field(0, description="Frames still to be sent after a stop.")
+    draining_time: Annotated[Rate | None, Unit("s")] = Field(
+        None, description="How long that takes at the present rate, where it is known."
+    )
     last_error: Annotated[str, LongText(1024)] = Field("", description="The last error; reset clears it.")
     last_error_time: Annotated[float, Unit("s")] = Field(0.0, description="Unix time of the last error.")
     error_count: Total = Field(0, description="Errors since the last reset.")
@@ -97,6 +100,7 @@ class OutputStatus(Section):
     last_frame_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
         None, description="Id of the last frame sent."
     )
+    blocking: bool = Field(False, description="Whether this output holds up the source now.")
 
 
 class StreamStatus(OutputStatus):
@@ -106,7 +110,6 @@ class StreamStatus(OutputStatus):
     disconnects: Annotated[int, Field(ge=0, le=2**31 - 1), Counter()] = Field(
         0, description="Consumers that went away; what they had not read is lost."
     )
-    blocking: bool = Field(False, description="Whether this stream holds up the source now.")
 
 
 class WriterStatus(OutputStatus):
@@ -133,13 +136,35 @@ class WriterStatus(OutputStatus):
         0.0, le=100.0, description="Images written of those asked for; 0 while no number is asked for."
     )
     file_size: Annotated[Count, Unit("B")] = Field(0, description="Size of the file.")
+    kept: Annotated[Count, Unit("frames")] = Field(
+        0, description="Frames kept to begin a file with; they count as queued."
+    )
+    left: Annotated[Count, Unit("frames")] = Field(0, description="Frames still to be written after the end.")
+    left_time: Annotated[Rate | None, Unit("s")] = Field(
+        None, description="How long that takes at the present rate, where it is known."
+    )
+    disk_rate: Annotated[Rate, Unit("MB/s")] = Field(
+        0.0, description="Speed at which the disk took the last images, while it was writing."
+    )
+    disk_wait: Annotated[Rate, Unit("s"), Alarm(warning_high=1, alarm_high=5)] = Field(
+        0.0, description="How long the disk has been busy with what is being written now."
+    )
     free_space: Annotated[float | None, Unit("GB"), Alarm(warning_low=10, alarm_low=1)] = Field(
         None, description="Free space where the next file goes."
+    )
+    space_warning: Annotated[str, LongText(1024)] = Field(
+        "", description="What is wrong with the free space for this acquisition; empty if it will do."
     )
     folder_exists: bool | None = Field(None, description="Whether the folder exists.")
     folder_writable: bool | None = Field(None, description="Whether files can be made in the folder.")
     waiting: Annotated[str, LongText(1024)] = Field(
         "", description="What the acquisition waits for, since when."
+    )
+    waiting_for: Literal["nothing", "gate", "trigger", "source", "stream", "disk", "selection"] = Field(
+        "nothing", description="Where it stalls; selection: frames come, but none that goes into the file."
+    )
+    waiting_since: Annotated[float | None, Unit("s")] = Field(
+        None, description="Unix time since when nothing came from there, where that is known."
     )
     start_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the start.")
     stop_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the end.")

@@ -70,6 +70,26 @@ class WriterConfig(OutputConfig):
     checksum: Annotated[Literal["none", "xxh3", "crc32c"], Access.WHILE_IDLE] = Field(
         "none", description="Checksum kept for each image as it is stored; verify compares with it."
     )
+    keep_frames: Annotated[int, Access.WHILE_IDLE, Unit("frames")] = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="The last frames before the start that begin the file; 0 sets no number (see keep_time).",
+    )
+    keep_time: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+        0.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time before the start whose frames begin the file; 0 sets none. Both 0: none are kept.",
+    )
+    keep_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB")] = Field(
+        256, ge=1, le=1_000_000, description="Memory for kept frames, beside buffer_memory."
+    )
+    trigger_attribute: Annotated[str, Access.WHILE_IDLE] = Field(
+        "",
+        max_length=64,
+        description="Numeric header attribute that starts an armed writer when it becomes other than 0.",
+    )
     first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0, ge=0.0, le=1e9, description="End where no image comes within so long of the start; 0 waits."
     )

@@ -30,6 +30,14 @@ class FolderState(msgspec.Struct, frozen=True):
     free_space: float | None
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """Shape and pixel type of the last image that came; 0 and "any" where none did."""
+
+    height: int = 0
+    width: int = 0
+    dtype: str = "any"
+
+
 class Preparation:
     """Makes the plan of an acquisition, or refuses it with the reason."""
 
@@ -43,8 +51,10 @@ class Preparation:
         subject: str,
         writer: WriterConfig,
         configuration: Configuration,
+        *,
         now: float,
         requester: Requester,
+        seen: Seen,
     ) -> AcquisitionPlan:
         """The plan of an acquisition that starts `now` (Unix seconds), its folder made if that is allowed.
 
@@ -52,7 +62,7 @@ class Preparation:
         """
         if not writer.enable:
             raise Refused(subject, "the writer is not enabled")
-        path = self._target(subject, writer, configuration.source)
+        path = self._target(subject, writer, configuration.source, seen)
         acquisition_id = f"{int(now * 1000)}-{next(self._sequence)}"
         run_id = writer.run_id or str(int(now * 1e9))
         return AcquisitionPlan(
@@ -84,7 +94,7 @@ class Preparation:
             },
         )
 
-    def _target(self, subject: str, writer: WriterConfig, source: SourceConfig) -> Path:
+    def _target(self, subject: str, writer: WriterConfig, source: SourceConfig, seen: Seen) -> Path:
         if not writer.output_file:
             raise Refused(subject, "no file is set; set output_file, or folder and file_name")
         if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
@@ -98,7 +108,7 @@ class Preparation:
                 self._roots,
                 overwrite=writer.overwrite,
                 create_directory=writer.create_directory,
-                needed_bytes=_planned_bytes(writer, source),
+                needed_bytes=_planned_bytes(writer, source, seen),
                 user_id=writer.user_id,
             )
             paths.make_folders(target, writer.create_directory, writer.user_id)
@@ -117,9 +127,13 @@ def folder_state(folder: str) -> FolderState:
     return FolderState(True, os.access(folder, os.W_OK | os.X_OK), round(free, 2))
 
 
-def _planned_bytes(writer: WriterConfig, source: SourceConfig) -> int:
-    """Size of the images that are asked for, where number and shape are known; else 0."""
-    if source.image_type == "any" or writer.compression != "none":
+def _planned_bytes(writer: WriterConfig, source: SourceConfig, seen: Seen) -> int:
+    """Size of the images that are asked for; 0 where it cannot be told.
+
+    What is not configured of shape and type is taken from the last image that came.
+    """
+    dtype = seen.dtype if source.image_type == "any" else source.image_type
+    if dtype == "any" or writer.compression != "none":
         return 0
-    item = np.dtype(source.image_type).itemsize
-    return writer.num_images * source.image_height * source.image_width * item
+    height, width = source.image_height or seen.height, source.image_width or seen.width
+    return writer.num_images * height * width * np.dtype(dtype).itemsize

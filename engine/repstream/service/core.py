@@ -65,6 +65,11 @@ class Core:
         """As `put`, by field of one group and slot."""
         self.put({key_of(group, slot, field): value for field, value in fields.items()})
 
+    def fields(self, group: Group, slot: int) -> dict[str, Value]:
+        """The values of one group and slot, by field."""
+        values = self.board.values
+        return {parameter.field: values[parameter.key] for parameter in self.catalogue.of(group, slot)}
+
     def begin(self, command: str) -> PendingHandle:
         """A handle for a command that was taken."""
         return PendingHandle(f"{self._epoch}-{next(self._handle_numbers)}", command)

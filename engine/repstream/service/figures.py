@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 
 from repstream.accounting import OutputSnapshot
 from repstream.dataplane.control import Report, SourceReport, StreamReport, WriterReport
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
+from repstream.service.waiting import time_left
 from repstream.states import AcquisitionState
 
 RATE_SPAN = 1.0
@@ -89,19 +89,29 @@ def _output(ledger: OutputSnapshot, use: float, name: str, time: float, rates: R
 def _stream(report: StreamReport, name: str, time: float, rates: Rates) -> dict[str, Value]:
     return {
         **_output(report.ledger, report.queue_use, name, time, rates),
+        "blocking": report.blocking,
         "clients": report.clients,
         "disconnects": report.disconnects,
-        "blocking": report.blocking,
     }
 
 
 def writer_fields(report: WriterReport, name: str, time: float, rates: Rates) -> dict[str, Value]:
     """The counters of a writer, by field."""
+    fields = _output(report.ledger, report.queue_use, name, time, rates)
+    # Frames that are kept for the next file are not on their way to this one.
+    flushing = report.state is AcquisitionState.FLUSHING_IMAGES
+    left = report.ledger.queued - report.ledger.kept if flushing else 0
     return {
-        **_output(report.ledger, report.queue_use, name, time, rates),
+        **fields,
+        "blocking": report.blocking,
         "num_written": report.ledger.sent,
         "num_missing": report.missing,
         "file_size": report.file_size,
+        "kept": report.ledger.kept,
+        "disk_rate": round(report.disk_rate / 1e6, 3),
+        "disk_wait": round(report.disk_wait, 1),
+        "left": left,
+        "left_time": time_left(left, fields["rate"]),
     }
 
 
@@ -113,34 +123,3 @@ def by_reason(counts: Mapping[str, int]) -> str:
 def progress(written: int, requested: int) -> float:
     """Percent of the images asked for; 0 where none were."""
     return round(min(100.0, 100.0 * written / requested), 2) if requested else 0.0
-
-
-def waiting(values: Mapping[str, Value], slot: int, now: float, state: AcquisitionState) -> str:
-    """What an acquisition waits for, as one sentence; empty while nothing is being waited for.
-
-    `now` in Unix seconds. Frames are being waited for when none came for two seconds.
-    """
-    if state not in (
-        AcquisitionState.WAITING_IMAGES,
-        AcquisitionState.ACQUIRING_IMAGES,
-        AcquisitionState.FLUSHING_IMAGES,
-    ):
-        return ""
-    queued = values[key_of(Group.WRITER, slot, "queued")]
-    if state is AcquisitionState.FLUSHING_IMAGES:
-        return f"{queued} frames left to write"
-    if values[key_of(Group.WRITER, slot, "gate")] == "shut":
-        return "armed, the gate is shut: start opens it"
-    last = values["source.last_frame_time"]
-    if isinstance(last, float) and now - last < 2.0:
-        return ""
-    link = "connected" if values["source.connected"] else "not connected"
-    if not isinstance(last, float):
-        return f"no frame yet, source {link}"
-    frame = values["source.last_frame_id"]
-    return f"no frames since {clock(last)}, last id {frame}, source {link}, {queued} in the queue"
-
-
-def clock(time: float) -> str:
-    """Local time of day for people."""
-    return datetime.datetime.fromtimestamp(time).strftime("%H:%M:%S")

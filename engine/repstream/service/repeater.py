@@ -12,6 +12,7 @@ from repstream.parameters.facts import Value
 from repstream.service import figures
 from repstream.service.core import Core
 from repstream.service.handles import PendingHandle
+from repstream.service.waiting import amount_left, time_left
 from repstream.states import ALWAYS_ALLOWED, REPEATER, RepeaterState, after, allowed
 
 PATIENCE = 2.0
@@ -68,7 +69,7 @@ class Repeater:
         if self.state is RepeaterState.RUNNING:
             self._core.ask("engine.stop", lambda number: control.Close(number, PATIENCE))
             self._draining = True
-            self._core.put({"engine.draining": self._queued()})
+            self._put_draining()
             self._enter(following)
         if self._draining:
             self._stops.append(handle)
@@ -93,8 +94,19 @@ class Repeater:
         values["engine.losing"] = self.losing
         self._core.put(self._occupied(values))
         if self._draining:
-            self._core.put({"engine.draining": self._queued()})
+            self._put_draining()
         self.describe()
+
+    @property
+    def blocking(self) -> list[str]:
+        """The outputs that hold up the source, as last told: ``stream live``, ``writer main``."""
+        values = self._core.board.values
+        return [
+            f"{kind} {values[key_of(group, slot, 'name')]}"
+            for group, kind in ((Group.STREAM, "stream"), (Group.WRITER, "writer"))
+            for slot in self._core.catalogue.slots(group)
+            if values[key_of(group, slot, "blocking")]
+        ]
 
     @property
     def losing(self) -> bool:
@@ -104,7 +116,7 @@ class Repeater:
         """Everything is drained and closed."""
         self.on_report(notice.report)
         self._draining = False
-        self._core.put({"engine.draining": 0})
+        self._core.put({"engine.draining": 0, "engine.draining_time": None})
         left = f", {notice.undelivered} frames found no taker" if notice.undelivered else ""
         self.describe()
         self._core.end(self._stops, True, f"stopped{left}")
@@ -113,7 +125,8 @@ class Repeater:
     def on_death(self, reason: str) -> None:
         """The data plane died: ERROR, with its exit reason."""
         self._draining = False
-        self._core.put({"engine.process_id": 0, "engine.draining": 0, "source.connected": False})
+        self._core.put({"engine.process_id": 0, "engine.draining": 0, "engine.draining_time": None})
+        self._core.put({"source.connected": False})
         self.fail(f"the data plane died: {reason}; initialize starts it again")
         self._core.end(self._stops, False, f"the data plane died: {reason}")
         self._core.changed.notify_all()
@@ -151,32 +164,39 @@ class Repeater:
         address = values["source.address"]
         match self.state:
             case RepeaterState.RUNNING:
-                blocking = [
-                    str(values[f"streams.{slot}.name"])
-                    for slot in self._core.catalogue.slots(Group.STREAM)
-                    if values[f"streams.{slot}.blocking"]
-                ]
-                held = f"; held up by stream {', '.join(blocking)}" if blocking else ""
+                held = f"; held up by {', '.join(self.blocking)}" if self.blocking else ""
+                space = "".join(f"; {warning}" for warning in self._space_warnings())
                 losing = "; losing frames" if values["engine.losing"] else ""
                 link = "" if values["source.connected"] else " (not connected)"
-                return f"Running: {values['source.rate']:.1f} Hz from {address}{link}{held}{losing}."
+                return f"Running: {values['source.rate']:.1f} Hz from {address}{link}{held}{losing}{space}."
             case RepeaterState.ERROR:
                 return f"Error: {values['engine.last_error']}."
             case RepeaterState.STOPPED if self._draining:
-                return f"Stopped; draining, {values['engine.draining']} frames left."
+                left = amount_left(int(values["engine.draining"] or 0), values["engine.draining_time"])
+                return f"Stopped; draining, {left}."
             case RepeaterState.STOPPED:
                 return "Stopped."
             case _:
                 return f"Ready to start, source {address}."
 
-    def _queued(self) -> int:
-        """Frames that wait in all outputs, as last told."""
+    def _space_warnings(self) -> list[str]:
+        values = self._core.board.values
+        slots = self._core.catalogue.slots(Group.WRITER)
+        warnings = {values[f"writers.{slot}.name"]: values[f"writers.{slot}.space_warning"] for slot in slots}
+        return [f"writer {name}: {warning}" for name, warning in warnings.items() if warning]
+
+    def _put_draining(self) -> None:
+        """How many frames wait in all outputs, as last told, and how long the slowest takes."""
         values, catalogue = self._core.board.values, self._core.catalogue
-        return sum(
-            int(values[key_of(group, slot, "queued")] or 0)
-            for group in (Group.STREAM, Group.WRITER)
-            for slot in catalogue.slots(group)
-        )
+        frames, times = 0, list[float | None]()
+        for group in (Group.STREAM, Group.WRITER):
+            for slot in catalogue.slots(group):
+                queued = int(values[key_of(group, slot, "queued")] or 0)
+                frames += queued
+                times.append(time_left(queued, values[key_of(group, slot, "rate")]))
+        known = [seconds for seconds in times if seconds is not None]
+        longest = max(known, default=0.0) if len(known) == len(times) else None
+        self._core.put({"engine.draining": frames, "engine.draining_time": longest})
 
     def _occupied(self, values: dict[str, Value]) -> dict[str, Value]:
         """Without what belongs to a slot that has been emptied meanwhile."""

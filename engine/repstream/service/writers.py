@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from repstream.dataplane import control
@@ -16,6 +17,7 @@ from repstream.service import acquisitions, figures
 from repstream.service.core import Core
 from repstream.service.handles import PendingHandle
 from repstream.service.repeater import Repeater
+from repstream.service.waiting import space_warning, wait_of
 from repstream.states import (
     ACQUISITION,
     WRITER,
@@ -25,6 +27,8 @@ from repstream.states import (
     WriterState,
     after,
 )
+
+log = logging.getLogger(__name__)
 
 _EVENT = {
     AcquisitionState.WAITING_IMAGES: "waiting",
@@ -119,7 +123,8 @@ class Writer:
             self._put({"acq_result": notice.result.value})
         if state is AcquisitionState.FLUSHING_IMAGES or ended:
             self._put({"gate": "shut"})
-        self._put({"acq_state": state.value, "waiting": ""})
+        self._put({"acq_state": state.value})
+        self._put_wait()
         if state is AcquisitionState.WAITING_IMAGES:
             self._core.end(self._waiting, True, f"{notice.path} waits for images")
         if ended:
@@ -139,6 +144,8 @@ class Writer:
         requested = int(self._value("num_requested") or 0)
         fields["progress"] = figures.progress(report.ledger.sent, requested)
         self._put(fields)
+        if self.acquisition is AcquisitionState.FLUSHING_IMAGES:
+            self._put_wait()
 
     def on_lost(self, reason: str) -> None:
         """The data plane died: UNKNOWN, and the acquisition that was under way has failed."""
@@ -146,9 +153,10 @@ class Writer:
             return
         if self.state is WriterState.WRITING:
             message = f"ERROR:the data plane died: {reason}"
-            self._put({"stop_time": time.time(), "acq_message": message, "gate": "shut", "waiting": ""})
+            self._put({"stop_time": time.time(), "acq_message": message, "gate": "shut"})
             self._put({"acq_result": AcquisitionResult.FAILED.value})
             self._put({"acq_state": AcquisitionState.FAILED.value})
+            self._put_wait()
         self._close(False, f"the data plane died: {reason}", after(WRITER, self.state, "lost", "writer"))
 
     def on_found(self) -> None:
@@ -157,17 +165,16 @@ class Writer:
             self._put({"state": after(WRITER, self.state, "found", "writer").value})
 
     def tick(self, folder: acquisitions.FolderState) -> None:
-        """Once a second: the folder's state, and what an acquisition waits for."""
+        """Once a second: the folder's state, its space, and what an acquisition waits for."""
         self._put(
             {
                 "free_space": folder.free_space,
                 "folder_exists": folder.exists,
                 "folder_writable": folder.writable,
-                "waiting": figures.waiting(
-                    self._core.board.values, self._slot, time.time(), self.acquisition
-                ),
             }
         )
+        self._watch_space(folder.free_space)
+        self._put_wait()
 
     @property
     def configuration(self) -> WriterConfig:
@@ -176,6 +183,21 @@ class Writer:
             raise Refused(f"writers.{self._slot}", "there is no writer in this slot; configure adds one")
         return self._core.configuration.writers[name]
 
+    def _watch_space(self, free: float | None) -> None:
+        """Warn of too little space while something is written; the storage itself says when it is full."""
+        warning = ""
+        if self.state is WriterState.WRITING:
+            warning = space_warning(self._core.fields(Group.WRITER, self._slot), free)
+        if warning and not self._value("space_warning"):
+            log.warning("writer %s, acquisition %s: %s", self.name, self._value("acquisition_id"), warning)
+        self._put({"space_warning": warning})
+
+    def _put_wait(self) -> None:
+        fields = self._core.fields(Group.WRITER, self._slot)
+        source = self._core.fields(Group.SOURCE, 0)
+        wait = wait_of(fields, source, self._repeater.blocking, time.time())
+        self._put({"waiting": wait.text, "waiting_for": wait.reason, "waiting_since": wait.since})
+
     def _arm(self, command: str, requester: Requester, frames: int | None) -> None:
         """Prepare, start the repeater if needed, have the file made: all of it or nothing.
 
@@ -183,7 +205,14 @@ class Writer:
         """
         subject = self._subject(command)
         now = time.time()
-        plan = self._preparation.plan(subject, self.configuration, self._core.configuration, now, requester)
+        plan = self._preparation.plan(
+            subject,
+            self.configuration,
+            self._core.configuration,
+            now=now,
+            requester=requester,
+            seen=self._seen(),
+        )
         started = self._repeater.state is not RepeaterState.RUNNING
         if started:
             self._repeater.start()
@@ -194,6 +223,12 @@ class Writer:
                 self._repeater.stop(self._core.begin("engine.stop"))
             raise
         self._begun(plan, now)
+
+    def _seen(self) -> acquisitions.Seen:
+        """The shape and type of the last image, where there was one."""
+        source = self._core.fields(Group.SOURCE, 0)
+        height, width, dtype = (source[name] for name in ("seen_height", "seen_width", "seen_type"))
+        return acquisitions.Seen(int(height or 0), int(width or 0), str(dtype or "any"))
 
     def _begun(self, plan: control.AcquisitionPlan, now: float) -> None:
         self._rates = figures.Rates()
@@ -231,7 +266,7 @@ class Writer:
         self._core.reconfigure(self._core.configuration.model_copy(update={"writers": writers}))
 
     def _close(self, ok: bool, message: str, state: WriterState) -> None:
-        self._put({"state": state.value})
+        self._put({"state": state.value, "space_warning": ""})
         for handles in (self._waiting, self._gate, self._closing):
             self._core.end(handles, ok, message)
         if not ok:

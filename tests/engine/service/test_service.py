@@ -352,6 +352,29 @@ def test_storage_that_fails_ends_the_acquisition_only(service: Service, plane: F
     assert value(service, "engine.last_error") == ""
 
 
+def test_more_images_than_there_is_room_for_are_refused(service: Service, plane: FakePlane) -> None:
+    service.write({"writers.main.num_images": 2_000_000_000}, ME)
+    plane.shape = (100_000, 100_000)
+    queue = events_of(service)
+    service.execute("engine.start", None, ME)
+    plane.receive(1)  # nothing is configured, but this was seen
+    while value(service, "source.seen_height") != 100_000:
+        queue.get(timeout=5)
+    with pytest.raises(Refused, match=r"the file would take 40000000000\.000 GB"):
+        service.execute("writers.main.start", None, ME)
+    assert value(service, "writers.main.state") == "READY"
+
+
+def test_a_blocking_writer_is_named_in_the_status(service: Service, plane: FakePlane) -> None:
+    service.execute("writers.main.start", None, ME)
+    plane.blocking = True
+    queue = events_of(service)
+    plane.receive(1)
+    while not value(service, "writers.main.blocking"):
+        queue.get(timeout=5)
+    assert "held up by writer main" in str(value(service, "engine.status"))
+
+
 def test_the_number_rises_when_a_file_is_opened(service: Service, tmp_path: Path) -> None:
     service.execute("writers.main.arm", None, ME).wait(5)
     assert value(service, "writers.main.full_file_name") == f"{tmp_path}/scan_000000.h5"

@@ -1,0 +1,34 @@
+"""Reports as values."""
+
+from __future__ import annotations
+
+import pytest
+
+from repstream.accounting import OutputLedger
+from repstream.dataplane.control import WriterReport
+from repstream.service.figures import Rates, writer_fields
+from repstream.states import AcquisitionState
+
+
+def report(state: AcquisitionState, sent: int, queued: int, kept: int = 0) -> WriterReport:
+    ledger = OutputLedger()
+    for frame_id in range(sent):
+        ledger.book_queued()
+        ledger.book_sent(frame_id, 10)
+    for _ in range(queued):
+        ledger.book_queued()
+    for _ in range(kept):
+        ledger.book_kept()
+    return WriterReport(ledger.snapshot(), 0.0, "1-1", state, False, 0, 0)
+
+
+def test_what_is_left_shows_with_its_time_while_the_rest_is_written() -> None:
+    rates = Rates()
+    for second, sent in enumerate((0, 50)):
+        fields = writer_fields(
+            report(AcquisitionState.ACQUIRING_IMAGES, sent, 200), "w", float(second), rates
+        )
+        assert (fields["left"], fields["queued"]) == (0, 200)
+    fields = writer_fields(report(AcquisitionState.FLUSHING_IMAGES, 100, 150, kept=7), "w", 2.0, rates)
+    assert (fields["left"], fields["queued"], fields["kept"]) == (150, 157, 7)
+    assert fields["left_time"] == pytest.approx(3.0)

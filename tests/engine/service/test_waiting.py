@@ -1,0 +1,93 @@
+"""The sentences that say what an acquisition waits for, and their parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from repstream.parameters.catalogue import Group, build
+from repstream.parameters.facts import Value
+from repstream.service.waiting import Wait, amount_left, clock, space_warning, time_left, wait_of
+
+NOW = 1.7e9
+Fields = dict[str, Value]
+
+
+def writer(**fields: Any) -> Fields:
+    defaults = {p.field: p.default for p in build().of(Group.WRITER, 1)}
+    known = {"acq_state": "ACQUIRING_IMAGES", "gate": "open", "start_time": NOW - 100}
+    assert fields.keys() <= defaults.keys()
+    return {**defaults, **known, **fields}
+
+
+def source(**fields: Any) -> Fields:
+    defaults = {p.field: p.default for p in build().of(Group.SOURCE, 0)}
+    return {**defaults, "connected": True, **fields}
+
+
+def wait(of: Fields, came: Fields, *blocking: str) -> Wait:
+    return wait_of(of, came, blocking, NOW)
+
+
+def test_where_frames_come_nothing_is_waited_for() -> None:
+    assert wait(writer(num_written=3), source(last_frame_time=NOW - 1)) == Wait()
+
+
+@pytest.mark.parametrize("state", ["NONE", "FINISHED", "FAILED"])
+def test_without_an_acquisition_nothing_is_waited_for(state: str) -> None:
+    assert wait(writer(acq_state=state), source()) == Wait()
+
+
+def test_a_silent_source_is_told_with_all_that_might_be_asked() -> None:
+    last = NOW - 100
+    told = wait(writer(disk_rate=210.2), source(last_frame_time=last, last_frame_id=4711))
+    text = f"no frames since {clock(last)}, last id 4711, source connected, queue empty, disk 210 MB/s"
+    assert told == Wait("source", last, text)
+
+
+def test_a_source_that_never_sent_anything() -> None:
+    told = wait(writer(acq_state="WAITING_IMAGES"), source(connected=False))
+    assert told == Wait("source", NOW - 100, "no frame yet, source not connected, queue empty")
+
+
+def test_an_output_that_holds_up_the_input_is_named() -> None:
+    told = wait(writer(), source(last_frame_time=NOW - 9, last_frame_id=5), "stream live")
+    assert (told.reason, told.since) == ("stream", NOW - 9)
+    assert told.text.startswith("held up by stream live; no frames since")
+
+
+def test_a_disk_that_does_not_answer() -> None:
+    told = wait(writer(disk_wait=4.0, queued=12, queue_use=80.0), source(last_frame_time=NOW))
+    text = "12 frames in the queue (80 %), the disk has not answered for 4 s"
+    assert told == Wait("disk", NOW - 4, text)
+
+
+def test_a_shut_gate_and_what_is_kept() -> None:
+    assert wait(writer(gate="shut"), source()).text == "armed, the gate is shut: start opens it"
+    told = wait(writer(gate="shut", trigger_attribute="laser", kept=50, queued=50), source())
+    assert told == Wait("trigger", None, "armed, begins when laser comes or at a start; 50 frames kept")
+
+
+def test_frames_that_come_but_do_not_fit() -> None:
+    told = wait(writer(offered=9, dropped_reasons="shape 9"), source(last_frame_time=NOW))
+    assert told == Wait("selection", None, "frames come, but none for the file: shape 9")
+
+
+def test_what_is_left_after_the_end() -> None:
+    told = wait(writer(acq_state="FLUSHING_IMAGES", left=412, left_time=3.1, queued=412), source())
+    assert told == Wait("disk", None, "412 frames left, about 3 s")
+    assert amount_left(412, None) == "412 frames left"
+    assert (time_left(412, 137.0), time_left(412, 0.0), time_left(0, 0.0)) == (3.0, None, 0.0)
+
+
+def test_space_that_will_not_do_for_the_rest_of_the_images() -> None:
+    of = writer(num_written=100, num_requested=1100, file_size=500_000_000)
+    assert space_warning(of, 30.0) == space_warning(of, None) == ""
+    assert space_warning(of, 4.0) == "the 1000 images still to come need 5.00 GB, 4.00 GB are free"
+
+
+def test_space_that_is_low_whatever_is_to_come() -> None:
+    assert space_warning(writer(), 10.0) == ""
+    assert space_warning(writer(), 2.0) == "2.00 GB are free"
+    assert space_warning(writer(throughput=50.0), 2.0) == "2.00 GB are free, full in about 40 s"
