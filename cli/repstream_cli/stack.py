@@ -13,6 +13,7 @@ from typing import Self
 import zmq
 
 from repstream.service.address import EngineServer
+from repstream.service.attach import DEFAULT_ADDRESS
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from repstream_cli import ports
@@ -51,7 +52,7 @@ class StackOptions:
     """What is started; a front end that is None is not."""
 
     engine: ServiceOptions
-    engine_address: str = "tcp://127.0.0.1:9600"
+    engine_address: str = DEFAULT_ADDRESS
     key: str = ""
     host: str = "127.0.0.1"
     tango: TangoOptions | None = field(default_factory=TangoOptions)

@@ -10,6 +10,7 @@ import typer
 
 from repstream.errors import EngineUnreachable
 from repstream.parameters.facts import Value
+from repstream.service.attach import DEFAULT_ADDRESS
 from repstream.service.remote import RemoteEngine
 from repstream_cli.exits import Exit
 
@@ -17,9 +18,7 @@ Values = Mapping[str, Value]
 
 
 def status(
-    address: Annotated[str, typer.Option("--address", "-a", help="The engine's address.")] = (
-        "tcp://127.0.0.1:9600"
-    ),
+    address: Annotated[str, typer.Option("--address", "-a", help="The engine's address.")] = DEFAULT_ADDRESS,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Word that guards the address.")] = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print every value as JSON.")] = False,

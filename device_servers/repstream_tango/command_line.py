@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repstream.parameters.catalogue import Catalogue, Group
+from repstream.service.attach import DEFAULT_ADDRESS
 from repstream_tango.names import REPEATER_CLASS, SERVER, WRITER_CLASS
-
-DEFAULT_ENGINE = "tcp://127.0.0.1:9600"
 
 DEFAULT_PORT = 9601
 """TCP port without a database; with one, Tango takes a free port unless told otherwise."""
@@ -52,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add("instance", nargs="?", default="1", help="instance of the server (default: 1)")
     add(
         "--engine",
-        default=DEFAULT_ENGINE,
+        default=DEFAULT_ADDRESS,
         metavar="ADDRESS",
         help="address of the engine (default: %(default)s)",
     )
@@ -103,7 +102,7 @@ def devices(repeater: str | None, writers: Sequence[str] | None, catalogue: Cata
 
 
 def command_line(
-    engine: str = DEFAULT_ENGINE,
+    engine: str = DEFAULT_ADDRESS,
     instance: str = "1",
     *,
     database: str = "",

@@ -10,7 +10,7 @@ from tango.server import attribute, command, device_property
 
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Kind, Value
-from repstream_tango.command_line import DEFAULT_ENGINE
+from repstream.service.attach import DEFAULT_ADDRESS
 from repstream_tango.device import EngineDevice
 from repstream_tango.hdf5_writer import WriterDevice
 from repstream_tango.names import REPEATER_CLASS, WRITER_CLASS, attribute_name, check, command_names
@@ -20,7 +20,7 @@ from repstream_tango.types import argument_type, configuration, tango_type
 
 
 def device_classes(
-    catalogue: Catalogue, publisher: Publisher, engine: str = DEFAULT_ENGINE
+    catalogue: Catalogue, publisher: Publisher, engine: str = DEFAULT_ADDRESS
 ) -> tuple[type[RepeaterDevice], type[WriterDevice]]:
     """The classes `RepStream` and `HDF5Writer`; `engine` is the default of their property `Engine`.
 

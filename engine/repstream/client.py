@@ -23,9 +23,8 @@ from repstream.errors import UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Event, Handle
+from repstream.service.attach import DEFAULT_ADDRESS
 from repstream.service.remote import RemoteEngine
-
-DEFAULT_ADDRESS = "tcp://127.0.0.1:9600"
 
 
 class Client:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
 from repstream.errors import EngineUnreachable
+from repstream.service.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.service.remote import RemoteEngine
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
 
-DEFAULT_NAME = "repstream"
-DEFAULT_ADDRESS = "tcp://127.0.0.1:9600"
 ENDS = (signal.SIGINT, signal.SIGTERM)
 JOIN_TIME = 5.0
 """Seconds that a start waits for each engine, to learn its catalogue; without it the usual one is served."""
@@ -49,19 +47,19 @@ def run(
 
     The engines need not run yet, and may be started again at any time.
     """
-    addresses = addresses_of(engines or [DEFAULT_ADDRESS])
+    try:
+        addresses = addresses_of(engines or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("caproto").setLevel(logging.WARNING)  # a line for each client that comes and goes
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # inherited by the threads; only sigwait takes them
     with ExitStack() as stack:
-        attached = {
-            name: stack.enter_context(closing(RemoteEngine(address, key, "epics")))
-            for name, address in addresses.items()
-        }
-        for engine in attached.values():
+        engines_there = stack.enter_context(attached(addresses, key, "epics"))
+        for engine in engines_there.values():
             _join(engine)
         try:
-            ioc = IocServer(attached, prefix, port, host)
+            ioc = IocServer(engines_there, prefix, port, host)
             if not list_pvs:
                 stack.enter_context(ioc)
         except (OSError, ValueError) as error:
@@ -71,20 +69,6 @@ def run(
             return
         typer.echo(f"{len(ioc.channels)} PVs on {host}:{ioc.port}, such as {next(iter(ioc.channels))}")
         signal.sigwait(ENDS)
-
-
-def addresses_of(engines: list[str]) -> Mapping[str, str]:
-    """Addresses by name from ``[name=]tcp://host:port``; raises `typer.BadParameter`."""
-    addresses: dict[str, str] = {}
-    for given in engines:
-        name, _, address = given.rpartition("=")
-        name = name or DEFAULT_NAME
-        if "://" not in address:
-            raise typer.BadParameter(f"{given!r} is not of the form name=tcp://host:port")
-        if name in addresses:
-            raise typer.BadParameter(f"two engines have the name {name!r}")
-        addresses[name] = address
-    return addresses
 
 
 def _join(engine: RemoteEngine) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from repstream.parameters.catalogue import build
 from repstream.service.address import EngineServer
-from repstream_epics.main import addresses_of
 from repstream_epics.server import IocServer
 from tests.fakes import running_engine
 from tests.ioc.board_engine import BoardEngine
@@ -157,8 +156,3 @@ def test_the_console_script_says_what_is_wrong_with_its_options() -> None:
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "without blank and dot" in said
-
-
-def test_engines_are_given_with_or_without_a_name() -> None:
-    assert addresses_of(["tcp://h:1"]) == {"repstream": "tcp://h:1"}
-    assert addresses_of(["a=tcp://h:1", "b=tcp://h:2"]) == {"a": "tcp://h:1", "b": "tcp://h:2"}

@@ -12,15 +12,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
-import typer
 from websockets.sync.client import connect
 
 from repstream.service.address import EngineServer
 from repstream.service.remote import RemoteEngine
 from repstream.service.service import Service
 from repstream_http import HttpServer
-from repstream_http.main import addresses_of
 from tests.fakes import running_engine
 from tests.rest.engines import changes_url
 
@@ -114,13 +111,3 @@ def test_the_console_script_serves_an_engine_and_ends_on_a_signal(tmp_path: Path
                 assert process.wait(timeout=60) == 0
             finally:
                 process.kill()
-
-
-def test_engines_are_named_by_address_or_by_themselves() -> None:
-    assert addresses_of(["tcp://a:1", "two=tcp://b:2"]) == {"repstream": "tcp://a:1", "two": "tcp://b:2"}
-
-
-@pytest.mark.parametrize("given", [["nonsense"], ["a/b=tcp://a:1"], ["tcp://a:1", "tcp://b:1"]])
-def test_addresses_that_are_none_are_refused(given: list[str]) -> None:
-    with pytest.raises(typer.BadParameter):
-        addresses_of(given)

@@ -15,6 +15,7 @@ import zmq
 from repstream.errors import Refused
 from repstream.protocol import Completion, Engine, Event
 from repstream.service import wire
+from repstream.service.attach import DEFAULT_ADDRESS
 from repstream.service.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class EngineServer:
     Raises `zmq.ZMQError` when the address cannot be bound.
     """
 
-    def __init__(self, engine: Engine, address: str = "tcp://127.0.0.1:9600", key: str = "") -> None:
+    def __init__(self, engine: Engine, address: str = DEFAULT_ADDRESS, key: str = "") -> None:
         self._engine = engine
         self._key = key
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
