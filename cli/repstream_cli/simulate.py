@@ -30,6 +30,7 @@ from repstream.sources.simulation import (
 )
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
+from repstream_cli.played import image_bytes, played
 from repstream_cli.progress import Meter, ProgressLine
 from repstream_cli.sizes import size as parse_size
 
@@ -60,7 +61,7 @@ def simulate(
     ] = 20,
     number: Annotated[
         int | None,
-        typer.Option("--number", "-n", min=0, help="Frames; 0 goes on until Ctrl-C (a folder: once)."),
+        typer.Option("--number", "-n", min=0, help="Frames; 0 goes on until Ctrl-C (folder, file: once)."),
     ] = None,
     first: Annotated[int, typer.Option(min=0, help="Id of the first frame.")] = 0,
     gaps: Annotated[float, typer.Option(min=0, max=1, help="Probability that a frame is left out.")] = 0,
@@ -73,8 +74,11 @@ def simulate(
     folder: Annotated[
         Path | None, typer.Option(help="Send recorded parts NNNNNN_MMM.raw from here instead.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Send the images of this HDF5 file instead, under their ids.")
+    ] = None,
     renumber: Annotated[
-        bool, typer.Option("--renumber", help="Number recorded frames from --first on.")
+        bool, typer.Option("--renumber", help="Number frames of a folder or file from --first on.")
     ] = False,
     wait_consumer: Annotated[
         bool, typer.Option("--wait-consumer", help="Begin when somebody receives (push always does).")
@@ -82,7 +86,7 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress line.")] = False,
 ) -> None:
-    """Send frames as a detector does: synthetic images, or a folder of recorded messages.
+    """Send frames as a detector does: synthetic images, recorded messages, or the images of a file.
 
     Every synthetic image follows from its frame id and the seed, so that
     a file can be checked by content: what was sent is
@@ -94,17 +98,24 @@ def simulate(
       repstream simulate --size 480x128 --rate 0 -n 100000
       repstream simulate --mode pub --gaps 0.01 --duplicates 0.001 --errors 0.001
       repstream simulate --folder recorded/ --renumber -n 0
+      repstream simulate --file run1.h5 --rate 100
     """
+    if folder is not None and file is not None:
+        raise typer.BadParameter("a folder and a file: only one of them can be sent")
     counts = Counts()
     messages: Iterator[tuple[int, Parts]]
-    if folder is not None:
-        try:
+    numbered = first if renumber else None
+    try:
+        if folder is not None:
             files = recorded_files(folder)
-        except StorageError as error:
-            raise typer.BadParameter(str(error)) from error
-        frame_bytes = max(sum(path.stat().st_size for path in parts) for parts in files)
-        messages = recorded(folder, number, first if renumber else None)
-    else:
+            frame_bytes = max(sum(path.stat().st_size for path in parts) for parts in files)
+            messages = recorded(folder, number, numbered)
+        elif file is not None:
+            frame_bytes = image_bytes(file)
+            messages = played(file, number, numbered, encoder(header))
+    except StorageError as error:
+        raise typer.BadParameter(str(error)) from error
+    if folder is None and file is None:
         images = Images(size, pixel_type, seed)
         frame_bytes = int(np.prod(size)) * images.dtype.itemsize
         messages = synthetic(images, encoder(header), first, number or 0)
