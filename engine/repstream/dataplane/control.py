@@ -188,11 +188,12 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
 
 
 class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
-    """A gate opened for a number of frames has shut again, with the file still open."""
+    """A gate has moved by itself, with the file open: shut after its frames, or opened by the trigger."""
 
     slot: int
     acquisition_id: str
     time: float
+    is_open: bool = False
 
 
 class Closed(msgspec.Struct, frozen=True, tag="closed"):

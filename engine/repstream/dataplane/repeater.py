@@ -142,6 +142,7 @@ class Repeater:
             self.source = None
         for writer in self.writers.values():
             writer.end(discard=False)
+            writer.release()
 
     def close_streams(self, linger: float) -> tuple[threading.Thread, int]:
         """Close all streams; what their sockets hold has `linger` seconds to get out.

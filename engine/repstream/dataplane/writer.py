@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
 from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.file_job import FileJob
+from repstream.dataplane.file_results import results_of
 from repstream.dataplane.gate import Gate
-from repstream.dataplane.outputs import policy_of, queue_of
+from repstream.dataplane.late_start import KeptFrames, Trigger
+from repstream.dataplane.outputs import MIB, policy_of
 from repstream.dataplane.placement import Placement
 from repstream.dataplane.time_limits import TimeLimits
 from repstream.files.chunk_index import CAPACITY
-from repstream.files.gaps import as_text
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
+from repstream.policies.slow_consumer import OutputQueue, SlowRule
 from repstream.states import ACQUISITION, AcquisitionResult, AcquisitionState, after
 
 COMPLETED, INTERRUPTED = "Completed.", "Interrupted."
+MOST_KEPT = 1_000_000
 PLANNED_LOSSES = frozenset({"abort"})
 
 Tell = Callable[[AcquisitionNotice | GateNotice], None]
@@ -34,7 +37,8 @@ class WriterOutput:
 
     Used from the loop's thread; `poll` is due after each `wake`, which comes from others.
     `tell` takes the notices. After an acquisition its ledger stays, and counts what comes then
-    as skipped ("idle"), until the next one begins another.
+    as skipped ("idle"), until the next one begins another. Frames that are kept to begin a file
+    stay kept until they are older than that, and move on to the ledger of the next acquisition.
     """
 
     def __init__(
@@ -58,7 +62,9 @@ class WriterOutput:
         self._wake = wake
         self._lock = threading.Lock()
         self._decide = policy_of(config).decide
-        self._queue = queue_of(config)
+        self._queue = _queue_of(config)
+        self._kept = KeptFrames.of(config)
+        self._trigger = Trigger()
         self._gate = Gate(0, source)
         self._limits = TimeLimits()
         self._images = 0
@@ -80,7 +86,8 @@ class WriterOutput:
     @property
     def blocking(self) -> bool:
         """Whether a frame waits for room in the queue, so that no more may be received."""
-        return self._job is not None and self._job.blocking
+        job = self._job
+        return job is not None and (job.blocking or (self._gate.is_open and len(self._kept) > 0))
 
     @property
     def losses(self) -> int:
@@ -93,10 +100,24 @@ class WriterOutput:
 
         `now` is a monotonic time in seconds.
         """
-        job, gate = self._job, self._gate
-        if job is None or not gate.is_open:
-            self._skip("idle" if job is None else "gate")
-        elif gate.is_duplicate(frame.frame_id):
+        job = self._job
+        if job is not None and self._trigger.fires(frame) and not self._cannot_open():
+            self._tell(GateNotice(self.slot, self._id, time.time(), is_open=True))
+            self.open_gate(0)
+        if job is None or not self._gate.is_open:
+            self._set_aside(frame, now)
+        elif len(self._kept):
+            # What was kept has not found room yet, and goes first.
+            self._keep(frame, now)
+        else:
+            self._pass(frame, now, job)
+            return job.blocking
+        return self.blocking
+
+    def _pass(self, frame: Frame, now: float, job: FileJob) -> None:
+        """Skip, drop or queue a frame that came at `now` and finds the gate open."""
+        gate = self._gate
+        if gate.is_duplicate(frame.frame_id):
             self._skip("duplicate")
         elif not self._decide(frame.frame_id, now):
             self._skip("policy")
@@ -105,8 +126,6 @@ class WriterOutput:
                 self.ledger.book_dropped(reason)
         else:
             self._take(frame, job, gate)
-            return job.blocking
-        return False
 
     def arm(self, plan: AcquisitionPlan) -> str:
         """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""
@@ -115,7 +134,10 @@ class WriterOutput:
         self._earlier_losses = self.losses
         self._malformed_before = self._malformed()
         self.ledger = OutputLedger()
-        self._queue = queue_of(self._config)
+        for _ in range(len(self._kept)):
+            self.ledger.book_kept()
+        self._queue = _queue_of(self._config)
+        self._trigger = Trigger(self._config.trigger_attribute)
         placement = Placement() if plan.placement == "by_id" else None
         self._gate = Gate(min(plan.num_images or CAPACITY, CAPACITY), self._source, placement)
         self._decide = policy_of(self._config).decide
@@ -136,12 +158,8 @@ class WriterOutput:
 
     def open_gate(self, frames: int) -> str:
         """Let `frames` frames through, or (0) all of the acquisition; the reason if that is impossible."""
-        if self._job is None:
-            return "no acquisition is armed"
-        if self._job.ending:
-            return f"acquisition {self._id} is ending"
-        if self._gate.is_open or self._asked is not None:
-            return f"the gate of acquisition {self._id} is open already"
+        if reason := self._cannot_open():
+            return reason
         self._asked = frames
         # While the file is not there yet the request waits for it.
         if self._state is not AcquisitionState.NONE:
@@ -169,7 +187,17 @@ class WriterOutput:
         """Take the parameters that may change while running; a policy that stays keeps its memory."""
         if policy_of(config) != policy_of(self._config):
             self._decide = policy_of(config).decide
+        if _keeping(config) != _keeping(self._config):
+            self.release()
+            self._kept = KeptFrames.of(config)
         self._config = config
+
+    def release(self) -> None:
+        """Let go of every kept frame."""
+        count = len(self._kept)
+        for _ in range(count):
+            self._kept.pop()
+        self._let_go(count)
 
     def poll(self) -> None:
         """Follow what the file's thread did."""
@@ -185,6 +213,7 @@ class WriterOutput:
                 self._enter("flushing")
             elif self._asked is not None:
                 self._open()
+        self._feed()
         if closed:
             self._shut()
             self._job = None
@@ -192,8 +221,13 @@ class WriterOutput:
             self._enter("finished" if ok else "failed", job)
 
     def watch(self, now: float, held: bool) -> None:
-        """End the acquisition where a time limit says so; `held`: an output holds up the input."""
+        """Let go of what was kept too long, end the acquisition where a time limit says so.
+
+        `now` is a monotonic time; `held`: an output holds up the input.
+        """
         job = self._job
+        if not self._gate.is_open:
+            self._let_go(self._kept.expire(now))
         if job is None or job.ending:
             return
         over = self._limits.check(
@@ -242,11 +276,54 @@ class WriterOutput:
         if taken >= gate.limit:
             self._shut_at(taken, job)
 
+    def _cannot_open(self) -> str:
+        if self._job is None:
+            return "no acquisition is armed"
+        if self._job.ending:
+            return f"acquisition {self._id} is ending"
+        if self._gate.is_open or self._asked is not None:
+            return f"the gate of acquisition {self._id} is open already"
+        return ""
+
     def _open(self) -> None:
         frames, self._asked = self._asked or 0, None
         with self._lock:
             taken = self.ledger.sent + self.ledger.queued
+        self._let_go(self._kept.expire(time.monotonic()))
         self._gate.open(taken, frames)
+        self._feed()
+
+    def _feed(self) -> None:
+        """Pass what was kept through the open gate, as far as there is room."""
+        job = self._job
+        while job is not None and len(self._kept) and self._gate.is_open and not job.blocking:
+            frame, came = self._kept.pop()
+            with self._lock:
+                self.ledger.book_offered_again()
+            self._pass(frame, came, job)
+
+    def _set_aside(self, frame: Frame, now: float) -> None:
+        """Keep a frame that finds the gate shut, or leave it out."""
+        if self._kept.enabled:
+            self._keep(frame, now)
+            self._let_go(self._kept.expire(now))
+        else:
+            self._skip(self._shut_reason)
+
+    def _keep(self, frame: Frame, now: float) -> None:
+        with self._lock:
+            self.ledger.book_kept()
+        self._kept.put(frame, now)
+
+    def _let_go(self, frames: int) -> None:
+        reason = self._shut_reason
+        with self._lock:
+            for _ in range(frames):
+                self.ledger.book_released(reason)
+
+    @property
+    def _shut_reason(self) -> str:
+        return "idle" if self._job is None else "gate"
 
     def _shut(self) -> None:
         self._gate.shut()
@@ -295,25 +372,27 @@ class WriterOutput:
 
     def _results(self, result: AcquisitionResult, message: str) -> Mapping[str, Scalar]:
         """What the file tells about its acquisition; called under the lock, by the file's thread."""
-        ledger, gate = self.ledger, self._gate
-        return {
-            "stop_time": time.time(),
-            "outcome": result.value,
-            "message": message,
-            "received": ledger.offered,
-            "written": ledger.sent,
-            "missing": gate.missing,
-            "missing_ids": as_text(gate.missing_ids),
-            "series": gate.series,
-            "dropped": sum(ledger.dropped.values()),
-            "skipped": sum(ledger.skipped.values()),
-            "duplicates": ledger.skipped.get("duplicate", 0),
-            "late": gate.late,
-            "resets": gate.resets,
-            "malformed": self._malformed() - self._malformed_before,
-            "dropped_by_reason": json.dumps(ledger.dropped),
-            "skipped_by_reason": json.dumps(ledger.skipped),
-        }
+        return results_of(
+            result,
+            message,
+            ledger=self.ledger,
+            gate=self._gate,
+            malformed=self._malformed() - self._malformed_before,
+            now=time.time(),
+        )
+
+
+def _keeping(config: WriterConfig) -> tuple[int, float, int]:
+    return config.keep_frames, config.keep_time, config.keep_memory
+
+
+def _queue_of(config: WriterConfig) -> OutputQueue[Any]:
+    """An empty queue with the limits of a writer, and room for all that it keeps."""
+    kept, time, memory = _keeping(config)
+    frames, nbytes = config.buffer_size, config.buffer_memory * MIB
+    if kept or time:
+        frames, nbytes = frames + (kept or MOST_KEPT), nbytes + memory * MIB
+    return OutputQueue(SlowRule(config.on_slow), frames, nbytes)
 
 
 def _unplanned(ledger: OutputLedger) -> int:

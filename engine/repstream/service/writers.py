@@ -131,8 +131,12 @@ class Writer:
             self._close(state is AcquisitionState.FINISHED, notice.message, WriterState.READY)
 
     def on_gate(self, notice: control.GateNotice) -> None:
-        """The gate has shut after its number of frames, with the file open."""
-        if notice.acquisition_id == self._value("acquisition_id"):
+        """The gate has shut after its number of frames, or the trigger has opened it."""
+        if notice.acquisition_id != self._value("acquisition_id"):
+            return
+        if notice.is_open:
+            self._put({"gate": "open"})
+        else:
             self._put({"gate": "shut"})
             self._core.end(self._gate, True, "the gate has shut, the file is open")
 
