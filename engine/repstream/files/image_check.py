@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from repstream.errors import MalformedMessage
 from repstream.files import checksum
+from repstream.files.nexus import STORED_AS
 from repstream.messages import compression
 
 _BITSHUFFLE = 32008
@@ -27,10 +28,13 @@ class ImageCheck:
     unpacked, since the filter believes what a damaged one says of its lengths. Others, such as
     those of a file that was repacked, are read by the library.
 
-    `rows` is the metadata, if there is any, `kind` the checksum in it (``""``: none). A context manager.
+    `rows` is the metadata, if there is any; `facts` those of the acquisition. Checksums are of images
+    as they were stored when written, so they count only where they still are. A context manager.
     """
 
-    def __init__(self, path: Path, images: h5py.Dataset, rows: NDArray[Any] | None, kind: str) -> None:
+    def __init__(
+        self, path: Path, images: h5py.Dataset, rows: NDArray[Any] | None, facts: Mapping[str, Any]
+    ) -> None:
         self._images = images
         self._itemsize = images.dtype.itemsize
         self._nbytes = int(np.prod(images.shape[1:])) * self._itemsize
@@ -43,12 +47,9 @@ class ImageCheck:
             images.id.chunk_iter(self._note)
         self._check = self._check_stored if own else self._check_by_library
         self._sum: Callable[[Any], int] | None = None
-        if (
-            own
-            and rows is not None
-            and kind in checksum.DTYPES
-            and checksum.MEMBER in (rows.dtype.names or ())
-        ):
+        kind, members = str(facts.get("checksum", "")), () if rows is None else rows.dtype.names or ()
+        as_written = facts.get(STORED_AS) == ("bitshuffle_lz4" if self._compressed else "none")
+        if own and as_written and rows is not None and kind in checksum.DTYPES and checksum.MEMBER in members:
             self._sum, self._sums = checksum.function(kind), rows[checksum.MEMBER]
         self.how = kind if self._sum else "readable"
         self._file = path.open("rb", buffering=0)

@@ -28,6 +28,9 @@ END_TIME = "/entry/end_time"
 
 USER_METADATA = "/entry/user_metadata"
 
+STORED_AS = "stored_as"
+"""Name of the fact that says how images were stored when they were written (`FilePlan.compression`)."""
+
 UNFINISHED = "unfinished"
 """The outcome of a file that has not come to its end."""
 
@@ -155,6 +158,7 @@ def image_tree(plan: FilePlan) -> dict[str, Node]:
     metadata = metadata_path(plan.detector_name)
     shown = {"interpretation": "image", "units": "counts", "long_name": plan.detector_name}
     return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
+        f"{ACQUISITION}/{STORED_AS}": Field(field_dtype(plan.compression), plan.compression),
         images: Stack(plan.shape, plan.dtype, 1, plan.compression, shown),
         metadata: Stack((), rows, rows_per_chunk(rows)),
         f"{DETECTOR}/data": Link(images),

@@ -140,7 +140,7 @@ class _Images:
         found = self._found
         rows = _rows(file, f"{images.parent.name}/metadata", len(images))
         rows = _rows(file, ROWS, len(images)) if rows is None else rows
-        with ImageCheck(path, images, rows, str(_facts(file).get("checksum", ""))) as check:
+        with ImageCheck(path, images, rows, _facts(file)) as check:
             found.checked = check.how
             for index, number in enumerate(numbers.tolist()):
                 if (wrong := check(index)) and len(found.damaged) < MOST_DAMAGED:

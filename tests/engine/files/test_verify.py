@@ -145,6 +145,19 @@ def test_parts_of_a_virtual_dataset_are_looked_at(tmp_path: Path) -> None:
     assert any("part0.h5 does not exist" in problem for problem in verify(path).problems)
 
 
+def test_checksums_count_only_while_images_are_stored_as_they_were(tmp_path: Path) -> None:
+    path, repacked = written(tmp_path / "a.h5", [0, 1, 2], kind="xxh3"), tmp_path / "b.h5"
+    filters = hdf5plugin.Bitshuffle(cname="lz4")
+    with h5py.File(path) as old, h5py.File(repacked, "w") as new:
+        for name in ("entry", "det"):
+            old.copy(name, new)
+        del new["/det/data"], new["/entry/data/data"]
+        images = new.create_dataset("/entry/data/data", data=old["/det/data"][:], chunks=(1, 4, 6), **filters)
+        new["/det/data"] = images
+    found = verify(repacked)
+    assert (found.complete, found.checked) == (True, "readable")
+
+
 def test_a_repacked_file_is_read_by_the_library(tmp_path: Path) -> None:
     path = tmp_path / "foreign.h5"
     with h5py.File(path, "w") as file:
