@@ -46,8 +46,9 @@ class Recorder:
         try:
             with _storing(self._folder):
                 for i, part in enumerate(parts):
-                    written.append(self._folder / f"{number:06d}_{i:03d}.raw")
-                    _write_whole(written[-1], part)
+                    path = self._folder / f"{number:06d}_{i:03d}.raw"
+                    _write_whole(path, part)
+                    written.append(path)
                 if self._times is not None:
                     with self._times.open("a") as times:
                         times.write(f"{number},{seconds:.9f}\n")

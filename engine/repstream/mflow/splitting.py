@@ -53,7 +53,7 @@ class Output:
 def source_of(fields: Mapping[str, Any]) -> SourceConfig:
     """The input of a description: `address`, `mode` (PULL), `queue_size`. Raises `InvalidValue`."""
     known = _known(fields, "source", "PULL")
-    known["connection"] = "bind" if binds(known.get("address", "")) else "connect"
+    known["connection"] = "bind" if binds(known["address"]) else "connect"
     try:
         return SourceConfig.model_validate(known)
     except ValidationError as error:
@@ -67,13 +67,11 @@ def output_of(number: int, fields: Mapping[str, Any]) -> Output:
     `StreamConfig`, such as `policy`, its parameters and `on_slow`. Without `policy`, `modulo`
     alone is one. A PUSH output blocks where its consumer is slow; a PUB output drops.
     """
-    name = str(fields.get("name", f"output {number}"))
-    known = _known({k: v for k, v in fields.items() if k != "name"}, name, "PUSH")
+    known = _known(fields, f"output {number}", "PUSH")
+    name = str(known.pop("name", f"output {number}"))
     if "modulo" in known:
         known.setdefault("policy", "modulo")
     known.setdefault("on_slow", "drop_oldest" if known["mode"] == "PUB" else "block")
-    if "address" not in known:
-        raise InvalidValue(name, "has no address")
     try:
         return Output(name, StreamConfig.model_validate(known), not binds(known["address"]))
     except ValidationError as error:
@@ -84,6 +82,8 @@ def _known(fields: Mapping[str, Any], subject: str, mode: str) -> dict[str, Any]
     """Fields by our names."""
     if not isinstance(fields, Mapping):
         raise InvalidValue(subject, f"must be an object, not {fields!r:.80}")
+    if "address" not in fields:
+        raise InvalidValue(subject, "has no address")
     known = {"mode": mode, "queue_size": QUEUE_SIZE, **fields}
     known["mode"] = str(known["mode"]).upper()
     # ZMQ's own word for no limit.

@@ -82,14 +82,16 @@ def _in_time(
     recorded: Sequence[tuple[Sequence[Path], float]], arguments: argparse.Namespace, stop: threading.Event
 ) -> Iterator[Sequence[Path]]:
     """The files of each message when it is due, again and again with `--loop`."""
-    begin = time.monotonic()
+    pause = 1 / arguments.rate if arguments.rate else 0.0
     for _ in itertools.count() if arguments.loop else (0,):
+        begin = 0.0
         for number, (paths, seconds) in enumerate(recorded):
-            due = number / arguments.rate if arguments.rate else seconds / arguments.speed
+            due = number * pause if pause else seconds / arguments.speed
             stop.wait(max(0.0, begin + due - time.monotonic()))
             yield paths
-        # The pause from the last to the first message was not recorded.
-        begin = begin + len(recorded) / arguments.rate if arguments.rate else time.monotonic()
+            # Time begins when somebody takes the first message.
+            begin = begin or time.monotonic() - due
+        stop.wait(pause)
 
 
 def _plan(arguments: argparse.Namespace) -> list[tuple[list[Path], float]]:
