@@ -25,6 +25,9 @@ BATCH_FRAMES = 1024
 BATCH_BYTES = 32 << 20
 """What is taken from the queue and written at once, at most (but one frame at least)."""
 
+LOOK_INTERVAL = 0.5
+"""Seconds between looks whether the file still has its name."""
+
 Results = Callable[[AcquisitionResult, str], Mapping[str, Scalar]]
 """What goes into the file about an acquisition that ends with this result and message."""
 
@@ -62,6 +65,7 @@ class FileJob:
         self._ledger = ledger
         self._results = results
         self._wake = wake
+        self._next_look = 0.0
         self._held: Placed | None = None
         self._sync = False
         self._failed = False
@@ -133,15 +137,24 @@ class FileJob:
     def _take(self, store: FrameStore) -> list[Placed]:
         """The frames that are written next; none when the job has come to its end."""
         while True:
+            self._look(store)
             due = store.due
+            wait = LOOK_INTERVAL if due is None else min(due, LOOK_INTERVAL)
             with self._changed:
-                self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync, due)
+                self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync, wait)
                 sync, self._sync = self._sync or (due is not None and not store.due), False
                 frames = self._pop()
             if sync:
                 self._sync_now(store)
             if frames or (self.ending and not sync):
                 return frames
+
+    def _look(self, store: FrameStore) -> None:
+        """Now and then: a file that was removed takes all that is written without a word."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_INTERVAL
+            store.check_in_place()
 
     def _pop(self) -> list[Placed]:
         queue = self._queue
@@ -179,6 +192,7 @@ class FileJob:
     def _finish(self, store: FrameStore) -> None:
         # Before the results, so that these can still say that it failed.
         self._sync_now(store)
+        store.check_in_place()
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"

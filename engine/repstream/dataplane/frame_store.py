@@ -16,12 +16,16 @@ from repstream.files import checksum
 from repstream.files.frame_file import FrameFile
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar
+from repstream.files.series import FileSeries
 from repstream.messages.compression import compress
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
 
 MOST_BLANKS = 16_384
 """Blank places that are made at once, at most; more follow."""
+
+
+AnyFile = FrameFile | FileSeries
 
 
 class Placed(NamedTuple):
@@ -51,7 +55,7 @@ class FrameStore:
             user_id=plan.user_id,
             user_metadata=plan.user_metadata,
         )
-        self._file: FrameFile | None = None
+        self._file: AnyFile | None = None
         self._members: Members = ()
         self._sums = checksum.members(plan.checksum)
         self._sum = checksum.function(plan.checksum) if self._sums else None
@@ -99,6 +103,10 @@ class FrameStore:
         stored, self._waiting = self._waiting, []
         return stored
 
+    def check_in_place(self) -> None:
+        """Make sure that the file is still to be found under its name."""
+        (self._file or self._placeholder).check_in_place()
+
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close; see `FrameFile.finish`."""
         (self._file or self._placeholder).finish(results)
@@ -107,7 +115,7 @@ class FrameStore:
     def _announces(self) -> bool:
         return self._plan.sync_interval == 0
 
-    def _begin(self, frame: Frame) -> FrameFile:
+    def _begin(self, frame: Frame) -> AnyFile:
         """Make the real file, now that shape, type and attributes are known."""
         self._members = members_of(frame, [name for name, _ in self._sums])
         height, width = frame.shape
@@ -126,7 +134,7 @@ class FrameStore:
         return [compress(payload, itemsize) for payload in payloads]
 
     def _put(
-        self, file: FrameFile, placed: Sequence[Placed], payloads: list[Any], rows: np.ndarray[Any, Any]
+        self, file: AnyFile, placed: Sequence[Placed], payloads: list[Any], rows: np.ndarray[Any, Any]
     ) -> None:
         """Write images to their places, blank ones in between; late ones fill theirs."""
         ahead = []
@@ -148,13 +156,11 @@ class FrameStore:
             run.append(number)
         self._append(file, run, payloads, rows)
 
-    def _append(
-        self, file: FrameFile, run: list[int], payloads: list[Any], rows: np.ndarray[Any, Any]
-    ) -> None:
+    def _append(self, file: AnyFile, run: list[int], payloads: list[Any], rows: np.ndarray[Any, Any]) -> None:
         if run:
             file.append([payloads[number] for number in run], rows[run], announce=self._announces)
 
-    def _leave_blank(self, file: FrameFile, until: Place, frame_id: int) -> None:
+    def _leave_blank(self, file: AnyFile, until: Place, frame_id: int) -> None:
         while (count := min(until.number - file.places, MOST_BLANKS)) > 0:
             first = file.places
             ids = [until.id_at(index, frame_id) for index in range(first, first + count)]

@@ -24,7 +24,7 @@ from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, END_OF_FILE
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import is_same_file, publish, settle
+from repstream.files.publish import check_in_place, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
 
@@ -95,6 +95,11 @@ class FrameFile:
         """How many images were appended; `count` of them are there for readers."""
         return self._staged
 
+    @property
+    def blanks(self) -> int:
+        """How many places are blank."""
+        return sum(last - first + 1 for first, last in self._blanks)
+
     def append(
         self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any], *, announce: bool = True
     ) -> int:
@@ -155,6 +160,10 @@ class FrameFile:
         with self._failing("is not safe on the disk"):
             os.fdatasync(self._fd)
             self._announce()
+
+    def check_in_place(self) -> None:
+        """Raise StorageError where the file is no longer to be found under its name."""
+        check_in_place(self.path, self._fd)
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results (names of `nexus.RESULTS`), end the file where its content ends, close.

@@ -17,8 +17,9 @@ from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.frame_file import FrameFile
 from repstream.files.plan import Compression, FilePlan, Scalar
-from repstream.files.publish import publish
+from repstream.files.publish import check_in_place, publish
 from repstream.files.results import ResultFields, close, write_results
+from repstream.files.series import FileSeries
 
 
 class Placeholder:
@@ -35,6 +36,7 @@ class Placeholder:
         self._attributes = attributes
         self._user_id = user_id
         self._user_metadata = metadata
+        self._overwrite = False
         self._fd = -1
         self._results = ResultFields({})
 
@@ -53,6 +55,7 @@ class Placeholder:
         image = hdf5.build(nexus.empty_tree(detector_name, attributes, user_metadata))
         self = cls(path, detector_name, attributes, user_id, user_metadata)
         self._results = ResultFields(image.fields)
+        self._overwrite = overwrite
         self._fd = publish(path, image.data, lambda: overwrite, user_id)
         return self
 
@@ -62,8 +65,11 @@ class Placeholder:
         dtype: np.dtype[Any],
         members: tuple[tuple[str, np.dtype[Any]], ...] = (),
         compression: Compression = "none",
-    ) -> FrameFile:
+        images_per_file: int = 0,
+    ) -> FrameFile | FileSeries:
         """Put the real file in this one's place; arguments as in `FilePlan`.
+
+        With `images_per_file` it is the master of files of so many images each.
 
         Raises StorageError where that fails or someone else's file has the name by now,
         which then stays; this one is still open then and may be finished.
@@ -77,11 +83,20 @@ class Placeholder:
             compression=compression,
             attributes=self._attributes,
             user_metadata=self._user_metadata,
+            overwrite=self._overwrite,
             user_id=self._user_id,
         )
-        file = FrameFile.create(plan, replacing=os.fstat(self._fd))
+        file: FrameFile | FileSeries
+        if images_per_file:
+            file = FileSeries(plan, images_per_file, os.fstat(self._fd))
+        else:
+            file = FrameFile.create(plan, replacing=os.fstat(self._fd))
         self.close()
         return file
+
+    def check_in_place(self) -> None:
+        """As `FrameFile.check_in_place`."""
+        check_in_place(self.path, self._fd)
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does."""

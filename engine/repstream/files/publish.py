@@ -39,6 +39,16 @@ def is_same_file(path: Path, state: os.stat_result) -> bool:
         return False
 
 
+def check_in_place(path: Path, fd: int) -> None:
+    """Raise StorageError where the name no longer stands for the file that is open as `fd`."""
+    try:
+        there = is_same_file(path, os.fstat(fd))
+    except OSError as error:
+        raise StorageError(f"{path} cannot be found any more: {error.strerror or error}") from error
+    if not there:
+        raise StorageError(f"{path} was removed, renamed or replaced while it was written")
+
+
 def settle(fd: int, path: Path) -> None:
     """Return when the file and its name are on the disk. Raises OSError as the system gives it."""
     os.fsync(fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -25,11 +26,17 @@ Process = subprocess.Popen[bytes]
 
 
 @contextmanager
-def process() -> Iterator[tuple[Process, Plane]]:
+def process(**environment: str) -> Iterator[tuple[Process, Plane]]:
+    """The process, with these variables beside those of the environment, and the service's end."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "repstream.dataplane.process", "--fd", str(theirs.fileno())]
     with theirs:
-        child = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
+        child = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+        )
     try:
         with Connection(ours.detach()) as pipe:
             yield child, Plane(pipe)

@@ -1,0 +1,74 @@
+/* Storage that misbehaves: loaded with LD_PRELOAD before the C library.
+
+   The file named by STORAGE_SHIM holds one word that is obeyed at each write to a file whose name
+   has .h5 in it: "stall" (wait until the word changes), "EIO", "ENOSPC", "short" (write a third of what
+   was asked). Anything else: write as ever. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int concerns(int fd) {
+    char link[64], name[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, sizeof name - 1);
+    if (n < 0) return 0;
+    name[n] = 0;
+    return strstr(name, ".h5") != NULL;
+}
+
+static const char *word(char *buffer, size_t size) {
+    const char *path = getenv("STORAGE_SHIM");
+    int fd = path ? open(path, O_RDONLY) : -1;
+    ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
+    if (fd >= 0) close(fd);
+    buffer[n < 0 ? 0 : n] = 0;
+    return buffer;
+}
+
+/* -1 with errno set, or how many times shorter to write. */
+static int obey(int fd) {
+    char buffer[32];
+    if (!concerns(fd)) return 1;
+    while (!strcmp(word(buffer, sizeof buffer), "stall")) usleep(5000);
+    if (!strcmp(buffer, "EIO")) return errno = EIO, -1;
+    if (!strcmp(buffer, "ENOSPC")) return errno = ENOSPC, -1;
+    return strcmp(buffer, "short") ? 1 : 3;
+}
+
+static size_t cut(size_t size, int by) { return size > (size_t)by ? size / by : size; }
+
+#define PWRITE(name, offset_t)                                             \
+    ssize_t name(int fd, const void *data, size_t size, offset_t offset) { \
+        ssize_t (*real)(int, const void *, size_t, offset_t) = dlsym(RTLD_NEXT, #name); \
+        int by = obey(fd);                                                 \
+        return by < 0 ? -1 : real(fd, data, cut(size, by), offset);        \
+    }
+
+#define PWRITEV(name, offset_t)                                            \
+    ssize_t name(int fd, const struct iovec *parts, int count, offset_t offset) { \
+        ssize_t (*real)(int, const struct iovec *, int, offset_t) = dlsym(RTLD_NEXT, #name); \
+        int by = obey(fd);                                                 \
+        if (by <= 1) return by < 0 ? -1 : real(fd, parts, count, offset);  \
+        struct iovec first = {parts[0].iov_base, cut(parts[0].iov_len, by)}; \
+        return real(fd, &first, 1, offset);                                \
+    }
+
+#define SYNC(name)                                                         \
+    int name(int fd) {                                                     \
+        int (*real)(int) = dlsym(RTLD_NEXT, #name);                        \
+        return obey(fd) < 0 ? -1 : real(fd);                               \
+    }
+
+PWRITE(pwrite, off_t)
+PWRITE(pwrite64, off64_t)
+PWRITEV(pwritev, off_t)
+PWRITEV(pwritev64, off64_t)
+SYNC(fsync)
+SYNC(fdatasync)
