@@ -66,7 +66,8 @@ def ways_in(folder):
 
 
 def test_every_example_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == RUNS.keys()
+    here = {path.name for path in EXAMPLES.glob("*.py") if not path.name.startswith("mflow_")}
+    assert here == RUNS.keys()
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -17,7 +17,8 @@ from repstream.mflow.cli.common import Exit, Failed, Limits, LiveLine, add_limit
 from repstream.mflow.splitting import Output, Splitter, output_of, source_of
 from repstream.parameters.source import SourceConfig
 
-LINGER = 1.0
+LINGER = 10.0
+"""Most seconds for the sockets to get their last messages out, where the user did not interrupt."""
 
 EPILOG = """\
 An address tcp://*:PORT is bound; one with a host is connected to, of outputs on the command line
@@ -67,7 +68,7 @@ def split(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
     splitter.drain(stop)
     live.finish()
     report = [_figures(output, splitter) for output in range(len(outputs))]
-    splitter.close(LINGER)
+    splitter.close(0.0 if stop.is_set() else LINGER)
     _print(splitter, report, arguments.json)
     return limits.outcome(splitter.messages)
 
