@@ -64,6 +64,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     checksum: Checksum = "none"
     placement: Literal["arrival", "by_id"] = "arrival"
     sync_interval: float = 0.0
+    images_per_file: int = 0
     first_image_timeout: float = 0.0
     idle_timeout: float = 0.0
     max_duration: float = 0.0

@@ -123,7 +123,10 @@ class FrameStore:
         stored: Compression = (
             "bitshuffle_lz4" if frame.encoding or self._plan.compression != "none" else "none"
         )
-        self._file = self._placeholder.become((height, width), dtype, (*self._members, *self._sums), stored)
+        members = (*self._members, *self._sums)
+        self._file = self._placeholder.become(
+            (height, width), dtype, members, stored, self._plan.images_per_file
+        )
         return self._file
 
     def _payloads(self, frames: Sequence[Frame]) -> list[Any]:

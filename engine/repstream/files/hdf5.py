@@ -50,6 +50,8 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
                 file.require_group(path).attrs.update(node.attributes)
             elif isinstance(node, nexus.Link):
                 file[path] = file[node.target]
+            elif isinstance(node, nexus.Virtual):
+                _make_virtual(file, path, node)
             elif isinstance(node, nexus.Stack):
                 headers[path] = _make_stack(file, path, node)
             else:
@@ -77,6 +79,29 @@ def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
     )
     dataset.attrs.update(stack.attributes)
     return int(h5py.h5o.get_info(dataset.id).addr)
+
+
+def _make_virtual(file: h5py.File, path: str, virtual: nexus.Virtual) -> None:
+    """Make a dataset of other files; h5py's own VirtualLayout does not take one that may grow."""
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    item, items = virtual.item_shape, virtual.items
+    limits = (h5py.h5s.UNLIMITED, *item)
+    for number, name in enumerate(virtual.files):
+        count = items if number < len(virtual.files) - 1 else h5py.h5s.UNLIMITED
+        here = _run_of(number * items, count, item, limits)
+        creation.set_virtual(here, name.encode(), virtual.path.encode(), _run_of(0, count, item, limits))
+    space = h5py.h5s.create_simple((len(virtual.files) * items, *item), limits)
+    kind = h5py.h5t.py_create(virtual.dtype, logical=True)
+    h5py.h5d.create(file.id, path.encode(), kind, space, creation)
+    file[path].attrs.update(virtual.attributes)
+
+
+def _run_of(first: int, count: int, item: tuple[int, ...], limits: tuple[int, ...]) -> h5py.h5s.SpaceID:
+    """`count` items from `first` on, selected in a space of any number of them."""
+    space = h5py.h5s.create_simple((first + 1, *item), limits)
+    rank = len(item)
+    space.select_hyperslab((first, *[0] * rank), (count, *[1] * rank), block=(1, *item))
+    return space
 
 
 def _make_field(file: h5py.File, path: str, field: nexus.Field) -> FieldPlace:

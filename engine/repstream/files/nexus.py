@@ -8,7 +8,7 @@ it when the file is opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -80,6 +80,22 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
+class Virtual:
+    """A dataset that shows those at `path` in other files one behind the other.
+
+    `files`: their names, in the same folder. Each but the last holds `items` items; the last
+    may grow.
+    """
+
+    item_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    files: Sequence[str]
+    path: str
+    items: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A scalar, stored in one piece so that it can be written again in its place.
 
@@ -97,7 +113,7 @@ class Link:
     target: str
 
 
-Node = Group | Stack | Field | Link
+Node = Group | Stack | Virtual | Field | Link
 
 
 def images_path(detector_name: str) -> str:
@@ -154,13 +170,34 @@ def _user_tree(metadata: str) -> dict[str, Node]:
 
 def image_tree(plan: FilePlan) -> dict[str, Node]:
     """Path -> node of a file for images, each group and each link's target before it."""
-    images, rows = images_path(plan.detector_name), plan.row_dtype
-    metadata = metadata_path(plan.detector_name)
-    shown = {"interpretation": "image", "units": "counts", "long_name": plan.detector_name}
+    rows = plan.row_dtype
+    return _tree(
+        plan,
+        Stack(plan.shape, plan.dtype, 1, plan.compression, _shown(plan)),
+        Stack((), rows, rows_per_chunk(rows)),
+    )
+
+
+def master_tree(plan: FilePlan, files: Sequence[str], images_per_file: int) -> dict[str, Node]:
+    """The same of a file that shows the images in other `files`, so many each (see `Virtual`)."""
+    images, rows = images_path(plan.detector_name), metadata_path(plan.detector_name)
+    return _tree(
+        plan,
+        Virtual(plan.shape, plan.dtype, files, images, images_per_file, _shown(plan)),
+        Virtual((), plan.row_dtype, files, rows, images_per_file),
+    )
+
+
+def _shown(plan: FilePlan) -> dict[str, str]:
+    return {"interpretation": "image", "units": "counts", "long_name": plan.detector_name}
+
+
+def _tree(plan: FilePlan, stack: Node, rows: Node) -> dict[str, Node]:
+    images, metadata = images_path(plan.detector_name), metadata_path(plan.detector_name)
     return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
         f"{ACQUISITION}/{STORED_AS}": Field(field_dtype(plan.compression), plan.compression),
-        images: Stack(plan.shape, plan.dtype, 1, plan.compression, shown),
-        metadata: Stack((), rows, rows_per_chunk(rows)),
+        images: stack,
+        metadata: rows,
         f"{DETECTOR}/data": Link(images),
         f"{DETECTOR}/metadata": Link(metadata),
         "/entry/data": Group({"NX_class": "NXdata", "signal": "data", "axes": [".", ".", "."]}),

@@ -129,12 +129,13 @@ class FileReader:
 
     def refresh(self) -> None:
         """See what has come since. Raises StorageError where the file is gone."""
-        if self._swmr and self._images is not None and self._is_current():
+        images = self._images
+        if self._swmr and images is not None and not images.is_virtual and self._is_current():
             # In the reverse of the order in which they are written, so that none is behind the one before.
             if self._outcome:
                 self._file[f"{ACQUISITION}/outcome"].id.refresh()
             self._outcome = str(self.result("outcome") or "")
-            self._images = _refreshed(self._images)
+            self._images = _refreshed(images)
             self._count = len(self._images)
             if self._rows is not None:
                 self._rows = _refreshed(self._rows)

@@ -103,6 +103,12 @@ class WriterConfig(OutputConfig):
         "arrival",
         description="Images in order of arrival, or each at the place of its id, missing ones left blank.",
     )
+    images_per_file: Annotated[int, Access.WHILE_IDLE, Unit("images")] = Field(
+        0,
+        ge=0,
+        le=16_777_216,
+        description="Images in a file; more go to _part0002.h5 and on, output_file shows all; 0: one file.",
+    )
     sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0,
         ge=0.0,

@@ -11,9 +11,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from repstream.accounting import WINDOW
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused, StorageError
 from repstream.files import paths
+from repstream.files.series import parts_there
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
@@ -78,6 +80,7 @@ class Preparation:
             checksum=writer.checksum,
             placement=writer.placement,
             sync_interval=writer.sync_interval,
+            images_per_file=writer.images_per_file,
             first_image_timeout=writer.first_image_timeout,
             idle_timeout=writer.idle_timeout,
             max_duration=writer.max_duration,
@@ -102,6 +105,12 @@ class Preparation:
                 subject,
                 f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away",
             )
+        if writer.placement == "by_id" and 0 < writer.images_per_file < WINDOW:
+            raise Refused(
+                subject,
+                f"images_per_file {writer.images_per_file}: with placement by_id it must be {WINDOW} or more "
+                "(or 0), so that an image that comes late finds its file open",
+            )
         try:
             target = paths.check_target(
                 writer.output_file,
@@ -111,6 +120,8 @@ class Preparation:
                 needed_bytes=_planned_bytes(writer, source, seen),
                 user_id=writer.user_id,
             )
+            if writer.images_per_file and not writer.overwrite and (parts := parts_there(target)):
+                raise Refused(subject, f"{parts[0]} exists: choose another name or set overwrite")
             paths.make_folders(target, writer.create_directory, writer.user_id)
             return target
         except (Refused, StorageError) as error:

@@ -162,3 +162,15 @@ def test_the_users_metadata_is_in_the_file_from_the_start(
             assert group["sample/name"].asstr()[()] == "Probe ä"
             assert (group["sample/deep/x"][()], group["energy"][()]) == (1.5, 12400)
     finish(plane, 3)
+
+
+@pytest.mark.parametrize("placement", ["arrival", "by_id"])
+def test_images_go_to_files_of_so_many(plane: Plane, source: Socket, tmp_path: Path, placement: str) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 2500, images_per_file=1024, placement=placement, checksum="crc32c")
+    send(source, range(2500))
+    done = plane.acquisition("FINISHED")
+    assert (done.result, done.report.ledger.sent, done.path) == ("completed", 2500, str(path))
+    found = verify(path)
+    assert (found.complete, found.images, found.checked, len(found.files)) == (True, 2500, "crc32c", 4)
+    assert done.report.file_size == sum(part.stat().st_size for part in tmp_path.glob("scan_part*"))

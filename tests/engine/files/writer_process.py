@@ -2,7 +2,7 @@
 
 Arguments: file, compression, images an append, and what is special: ``dense``; ``late``
 (the last image of each append stays blank, and comes `LATE` appends later); ``synced``
-(readers see images when they are on the disk).
+(readers see images when they are on the disk); ``parts`` (of `PER_FILE` images).
 """
 
 from __future__ import annotations
@@ -13,17 +13,24 @@ from pathlib import Path
 
 from tests.engine.files.samples import payload, plan, rows
 
-from repstream.files import FrameFile
+from repstream.files import FrameFile, Placeholder
 from repstream.files.plan import MISSING
+from repstream.files.series import FileSeries
 
 LATE = 5
 DIFFERENT = 97
+PER_FILE = 50
 
 
 def main() -> None:
     path, compression, batch, mode = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     of = plan(path, shape=(32, 32), compression=compression)
-    file = FrameFile.create(of)
+    file: FrameFile | FileSeries
+    if mode == "parts":
+        waiting = Placeholder.create(path, "det", {})
+        file = waiting.become(of.shape, of.dtype, of.members, of.compression, PER_FILE)
+    else:
+        file = FrameFile.create(of)
     payloads = [payload(of, number) for number in range(DIFFERENT)]
     while True:
         first = file.places

@@ -1,0 +1,150 @@
+"""An acquisition in files of so many images each, with a master that shows them as one.
+
+The master is a virtual dataset. It is made anew whenever a part begins, appears whole under its
+name, and grows with the last part by itself, so it is right at every moment, also after a kill.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repstream.errors import StorageError
+from repstream.files import hdf5, nexus
+from repstream.files.frame_file import FrameFile
+from repstream.files.plan import FilePlan, Scalar
+from repstream.files.publish import check_in_place, is_same_file, publish, settle
+from repstream.files.raw_io import Buffer
+from repstream.files.results import ResultFields, close, write_results
+
+
+def part_path(path: Path, number: int) -> Path:
+    """The name of a part, counted from 1: ``scan_part0001.h5`` beside ``scan.h5``."""
+    return path.with_name(f"{path.stem}_part{number:04d}{path.suffix}")
+
+
+def parts_there(path: Path) -> list[Path]:
+    """Files that have the name of a part of `path`."""
+    found = path.parent.glob(f"{glob.escape(path.stem)}_part[0-9][0-9][0-9][0-9]*")
+    return sorted(part for part in found if part.suffix == path.suffix)
+
+
+class FileSeries:
+    """A master with its parts; to be used as a `FrameFile`.
+
+    `replacing` is the state of the file that has the master's name until now. The part before
+    the last one stays open for images that come late.
+    """
+
+    def __init__(self, plan: FilePlan, images_per_file: int, replacing: os.stat_result) -> None:
+        self._plan = plan
+        self._per_file = images_per_file
+        self._state = replacing
+        self._results = ResultFields({})
+        self._fd = -1
+        self._parts = 0
+        self._open: list[FrameFile] = []
+        self._closed_bytes = 0
+        self.path = plan.path
+        self._begin_part()
+
+    @property
+    def blank(self) -> bytes:
+        """As in `FrameFile`, as are all of the following."""
+        return self._open[-1].blank
+
+    @property
+    def nbytes(self) -> int:
+        return self._closed_bytes + sum(part.nbytes for part in self._open)
+
+    @property
+    def places(self) -> int:
+        return (self._parts - 1) * self._per_file + self._open[-1].places
+
+    @property
+    def count(self) -> int:
+        before = self._parts - len(self._open)
+        return before * self._per_file + sum(part.count for part in self._open)
+
+    def append(
+        self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any], *, announce: bool = True
+    ) -> int:
+        at = 0
+        while at < len(payloads):
+            if self._open[-1].places == self._per_file:
+                self._begin_part()
+            part = self._open[-1]
+            stop = at + self._per_file - part.places
+            part.append(payloads[at:stop], rows[at:stop], announce=announce)
+            at = stop
+        return self.count
+
+    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, announce: bool = True) -> None:
+        part, place = divmod(number, self._per_file)
+        at = part - (self._parts - len(self._open))
+        if at < 0:
+            raise ValueError(f"part {part + 1} of {self.path} is closed")
+        self._open[at].fill(place, payload, row, announce=announce)
+
+    def sync(self) -> None:
+        for part in self._open:
+            part.sync()
+
+    def check_in_place(self) -> None:
+        check_in_place(self.path, self._fd)
+        for part in self._open:
+            part.check_in_place()
+
+    def finish(self, results: Mapping[str, Scalar]) -> None:
+        writes = self._results.encode(results)
+        try:
+            while self._open:
+                self._finish_part({**results, "message": f"Part of {self.path.name}."})
+            write_results(self._fd, writes)
+            settle(self._fd, self.path)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        for part in self._open:
+            part.close()
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            close(fd, self.path)
+
+    def _begin_part(self) -> None:
+        if self._open:
+            # The new master says that this part is full.
+            self._open[-1].sync()
+        if len(self._open) > 1:
+            self._finish_part({"outcome": "completed", "message": f"Part of {self.path.name}."})
+        number = self._parts + 1
+        facts = {**self._plan.attributes, "part": number, "master": self.path.name}
+        self._open.append(
+            FrameFile.create(replace(self._plan, path=part_path(self.path, number), attributes=facts))
+        )
+        self._parts = number
+        self._publish_master()
+
+    def _finish_part(self, results: Mapping[str, Scalar]) -> None:
+        part = self._open[0]
+        part.finish({**results, "written": part.places - part.blanks})
+        self._closed_bytes += part.nbytes
+        del self._open[0]
+
+    def _publish_master(self) -> None:
+        names = [part_path(self.path, number).name for number in range(1, self._parts + 1)]
+        image = hdf5.build(nexus.master_tree(self._plan, names, self._per_file))
+        fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
+        if self._fd >= 0:
+            close(self._fd, self.path)
+        self._fd, self._state = fd, os.fstat(fd)
+        self._results = ResultFields(image.fields)
