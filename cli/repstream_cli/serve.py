@@ -71,6 +71,14 @@ def serve(
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
     start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,
+    on_close: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this after each acquisition, with the closed file as last argument "
+            "and what is known of it in REPSTREAM_… variables.",
+        ),
+    ] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run one engine with Tango, EPICS and HTTP on it, until Ctrl-C or SIGTERM.
@@ -82,6 +90,7 @@ def serve(
 
       repstream serve --config beamline.json --root /data --start
       repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
+      repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
     logging.basicConfig(
@@ -99,6 +108,7 @@ def serve(
         engine_address=engine_address or f"tcp://{host}:9600",
         key=key,
         host=host,
+        on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
         epics=EpicsOptions(epics_port, epics_prefix) if wanted["epics"] else None,
         http=HttpOptions(http_port) if wanted["http"] else None,

@@ -14,6 +14,7 @@ import zmq
 
 from repstream.service.address import EngineServer
 from repstream.service.attach import DEFAULT_ADDRESS
+from repstream.service.on_close import CloseCommand
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from repstream_cli import ports
@@ -49,12 +50,13 @@ class HttpOptions:
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What is started; a front end that is None is not."""
+    """What is started; a front end that is None is not. `on_close`: see `CloseCommand`."""
 
     engine: ServiceOptions
     engine_address: str = DEFAULT_ADDRESS
     key: str = ""
     host: str = "127.0.0.1"
+    on_close: str = ""
     tango: TangoOptions | None = field(default_factory=TangoOptions)
     epics: EpicsOptions | None = field(default_factory=EpicsOptions)
     http: HttpOptions | None = field(default_factory=HttpOptions)
@@ -103,6 +105,8 @@ class Stack:
     def _start(self) -> None:
         options = self.options
         self._opened(self.service.start, self.service.close)
+        if options.on_close:
+            self._open.callback(CloseCommand(self.service, options.on_close).close)
         try:
             server = EngineServer(self.service, options.engine_address, options.key)
         except zmq.ZMQError as error:
