@@ -1,0 +1,47 @@
+"""What is refused before the first frame, by the service's preparation of an acquisition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.errors import Refused
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.writer import WriterConfig
+from repstream.protocol import Requester
+from repstream.service.acquisitions import Preparation
+
+
+def planned(folder: Path, **settings: Any) -> AcquisitionPlan:
+    writer = WriterConfig(output_file=str(folder / "scan.h5"), **settings)
+    configuration = Configuration(writers={"main": writer})
+    return Preparation("engine", [folder]).plan("start", writer, configuration, 1.7e9, Requester("test"))
+
+
+def test_every_setting_of_a_file_reaches_its_plan(tmp_path: Path) -> None:
+    settings = {
+        "checksum": "crc32c",
+        "placement": "by_id",
+        "sync_interval": 2.5,
+        "images_per_file": 2000,
+        "user_metadata": '{"a": 1}',
+    }
+    plan = planned(tmp_path, **settings)
+    assert {name: getattr(plan, name) for name in settings} == settings
+
+
+def test_a_part_that_exists_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "scan_part0003.h5").touch()
+    with pytest.raises(Refused, match=r"scan_part0003.h5 exists"):
+        planned(tmp_path, images_per_file=10)
+    assert planned(tmp_path, images_per_file=10, overwrite=True).images_per_file == 10
+    assert planned(tmp_path).images_per_file == 0
+
+
+def test_files_too_small_for_late_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="1024 or more"):
+        planned(tmp_path, placement="by_id", images_per_file=1023)
+    assert planned(tmp_path, placement="by_id", images_per_file=1024)
