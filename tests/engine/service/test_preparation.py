@@ -12,13 +12,16 @@ from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
-from repstream.service.acquisitions import Preparation
+from repstream.service.acquisitions import Preparation, Seen
 
 
 def planned(folder: Path, **settings: Any) -> AcquisitionPlan:
     writer = WriterConfig(output_file=str(folder / "scan.h5"), **settings)
     configuration = Configuration(writers={"main": writer})
-    return Preparation("engine", [folder]).plan("start", writer, configuration, 1.7e9, Requester("test"))
+    preparation = Preparation("engine", [folder])
+    return preparation.plan(
+        "start", writer, configuration, now=1.7e9, requester=Requester("test"), seen=Seen()
+    )
 
 
 def test_every_setting_of_a_file_reaches_its_plan(tmp_path: Path) -> None:
