@@ -77,7 +77,8 @@ class StreamOutput:
         self._decide = policy_of(config).decide
         self._queue = queue_of(config)
         self._held: Frame | None = None
-        self._seen = 0
+        self._fitting = -1
+        self._arrived = 0
         self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
         self._open(context, connect)
 
@@ -149,6 +150,12 @@ class StreamOutput:
     def watch(self) -> None:
         """Follow who comes and goes."""
         self._monitor.update()
+        arrived = self._monitor.peers + self._monitor.disconnects
+        if arrived != self._arrived:
+            # Who comes gets the limit that held when the address was bound.
+            self._arrived = arrived
+            self.socket.getsockopt(zmq.EVENTS)  # libzmq takes the newcomer in
+            self.socket.sndhwm = self._limit
 
     def report(self) -> StreamReport:
         return StreamReport(
@@ -183,7 +190,7 @@ class StreamOutput:
 
     def _send(self, frame: Frame) -> bool:
         """Hand one frame to the socket, whole or not at all."""
-        if not self._seen // 2 <= frame.nbytes <= self._seen * 2:
+        if frame.nbytes > self._fitting:
             self._fit(frame.nbytes)
         parts, send = frame.parts, self._send_part
         try:
@@ -208,14 +215,19 @@ class StreamOutput:
                 raise
 
     def _fit(self, nbytes: int) -> None:
-        """Choose how many messages the socket may hold, by the size of the frames."""
-        self._seen = nbytes
+        """Choose how many messages the socket may hold, by the size of the largest frame so far.
+
+        The limit only ever falls: one that rises while a consumer's share is full leaves that
+        consumer without messages for ever (found with libzmq 4.3.5: it counts on in the new steps).
+        """
+        self._fitting = nbytes + nbytes // 4
         config = self._config
         if self._lossless:
             least, most = SOCKET_MESSAGES
-            self.socket.sndhwm = min(max(SOCKET_BYTES // max(nbytes, 1), least), most)
+            self._limit = min(max(SOCKET_BYTES // max(nbytes, 1), least), most)
         else:
-            self.socket.sndhwm = max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
+            self._limit = max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
+        self.socket.sndhwm = self._limit
 
     def _enqueue(self, frame: Frame) -> None:
         outcome = self._queue.offer(frame, frame.nbytes)

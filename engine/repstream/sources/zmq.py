@@ -22,7 +22,9 @@ class ZmqSource:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig) -> None:
         self._context = context
         self._config = config
-        self._seen = 0
+        self._largest = 0
+        self._fitting = 0
+        self._arrived = 0
         self._open()
 
     @property
@@ -33,7 +35,7 @@ class ZmqSource:
     @property
     def capacity(self) -> int:
         """Messages that may wait in the socket."""
-        room = self._config.buffer_memory * _MIB // self._seen if self._seen else self._config.buffer_size
+        room = self._config.buffer_memory * _MIB // max(self._largest, 1)
         return max(1, min(self._config.buffer_size, room))
 
     def receive(self) -> list[zmq.Frame] | None:
@@ -50,13 +52,19 @@ class ZmqSource:
         while parts[-1].more:
             parts.append(recv(0, False))
         size = len(parts[-1])
-        if not self._seen // 2 <= size <= self._seen * 2:
+        if size > self._fitting:
             self._fit(size)
         return parts
 
     def update(self) -> None:
         """Follow who comes and goes, and open the socket anew where libzmq has given up."""
         self._monitor.update()
+        arrived = self._monitor.peers + self._monitor.disconnects
+        if arrived != self._arrived:
+            # Who connects to a bound socket gets the limit that held when it was bound.
+            self._arrived = arrived
+            self.socket.getsockopt(zmq.EVENTS)  # libzmq takes the newcomer in
+            self.socket.rcvhwm = self.capacity
         if self._monitor.given_up and self._config.connection == "connect" and not self._waiting():
             self.close()
             self._open()
@@ -92,8 +100,12 @@ class ZmqSource:
             raise Refused("source.address", reason) from error
 
     def _fit(self, size: int) -> None:
-        """Choose how many messages may wait by the size of the images."""
-        self._seen = size
+        """Choose how many messages may wait by the size of the largest image so far.
+
+        The limit only ever falls: one that rises while the socket is full would leave it without
+        messages for ever (found with libzmq 4.3.5).
+        """
+        self._largest, self._fitting = size, size + size // 4
         self.socket.rcvhwm = self.capacity
 
     def _waiting(self) -> bool:
