@@ -15,6 +15,10 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, Self
 
+# Held for the whole run: while its port is taken, libca starts no repeater, which would outlive the test.
+REPEATER = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+REPEATER.bind(("127.0.0.1", 0))
+
 WORKER = Path(__file__).with_name("pyepics_worker.py")
 TOOLS = Path(sys.executable).parent
 
@@ -34,7 +38,7 @@ def environment(port: int) -> dict[str, str]:
         "EPICS_CA_ADDR_LIST": "127.0.0.1",
         "EPICS_CA_AUTO_ADDR_LIST": "NO",
         "EPICS_CA_SERVER_PORT": str(port),
-        "EPICS_CA_REPEATER_PORT": str(free_port()),
+        "EPICS_CA_REPEATER_PORT": str(REPEATER.getsockname()[1]),
         "EPICS_CA_MAX_SEARCH_PERIOD": "60",
     }
 
