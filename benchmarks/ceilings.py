@@ -1,100 +1,106 @@
-"""What bare loops reach: source, sinks and a forwarding loop of a few lines, each a process.
+"""What stands around a frame path in a benchmark, and the bare loops that are its ceilings.
 
-The loop does nothing but receive and send: all messages to a PUSH, every 5th to a PUB, every
-10th to another, counted, not decoded. It exists with and without copying; the faster one is the
-ceiling of a repeater in Python. High-water marks are the same for all, so that nobody wins by memory.
+Each function is the main of a process: it says "ready", then does one run for each number of
+messages that comes through its pipe. The bare loops only do what cannot be left out: receive and send,
+or receive and `pwrite`; nothing is decoded, checked or accounted for. They exist with and without
+copying, so that the faster one may be the ceiling.
 """
 
 from __future__ import annotations
 
 import itertools
-import socket
+import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 import zmq
 
-from repstream.messages import array_1_0
+from benchmarks.loads import MARK, Load, compress
 
-LOOPBACK = "tcp://127.0.0.1"
-SOCKET_BYTES = 32 << 20
+_NO_COPY_FROM = 100_000
+"""Bytes from which source and sinks hand buffers over instead of copying them."""
 
-
-@dataclass(frozen=True)
-class Load:
-    """Messages of one size: `count` of them, with images of `shape` in uint16."""
-
-    shape: tuple[int, int]
-    count: int
-
-    @property
-    def nbytes(self) -> int:
-        return 2 * self.shape[0] * self.shape[1]
-
-    @property
-    def hwm(self) -> int:
-        return min(max(SOCKET_BYTES // self.nbytes, 4), 1000)
+DRAIN_MS = 20
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """Where one run meets."""
+class Output:
+    """One output: its address and socket type, and which messages it gets."""
 
-    source: str
-    every: str
-    fifth: str
-    tenth: str
-
-
-def free_addresses() -> Addresses:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-    found = [f"{LOOPBACK}:{server.getsockname()[1]}" for server in servers]
-    for server in servers:
-        server.close()
-    return Addresses(*found)
+    address: str
+    kind: int
+    every: int = 1
 
 
-def source(load: Load, addresses: Addresses, control: Connection) -> None:
-    """Sends `count` messages with GigaFRoST headers as fast as they are taken, when told to."""
+def source(load: Load, address: str, rate: float, control: Connection) -> None:
+    """Sends as fast as messages are taken, or `rate` a second; ids go on from run to run."""
     with zmq.Context() as context, context.socket(zmq.PUSH) as out:
         out.sndhwm = load.hwm
-        out.bind(addresses.source)
-        before, after = array_1_0.gigafrost_header(987654321, load.shape).split(b'"frame":987654321')
-        # Sent again and again without a copy, so that the source costs as little as it can.
-        payload = zmq.Frame(bytes(load.nbytes)) if load.nbytes > 100_000 else bytes(load.nbytes)
+        out.bind(address)
+        header, *rest = load.parts()
+        pattern = header.split(b"%d" % MARK)
+        variants = _variants(load, rest)
         control.send("ready")
-        control.recv()
-        for number in range(load.count):
-            out.send(b'%b"frame":%d%b' % (before, number, after), zmq.SNDMORE)
-            out.send(payload)
-        control.recv()
+        number = 0
+        while count := control.recv():
+            begin = time.perf_counter()
+            for sent in range(count):
+                if rate:
+                    time.sleep(max(0.0, begin + sent / rate - time.perf_counter()))
+                out.send((b"%d" % number).join(pattern), zmq.SNDMORE)
+                parts = variants[number % len(variants)]
+                for part in parts[:-1]:
+                    out.send(part, zmq.SNDMORE)
+                out.send(parts[-1])
+                number += 1
+            control.send(count)
 
 
-def sink(load: Load, addresses: Addresses, control: Connection) -> None:
-    """Receives on all three outputs; reports seconds from the first message to the last."""
+def _variants(load: Load, rest: Sequence[bytes]) -> list[list[Any]]:
+    """The parts behind the header; sent again and again, the large ones without a copy."""
+    several = [[image] for image in load.images()] if load.format == "array-1.0" else [list(rest)]
+    return [[zmq.Frame(p) if len(p) > _NO_COPY_FROM else p for p in parts] for parts in several]
+
+
+def sink(load: Load, outputs: Sequence[Output], control: Connection) -> None:
+    """Receives on all outputs; tells for each run the rate from the first message to the last.
+
+    Of a PUSH all messages are awaited. What a PUB drops is not this measure's business: it is
+    emptied beside.
+    """
     with zmq.Context() as context:
-        every, fifth, tenth = (context.socket(kind) for kind in (zmq.PULL, zmq.SUB, zmq.SUB))
-        for out, address in ((every, addresses.every), (fifth, addresses.fifth), (tenth, addresses.tenth)):
-            out.rcvhwm = load.hwm
-            out.connect(address)
-        for out in (fifth, tenth):
-            out.subscribe(b"")
-        copy = load.nbytes < 300_000
+        sockets = [(_consumer(context, load, output), output) for output in outputs]
+        copy = load.nbytes < _NO_COPY_FROM
         control.send("ready")
-        every.recv_multipart(copy=copy)
-        begin = time.perf_counter()
-        for number in range(1, load.count):
-            every.recv_multipart(copy=copy)
-            # The others are emptied beside it; what PUB sockets drop is not this measure's business.
-            if number % 5 == 0:
-                _receive_if_there(fifth, copy)
-            if number % 10 == 0:
-                _receive_if_there(tenth, copy)
-        control.send(time.perf_counter() - begin)
-        for out in (every, fifth, tenth):
-            out.close(0)
+        while count := control.recv():
+            begin = 0.0
+            for number in range(count):
+                for socket, output in sockets:
+                    if number % output.every:
+                        continue
+                    if output.kind == zmq.PUSH:
+                        socket.recv_multipart(copy=copy)
+                    else:
+                        _receive_if_there(socket, copy)
+                begin = begin or time.perf_counter()
+            rate = (count - 1) / (time.perf_counter() - begin)
+            for socket, output in sockets:
+                while output.kind == zmq.PUB and socket.poll(DRAIN_MS):
+                    socket.recv_multipart(copy=copy)
+            control.send(rate)
+
+
+def _consumer(context: Any, load: Load, output: Output) -> Any:
+    socket = context.socket(zmq.PULL if output.kind == zmq.PUSH else zmq.SUB)
+    socket.rcvhwm = load.hwm
+    socket.linger = 0
+    socket.connect(output.address)
+    if output.kind == zmq.PUB:
+        socket.subscribe(b"")
+    return socket
 
 
 def _receive_if_there(socket: Any, copy: bool) -> None:
@@ -104,20 +110,72 @@ def _receive_if_there(socket: Any, copy: bool) -> None:
         pass
 
 
-def bare_loop(load: Load, addresses: Addresses, control: Connection, copy: bool) -> None:
-    """The ceiling: forwards until the parent ends it."""
+def bare_loop(load: Load, address: str, outputs: Sequence[Output], copy: bool, control: Connection) -> None:
+    """Forwards until the parent ends it."""
     context: Any = zmq.Context(io_threads=2)
-    incoming, every, fifth, tenth = (context.socket(kind) for kind in (zmq.PULL, zmq.PUSH, zmq.PUB, zmq.PUB))
-    incoming.rcvhwm = every.sndhwm = fifth.sndhwm = tenth.sndhwm = load.hwm
-    every.bind(addresses.every)
-    fifth.bind(addresses.fifth)
-    tenth.bind(addresses.tenth)
-    incoming.connect(addresses.source)
+    incoming = _input(context, load, address)
+    sockets = [(_producer(context, load, output), output.every) for output in outputs]
     control.send("ready")
     for number in itertools.count():
         parts = incoming.recv_multipart(copy=copy)
-        every.send_multipart(parts, copy=copy)
-        if number % 5 == 0:
-            fifth.send_multipart(parts, copy=copy)
-        if number % 10 == 0:
-            tenth.send_multipart(parts, copy=copy)
+        for socket, every in sockets:
+            if number % every == 0:
+                socket.send_multipart(parts, copy=copy)
+
+
+def proxy(load: Load, address: str, outputs: Sequence[Output], control: Connection) -> None:
+    """libzmq's own loop in C, from one input to one output, until the parent ends it."""
+    context: Any = zmq.Context(io_threads=2)
+    incoming, outgoing = _input(context, load, address), _producer(context, load, outputs[0])
+    control.send("ready")
+    zmq.proxy(incoming, outgoing)
+
+
+def _input(context: Any, load: Load, address: str) -> Any:
+    socket = context.socket(zmq.PULL)
+    socket.rcvhwm = load.hwm
+    socket.connect(address)
+    return socket
+
+
+def _producer(context: Any, load: Load, output: Output) -> Any:
+    socket = context.socket(output.kind)
+    socket.sndhwm = load.hwm
+    socket.bind(output.address)
+    return socket
+
+
+def raw_writer(load: Load, address: str, path: str, copy: bool, control: Connection) -> None:
+    """Receives and puts each message's largest part at the end of a plain file, in one thread.
+
+    Tells for each run two rates: until the last `pwrite`, and until the file is on the disk and closed.
+    """
+    largest = max(range(1, len(load.parts())), key=lambda i: len(load.parts()[i]))
+    with zmq.Context(io_threads=2) as context:
+        incoming = _input(context, load, address)
+        control.send("ready")
+        while count := control.recv():
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            begin = 0.0
+            offset = 0
+            for _ in range(count):
+                payload = incoming.recv_multipart(copy=copy)[largest]
+                begin = begin or time.perf_counter()
+                offset += os.pwrite(fd, payload, offset)
+            written = time.perf_counter()
+            os.fsync(fd)
+            os.close(fd)
+            closed = time.perf_counter()
+            os.unlink(path)
+            control.send(((count - 1) / (written - begin), (count - 1) / (closed - begin)))
+
+
+def compressor(load: Load, control: Connection) -> None:
+    """Compresses the same images again and again; tells the rate of each run."""
+    images = load.images()
+    control.send("ready")
+    while count := control.recv():
+        begin = time.perf_counter()
+        for number in range(count):
+            compress(images[number % len(images)])
+        control.send(count / (time.perf_counter() - begin))

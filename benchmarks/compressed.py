@@ -1,0 +1,62 @@
+"""Compressed files: packed by the writer, and images that come packed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from benchmarks import ceilings
+from benchmarks.loads import SIZES, Format, Load
+from benchmarks.pairs import Measured, child, compare
+from benchmarks.report import Row
+from benchmarks.writer import folders, raw_writing, work_folder, writing
+
+PACKED_COUNTS = {"0.5 MB": 800, "4.8 MB": 100}
+ARRIVING_COUNTS = {"0.5 MB": 3_000, "4.8 MB": 400}
+ARRIVING: tuple[Format, ...] = ("bsread bitshuffle_lz4", "DECTRIS bs16-lz4<")
+
+
+def packing(rounds: int) -> Iterator[Row]:
+    """bitshuffle-LZ4 from raw images, in memory, against the compressor alone; one core for each."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        for size, count in PACKED_COUNTS.items():
+            load = Load(SIZES[size].shape, count, content=True)
+            yield Row(f"raw images → bitshuffle-LZ4, {size}", 0.9, _against_compressor(load, rounds))
+    finally:
+        del os.environ["OMP_NUM_THREADS"]
+
+
+def _against_compressor(load: Load, rounds: int) -> Measured:
+    with ExitStack() as stack:
+        folder = stack.enter_context(work_folder(list(folders().values())[-1]))
+        ours = stack.enter_context(writing(load, folder, "bitshuffle_lz4"))
+        alone = stack.enter_context(child(ceilings.compressor, load))
+
+        def compressor() -> float:
+            alone.send(load.count)
+            rate: float = alone.recv()
+            return rate
+
+        return compare(ours.acquire, {"the compressor alone": compressor}, rounds)
+
+
+def arriving(rounds: int) -> Iterator[Row]:
+    """Images that come packed, stored as they came, against `pwrite` of the packed bytes."""
+    for size, count in ARRIVING_COUNTS.items():
+        for format_ in ARRIVING:
+            load = Load(SIZES[size].shape, count, format_, content=True)
+            for where, storage in folders().items():
+                measured = _against_pwrite(load, storage, rounds)
+                yield Row(f"{format_}, {size} → file, {where}", 0.8, measured)
+
+
+def _against_pwrite(load: Load, storage: os.PathLike[str], rounds: int) -> Measured:
+    with ExitStack() as stack:
+        folder = stack.enter_context(work_folder(storage))
+        ours = stack.enter_context(writing(load, folder))
+        peers = {}
+        for name, copy in (("pwrite, received without copying", False), ("pwrite, received with copying", True)):
+            peers[name] = stack.enter_context(raw_writing(load, folder, copy)).closed
+        return compare(ours.acquire, peers, rounds)

@@ -1,0 +1,83 @@
+"""Contenders measured in turn, so that what else the machine does meets them all alike."""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+_spawn = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Ours against the fastest of the peers, from as many pairs as there were rounds.
+
+    `ratio` is the median of the rounds' ratios, `low` and `high` their quartiles; the rates (1/s)
+    are medians too.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    pairs: int
+    ours: float
+    peer: str
+    theirs: float
+
+
+def compare(
+    ours: Callable[[], float], peers: Mapping[str, Callable[[], float]], rounds: int, warm: bool = True
+) -> Measured:
+    """Run all in turn, in another order each round; each returns a rate. The first round warms up only."""
+    runs = {"": ours, **peers}
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds + warm):
+        order = list(runs)
+        shift = number % len(order)
+        for name in order[shift:] + order[:shift]:
+            rate = runs[name]()
+            if number or not warm:
+                rates[name].append(rate)
+    peer = max(peers, key=lambda name: statistics.median(rates[name]))
+    ratios = [own / other for own, other in zip(rates[""], rates[peer], strict=True)]
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if rounds > 1 else ratios * 3
+    return Measured(
+        statistics.median(ratios),
+        low,
+        high,
+        rounds,
+        statistics.median(rates[""]),
+        peer,
+        statistics.median(rates[peer]),
+    )
+
+
+@contextmanager
+def child(main: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
+    """Runs `main(*arguments, pipe)` in a process until the block ends; yields the other end of the pipe."""
+    ours, theirs = _spawn.Pipe()
+    process = _spawn.Process(target=main, args=(*arguments, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if (said := ours.recv()) != "ready":
+            raise RuntimeError(said)
+        yield ours
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def free_addresses(count: int) -> list[str]:
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    found = [f"tcp://127.0.0.1:{server.getsockname()[1]}" for server in servers]
+    for server in servers:
+        server.close()
+    return found
