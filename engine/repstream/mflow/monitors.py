@@ -87,16 +87,21 @@ class ConnectionCountMonitor:
 
     def __init__(self, callback: Callable[[int], object]) -> None:
         self.callback = callback
-        self.client_counter = 0
+        self._descriptors: set[int] = set()
         callback(0)
+
+    @property
+    def client_counter(self) -> int:
+        """How many are connected now."""
+        return len(self._descriptors)
 
     def __call__(self, event: dict[str, Any] | None) -> None:
         if event is not None:
-            kind = event["event"]
-            if kind & _CAME:
-                self.client_counter += 1
-            elif kind == zmq.Event.DISCONNECTED:
-                self.client_counter = max(0, self.client_counter - 1)
+            # By descriptor, since the end of one connection may be told after the next one's begin.
+            if event["event"] & _CAME:
+                self._descriptors.add(event["value"])
+            elif event["event"] == zmq.Event.DISCONNECTED:
+                self._descriptors.discard(event["value"])
         self.callback(self.client_counter)
 
 

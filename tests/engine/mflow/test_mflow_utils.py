@@ -143,13 +143,13 @@ def test_clients_are_counted_as_they_come_and_go(streams, until):
 def test_a_connected_stream_counts_its_peer(streams, until):
     push, address = streams.bound(mflow, mflow.PUSH)
     counts = []
-    pull = streams.connected(mflow, address, mflow.PULL)
+    pull = mflow.Stream()
     pull.register_socket_monitor(utils.ConnectionCountMonitor(counts.append))
-    pull.socket.disconnect(address)
-    pull.socket.connect(address)
+    pull.connect(address)
     until(lambda: counts[-1] == 1)
     push.disconnect()
     until(lambda: counts[-1] == 0)
+    pull.disconnect()
 
 
 def test_a_monitor_gets_events_and_a_beat_until_it_is_removed(streams, until):
