@@ -1,6 +1,6 @@
 """What became of every frame: gaps in the numbering, and ledgers whose sums hold exactly.
 
-Input:  messages = frames + malformed
+Input:  messages = frames + malformed + other
 Output: offered = sent + skipped + dropped + queued
 
 Each method of a ledger books one event on both sides of its equation, so that the sums hold
@@ -36,17 +36,21 @@ _NEW = Verdict.NEW
 class GapTracker:
     """Tells lost, late and repeated frames apart by their ids (0 … 2^64-1).
 
-    The window is the last 1,024 ids up to the highest of this series. In it, an id seen
-    before is a duplicate and one that was missing is late and lowers `missing`. An id further
-    back, or below the first of the series, begins a new series (`resets`). Every id that is
-    jumped over within a series counts as missing; nothing is missing between two series.
+    The ids of a series are `step` apart. The window is the last 1,024 of them up to the highest.
+    In it, an id seen before is a duplicate and one that was missing is late and lowers `missing`.
+    An id further back, below the first of the series, or between two of its ids, begins a new
+    series (`resets`). Every id that is jumped over within a series counts as missing; nothing is
+    missing between two series.
 
     Constant time for a frame; a jump costs up to 1,024 steps. Not thread-safe.
     """
 
-    __slots__ = ("_first", "_holes", "_next", "duplicates", "late", "missing", "resets")
+    __slots__ = ("_first", "_holes", "_next", "duplicates", "late", "missing", "resets", "step")
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 1) -> None:
+        if step < 1:
+            raise ValueError(f"step = {step}: must be 1 or more")
+        self.step = step
         self.missing = 0
         self.duplicates = 0
         self.late = 0
@@ -59,7 +63,7 @@ class GapTracker:
     def observe(self, frame_id: int) -> Verdict:
         """Book one frame's id and say what it is."""
         if frame_id == self._next:
-            self._next = frame_id + 1
+            self._next = frame_id + self.step
             return _NEW
         return self._observe_other(frame_id)
 
@@ -67,10 +71,10 @@ class GapTracker:
         if self._next < 0:
             self._begin(frame_id)
             return Verdict.NEW
-        if frame_id >= self._next:
+        if (frame_id - self._first) % self.step == 0 and frame_id >= self._next:
             self._jump(frame_id)
             return Verdict.NEW
-        if frame_id < self._first or frame_id < self._next - WINDOW:
+        if not self._is_near(frame_id):
             self.resets += 1
             self._begin(frame_id)
             return Verdict.RESET
@@ -82,25 +86,33 @@ class GapTracker:
         self.duplicates += 1
         return Verdict.DUPLICATE
 
+    def _is_near(self, frame_id: int) -> bool:
+        """Whether an id below the next one belongs to the series, and lies in the window."""
+        step = self.step
+        oldest = max(self._first, self._next - WINDOW * step)
+        return frame_id >= oldest and (frame_id - self._first) % step == 0
+
     def _begin(self, frame_id: int) -> None:
         self._first = frame_id
-        self._next = frame_id + 1
+        self._next = frame_id + self.step
         self._holes.clear()
 
     def _jump(self, frame_id: int) -> None:
-        oldest = frame_id + 1 - WINDOW
-        self.missing += frame_id - self._next
+        step = self.step
+        oldest = frame_id - (WINDOW - 1) * step
+        self.missing += (frame_id - self._next) // step
         if len(self._holes) > WINDOW:
             self._holes = {hole for hole in self._holes if hole >= oldest}
-        self._holes.update(range(max(self._next, oldest), frame_id))
-        self._next = frame_id + 1
+        self._holes.update(range(max(self._next, oldest), frame_id, step))
+        self._next = frame_id + step
 
 
 class InputSnapshot(msgspec.Struct, frozen=True):
-    """An input's counts at one moment: messages = frames + the sum of `malformed`.
+    """An input's counts at one moment: messages = frames + the sums of `malformed` and `other`.
 
-    `malformed` counts by reason. `late` ones are no longer in `missing`, which ends at 2^64-1.
-    `nbytes` counts all messages, the malformed ones too. `last_time` is that of the last frame.
+    `malformed` counts by reason, `other` good messages without an image by kind. `late` ones
+    are no longer in `missing`, which ends at 2^64-1.
+    `nbytes` counts all messages, whatever is in them. `last_time` is that of the last frame.
     """
 
     messages: int
@@ -113,6 +125,7 @@ class InputSnapshot(msgspec.Struct, frozen=True):
     nbytes: int
     last_frame_id: int | None
     last_time: float | None
+    other: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -125,6 +138,7 @@ class InputLedger:
     last_frame_id: int | None = None
     last_time: float | None = None
     malformed: dict[str, int] = field(default_factory=dict)
+    other: dict[str, int] = field(default_factory=dict)
     gaps: GapTracker = field(default_factory=GapTracker)
 
     def book_frame(self, frame_id: int, nbytes: int, now: float) -> Verdict:
@@ -142,6 +156,12 @@ class InputLedger:
         self.nbytes += nbytes
         self.malformed[reason] = self.malformed.get(reason, 0) + 1
 
+    def book_other(self, kind: str, nbytes: int) -> None:
+        """A good message without an image came; `kind` is one of a few fixed words."""
+        self.messages += 1
+        self.nbytes += nbytes
+        self.other[kind] = self.other.get(kind, 0) + 1
+
     def snapshot(self) -> InputSnapshot:
         return InputSnapshot(
             messages=self.messages,
@@ -155,6 +175,7 @@ class InputLedger:
             nbytes=self.nbytes,
             last_frame_id=self.last_frame_id,
             last_time=self.last_time,
+            other=dict(self.other),
         )
 
 
@@ -177,7 +198,7 @@ class OutputSnapshot(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class OutputLedger:
-    """Counts what became of every frame that reached one output.
+    """Counts what became of every frame, or other message, that reached one output.
 
     A frame arrives by exactly one of `book_skipped`, `book_dropped`, `book_queued` and
     `book_kept`; a queued one leaves by exactly one of `book_sent` and `book_discarded`, a kept
@@ -208,12 +229,13 @@ class OutputLedger:
         self.offered += 1
         self.queued += 1
 
-    def book_sent(self, frame_id: int, nbytes: int) -> None:
-        """A waiting frame was handed to the socket, or is in the file."""
+    def book_sent(self, frame_id: int | None, nbytes: int) -> None:
+        """A waiting frame was handed to the socket, or is in the file; None: it was no frame."""
         self._leave_queue(1)
         self.sent += 1
         self.nbytes_sent += nbytes
-        self.last_frame_id = frame_id
+        if frame_id is not None:
+            self.last_frame_id = frame_id
 
     def book_discarded(self, reason: str, frames: int = 1) -> None:
         """Waiting frames are lost: ``queue`` (oldest dropped), ``abort``, ``storage``."""

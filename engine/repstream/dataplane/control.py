@@ -68,6 +68,8 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     first_image_timeout: float = 0.0
     idle_timeout: float = 0.0
     max_duration: float = 0.0
+    follow_series: bool = False
+    threshold: str = ""
 
 
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
@@ -175,7 +177,8 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
     """An acquisition has got into another state; `report` is its writer's, with the final counts at an end.
 
     In FINISHED and FAILED the file is closed, `result` and `message` say how it ended.
-    `path` is the file's full name.
+    `path` is the file's full name. `follow`: a series of the detector may need the next one at
+    once; the input waits for `Arm`, or `End`, then.
     """
 
     slot: int
@@ -186,10 +189,11 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
     path: str
     time: float
     report: WriterReport
+    follow: bool = False
 
 
 class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
-    """A gate has moved by itself, with the file open: shut after its frames, or opened by the trigger."""
+    """A gate has moved by itself, with the file open: shut after its frames, or opened as configured."""
 
     slot: int
     acquisition_id: str

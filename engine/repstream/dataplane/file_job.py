@@ -14,8 +14,10 @@ from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.frame_store import FrameStore, Placed, Stored
 from repstream.dataplane.placement import Place
 from repstream.errors import StorageError
+from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
+from repstream.messages.series import SeriesStart
 from repstream.policies.slow_consumer import OutputQueue
 from repstream.states import AcquisitionResult
 
@@ -37,7 +39,7 @@ class FileJob:
 
     `lock` guards `ledger`, which both sides book in. `wake` is called from the thread when
     `opened` or `closed` has become true. `results` is asked once, under the lock, when no more
-    frames come.
+    frames come. `told`: what the detector told before the first frame, set before that is offered.
 
     A fault of the storage ends the job: what waits is booked as dropped ("storage"), and so
     is whatever is still offered. Nothing here ever holds the loop up.
@@ -61,6 +63,7 @@ class FileJob:
         self.message = ""
         self.nbytes = 0
         self.disk = DiskMeter()
+        self.told: SeriesStart | None = None
         self._queue = queue
         self._ledger = ledger
         self._results = results
@@ -118,7 +121,7 @@ class FileJob:
     def _run(self) -> None:
         plan = self.plan
         try:
-            self._store = store = FrameStore(plan)
+            self._store = store = FrameStore(plan, self._detector)
             self.opened = True
             self._wake()
             while frames := self._take(store):
@@ -133,6 +136,9 @@ class FileJob:
             self._fail(f"{type(error).__name__}: {error}")
         self.closed = True
         self._wake()
+
+    def _detector(self) -> DetectorFacts | None:
+        return facts_of(self.told, self.plan.threshold) if self.told is not None else None
 
     def _take(self, store: FrameStore) -> list[Placed]:
         """The frames that are written next; none when the job has come to its end."""

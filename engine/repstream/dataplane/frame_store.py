@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.metadata import Members, blank_rows, members_of, rows_of
 from repstream.dataplane.placement import Place
 from repstream.files import checksum
+from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar
@@ -23,6 +24,8 @@ from repstream.messages.header import size_of
 
 MOST_BLANKS = 16_384
 """Blank places that are made at once, at most; more follow."""
+
+Describe = Callable[[], DetectorFacts | None]
 
 
 AnyFile = FrameFile | FileSeries
@@ -42,11 +45,13 @@ Stored = tuple[int, int]
 class FrameStore:
     """The file of one acquisition; made empty at once, used by one thread.
 
-    Raises StorageError when the storage fails, from every method.
+    `describe` tells, when the first frame comes, what the detector told before it. Raises
+    StorageError when the storage fails, from every method.
     """
 
-    def __init__(self, plan: AcquisitionPlan) -> None:
+    def __init__(self, plan: AcquisitionPlan, describe: Describe = lambda: None) -> None:
         self._plan = plan
+        self._describe = describe
         self._placeholder = Placeholder.create(
             Path(plan.path),
             plan.detector_name,
@@ -125,16 +130,24 @@ class FrameStore:
         )
         members = (*self._members, *self._sums)
         self._file = self._placeholder.become(
-            (height, width), dtype, members, stored, self._plan.images_per_file
+            (height, width),
+            dtype,
+            members,
+            stored,
+            images_per_file=self._plan.images_per_file,
+            detector=self._describe(),
         )
         return self._file
 
     def _payloads(self, frames: Sequence[Frame]) -> list[Any]:
         payloads: list[Any] = [frame.payloads[0] for frame in frames]
-        if self._plan.compression == "none" or frames[0].encoding:
+        if self._plan.compression == "none":
             return payloads
         itemsize = np.dtype(frames[0].dtype).itemsize
-        return [compress(payload, itemsize) for payload in payloads]
+        return [
+            payload if frame.encoding else compress(payload, itemsize)
+            for frame, payload in zip(frames, payloads, strict=True)
+        ]
 
     def _put(
         self, file: AnyFile, placed: Sequence[Placed], payloads: list[Any], rows: np.ndarray[Any, Any]

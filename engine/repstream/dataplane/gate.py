@@ -10,7 +10,7 @@ from repstream.files.gaps import GapLog, Range
 from repstream.messages.frame import Frame
 from repstream.parameters.source import SourceConfig
 
-Kind = tuple[tuple[int, ...], str, bool, str]
+Kind = tuple[tuple[int, ...], str, bool]
 
 
 @dataclass(slots=True)
@@ -20,22 +20,28 @@ class Gate:
     So a detector that numbers from 0 again for each opening is not taken for one that repeats
     itself, and what passes while the gate is shut is not missing. `limit`: at so many frames
     taken the gate shuts; `file_limit`: at so many the acquisition is complete. `placement`:
-    None where images are stored in the order of their arrival.
+    None where images are stored in the order of their arrival. `compresses`: raw images are
+    compressed for the file, so that it takes those that come compressed too.
     """
 
     file_limit: int
     source: SourceConfig
     placement: Placement | None = None
+    compresses: bool = False
     is_open: bool = False
     limit: int = 0
     _kind: Kind | None = None
-    _gaps: GapLog = field(default_factory=GapLog)
+    _encoding: str = ""
+    _gaps: GapLog = field(init=False)
     _earlier: list[GapLog] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._gaps = GapLog(self.source.id_step)
 
     def open(self, taken: int, frames: int) -> None:
         """Open for `frames` more than `taken`, or (0) up to the limit of the file."""
         self._earlier.append(self._gaps)
-        self._gaps = GapLog()
+        self._gaps = GapLog(self.source.id_step)
         self._begin_series()
         self.limit = min(self.file_limit, taken + frames) if frames else self.file_limit
         self.is_open = True
@@ -54,12 +60,12 @@ class Gate:
         """Why a frame cannot go into this file; empty if it can. The first one that can sets the shape."""
         if len(frame.payloads) != 1:
             return "parts"
-        kind = (frame.shape, frame.dtype, frame.big_endian, frame.encoding)
+        kind = (frame.shape, frame.dtype, frame.big_endian)
         if kind == self._kind:
-            return ""
+            return "" if frame.encoding == self._encoding or self.compresses else "encoding"
         if self._kind is not None or len(frame.shape) != 2 or not self._wanted(frame):
             return "shape"
-        self._kind = kind
+        self._kind, self._encoding = kind, frame.encoding
         return ""
 
     def place(self, frame_id: int) -> Place | None:

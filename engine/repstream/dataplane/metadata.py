@@ -1,4 +1,4 @@
-"""The metadata rows of a file: image id, status, and the numeric attributes of the headers. Pure."""
+"""The metadata rows of a file: image id, status, and the numbers that came with the images. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from repstream.files.plan import MISSING
-from repstream.messages import array_1_0
+from repstream.messages.formats import attributes
 from repstream.messages.frame import Frame
-from repstream.messages.header import header_of
 
 Members = tuple[tuple[str, np.dtype[Any]], ...]
 
-MAX_MEMBERS = 64
+MAX_MEMBERS = 256
 MAX_NAME = 64
 """HDF5 keeps a compound type in an object header of at most 64 KiB."""
 
@@ -29,9 +28,9 @@ def members_of(frame: Frame, taken: Collection[str] = ()) -> Members:
     Names in `taken` stand for something else there and are left out.
 
     Whole numbers become 64-bit integers (unsigned only where the value needs it), others
-    doubles, truth values bytes. Of more than 64, those that come first are kept.
+    doubles, truth values bytes. Of more than 256, those that come first are kept.
     """
-    found = array_1_0.attributes(header_of(frame.parts))
+    found = attributes(frame)
     usable = (name for name in found if name not in _TAKEN and name not in taken and _usable(name))
     return tuple((name, _type_of(found[name])) for name, _ in zip(usable, range(MAX_MEMBERS), strict=False))
 
@@ -44,10 +43,10 @@ def rows_of(frames: Sequence[Frame], members: Members, more: Members = ()) -> np
     rows = np.zeros(len(frames), _row_dtype(members, more))
     rows["image_id"] = [frame.frame_id for frame in frames]
     if members:
-        found = [array_1_0.attributes(header_of(frame.parts)) for frame in frames]
+        found = [attributes(frame) for frame in frames]
         for name, dtype in members:
             fit = _FIT[dtype]
-            rows[name] = [fit(attributes.get(name)) for attributes in found]
+            rows[name] = [fit(numbers.get(name)) for numbers in found]
     return rows
 
 

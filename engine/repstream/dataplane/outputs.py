@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import zmq
 
 from repstream.accounting import OutputLedger
@@ -27,7 +28,16 @@ booked as sent and dies with the consumer, so the rest waits in the queue, where
 
 _LAST, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 
-Rewrite = Callable[[Frame], Frame]
+Rewrite = Callable[[Frame], Frame | None]
+
+
+class Passing(msgspec.Struct, gc=False):
+    """A message without an image on its way through a stream; the fields are those of a `Frame`."""
+
+    parts: Sequence[Any]
+    nbytes: int
+    frame_id: None = None
+    unpacked: int = 0
 
 
 def policy_of(config: OutputConfig) -> decimation.Policy:
@@ -57,7 +67,8 @@ class StreamOutput:
     by libzmq, and therefore has the room of the whole queue; only with the rule to block does
     it report that a consumer is slow (XPUB_NODROP), and then all consumers wait for that one.
 
-    `rewrite` makes the frame that goes out from the one that came in. With `connect` the consumer
+    `rewrite` makes the frame that goes out from the one that came in, or None of a format that
+    it does not know; no other message goes out then. With `connect` the consumer
     binds the address and this connects to it. Raises `Refused` where the address cannot be bound
     or connected to; nothing stays open then.
     """
@@ -76,7 +87,7 @@ class StreamOutput:
         self._rewrite = rewrite
         self._decide = policy_of(config).decide
         self._queue = queue_of(config)
-        self._held: Frame | None = None
+        self._held: Frame | Passing | None = None
         self._fitting = -1
         self._arrived = 0
         self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
@@ -111,14 +122,19 @@ class StreamOutput:
             self.ledger.book_skipped("policy")
             return False
         if self._rewrite is not None:
-            frame = self._rewrite(frame)
-        ledger = self.ledger
-        ledger.book_queued()
-        if ledger.queued == 1 and self._send(frame):
-            ledger.book_sent(frame.frame_id, frame.nbytes)
+            rewritten = self._rewrite(frame)
+            if rewritten is None:
+                self.ledger.book_dropped("format")
+                return False
+            frame = rewritten
+        return self._put(frame)
+
+    def pass_on(self, message: Passing) -> bool:
+        """Send, queue or drop a message without an image, whatever the policy; as `offer`."""
+        if self._rewrite is not None:
+            self.ledger.book_dropped("format")
             return False
-        self._enqueue(frame)
-        return self._held is not None
+        return self._put(message)
 
     def drain(self) -> None:
         """Send what waits, as much as the socket takes."""
@@ -128,7 +144,7 @@ class StreamOutput:
             if not self._send(frame):
                 return
             queue.pop()
-            ledger.book_sent(frame.frame_id, frame.nbytes)
+            ledger.book_sent(frame.frame_id, frame.nbytes - frame.unpacked)
             if self._held is not None and queue.has_room(self._held.nbytes):
                 held, self._held = self._held, None
                 self._enqueue(held)
@@ -188,9 +204,19 @@ class StreamOutput:
             reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
             raise Refused(f"streams.{self.name}.address", reason) from error
 
-    def _send(self, frame: Frame) -> bool:
+    def _put(self, frame: Frame | Passing) -> bool:
+        ledger = self.ledger
+        ledger.book_queued()
+        if ledger.queued == 1 and self._send(frame):
+            ledger.book_sent(frame.frame_id, frame.nbytes - frame.unpacked)
+            return False
+        self._enqueue(frame)
+        return self._held is not None
+
+    def _send(self, frame: Frame | Passing) -> bool:
         """Hand one frame to the socket, whole or not at all."""
-        if frame.nbytes > self._fitting:
+        # What a series starts with may be much larger than its images, and comes once.
+        if frame.nbytes > self._fitting and frame.frame_id is not None:
             self._fit(frame.nbytes)
         parts, send = frame.parts, self._send_part
         try:
@@ -229,7 +255,7 @@ class StreamOutput:
             self._limit = max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
         self.socket.sndhwm = self._limit
 
-    def _enqueue(self, frame: Frame) -> None:
+    def _enqueue(self, frame: Frame | Passing) -> None:
         outcome = self._queue.offer(frame, frame.nbytes)
         if outcome.full:
             self._held = frame

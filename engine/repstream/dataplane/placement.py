@@ -10,25 +10,27 @@ MAX_JUMP = 65_536
 
 
 class Place(NamedTuple):
-    """The place of an image, and the place at which its series of ids began."""
+    """The place of an image, and the place at which its series of ids, `step` apart, began."""
 
     number: int
     base: int
+    step: int = 1
 
     def id_at(self, index: int, frame_id: int) -> int:
         """The id that belongs to a place, given that of the image here; 0 in an earlier series."""
-        return frame_id - (self.number - index) if index >= self.base else 0
+        return frame_id - (self.number - index) * self.step if index >= self.base else 0
 
 
 @dataclass(slots=True)
 class Placement:
-    """Image id minus first id decides.
+    """Image id minus first id decides; the ids of a series are `step` apart.
 
-    A series of ids that begins anew (`begin`), and one that jumps by more than `MAX_JUMP`,
-    goes on at the place that follows the last one. No place is given twice as long as no id
-    of a series is.
+    A series of ids that begins anew (`begin`, or an id between those of the series), and one
+    that jumps by more than `MAX_JUMP`, goes on at the place that follows the last one. No place
+    is given twice as long as no id of a series is.
     """
 
+    step: int = 1
     _next: int = 0
     _base: int = 0
     _first: int | None = None
@@ -39,10 +41,11 @@ class Placement:
 
     def place(self, frame_id: int) -> Place | None:
         """The place of an image; None for one so late that its series had no room left for it."""
-        if self._first is None or frame_id - self._first + self._base - self._next > MAX_JUMP:
-            self._base, self._first = self._next, frame_id
-        index = self._base + frame_id - self._first
+        number, between = divmod(frame_id - (frame_id if self._first is None else self._first), self.step)
+        if self._first is None or between or number + self._base - self._next > MAX_JUMP:
+            self._base, self._first, number = self._next, frame_id, 0
+        index = self._base + number
         if index < self._base:
             return None
         self._next = max(self._next, index + 1)
-        return Place(index, self._base)
+        return Place(index, self._base, self.step)

@@ -9,15 +9,16 @@ from collections.abc import Callable
 import msgspec
 import zmq
 
-from repstream.accounting import InputLedger
+from repstream.accounting import GapTracker, InputLedger
 from repstream.dataplane.control import Report, SourceReport
-from repstream.dataplane.outputs import Rewrite, StreamOutput
+from repstream.dataplane.outputs import Passing, Rewrite, StreamOutput
 from repstream.dataplane.writer import Tell, WriterOutput
 from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0
-from repstream.messages.formats import decode
+from repstream.messages.formats import FrameDecoder, NoImage
 from repstream.messages.frame import Frame
 from repstream.messages.header import header_of, size_of
+from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.writer import WriterConfig
 from repstream.sources.zmq import ZmqSource
@@ -35,7 +36,7 @@ class Repeater:
     """
 
     def __init__(self, configuration: Configuration, tell: Tell, wake: Callable[[], None]) -> None:
-        self.ledger = InputLedger()
+        self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self.streams: dict[int, StreamOutput] = {}
         self.writers: dict[int, WriterOutput] = {}
         self.source: ZmqSource | None = None
@@ -43,7 +44,9 @@ class Repeater:
         self._shape: tuple[int, ...] | None = None
         self._dtype: str | None = None
         self._configuration = configuration
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(configuration.source.io_threads)
+        source = configuration.source
+        self._decode = FrameDecoder(source.channel, source.threshold).decode
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(source.io_threads)
         try:
             self._open(tell, wake)
         except BaseException:
@@ -82,12 +85,12 @@ class Repeater:
             if parts is None:
                 return number
             try:
-                frame = decode(parts)
+                message = self._decode(parts)
             except MalformedMessage as error:
                 self.ledger.book_malformed(error.reason, sum(map(size_of, parts)))
                 self.last_malformed = str(error)
                 continue
-            held = self._distribute(frame)
+            held = self._distribute(message) if isinstance(message, Frame) else self._pass_on(message)
         return BURST_MESSAGES
 
     def update(self, configuration: Configuration) -> None:
@@ -160,12 +163,35 @@ class Repeater:
     def _distribute(self, frame: Frame) -> bool:
         """Offer a frame to all outputs; whether one of them blocks now."""
         self._shape, self._dtype = frame.shape, frame.dtype
-        self.ledger.book_frame(frame.frame_id, frame.nbytes, time.time())
+        if frame.attributes is not None and self.source is not None:
+            self.source.expect(frame.nbytes)
+        self.ledger.book_frame(frame.frame_id, frame.nbytes - frame.unpacked, time.time())
         now = time.monotonic()
         held = False
         for offer in self._offers:
             if offer(frame, now):
                 held = True
+        return held
+
+    def _pass_on(self, message: SeriesStart | SeriesEnd | NoImage) -> bool:
+        """Hand a message without an image to all streams; whether an output blocks now."""
+        passing = Passing(message.parts, sum(map(size_of, message.parts)))
+        held = False
+        for stream in self.streams.values():
+            if stream.pass_on(passing):
+                held = True
+        if isinstance(message, NoImage):
+            self.ledger.book_other(message.why, passing.nbytes)
+        elif isinstance(message, SeriesStart):
+            self.ledger.book_other("series start", passing.nbytes)
+            now = time.monotonic()
+            for writer in self.writers.values():
+                if writer.begin_series(message, now):
+                    held = True
+        else:
+            self.ledger.book_other("series end", passing.nbytes)
+            for writer in self.writers.values():
+                writer.end_series(message)
         return held
 
     def _open(self, tell: Tell, wake: Callable[[], None]) -> None:
@@ -191,11 +217,16 @@ class Repeater:
         self.source = ZmqSource(self._context, configuration.source)
 
     def _rewriting(self) -> Rewrite:
-        """Headers for an external std-det-writer, numbered from 0; its settings are writer 1's."""
+        """Headers for an external std-det-writer, numbered from 0; its settings are writer 1's.
+
+        It knows array-1.0 only.
+        """
         number = -1
 
-        def rewrite(frame: Frame) -> Frame:
+        def rewrite(frame: Frame) -> Frame | None:
             nonlocal number
+            if frame.attributes is not None:
+                return None
             number += 1
             writer = self._first_writer()
             header = array_1_0.std_det_writer_header(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, Gate
 from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.file_job import FileJob
 from repstream.dataplane.file_results import results_of
+from repstream.dataplane.following import Following
 from repstream.dataplane.gate import Gate
 from repstream.dataplane.late_start import KeptFrames, Trigger
 from repstream.dataplane.outputs import MIB, policy_of
@@ -20,10 +22,13 @@ from repstream.dataplane.time_limits import TimeLimits
 from repstream.files.chunk_index import CAPACITY
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
+from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
 from repstream.states import ACQUISITION, AcquisitionResult, AcquisitionState, after
+
+log = logging.getLogger(__name__)
 
 COMPLETED, INTERRUPTED = "Completed.", "Interrupted."
 MOST_KEPT = 1_000_000
@@ -65,6 +70,8 @@ class WriterOutput:
         self._queue = _queue_of(config)
         self._kept = KeptFrames.of(config)
         self._trigger = Trigger()
+        self._following = Following()
+        self._told: SeriesStart | None = None
         self._gate = Gate(0, source)
         self._limits = TimeLimits()
         self._images = 0
@@ -85,7 +92,9 @@ class WriterOutput:
 
     @property
     def blocking(self) -> bool:
-        """Whether a frame waits for room in the queue, so that no more may be received."""
+        """Whether a frame waits for room in the queue, or a series for its file: no more may be received."""
+        if self._following.pending is not None:
+            return True
         job = self._job
         return job is not None and (job.blocking or (self._gate.is_open and len(self._kept) > 0))
 
@@ -127,6 +136,31 @@ class WriterOutput:
         else:
             self._take(frame, job, gate)
 
+    def begin_series(self, start: SeriesStart, now: float) -> bool:
+        """Let a series into the file of an acquisition that follows them; whether it has to wait.
+
+        What its start tells goes into whatever file begins with one of its frames. `now` is a
+        monotonic time in seconds.
+        """
+        self._told = start
+        following, job = self._following, self._job
+        if not following.enabled:
+            return False
+        if following.current is not None and job is not None and not job.ending:
+            message = (
+                f"Interrupted: series {start.series} began before series {following.current.series} ended."
+            )
+            self._finish(job, AcquisitionResult.INTERRUPTED, message)
+        following.begin(start, now)
+        self._open_to_series()
+        return self.blocking
+
+    def end_series(self, end: SeriesEnd) -> None:
+        """Complete the acquisition of a series."""
+        self._told = None
+        if self._following.ends(end.series) and self._job is not None and not self._job.ending:
+            self._finish(self._job, AcquisitionResult.COMPLETED, COMPLETED)
+
     def arm(self, plan: AcquisitionPlan) -> str:
         """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""
         if self._job is not None:
@@ -138,8 +172,10 @@ class WriterOutput:
             self.ledger.book_kept()
         self._queue = _queue_of(self._config)
         self._trigger = Trigger(self._config.trigger_attribute)
-        placement = Placement() if plan.placement == "by_id" else None
-        self._gate = Gate(min(plan.num_images or CAPACITY, CAPACITY), self._source, placement)
+        self._following.arm(plan.follow_series)
+        placement = Placement(self._source.id_step) if plan.placement == "by_id" else None
+        limit = min(plan.num_images or CAPACITY, CAPACITY)
+        self._gate = Gate(limit, self._source, placement, plan.compression != "none")
         self._decide = policy_of(self._config).decide
         self._limits = TimeLimits(plan.first_image_timeout, plan.idle_timeout, plan.max_duration)
         self._images, self._last_id = 0, None
@@ -157,7 +193,13 @@ class WriterOutput:
         return ""
 
     def open_gate(self, frames: int) -> str:
-        """Let `frames` frames through, or (0) all of the acquisition; the reason if that is impossible."""
+        """Let `frames` frames through, or (0) all of the acquisition; the reason if that is impossible.
+
+        An acquisition that follows series waits for one, and takes `frames` of it.
+        """
+        if self._following.enabled and self._job is not None and not self._job.ending:
+            self._following.frames = frames
+            return ""
         if reason := self._cannot_open():
             return reason
         self._asked = frames
@@ -168,6 +210,7 @@ class WriterOutput:
 
     def end(self, discard: bool) -> str:
         """End the acquisition, if there is one: write what waits, or throw it away."""
+        self._following.stop()
         if self._job is None:
             return ""
         if discard:
@@ -213,11 +256,14 @@ class WriterOutput:
                 self._enter("flushing")
             elif self._asked is not None:
                 self._open()
+        self._open_to_series()
         self._feed()
         if closed:
             self._shut()
             self._job = None
             ok = job.result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
+            if not ok:
+                self._following.stop()
             self._enter("finished" if ok else "failed", job)
 
     def watch(self, now: float, held: bool) -> None:
@@ -228,6 +274,8 @@ class WriterOutput:
         job = self._job
         if not self._gate.is_open:
             self._let_go(self._kept.expire(now))
+        if self._following.gives_up(now, busy=job is not None):
+            log.warning("writer %s: no acquisition was begun for a series; it is not followed", self.name)
         if job is None or job.ending:
             return
         over = self._limits.check(
@@ -268,6 +316,8 @@ class WriterOutput:
                 self._skip("gate")
                 self._shut_at(gate.file_limit, job)
                 return
+        if not self._images:
+            job.told = self._told
         self._images += 1
         self._last_id = frame.frame_id
         taken = job.offer(frame, place)
@@ -292,6 +342,17 @@ class WriterOutput:
         self._let_go(self._kept.expire(time.monotonic()))
         self._gate.open(taken, frames)
         self._feed()
+
+    def _open_to_series(self) -> None:
+        """Open the gate to the series that waits, if its file is there."""
+        job, following = self._job, self._following
+        if following.pending is None or job is None or job.ending or self._state is AcquisitionState.NONE:
+            return
+        following.take()
+        self.release()
+        self._asked = following.frames
+        self._tell(GateNotice(self.slot, self._id, time.time(), is_open=True))
+        self._open()
 
     def _feed(self) -> None:
         """Pass what was kept through the open gate, as far as there is room."""
@@ -360,6 +421,7 @@ class WriterOutput:
                 path=job.plan.path,
                 time=time.time(),
                 report=self.report(),
+                follow=ended is not None and self._following.enabled,
             )
         )
 

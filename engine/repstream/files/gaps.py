@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import ClassVar
 
 from repstream.accounting import GapTracker, Verdict
@@ -58,24 +59,25 @@ class GapLog(GapTracker):
     """A `GapTracker` that also remembers which ids are missing and which came twice.
 
     Of each the first 100,000 (of the missing: ranges in a series) are remembered; the counts
-    are exact.
+    are exact. With a `step` beyond 1 every missing id is a range of its own.
     """
 
     MOST: ClassVar[int] = 100_000
 
-    __slots__ = ("_closed", "_expected", "_open", "repeated")
+    __slots__ = ("_base", "_closed", "_expected", "_open", "repeated")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, step: int = 1) -> None:
+        super().__init__(step)
         self.repeated: list[int] = []
         self._closed: list[Range] = []
         self._open = Ranges()
+        self._base = 0
         self._expected = -1
 
     def observe(self, frame_id: int) -> Verdict:
         verdict = super().observe(frame_id)
         if frame_id == self._expected:
-            self._expected += 1
+            self._expected += self.step
         else:
             self._note(frame_id, verdict)
         return verdict
@@ -88,20 +90,28 @@ class GapLog(GapTracker):
     @property
     def missing_ids(self) -> list[Range]:
         """The ids that are missing now, series after series."""
-        return [*self._closed, *self._open]
+        return [*self._closed, *self._open_ids()]
+
+    def _open_ids(self) -> Iterator[Range]:
+        first, step = self._base, self.step
+        if step == 1:
+            return ((first + low, first + high) for low, high in self._open)
+        ids = (first + number * step for low, high in self._open for number in range(low, high + 1))
+        return ((missing, missing) for missing in islice(ids, self.MOST))
 
     def _note(self, frame_id: int, verdict: Verdict) -> None:
         if verdict is Verdict.LATE:
-            self._open.remove(frame_id)
+            self._open.remove((frame_id - self._base) // self.step)
         elif verdict is Verdict.DUPLICATE:
             if len(self.repeated) < self.MOST:
                 self.repeated.append(frame_id)
         else:
-            if verdict is Verdict.RESET:
-                self._closed, self._open = self.missing_ids, Ranges()
-            elif self._expected >= 0 and len(self._open) < self.MOST:
-                self._open.add(self._expected, frame_id)
-            self._expected = frame_id + 1
+            if verdict is Verdict.RESET or self._expected < 0:
+                self._closed, self._open, self._base = self.missing_ids, Ranges(), frame_id
+            elif len(self._open) < self.MOST:
+                stop = (frame_id - self._base) // self.step
+                self._open.add((self._expected - self._base) // self.step, stop)
+            self._expected = frame_id + self.step
 
 
 def as_text(ranges: Iterable[Range], room: int = TEXT_BYTES) -> str:

@@ -52,6 +52,8 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
                 file[path] = file[node.target]
             elif isinstance(node, nexus.Virtual):
                 _make_virtual(file, path, node)
+            elif isinstance(node, nexus.Table):
+                file.create_dataset(path, data=node.data)
             elif isinstance(node, nexus.Stack):
                 headers[path] = _make_stack(file, path, node)
             else:
@@ -108,6 +110,7 @@ def _make_field(file: h5py.File, path: str, field: nexus.Field) -> FieldPlace:
     text = field.dtype.kind == "S"
     dtype = h5py.string_dtype("utf-8", field.dtype.itemsize) if text else field.dtype
     dataset = file.create_dataset(path, shape=(), dtype=dtype)
+    dataset.attrs.update(field.attributes)
     value = np.frombuffer(nexus.encode(field.value, field.dtype), field.dtype)
     dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, value, dataset.id.get_type())
     return FieldPlace(int(dataset.id.get_offset()), field.dtype)

@@ -8,14 +8,18 @@ it when the file is opened.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from repstream.files import user_metadata
+from repstream.files.detector import FIELDS, TABLES, DetectorFacts
 from repstream.files.gaps import TEXT_BYTES
 from repstream.files.plan import Compression, FilePlan, Scalar
 
@@ -36,6 +40,7 @@ UNFINISHED = "unfinished"
 
 _ROW_CHUNK_BYTES = 16384
 _TIME = np.dtype("S32")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 RESULTS: Mapping[str, np.dtype[Any]] = {
     "stop_time": np.dtype("<f8"),
@@ -104,6 +109,14 @@ class Field:
 
     dtype: np.dtype[Any]
     value: Scalar
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An array that is complete from the start."""
+
+    data: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,7 @@ class Link:
     target: str
 
 
-Node = Group | Stack | Virtual | Field | Link
+Node = Group | Stack | Virtual | Field | Table | Link
 
 
 def images_path(detector_name: str) -> str:
@@ -168,6 +181,40 @@ def _user_tree(metadata: str) -> dict[str, Node]:
     return tree | {f"{USER_METADATA}/{user_metadata.JSON}": Field(field_dtype(metadata), metadata)}
 
 
+def _detector_tree(detector: DetectorFacts) -> dict[str, Node]:
+    """What the detector told: all of it as JSON, what NeXus has names for also under these."""
+    facts: dict[str, Scalar] = {"series_id": detector.series, "series_unique_id": detector.unique_id}
+    facts |= {"series_appendix": detector.appendix} if detector.appendix else {}
+    told = detector.configuration
+    tree: dict[str, Node] = {f"{ACQUISITION}/{k}": Field(field_dtype(v), v) for k, v in facts.items()}
+    tree[f"{DETECTOR}/configuration"] = Field(field_dtype(told), told, {"media_type": "application/json"})
+    configuration = msgspec.json.decode(told, type=dict[str, Any])
+    for name, (sources, unit) in FIELDS.items():
+        value = next((configuration[source] for source in sources if source in configuration), None)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            tree[f"{DETECTOR}/{name}"] = Field(field_dtype(value), value, {"units": unit} if unit else {})
+    return tree | _tables_tree(detector)
+
+
+def _tables_tree(detector: DetectorFacts) -> dict[str, Node]:
+    """Each threshold's tables in a group of its own, those of the images also in the detector's."""
+    tree: dict[str, Node] = {}
+    thresholds = {name.partition("/")[2] for name in detector.tables} - {""}
+    shown = detector.threshold or (next(iter(thresholds)) if len(thresholds) == 1 else "")
+    for path, data in detector.tables.items():
+        name, _, threshold = path.partition("/")
+        name = TABLES.get(name, f"table_{_NO_NAME.sub('_', name)}")
+        if not threshold:
+            tree[f"{DETECTOR}/{name}"] = Table(data)
+            continue
+        group = f"{DETECTOR}/{_NO_NAME.sub('_', threshold)}_channel"
+        tree[group] = Group({"NX_class": "NXdetector_channel"})
+        tree[f"{group}/{name}"] = Table(data)
+        if threshold == shown:
+            tree[f"{DETECTOR}/{name}"] = Link(f"{group}/{name}")
+    return tree
+
+
 def image_tree(plan: FilePlan) -> dict[str, Node]:
     """Path -> node of a file for images, each group and each link's target before it."""
     rows = plan.row_dtype
@@ -194,7 +241,10 @@ def _shown(plan: FilePlan) -> dict[str, str]:
 
 def _tree(plan: FilePlan, stack: Node, rows: Node) -> dict[str, Node]:
     images, metadata = images_path(plan.detector_name), metadata_path(plan.detector_name)
-    return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
+    tree = empty_tree(plan.detector_name, plan.attributes, plan.user_metadata)
+    if plan.detector is not None:
+        tree |= _detector_tree(plan.detector)
+    return tree | {
         f"{ACQUISITION}/{STORED_AS}": Field(field_dtype(plan.compression), plan.compression),
         images: stack,
         metadata: rows,

@@ -15,6 +15,7 @@ import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
+from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile
 from repstream.files.plan import Compression, FilePlan, Scalar
 from repstream.files.publish import check_in_place, publish
@@ -66,6 +67,8 @@ class Placeholder:
         members: tuple[tuple[str, np.dtype[Any]], ...] = (),
         compression: Compression = "none",
         images_per_file: int = 0,
+        *,
+        detector: DetectorFacts | None = None,
     ) -> FrameFile | FileSeries:
         """Put the real file in this one's place; arguments as in `FilePlan`.
 
@@ -83,6 +86,7 @@ class Placeholder:
             compression=compression,
             attributes=self._attributes,
             user_metadata=self._user_metadata,
+            detector=detector,
             overwrite=self._overwrite,
             user_id=self._user_id,
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from repstream.files.detector import DetectorFacts
 from repstream.messages.compression import compress
 
 Scalar = str | int | float
@@ -32,6 +33,7 @@ class FilePlan:
     encoded, not something done to them. `attributes`: facts known at the start, kept in
     ``/entry/acquisition``; ``start_time`` (Unix seconds) also becomes NeXus' own field.
     `user_metadata`: a JSON object as text, or nothing, kept in ``/entry/user_metadata``.
+    `detector`: what the detector told when its series started, None if nothing.
     `overwrite`: replace a file that exists. `user_id`: who will own the file, 0 = the user
     that the service runs as.
     """
@@ -44,6 +46,7 @@ class FilePlan:
     compression: Compression = "none"
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     user_metadata: str = ""
+    detector: DetectorFacts | None = None
     overwrite: bool = False
     user_id: int = 0
 

@@ -129,7 +129,9 @@ class FileSeries:
         number = self._parts + 1
         facts = {**self._plan.attributes, "part": number, "master": self.path.name}
         self._open.append(
-            FrameFile.create(replace(self._plan, path=part_path(self.path, number), attributes=facts))
+            FrameFile.create(
+                replace(self._plan, path=part_path(self.path, number), attributes=facts, detector=None)
+            )
         )
         self._parts = number
         self._publish_master()

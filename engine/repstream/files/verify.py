@@ -173,7 +173,7 @@ def _check_ids(ids: list[int], facts: Mapping[str, Any], found: Findings) -> Non
     Where frames were left out as planned, or the numbering began anew, only the writer knew which
     are missing: then its own account counts.
     """
-    log = gaps.GapLog()
+    log = gaps.GapLog(int(facts.get("id_step", 1)))
     for frame_id in ids:
         log.observe(frame_id)
     planned = json.loads(str(facts.get("skipped_by_reason") or "{}")).get("policy", 0)

@@ -39,6 +39,9 @@ from repstream.messages.pixels import ITEM_SIZE, is_big_endian, packed
 
 HTYPE = "bsr_m-1.1"
 
+TIME_NAMES = ("global_timestamp_sec", "global_timestamp_ns")
+"""Names that the time of a pulse has among the attributes of its frame."""
+
 _REMEMBERED = 16
 
 _TAKEN_BY = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}
@@ -145,26 +148,34 @@ def frame(parts: Sequence[Any], channel: str = "", memory: Memory | None = None)
     """The image in a channel as a frame, numbered by the pulse; None in a pulse without one.
 
     ``""`` stands for the only channel of two dimensions. Other channels are not looked at here;
-    single numbers among them are the frame's attributes. Raises `MalformedMessage` with one of
-    the reasons above.
+    single numbers among them, and the time of the pulse, are the frame's attributes. Raises
+    `MalformedMessage` with one of the reasons above.
     """
-    main, _, header = _open(parts, memory)
-    pixels = header.pixels(_image_channel(header, channel), parts)
+    main, timestamp, header = _open(parts, memory)
+    i = _image_channel(header, channel)
+    pixels = None if i is None else header.pixels(i, parts)
     if pixels is None:
         return None
-    return pixels.frame(main.pulse_id, parts, partial(header.numbers, parts))
+    return pixels.frame(main.pulse_id, parts, partial(_numbers, header, parts, timestamp))
 
 
-def _image_channel(header: DataHeader, name: str) -> int:
+def _numbers(
+    header: DataHeader, parts: Sequence[Any], timestamp: Timestamp | None
+) -> dict[str, int | float | bool]:
+    time = {} if timestamp is None else dict(zip(TIME_NAMES, timestamp, strict=True))
+    return time | header.numbers(parts)
+
+
+def _image_channel(header: DataHeader, name: str) -> int | None:
     if name:
         i = header.index.get(name, -1)
         if i >= 0 and header.channels[i].shape:
             return i
         raise MalformedMessage("channel", f"no array {name!r} among {_names(header)}")
     images = [i for i, channel in enumerate(header.channels) if len(channel.shape) == 2]
-    if len(images) != 1:
+    if len(images) > 1:
         raise MalformedMessage("channel", f"{len(images)} images, and none is named, among {_names(header)}")
-    return images[0]
+    return images[0] if images else None
 
 
 def _names(header: DataHeader) -> str:

@@ -47,7 +47,7 @@ CODECS: Mapping[str, Callable[[Sequence[Any]], Message]] = {
 
 
 class NoImage(msgspec.Struct, gc=False):
-    """A good message without an image. `why`: what it is instead: its `htype`, or a few words."""
+    """A good message without an image. `why`: what it is instead, a format or ``"bsread pulse"``."""
 
     why: str
     parts: Sequence[Any]
@@ -99,7 +99,7 @@ class FrameDecoder:
                 raise
         if parts and not dectris_v2.is_cbor(parts[0]) and _prefix(parts) == "bsr_m-1.":
             frame = bsread.frame(parts, self._channel, self._memory)
-            return NoImage("a pulse without an image", parts) if frame is None else frame
+            return NoImage("bsread pulse", parts) if frame is None else frame
         return self._image_in(decode_message(parts), parts)
 
     def _image_in(self, message: Message, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:
@@ -109,7 +109,8 @@ class FrameDecoder:
             return dectris_v1.frame(message)
         if isinstance(message, dectris_v2.Image):
             return dectris_v2.frame(message, self._threshold)
-        return NoImage(read_htype(header_of(parts)), parts)
+        # Not the text that the peer chose: this one is counted by.
+        return NoImage(raw_1_0.HTYPE if isinstance(message, raw_1_0.Raw) else pilatus_1_0.HTYPE, parts)
 
 
 def decode(parts: Sequence[Any]) -> Frame:

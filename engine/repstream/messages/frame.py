@@ -25,6 +25,7 @@ class Frame(msgspec.Struct, gc=False):
     (`zmq.Frame`, `bytes` or anything else with the buffer protocol).
     `payloads`: the buffers that hold pixels, one an image; usually one.
     `nbytes`: bytes held: the sizes of `parts`, and of payloads that had to be unpacked.
+    `unpacked`: those of the latter alone.
     `attributes`: gives the numeric attributes that came with the image, by name (see
     `formats.attributes`); None where these are the fields of an array-1.0 header.
     """
@@ -38,3 +39,4 @@ class Frame(msgspec.Struct, gc=False):
     payloads: Sequence[Any]
     nbytes: int
     attributes: Callable[[], Mapping[str, int | float | bool]] | None = None
+    unpacked: int = 0

@@ -79,6 +79,7 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
             payloads=[payload],
             nbytes=sum(map(size_of, parts)) + (0 if stored else len(payload)),
             attributes=attributes,
+            unpacked=0 if stored else len(payload),
         )
 
 

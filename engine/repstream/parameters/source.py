@@ -13,7 +13,7 @@ ImageType = Literal["any", PixelType]
 
 
 class SourceConfig(Section):
-    """The input of the repeater: one ZMQ socket."""
+    """The input of the repeater: one ZMQ socket, and how its messages are read."""
 
     address: Annotated[str, Access.WHILE_IDLE] = Field(
         "tcp://127.0.0.1:9609",
@@ -48,4 +48,18 @@ class SourceConfig(Section):
     )
     image_type: Annotated[ImageType, Access.WHILE_IDLE] = Field(
         "any", description="Pixel type that images must have; any learns it from the first frame."
+    )
+    channel: Annotated[str, Access.WHILE_IDLE] = Field(
+        "",
+        max_length=255,
+        description="Channel of a bsread message that holds the image; empty: the only one.",
+    )
+    threshold: Annotated[str, Access.WHILE_IDLE] = Field(
+        "", max_length=255, description="Threshold of DECTRIS images that is taken; empty: the only one."
+    )
+    id_step: Annotated[int, Access.WHILE_IDLE] = Field(
+        1,
+        ge=1,
+        le=1_000_000,
+        description="Difference of two frame ids in a row: 10 for 10 Hz pulses at 100 Hz.",
     )

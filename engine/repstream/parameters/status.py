@@ -59,6 +59,10 @@ class SourceStatus(Section):
     received_bytes: Annotated[Total, Unit("B")] = Field(0, description="Bytes received.")
     malformed: Annotated[Total, Unit("messages")] = Field(0, description="Messages that were no frames.")
     malformed_reasons: Annotated[str, LongText(1024)] = Field("", description="Malformed messages by reason.")
+    other: Annotated[Total, Unit("messages")] = Field(
+        0, description="Good messages without an image, which streams forward."
+    )
+    other_kinds: Annotated[str, LongText(1024)] = Field("", description="Messages without an image by kind.")
     missing: Annotated[Count, Unit("frames")] = Field(0, description="Gaps in the frame ids.")
     duplicates: Annotated[Total, Unit("frames")] = Field(0, description="Frames whose id had come before.")
     late: Annotated[Total, Unit("frames")] = Field(0, description="Frames that filled a gap afterwards.")
@@ -81,7 +85,10 @@ class SourceStatus(Section):
 
 
 class OutputStatus(Section):
-    """What a stream and a writer count alike: offered = sent + skipped + dropped + queued."""
+    """What a stream and a writer count alike: offered = sent + skipped + dropped + queued.
+
+    A stream counts messages without an image too, which it forwards whatever its policy.
+    """
 
     name: str | None = Field(None, description="Name of what occupies this slot.")
     offered: Annotated[Total, Unit("frames")] = Field(0, description="Frames that reached this output.")

@@ -90,6 +90,9 @@ class WriterConfig(OutputConfig):
         max_length=64,
         description="Numeric header attribute that starts an armed writer when it becomes other than 0.",
     )
+    follow_series: Annotated[bool, Access.WHILE_IDLE] = Field(
+        False, description="Whether each series of a DECTRIS detector gets a file of its own, once armed."
+    )
     first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0, ge=0.0, le=1e9, description="End where no image comes within so long of the start; 0 waits."
     )

@@ -18,6 +18,7 @@ from repstream.files import paths
 from repstream.files.series import parts_there
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.file_names import has_number
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
@@ -64,6 +65,7 @@ class Preparation:
         """
         if not writer.enable:
             raise Refused(subject, "the writer is not enabled")
+        _check_following(subject, writer)
         path = self._target(subject, writer, configuration.source, seen)
         acquisition_id = f"{int(now * 1000)}-{next(self._sequence)}"
         run_id = writer.run_id or str(int(now * 1e9))
@@ -84,6 +86,8 @@ class Preparation:
             first_image_timeout=writer.first_image_timeout,
             idle_timeout=writer.idle_timeout,
             max_duration=writer.max_duration,
+            follow_series=writer.follow_series,
+            threshold=configuration.source.threshold,
             attributes={
                 "acquisition_id": acquisition_id,
                 "run_id": run_id,
@@ -93,6 +97,7 @@ class Preparation:
                 "host": platform.node(),
                 "software": f"repstream {__version__}",
                 "num_requested": writer.num_images,
+                "id_step": configuration.source.id_step,
                 "configuration": storage.dump(configuration),
             },
         )
@@ -126,6 +131,20 @@ class Preparation:
             return target
         except (Refused, StorageError) as error:
             raise Refused(subject, getattr(error, "reason", str(error))) from error
+
+
+def _check_following(subject: str, writer: WriterConfig) -> None:
+    if not writer.follow_series:
+        return
+    if writer.trigger_attribute:
+        raise Refused(
+            subject, "follow_series and trigger_attribute would both open the gate; use one of them"
+        )
+    if not (writer.auto_increment and has_number(writer.file_template)):
+        raise Refused(
+            subject,
+            "follow_series needs auto_increment and a number in file_template, a name for each series",
+        )
 
 
 def folder_state(folder: str) -> FolderState:

@@ -55,6 +55,8 @@ def _source(report: SourceReport, time: float, rates: Rates) -> dict[str, Value]
         "received_bytes": ledger.nbytes,
         "malformed": sum(ledger.malformed.values()),
         "malformed_reasons": by_reason(ledger.malformed),
+        "other": sum(ledger.other.values()),
+        "other_kinds": by_reason(ledger.other),
         "missing": ledger.missing,
         "duplicates": ledger.duplicates,
         "late": ledger.late,

@@ -99,6 +99,8 @@ def clock(time: float) -> str:
 
 
 def _gate(writer: Mapping[str, Value]) -> Wait:
+    if writer["follow_series"]:
+        return Wait("trigger", None, "armed, begins when the detector starts a series")
     if trigger := writer["trigger_attribute"]:
         return Wait("trigger", None, f"armed, begins when {trigger} comes or at a start{_kept(writer)}")
     return Wait("gate", None, f"armed, the gate is shut: start opens it{_kept(writer)}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from repstream.dataplane import control
 from repstream.errors import Refused
@@ -53,6 +56,7 @@ class Writer:
         self._gate: list[PendingHandle] = []  # until the gate shuts again
         self._closing: list[PendingHandle] = []  # until the file is closed
         self._rates = figures.Rates()
+        self._next: Callable[[], None] | None = None  # begins the acquisition of the next series
 
     @property
     def name(self) -> str | None:
@@ -69,6 +73,7 @@ class Writer:
     def arm(self, handle: PendingHandle, requester: Requester) -> None:
         """Check everything, have the file made; `handle` ends when it waits for images."""
         after(WRITER, self.state, "arm", self._subject("arm"))
+        self._follow_with(requester, None)
         self._arm("arm", requester, None)
         self._waiting.append(handle)
 
@@ -77,6 +82,7 @@ class Writer:
         subject = self._subject("start")
         after(WRITER, self.state, "start", subject)
         if self.state is WriterState.READY:
+            self._follow_with(requester, frames)
             self._arm("start", requester, frames)
         elif self.acquisition is AcquisitionState.FLUSHING_IMAGES:
             raise Refused(subject, "the last acquisition still writes what it received; wait until READY")
@@ -86,7 +92,8 @@ class Writer:
             )
         else:
             self._core.ask(subject, lambda number: control.OpenGate(number, self._slot, frames))
-        self._put({"gate": "open"})
+        if not self.configuration.follow_series:
+            self._put({"gate": "open"})
         (self._gate if frames else self._closing).append(handle)
 
     def end(self, handle: PendingHandle, discard: bool) -> None:
@@ -94,6 +101,7 @@ class Writer:
         command = "abort" if discard else "stop"
         subject = self._subject(command)
         following = after(WRITER, self.state, command, subject)
+        self._next = None
         if self.state is WriterState.UNKNOWN:
             self._repeater.initialize()
             self._put({"state": following.value})
@@ -129,9 +137,11 @@ class Writer:
             self._core.end(self._waiting, True, f"{notice.path} waits for images")
         if ended:
             self._close(state is AcquisitionState.FINISHED, notice.message, WriterState.READY)
+            if notice.follow:
+                self._follow(notice.message)
 
     def on_gate(self, notice: control.GateNotice) -> None:
-        """The gate has shut after its number of frames, or the trigger has opened it."""
+        """The gate has shut after its number of frames, or trigger or series have opened it."""
         if notice.acquisition_id != self._value("acquisition_id"):
             return
         if notice.is_open:
@@ -227,6 +237,25 @@ class Writer:
                 self._repeater.stop(self._core.begin("engine.stop"))
             raise
         self._begun(plan, now)
+
+    def _follow_with(self, requester: Requester, frames: int | None) -> None:
+        """Have the acquisitions of later series begin as this one."""
+        self._next = partial(self._arm, "arm", requester, frames)
+
+    def _follow(self, message: str) -> None:
+        """Begin the acquisition of the next series, or say why there is none; the input waits for it."""
+        subject = self._subject("arm")
+        try:
+            if self._next is None or self._repeater.state is not RepeaterState.RUNNING:
+                raise Refused(subject, "stopped")
+            self._next()
+        except Refused as error:
+            if self._next is not None:
+                reason = f"the next series is not followed: {error}"
+                self._core.note_error(f"writer {self.name}: {reason}")
+                self._put({"acq_message": f"{message} ERROR:{reason}"})
+            with suppress(Refused):
+                self._core.ask(subject, lambda number: control.End(number, self._slot, discard=False))
 
     def _seen(self) -> acquisitions.Seen:
         """The shape and type of the last image, where there was one."""

@@ -56,6 +56,11 @@ class ZmqSource:
             self._fit(size)
         return parts
 
+    def expect(self, size: int) -> None:
+        """Be ready for images of so many bytes, whose size their last part does not tell."""
+        if size > self._fitting:
+            self._fit(size)
+
     def update(self) -> None:
         """Follow who comes and goes, and open the socket anew where libzmq has given up."""
         self._monitor.update()

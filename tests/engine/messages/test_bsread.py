@@ -88,6 +88,9 @@ def test_arrays_lie_in_the_received_parts(wrap: type) -> None:
     assert (message["number"], message["text"]) == (1.5, "ü")
 
 
+PULSE_TIME = {"global_timestamp_sec": 10, "global_timestamp_ns": 20}
+
+
 def encode(pulse_id: int = 1, packing: Any = "none", **values: Any) -> list[Any]:
     channels = [bsread.describe(name, value, packing) for name, value in values.items()]
     return bsread.encode(pulse_id, channels, list(values.values()), timestamp=(10, 20))
@@ -145,7 +148,7 @@ def test_an_image_becomes_a_frame(packing: Any) -> None:
     assert frame.encoding == ("bitshuffle_lz4" if packing == "bitshuffle_lz4" else "")
     assert frame.payloads[0] is parts[2] or packing == "lz4"
     np.testing.assert_array_equal(array_of(frame), image)
-    assert formats.attributes(frame) == {"on": True, "energy": 1.5}
+    assert formats.attributes(frame) == {**PULSE_TIME, "on": True, "energy": 1.5}
 
 
 def test_the_configuration_names_the_channel_of_the_image() -> None:
@@ -170,7 +173,7 @@ def test_an_attribute_that_cannot_be_read_is_left_out() -> None:
     parts[6] = b"x"
     frame = formats.FrameDecoder().decode(parts)
     assert isinstance(frame, Frame)
-    assert formats.attributes(frame) == {"good": 1}
+    assert formats.attributes(frame) == {**PULSE_TIME, "good": 1}
     with pytest.raises(MalformedMessage, match="size"):
         bsread.decode(parts)
 
@@ -277,4 +280,4 @@ def test_recorded_camera_messages_become_frames() -> None:
         frame = formats.FrameDecoder(channel="image").decode(vector.first)
         assert isinstance(frame, Frame)
         np.testing.assert_array_equal(array_of(frame), vector.arrays["0/image"])
-        assert formats.attributes(frame).keys() == {"width", "height", "timestamp"}
+        assert formats.attributes(frame).keys() == {*PULSE_TIME, "width", "height", "timestamp"}
