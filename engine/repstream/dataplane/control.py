@@ -65,6 +65,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     placement: Literal["arrival", "by_id"] = "arrival"
     sync_interval: float = 0.0
     images_per_file: int = 0
+    number_of_parts: int = 1
     first_image_timeout: float = 0.0
     idle_timeout: float = 0.0
     max_duration: float = 0.0

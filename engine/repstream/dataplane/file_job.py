@@ -12,6 +12,7 @@ from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.frame_store import FrameStore, Placed, Stored
+from repstream.dataplane.parts_store import PartsStore
 from repstream.dataplane.placement import Place
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts, facts_of
@@ -29,6 +30,8 @@ BATCH_BYTES = 32 << 20
 
 LOOK_INTERVAL = 0.5
 """Seconds between looks whether the file still has its name."""
+
+Store = FrameStore | PartsStore
 
 Results = Callable[[AcquisitionResult, str], Mapping[str, Scalar]]
 """What goes into the file about an acquisition that ends with this result and message."""
@@ -73,7 +76,7 @@ class FileJob:
         self._sync = False
         self._failed = False
         self._changed = threading.Condition(lock)
-        self._store: FrameStore | None = None
+        self._store: Store | None = None
         # A daemon, so that a disk that hangs cannot keep the process from ending.
         threading.Thread(target=self._run, name=f"file {plan.acquisition_id}", daemon=True).start()
 
@@ -121,7 +124,7 @@ class FileJob:
     def _run(self) -> None:
         plan = self.plan
         try:
-            self._store = store = FrameStore(plan, self._detector)
+            self._store = store = self._new_store()
             self.opened = True
             self._wake()
             while frames := self._take(store):
@@ -137,10 +140,15 @@ class FileJob:
         self.closed = True
         self._wake()
 
+    def _new_store(self) -> Store:
+        if self.plan.number_of_parts > 1:
+            return PartsStore(self.plan, self._detector)
+        return FrameStore(self.plan, self._detector)
+
     def _detector(self) -> DetectorFacts | None:
         return facts_of(self.told, self.plan.threshold) if self.told is not None else None
 
-    def _take(self, store: FrameStore) -> list[Placed]:
+    def _take(self, store: Store) -> list[Placed]:
         """The frames that are written next; none when the job has come to its end."""
         while True:
             self._look(store)
@@ -148,14 +156,18 @@ class FileJob:
             wait = LOOK_INTERVAL if due is None else min(due, LOOK_INTERVAL)
             with self._changed:
                 self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync, wait)
-                sync, self._sync = self._sync or (due is not None and not store.due), False
+                asked, self._sync = self._sync, False
                 frames = self._pop()
-            if sync:
-                self._sync_now(store)
-            if frames or (self.ending and not sync):
+                over = self.ending and not frames
+            is_due = due is not None and not store.due
+            if asked or is_due:
+                self._settle(store, store.sync if asked else store.announce)
+            elif over:
+                return frames
+            if frames:
                 return frames
 
-    def _look(self, store: FrameStore) -> None:
+    def _look(self, store: Store) -> None:
         """Now and then: a file that was removed takes all that is written without a word."""
         now = time.monotonic()
         if now >= self._next_look:
@@ -175,13 +187,13 @@ class FileJob:
             self._wake()
         return frames
 
-    def _sync_now(self, store: FrameStore) -> None:
+    def _settle(self, store: Store, how: Callable[[], list[Stored]]) -> None:
         with self._metered(store):
-            stored = store.sync()
+            stored = how()
         self._book(stored)
 
     @contextmanager
-    def _metered(self, store: FrameStore) -> Iterator[None]:
+    def _metered(self, store: Store) -> Iterator[None]:
         """The disk's work within the block is measured, also if it fails."""
         self.disk.begin(time.monotonic())
         try:
@@ -195,9 +207,9 @@ class FileJob:
             for frame_id, nbytes in stored:
                 self._ledger.book_sent(frame_id, nbytes)
 
-    def _finish(self, store: FrameStore) -> None:
+    def _finish(self, store: Store) -> None:
         # Before the results, so that these can still say that it failed.
-        self._sync_now(store)
+        self._settle(store, store.sync)
         store.check_in_place()
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
@@ -31,6 +32,51 @@ Describe = Callable[[], DetectorFacts | None]
 AnyFile = FrameFile | FileSeries
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """What all images of a file have in common: fields as in `Frame` and `FilePlan`.
+
+    `members`: the attributes that the headers bring, (name, numpy type) each.
+    """
+
+    shape: tuple[int, int]
+    dtype: str
+    big_endian: bool
+    compression: Compression
+    members: tuple[tuple[str, str], ...]
+
+    @property
+    def pixel_type(self) -> np.dtype[Any]:
+        """With its byte order."""
+        return np.dtype(self.dtype).newbyteorder(">" if self.big_endian else "<")
+
+    @property
+    def row_members(self) -> Members:
+        """`members` with the types themselves."""
+        return tuple((name, np.dtype(dtype)) for name, dtype in self.members)
+
+
+def kind_of(frame: Frame, plan: AcquisitionPlan) -> Kind:
+    """What the first frame of an acquisition says of all."""
+    taken = [name for name, _ in checksum.members(plan.checksum)]
+    height, width = frame.shape
+    members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken))
+    compressed = frame.encoding or plan.compression != "none"
+    stored: Compression = "bitshuffle_lz4" if compressed else "none"
+    return Kind((height, width), frame.dtype, frame.big_endian, stored, members)
+
+
+def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
+    """The file of an acquisition before its first frame, with all facts. Raises StorageError."""
+    return Placeholder.create(
+        Path(plan.path),
+        plan.detector_name,
+        {**plan.attributes, "checksum": plan.checksum, "placement": plan.placement},
+        overwrite=plan.overwrite,
+        user_id=plan.user_id,
+        user_metadata=plan.user_metadata,
+    )
+
+
 class Placed(NamedTuple):
     """A frame on its way to the file; `place` None puts it behind the one before."""
 
@@ -52,14 +98,7 @@ class FrameStore:
     def __init__(self, plan: AcquisitionPlan, describe: Describe = lambda: None) -> None:
         self._plan = plan
         self._describe = describe
-        self._placeholder = Placeholder.create(
-            Path(plan.path),
-            plan.detector_name,
-            {**plan.attributes, "checksum": plan.checksum, "placement": plan.placement},
-            overwrite=plan.overwrite,
-            user_id=plan.user_id,
-            user_metadata=plan.user_metadata,
-        )
+        self._placeholder = placeholder_of(plan)
         self._file: AnyFile | None = None
         self._members: Members = ()
         self._sums = checksum.members(plan.checksum)
@@ -84,7 +123,7 @@ class FrameStore:
 
         With a `sync_interval` these are those of `sync`.
         """
-        file = self._file or self._begin(placed[0].frame)
+        file = self._file or self.begin(kind_of(placed[0].frame, self._plan))
         frames = [item.frame for item in placed]
         payloads = self._payloads(frames)
         rows = rows_of(frames, self._members, self._sums)
@@ -108,6 +147,23 @@ class FrameStore:
         stored, self._waiting = self._waiting, []
         return stored
 
+    def announce(self) -> list[Stored]:
+        """What is `due`: here `sync`."""
+        return self.sync()
+
+    def begin(self, kind: Kind) -> AnyFile:
+        """Make the real file; the first `write` does it by itself."""
+        self._members = kind.row_members
+        self._file = self._placeholder.become(
+            kind.shape,
+            kind.pixel_type,
+            (*self._members, *self._sums),
+            kind.compression,
+            images_per_file=self._plan.images_per_file,
+            detector=self._describe(),
+        )
+        return self._file
+
     def check_in_place(self) -> None:
         """Make sure that the file is still to be found under its name."""
         (self._file or self._placeholder).check_in_place()
@@ -119,25 +175,6 @@ class FrameStore:
     @property
     def _announces(self) -> bool:
         return self._plan.sync_interval == 0
-
-    def _begin(self, frame: Frame) -> AnyFile:
-        """Make the real file, now that shape, type and attributes are known."""
-        self._members = members_of(frame, [name for name, _ in self._sums])
-        height, width = frame.shape
-        dtype = np.dtype(frame.dtype).newbyteorder(">" if frame.big_endian else "<")
-        stored: Compression = (
-            "bitshuffle_lz4" if frame.encoding or self._plan.compression != "none" else "none"
-        )
-        members = (*self._members, *self._sums)
-        self._file = self._placeholder.become(
-            (height, width),
-            dtype,
-            members,
-            stored,
-            images_per_file=self._plan.images_per_file,
-            detector=self._describe(),
-        )
-        return self._file
 
     def _payloads(self, frames: Sequence[Frame]) -> list[Any]:
         payloads: list[Any] = [frame.payloads[0] for frame in frames]

@@ -52,6 +52,8 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
                 file[path] = file[node.target]
             elif isinstance(node, nexus.Virtual):
                 _make_virtual(file, path, node)
+            elif isinstance(node, nexus.Interleaved):
+                _make_interleaved(file, path, node)
             elif isinstance(node, nexus.Table):
                 file.create_dataset(path, data=node.data)
             elif isinstance(node, nexus.Stack):
@@ -96,6 +98,26 @@ def _make_virtual(file: h5py.File, path: str, virtual: nexus.Virtual) -> None:
     kind = h5py.h5t.py_create(virtual.dtype, logical=True)
     h5py.h5d.create(file.id, path.encode(), kind, space, creation)
     file[path].attrs.update(virtual.attributes)
+
+
+def _make_interleaved(file: h5py.File, path: str, node: nexus.Interleaved) -> None:
+    """Make a dataset of a fixed size, so that no reader ever sees a place whose file is behind."""
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    item, parts = node.item_shape, len(node.files)
+    ones = (1,) * len(item)
+    for number, name in enumerate(node.files):
+        count = len(range(number, node.count, parts))
+        if count:
+            here = h5py.h5s.create_simple((node.count, *item))
+            here.select_hyperslab(
+                (number, *[0] * len(item)), (count, *ones), stride=(parts, *item), block=(1, *item)
+            )
+            there = _run_of(0, count, item, (h5py.h5s.UNLIMITED, *item))
+            creation.set_virtual(here, name.encode(), node.path.encode(), there)
+    space = h5py.h5s.create_simple((node.count, *item))
+    kind = h5py.h5t.py_create(node.dtype, logical=True)
+    h5py.h5d.create(file.id, path.encode(), kind, space, creation)
+    file[path].attrs.update(node.attributes)
 
 
 def _run_of(first: int, count: int, item: tuple[int, ...], limits: tuple[int, ...]) -> h5py.h5s.SpaceID:

@@ -101,6 +101,22 @@ class Virtual:
 
 
 @dataclass(frozen=True, slots=True)
+class Interleaved:
+    """A dataset that shows `count` items of those at `path` in other files, one of each in turn.
+
+    `files`: their names, in the same folder; item i is number i // len(files) of file
+    i % len(files). `count` is 1 or more.
+    """
+
+    item_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    files: Sequence[str]
+    path: str
+    count: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A scalar, stored in one piece so that it can be written again in its place.
 
@@ -126,7 +142,7 @@ class Link:
     target: str
 
 
-Node = Group | Stack | Virtual | Field | Table | Link
+Node = Group | Stack | Virtual | Interleaved | Field | Table | Link
 
 
 def images_path(detector_name: str) -> str:
@@ -232,6 +248,16 @@ def master_tree(plan: FilePlan, files: Sequence[str], images_per_file: int) -> d
         plan,
         Virtual(plan.shape, plan.dtype, files, images, images_per_file, _shown(plan)),
         Virtual((), plan.row_dtype, files, rows, images_per_file),
+    )
+
+
+def interleaved_tree(plan: FilePlan, files: Sequence[str], count: int) -> dict[str, Node]:
+    """The same of a file that shows `count` images, one of each of `files` in turn (see `Interleaved`)."""
+    images, rows = images_path(plan.detector_name), metadata_path(plan.detector_name)
+    return _tree(
+        plan,
+        Interleaved(plan.shape, plan.dtype, files, images, count, _shown(plan)),
+        Interleaved((), plan.row_dtype, files, rows, count),
     )
 
 

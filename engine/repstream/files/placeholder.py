@@ -77,7 +77,26 @@ class Placeholder:
         Raises StorageError where that fails or someone else's file has the name by now,
         which then stays; this one is still open then and may be finished.
         """
-        plan = FilePlan(
+        plan = self.plan_of(shape, dtype, members, compression, detector=detector)
+        file: FrameFile | FileSeries
+        if images_per_file:
+            file = FileSeries(plan, images_per_file, self.state)
+        else:
+            file = FrameFile.create(plan, replacing=self.state)
+        self.close()
+        return file
+
+    def plan_of(
+        self,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        members: tuple[tuple[str, np.dtype[Any]], ...],
+        compression: Compression,
+        *,
+        detector: DetectorFacts | None,
+    ) -> FilePlan:
+        """The plan of the real file, with what is known from the start; arguments as in `FilePlan`."""
+        return FilePlan(
             path=self.path,
             detector_name=self.detector_name,
             shape=shape,
@@ -90,13 +109,11 @@ class Placeholder:
             overwrite=self._overwrite,
             user_id=self._user_id,
         )
-        file: FrameFile | FileSeries
-        if images_per_file:
-            file = FileSeries(plan, images_per_file, os.fstat(self._fd))
-        else:
-            file = FrameFile.create(plan, replacing=os.fstat(self._fd))
-        self.close()
-        return file
+
+    @property
+    def state(self) -> os.stat_result:
+        """What tells this file from others."""
+        return os.fstat(self._fd)
 
     def check_in_place(self) -> None:
         """As `FrameFile.check_in_place`."""

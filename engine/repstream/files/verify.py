@@ -171,12 +171,16 @@ def _check_ids(ids: list[int], facts: Mapping[str, Any], found: Findings) -> Non
     """Find missing and repeated ids.
 
     Where frames were left out as planned, or the numbering began anew, only the writer knew which
-    are missing: then its own account counts.
+    are missing: then its own account counts. So too in a part of a file whose images lie in several
+    in turn; until that is finished nothing can be said.
     """
+    in_turn = "part" in facts and "number_of_parts" in facts
+    if in_turn and found.outcome == UNFINISHED:
+        return
     log = gaps.GapLog(int(facts.get("id_step", 1)))
     for frame_id in ids:
         log.observe(frame_id)
-    planned = json.loads(str(facts.get("skipped_by_reason") or "{}")).get("policy", 0)
+    planned = in_turn or json.loads(str(facts.get("skipped_by_reason") or "{}")).get("policy", 0)
     if found.outcome not in ("", UNFINISHED) and (planned or facts.get("series", 1) != 1):
         found.missing_count = int(facts.get("missing", 0))
         found.missing = gaps.from_text(str(facts.get("missing_ids", "")))

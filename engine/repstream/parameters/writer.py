@@ -112,6 +112,12 @@ class WriterConfig(OutputConfig):
         le=16_777_216,
         description="Images in a file; more go to _part0002.h5 and on, output_file shows all; 0: one file.",
     )
+    number_of_parts: Annotated[int, Access.WHILE_IDLE, Unit("files")] = Field(
+        1,
+        ge=1,
+        le=32,
+        description="Processes that write, each every nth image to _part0.h5 and on; output_file shows all.",
+    )
     sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0,
         ge=0.0,

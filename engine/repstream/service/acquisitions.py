@@ -15,6 +15,7 @@ from repstream.accounting import WINDOW
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused, StorageError
 from repstream.files import paths
+from repstream.files.interleaved import turn_paths
 from repstream.files.series import parts_there
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
@@ -66,6 +67,7 @@ class Preparation:
         if not writer.enable:
             raise Refused(subject, "the writer is not enabled")
         _check_following(subject, writer)
+        _check_parts(subject, writer)
         path = self._target(subject, writer, configuration.source, seen)
         acquisition_id = f"{int(now * 1000)}-{next(self._sequence)}"
         run_id = writer.run_id or str(int(now * 1e9))
@@ -83,6 +85,7 @@ class Preparation:
             placement=writer.placement,
             sync_interval=writer.sync_interval,
             images_per_file=writer.images_per_file,
+            number_of_parts=writer.number_of_parts,
             first_image_timeout=writer.first_image_timeout,
             idle_timeout=writer.idle_timeout,
             max_duration=writer.max_duration,
@@ -125,12 +128,32 @@ class Preparation:
                 needed_bytes=_planned_bytes(writer, source, seen),
                 user_id=writer.user_id,
             )
-            if writer.images_per_file and not writer.overwrite and (parts := parts_there(target)):
+            if not writer.overwrite and (parts := _parts_there(target, writer)):
                 raise Refused(subject, f"{parts[0]} exists: choose another name or set overwrite")
             paths.make_folders(target, writer.create_directory, writer.user_id)
             return target
         except (Refused, StorageError) as error:
             raise Refused(subject, getattr(error, "reason", str(error))) from error
+
+
+def _parts_there(target: Path, writer: WriterConfig) -> list[Path]:
+    """Files in the way of those that the master `target` will show."""
+    if writer.images_per_file:
+        return parts_there(target)
+    if writer.number_of_parts > 1:
+        return [path for path in turn_paths(target, writer.number_of_parts) if os.path.lexists(path)]
+    return []
+
+
+def _check_parts(subject: str, writer: WriterConfig) -> None:
+    if writer.number_of_parts == 1:
+        return
+    if writer.images_per_file:
+        raise Refused(subject, "number_of_parts and images_per_file do not go together; use one of them")
+    if writer.placement == "by_id":
+        raise Refused(
+            subject, "number_of_parts takes images in order of arrival; set placement to arrival, or one part"
+        )
 
 
 def _check_following(subject: str, writer: WriterConfig) -> None:

@@ -1,0 +1,207 @@
+"""The process that writes one part of a file: ``python -m repstream.dataplane.part --fd N``.
+
+N is an inherited file descriptor, one end of a socket pair; the data plane holds the other. When
+that end is closed without an order to finish, the part writes what has reached it and closes its
+file, whose outcome stays "unfinished".
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from repstream.dataplane import part_messages as messages
+from repstream.dataplane.frame_store import FrameStore, Kind, Placed, Stored
+from repstream.errors import StorageError
+from repstream.files.plan import Scalar
+from repstream.messages.frame import Frame
+from repstream.messages.header import size_of
+
+BATCH_FRAMES = 1024
+BATCH_BYTES = 32 << 20
+"""What is written at once, at most (but one frame at least)."""
+
+LOOK_INTERVAL = 0.5
+"""Seconds between looks whether the file still has its name."""
+
+log = logging.getLogger(__name__)
+
+
+class Part:
+    """Takes orders and frames from `socket`, answers through `pipe`, until it is told to finish.
+
+    Raises StorageError when the storage fails.
+    """
+
+    def __init__(self, pipe: Connection, socket: zmq.Socket[bytes], store: FrameStore) -> None:
+        self._pipe = pipe
+        self._socket = socket
+        self._store = store
+        self._kind: Kind | None = None
+        self._next_look = 0.0
+        self._written = 0
+        self._finished = False
+
+    def run(self) -> None:
+        """Work until the order to finish, or the end of the data plane."""
+        self._tell(messages.Opened())
+        while not self._finished:
+            if self._wait():
+                log.warning("the data plane is gone without a farewell")
+                while self._take():
+                    pass
+                if not self._finished:
+                    self._store.finish({})
+                return
+            while self._take() and not self._finished:
+                pass
+            self._look_after_file()
+
+    def fail(self, reason: str) -> None:
+        """Close the file as failed, as far as the storage lets us."""
+        with suppress(StorageError, OSError):
+            self._finish({"outcome": "failed", "message": f"ERROR:{reason}"})
+        self._tell(messages.Failed(reason))
+
+    def _wait(self) -> bool:
+        """Wait for orders, or until something is due; whether the data plane is gone."""
+        due = self._store.due
+        wait = LOOK_INTERVAL if due is None else min(due, LOOK_INTERVAL)
+        wanted: list[tuple[Any, int]] = [(self._socket, zmq.POLLIN), (self._pipe.fileno(), zmq.POLLIN)]
+        # Nothing comes through the pipe after the start but its end.
+        return self._pipe.fileno() in dict(zmq.zmq_poll(wanted, math.ceil(wait * 1000)))
+
+    def _take(self) -> bool:
+        """Do what is ordered, images in batches; whether there was anything."""
+        frames: list[Placed] = []
+        nbytes = orders = 0
+        while not self._finished and len(frames) < BATCH_FRAMES and nbytes < BATCH_BYTES:
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                break
+            orders += 1
+            order = messages.decode_order(parts[0].bytes)
+            if isinstance(order, messages.Image):
+                frames.append(Placed(self._frame(order, parts[1:])))
+                nbytes += frames[-1].frame.nbytes
+            else:
+                self._write(frames)
+                frames = []
+                self._do(order)
+        self._write(frames)
+        return orders > 0
+
+    def _frame(self, image: messages.Image, parts: list[Any]) -> Frame:
+        kind, attributes = self._kind, image.attributes
+        assert kind is not None
+        return Frame(
+            frame_id=image.frame_id,
+            shape=kind.shape,
+            dtype=kind.dtype,
+            big_endian=kind.big_endian,
+            encoding=image.encoding,
+            parts=parts,
+            payloads=parts[1:],
+            nbytes=sum(map(size_of, parts)),
+            attributes=None if attributes is None else lambda: attributes,
+        )
+
+    def _write(self, frames: list[Placed]) -> None:
+        if frames:
+            self._tell_stored(len(frames), self._store.write(frames))
+
+    def _do(self, order: messages.Begin | messages.Sync | messages.Finish) -> None:
+        match order:
+            case messages.Begin():
+                self._kind = order.kind
+                self._store.begin(order.kind)
+            case messages.Sync():
+                self._tell_stored(0, self._store.sync())
+                self._tell(messages.Synced())
+            case messages.Finish():
+                self._tell_stored(0, self._store.sync())
+                self._finish(order.results)
+                self._tell(messages.Finished(self._store.nbytes))
+
+    def _finish(self, results: Mapping[str, Scalar]) -> None:
+        self._finished = True
+        self._store.finish({**results, "written": self._written})
+
+    def _look_after_file(self) -> None:
+        if self._finished:
+            return
+        if self._store.due == 0.0:
+            self._tell_stored(0, self._store.sync())
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_INTERVAL
+            self._store.check_in_place()
+
+    def _tell_stored(self, written: int, stored: list[Stored]) -> None:
+        self._written += len(stored)
+        if written or stored:
+            sizes = [nbytes for _, nbytes in stored]
+            self._tell(messages.Stored(written, sizes, self._store.nbytes))
+
+    def _tell(self, answer: messages.Answer) -> None:
+        # Who is gone is noticed as the end of the pipe, and what has come is written first.
+        with suppress(OSError):
+            messages.send(self._pipe, answer)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writer of one part of a file; started by the data plane.")
+    parser.add_argument("--fd", type=int, required=True, help="inherited end of the data plane's socket pair")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("repstream-part")
+    with Connection(arguments.fd) as pipe, suppress(EOFError):
+        _serve(pipe)
+
+
+def _serve(pipe: Connection) -> None:
+    start = messages.receive_start(pipe)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(zmq.PULL)
+    socket.set_hwm(0)
+    socket.bind(start.address)
+    part: Part | None = None
+    try:
+        part = Part(pipe, socket, FrameStore(start.plan))
+        part.run()
+    except StorageError as error:
+        _fail(pipe, part, str(error))
+    except Exception as error:
+        log.exception("part %s", start.plan.path)
+        _fail(pipe, part, f"{type(error).__name__}: {error}")
+    finally:
+        context.destroy(linger=0)
+        # Of a data plane that was killed nobody else cleans up.
+        with suppress(OSError):
+            Path(start.address.removeprefix("ipc://")).unlink()
+            Path(start.address.removeprefix("ipc://")).parent.rmdir()
+
+
+def _fail(pipe: Connection, part: Part | None, reason: str) -> None:
+    if part is not None:
+        part.fail(reason)
+        return
+    with suppress(OSError):
+        messages.send(pipe, messages.Failed(reason))
+
+
+if __name__ == "__main__":
+    main()

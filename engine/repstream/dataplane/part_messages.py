@@ -1,0 +1,111 @@
+"""Messages between a data plane and the processes that write the parts of a file.
+
+Orders go through a ZMQ socket, in order, an `Image` with two further message parts: its header and
+its pixels. Answers come back through a pipe, whose end tells each side that the other is dead.
+"""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.frame_store import Kind
+from repstream.files.plan import Scalar
+
+
+class Start(msgspec.Struct, frozen=True):
+    """The first message, through the pipe: what to write, and the address where orders come from."""
+
+    plan: AcquisitionPlan
+    address: str
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """The first image of the acquisition has come; so are all."""
+
+    kind: Kind
+
+
+class Image(msgspec.Struct, frozen=True, tag="image"):
+    """Write an image; `encoding` and `attributes` as in `Frame`."""
+
+    frame_id: int
+    encoding: str
+    attributes: dict[str, bool | int | float] | None = None
+
+
+class Sync(msgspec.Struct, frozen=True, tag="sync"):
+    """Put everything on the disk; `Synced` follows."""
+
+
+class Finish(msgspec.Struct, frozen=True, tag="finish"):
+    """Enter the results, close the file and end; `Finished` follows."""
+
+    results: dict[str, Scalar]
+
+
+Order = Begin | Image | Sync | Finish
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """The file is there and waits."""
+
+
+class Stored(msgspec.Struct, frozen=True, tag="stored"):
+    """`written` images were taken and written since the last one; readers see `sizes` more.
+
+    `sizes`: bytes of each image in the file, in their order. `nbytes`: size of the file.
+    """
+
+    written: int
+    sizes: list[int]
+    nbytes: int
+
+
+class Synced(msgspec.Struct, frozen=True, tag="synced"):
+    """Everything ordered before is on the disk."""
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """The file is closed and on the disk; `nbytes` is its size."""
+
+    nbytes: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The file is closed as failed, for this reason."""
+
+    reason: str
+
+
+Answer = Opened | Stored | Synced | Finished | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_starts = msgspec.msgpack.Decoder(Start)
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+
+def encode(message: Order) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_order(data: bytes) -> Order:
+    return _orders.decode(data)
+
+
+def send(pipe: Connection, message: Start | Answer) -> None:
+    """Send one message; raises `OSError` when the other end is gone."""
+    pipe.send_bytes(_encoder.encode(message))
+
+
+def receive_start(pipe: Connection) -> Start:
+    """What to write; raises `EOFError` when the data plane is gone."""
+    return _starts.decode(pipe.recv_bytes())
+
+
+def receive_answer(pipe: Connection) -> Answer:
+    """The next answer; raises `EOFError` or `OSError` when the part is gone."""
+    return _answers.decode(pipe.recv_bytes())

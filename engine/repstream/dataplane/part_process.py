@@ -1,0 +1,129 @@
+"""A part's process, as the data plane sees it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import zmq
+
+from repstream.dataplane import part_messages as messages
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.errors import StorageError
+from repstream.messages.frame import Frame
+
+WINDOW_FRAMES = 1024
+WINDOW_BYTES = 32 << 20
+"""What is on its way to one part, at most (but one frame at least): the rest waits in the queue."""
+
+PATIENCE = 5.0
+"""Seconds that a process which has said that it is done may take to end."""
+
+log = logging.getLogger(__name__)
+
+
+class PartProcess:
+    """One part from its start to its end; used from one thread.
+
+    `opened`, `synced` and `ended` follow its answers, `sizes` holds the bytes of each image that
+    readers of the part see and that nobody has taken note of yet.
+    """
+
+    def __init__(self, plan: AcquisitionPlan, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
+        self.path = Path(plan.path)
+        self.opened = False
+        self.synced = True
+        self.ended = False
+        self.sizes: deque[int] = deque()
+        self.nbytes = 0
+        self._under_way: deque[int] = deque()
+        self._bytes_under_way = 0
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.set_hwm(0)
+        # This side connects: then the socket takes messages also while nobody answers any more.
+        self._socket.connect(address)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "repstream.dataplane.part", "--fd", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        self.pipe = Connection(ours.detach())
+        with suppress(OSError):
+            messages.send(self.pipe, messages.Start(plan, address))
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
+    def full(self) -> bool:
+        """Whether the next image has to wait."""
+        return len(self._under_way) >= WINDOW_FRAMES or self._bytes_under_way >= WINDOW_BYTES
+
+    def send(self, frame: Frame) -> None:
+        """Have an image written, the next of this part."""
+        attributes = None if frame.attributes is None else dict(frame.attributes())
+        order = messages.encode(messages.Image(frame.frame_id, frame.encoding, attributes))
+        header = frame.parts[0] if attributes is None else b""
+        self._socket.send_multipart([order, header, frame.payloads[0]], copy=False)
+        self._under_way.append(frame.nbytes)
+        self._bytes_under_way += frame.nbytes
+
+    def order(self, order: messages.Begin | messages.Sync | messages.Finish) -> None:
+        """Have something done after what was sent before."""
+        if isinstance(order, messages.Sync):
+            self.synced = False
+        self._socket.send(messages.encode(order))
+
+    def take_answers(self) -> None:
+        """Follow what it has answered. Raises StorageError when it has failed or died."""
+        try:
+            while not self.ended and self.pipe.poll():
+                self._take(messages.receive_answer(self.pipe))
+        except (EOFError, OSError):
+            self.ended = True
+            raise StorageError(f"the process that writes {self.path} ended: {self._exit_reason()}") from None
+
+    def close(self) -> None:
+        """Let go of it; it has ended when this returns."""
+        self._socket.close(linger=0)
+        self.pipe.close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            log.warning("the process that writes %s does not end and is killed", self.path)
+            self._process.kill()
+            self._process.wait()
+
+    def _take(self, answer: messages.Answer) -> None:
+        match answer:
+            case messages.Opened():
+                self.opened = True
+            case messages.Stored():
+                for _ in range(answer.written):
+                    self._bytes_under_way -= self._under_way.popleft()
+                self.sizes += answer.sizes
+                self.nbytes = answer.nbytes
+            case messages.Synced():
+                self.synced = True
+            case messages.Finished():
+                self.ended, self.nbytes = True, answer.nbytes
+            case messages.Failed():
+                self.ended = True
+                raise StorageError(answer.reason)
+
+    def _exit_reason(self) -> str:
+        try:
+            status = self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            return "it has closed its pipe"
+        return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

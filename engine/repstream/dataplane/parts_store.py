@@ -1,0 +1,195 @@
+"""The files of one acquisition that several processes write: parts in turn, and a master over them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from repstream.dataplane import part_messages as messages
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.frame_store import Describe, Kind, Placed, Stored, kind_of, placeholder_of
+from repstream.dataplane.part_process import PartProcess
+from repstream.errors import StorageError
+from repstream.files import checksum
+from repstream.files.interleaved import InterleavedMaster, turn_paths
+from repstream.files.plan import Scalar
+from repstream.states import AcquisitionResult
+
+SHOW_INTERVAL = 0.25
+"""Seconds between versions of the master. Making one takes 10 ms, in which the loop mostly waits."""
+
+SHOW_SHARE = 20
+"""Where making one takes longer (a detector's tables are in it), the next comes so many times later."""
+
+PAUSE = 0.1
+"""Seconds to wait for an answer before looking again."""
+
+
+class PartsStore:
+    """Takes the place of a `FrameStore`: image i of the acquisition goes to part i % N.
+
+    An image is stored when the master shows it, which it does when it and all before it are
+    complete in their parts. Made with the empty files of all parts and of the master; used by one
+    thread. `describe` as in `FrameStore`; what it tells is in the master. Raises StorageError when
+    the storage fails or a part dies, from every method.
+    """
+
+    def __init__(self, plan: AcquisitionPlan, describe: Describe) -> None:
+        self._plan = plan
+        self._describe = describe
+        self._facts = {**plan.attributes, "number_of_parts": plan.number_of_parts}
+        self._sums = checksum.members(plan.checksum)
+        self._kind: Kind | None = None
+        self._master: InterleavedMaster | None = None
+        self._waiting: deque[int] = deque()
+        self._complete: list[Stored] = []
+        self._taken = self._seen = 0
+        self._next_show = 0.0
+        self._parts: list[PartProcess] = []
+        self._placeholder = placeholder_of(msgspec.structs.replace(plan, attributes=self._facts))
+        self._folder = Path(tempfile.mkdtemp(prefix="repstream-"))
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._start_parts()
+        except BaseException as error:
+            with suppress(StorageError):
+                self.finish({"outcome": AcquisitionResult.FAILED.value, "message": f"ERROR:{error}"})
+            raise
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all files in bytes."""
+        return sum(part.nbytes for part in self._parts) + (self._master.nbytes if self._master else 0)
+
+    @property
+    def due(self) -> float | None:
+        """In how many seconds `announce` is wanted; None: not at all."""
+        if not self._waiting and not self._complete:
+            return None
+        return max(0.0, self._next_show - time.monotonic())
+
+    def write(self, placed: Sequence[Placed]) -> list[Stored]:
+        """Hand images on, in order, waiting for parts that are behind; stored are those of `announce`."""
+        if self._kind is None:
+            self._kind = kind_of(placed[0].frame, self._plan)
+            for part in self._parts:
+                part.order(messages.Begin(self._kind))
+        for frame, _ in placed:
+            part = self._parts[self._taken % len(self._parts)]
+            while part.full:
+                self._take_answers(PAUSE)
+            part.send(frame)
+            self._waiting.append(frame.frame_id)
+            self._taken += 1
+        self._take_answers(0.0)
+        return self.announce() if self.due == 0.0 else []
+
+    def announce(self) -> list[Stored]:
+        """Have the master show what is complete; which frames readers see now that they did not before."""
+        self._take_answers(0.0)
+        begun = time.monotonic()
+        if self._complete:
+            self._show(self._seen)
+        now = time.monotonic()
+        self._next_show = now + max(SHOW_INTERVAL, SHOW_SHARE * (now - begun))
+        stored, self._complete = self._complete, []
+        return stored
+
+    def sync(self) -> list[Stored]:
+        """Put everything on the disk; which frames readers see now that they did not before."""
+        for part in self._parts:
+            part.order(messages.Sync())
+        self._await(lambda: all(part.synced for part in self._parts))
+        stored = self.announce()
+        if self._master is not None:
+            self._master.sync()
+        return stored
+
+    def check_in_place(self) -> None:
+        """Make sure that all parts live and their files and the master are still under their names."""
+        self._take_answers(0.0)
+        (self._master or self._placeholder).check_in_place()
+
+    def finish(self, results: Mapping[str, Scalar]) -> None:
+        """Enter the results and close all; see `FrameFile.finish`.
+
+        Where a part cannot be closed the master is not yet: it is to be finished again, as failed.
+        """
+        failure = self._finish_parts(results)
+        if failure is not None and results["outcome"] != AcquisitionResult.FAILED:
+            raise failure
+        try:
+            (self._master or self._placeholder).finish(results)
+        finally:
+            self._close()
+
+    def _start_parts(self) -> None:
+        paths = turn_paths(Path(self._plan.path), self._plan.number_of_parts)
+        requested = self._plan.num_images
+        for number, path in enumerate(paths):
+            share = len(range(number, requested, len(paths)))
+            facts = {"part": number, "master": Path(self._plan.path).name, "num_requested": share}
+            plan = msgspec.structs.replace(
+                self._plan, path=str(path), num_images=share, attributes={**self._facts, **facts}
+            )
+            self._parts.append(PartProcess(plan, self._context, f"ipc://{self._folder}/{number}"))
+        self._await(lambda: all(part.opened for part in self._parts))
+
+    def _show(self, count: int) -> None:
+        if self._master is not None:
+            self._master.show(count)
+            return
+        kind = self._kind
+        assert kind is not None
+        waiting = self._placeholder
+        members = (*kind.row_members, *self._sums)
+        plan = waiting.plan_of(
+            kind.shape, kind.pixel_type, members, kind.compression, detector=self._describe()
+        )
+        names = [part.path.name for part in self._parts]
+        self._master = InterleavedMaster(plan, names, waiting.state, count)
+        waiting.close()
+
+    def _await(self, reached: Callable[[], bool]) -> None:
+        while not reached():
+            self._take_answers(PAUSE)
+
+    def _take_answers(self, patience: float) -> None:
+        """Follow the parts, waiting so many seconds for one that has something to say."""
+        pipes = {part.pipe: part for part in self._parts if not part.ended}
+        for pipe in wait(list(pipes), patience):
+            pipes[pipe].take_answers()  # type: ignore[index]
+        parts = self._parts
+        while self._waiting and (sizes := parts[self._seen % len(parts)].sizes):
+            self._complete.append((self._waiting.popleft(), sizes.popleft()))
+            self._seen += 1
+
+    def _finish_parts(self, results: Mapping[str, Scalar]) -> StorageError | None:
+        """Close the parts that live; the first that could not do it says why."""
+        failure: StorageError | None = None
+        name = Path(self._plan.path).name
+        order = messages.Finish({**results, "message": f"Part of {name}."})
+        for part in self._parts:
+            if not part.ended:
+                part.order(order)
+        while any(not part.ended for part in self._parts):
+            try:
+                self._take_answers(PAUSE)
+            except StorageError as error:
+                failure = failure or error
+        return failure
+
+    def _close(self) -> None:
+        for part in self._parts:
+            part.close()
+        self._context.destroy(linger=0)
+        shutil.rmtree(self._folder, ignore_errors=True)

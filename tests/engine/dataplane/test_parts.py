@@ -1,0 +1,300 @@
+"""Acquisitions that several processes write, from the wire to the files, with these as witness."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tests.engine.dataplane.bench import PATIENCE, Plane, image, plan, send
+from tests.engine.dataplane.conftest import Opener
+from tests.engine.dataplane.test_acquisitions import (
+    Address,
+    Socket,
+    arm,
+    end,
+    images_of,
+    result_of,
+    running,
+    start,
+    sums,
+)
+from tests.engine.dataplane.test_process import process
+
+from repstream.dataplane import control
+from repstream.files.interleaved import turn_paths
+from repstream.files.verify import verify
+from repstream.states import AcquisitionResult
+
+SHAPE = (300, 500)
+
+
+@pytest.fixture
+def source(plane: Plane, address: Address, peer: Opener) -> Socket:
+    return running(plane, address, peer)
+
+
+def expected(ids: range, shape: tuple[int, int] = (4, 5)) -> np.ndarray:
+    return np.array([image(number, shape) for number in ids], np.uint16).reshape(-1, *shape)
+
+
+def check_parts(path: Path, parts: int, count: int, shape: tuple[int, int] = (4, 5)) -> None:
+    """Assert that the first `count` images lie in the parts in turn, and nothing else."""
+    for number, part in enumerate(turn_paths(path, parts)):
+        with h5py.File(part) as file:
+            if count:
+                ids = range(number, count, parts)
+                np.testing.assert_array_equal(file["/detector/data"][:], expected(ids, shape))
+                assert list(file["/detector/metadata"]["image_id"]) == list(ids)
+            else:
+                assert "/detector/data" not in file
+
+
+def part_processes(parent: int) -> list[int]:
+    """The processes that write for a data plane, the oldest first."""
+    found = []
+    for task in Path(f"/proc/{parent}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return sorted(found)
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(process_ids: list[int]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while any(map(is_alive, process_ids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not any(map(is_alive, process_ids))
+
+
+@pytest.mark.parametrize(("parts", "count"), [(3, 50), (2, 50), (3, 2)])
+def test_images_go_to_the_parts_in_turn(
+    plane: Plane, source: Socket, tmp_path: Path, parts: int, count: int
+) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, count, number_of_parts=parts)
+    send(source, range(count), image_attributes={"gain": 1.5})
+    done = plane.acquisition("FINISHED")
+    assert (done.result, done.report.ledger.sent, done.path) == ("completed", count, str(path))
+    np.testing.assert_array_equal(images_of(path), expected(range(count)))
+    check_parts(path, parts, count)
+    assert done.report.file_size == sum(file.stat().st_size for file in tmp_path.iterdir())
+    with h5py.File(path) as file:
+        assert list(file["/detector/metadata"]["image_id"]) == list(range(count))
+        assert set(file["/detector/metadata"]["gain"]) == {1.5}
+        for other in ("/entry/data/data", "/entry/instrument/detector/data"):
+            assert file[other] == file["/detector/data"]
+
+
+def test_master_and_parts_prove_themselves(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 50, number_of_parts=3, checksum="xxh3")
+    send(source, range(50))
+    plane.acquisition("FINISHED")
+    found = verify(path)
+    assert (found.problems, found.images, found.checked, len(found.files)) == ([], 50, "xxh3", 4)
+    for part in turn_paths(path, 3):
+        assert verify(part).problems == []
+    assert result_of(turn_paths(path, 3)[1], "written") == 17
+
+
+def test_all_parts_compress(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 10, number_of_parts=3, compression="bitshuffle_lz4")
+    send(source, range(10), shape=SHAPE)
+    done = plane.acquisition("FINISHED")
+    assert done.report.ledger.nbytes_sent < 10 * image(0, SHAPE).nbytes
+    np.testing.assert_array_equal(images_of(path), expected(range(10), SHAPE))
+    check_parts(path, 3, 10, SHAPE)
+    assert verify(path).complete
+
+
+def test_the_master_shows_what_is_reported_while_frames_come(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, number_of_parts=3)
+    for first in range(0, 80, 8):
+        send(source, range(first, first + 8))
+        reported = plane.writer(1, lambda w, first=first: w.ledger.sent > first).ledger.sent  # type: ignore[misc]
+        found = images_of(path)
+        assert len(found) >= reported
+        np.testing.assert_array_equal(found, expected(range(len(found))))
+    end(plane)
+    assert plane.acquisition("FINISHED").report.ledger.sent == 80
+    np.testing.assert_array_equal(images_of(path), expected(range(80)))
+
+
+def test_a_stop_writes_what_was_received(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 1000, number_of_parts=3)
+    send(source, range(40), shape=SHAPE)
+    plane.report(lambda r: r.source.ledger.frames == 40)
+    end(plane)
+    done = plane.acquisition("FINISHED")
+    assert (done.result, done.report.ledger.sent) == ("interrupted", 40)
+    check_parts(path, 3, 40, SHAPE)
+    assert verify(path).complete
+
+
+def test_a_stop_without_frames_leaves_readable_files(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    arm(plane, path, 10, number_of_parts=2)
+    end(plane)
+    assert plane.acquisition("FINISHED").message == "Interrupted."
+    for file in (path, *turn_paths(path, 2)):
+        assert result_of(file, "outcome") == "interrupted"
+    check_parts(path, 2, 0)
+
+
+def test_an_abort_discards_what_waits(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, number_of_parts=3)
+    send(source, range(30), shape=(1200, 2016))
+    plane.writer(1, lambda w: w.ledger.offered > 0)
+    end(plane, discard=True)
+    done = plane.acquisition("FAILED")
+    ledger = done.report.ledger
+    assert done.result is AcquisitionResult.ABORTED
+    assert sums(ledger) == ledger.offered
+    assert (ledger.queued, set(ledger.dropped) | {"abort"}) == (0, {"abort"})
+    assert result_of(path, "written") == ledger.sent
+    if ledger.sent:
+        np.testing.assert_array_equal(images_of(path), expected(range(ledger.sent), (1200, 2016)))
+    check_parts(path, 3, ledger.sent, (1200, 2016))
+
+
+def test_images_that_wait_for_the_disk_show_when_they_are_on_it(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, number_of_parts=2, sync_interval=3600.0)
+    send(source, range(10))
+    plane.writer(1, lambda w: w.ledger.queued == 10 and w.file_size > 10 * image(0).nbytes)
+    assert plane.ask(control.Flush, slot=1) == ""
+    plane.writer(1, lambda w: w.ledger.sent == 10)
+    np.testing.assert_array_equal(images_of(path), expected(range(10)))
+    send(source, range(10, 15))
+    plane.report(lambda r: r.source.ledger.frames == 15)
+    end(plane)
+    assert plane.acquisition("FINISHED").report.ledger.sent == 15
+    assert verify(path).images == 15
+
+
+@pytest.mark.parametrize("there", ["scan.h5", "scan_part1.h5"])
+def test_a_file_that_exists_fails_the_acquisition_untouched(
+    plane: Plane, source: Socket, tmp_path: Path, there: str
+) -> None:
+    (tmp_path / there).write_bytes(b"dear data")
+    assert plane.ask(control.Arm, slot=1, plan=plan(tmp_path / "scan.h5", number_of_parts=2)) == ""
+    assert f"{there} exists" in plane.acquisition("FAILED").message
+    assert (tmp_path / there).read_bytes() == b"dear data"
+    for other in tmp_path.iterdir():
+        assert other.name == there or result_of(other, "outcome") == "failed"
+    start(plane, tmp_path / "scan.h5", 5, number_of_parts=2, overwrite=True, acquisition_id="2")
+    send(source, range(5))
+    assert plane.acquisition("FINISHED").report.ledger.sent == 5
+    assert verify(tmp_path / "scan.h5").complete
+
+
+@pytest.mark.parametrize("victim", [0, 2])
+def test_a_part_that_dies_fails_the_acquisition(
+    address: Address, peer: Opener, tmp_path: Path, victim: int
+) -> None:
+    path = tmp_path / "scan.h5"
+    with process() as (child, plane):
+        source = running(plane, address, peer)
+        start(plane, path, 1000, number_of_parts=3)
+        send(source, range(40), shape=SHAPE)
+        plane.writer(1, lambda w: w.ledger.sent == 40)
+        parts = part_processes(child.pid)
+        os.kill(parts[victim], signal.SIGKILL)
+        failed = plane.acquisition("FAILED")  # with no further frame to find out
+        name = turn_paths(path, 3)[victim]
+        assert failed.message == f"ERROR:the process that writes {name} ended: killed by SIGKILL"
+        ledger = failed.report.ledger
+        assert (ledger.sent, sums(ledger)) == (40, ledger.offered)
+        np.testing.assert_array_equal(images_of(path), expected(range(40), SHAPE))
+        check_parts(path, 3, 40, SHAPE)
+        assert result_of(path, "outcome") == "failed"
+        assert gone(parts)
+        start(plane, tmp_path / "next.h5", 5, number_of_parts=3, acquisition_id="2")
+        send(source, range(5))
+        assert plane.acquisition("FINISHED").report.ledger.sent == 5
+
+
+def test_a_part_that_dies_while_frames_come_loses_none_that_was_reported(
+    address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    with process() as (child, plane):
+        source = running(plane, address, peer)
+        start(plane, path, 100_000, number_of_parts=3)
+        send(source, range(300), shape=SHAPE)
+        os.kill(part_processes(child.pid)[1], signal.SIGKILL)
+        failed = plane.acquisition("FAILED")
+        ledger = failed.report.ledger
+        assert (ledger.queued, sums(ledger)) == (0, ledger.offered)
+        if ledger.sent:
+            np.testing.assert_array_equal(images_of(path), expected(range(ledger.sent), SHAPE))
+        assert result_of(path, "written") == ledger.sent
+        assert result_of(turn_paths(path, 3)[0], "outcome") == "failed"
+
+
+def test_a_part_whose_file_is_removed_fails_the_acquisition(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 40, number_of_parts=2)
+    send(source, range(10))
+    plane.writer(1, lambda w: w.ledger.sent == 10)
+    lost = turn_paths(path, 2)[1]
+    lost.unlink()
+    failed = plane.acquisition("FAILED")
+    assert failed.message == f"ERROR:{lost} was removed, renamed or replaced while it was written"
+
+
+@pytest.mark.parametrize("compression", ["none", "bitshuffle_lz4"])
+def test_a_killed_data_plane_leaves_what_was_reported(
+    address: Address, peer: Opener, tmp_path: Path, compression: str
+) -> None:
+    path = tmp_path / "scan.h5"
+    with process() as (child, plane):
+        source = running(plane, address, peer)
+        start(plane, path, number_of_parts=3, compression=compression)
+        send(source, range(200), shape=SHAPE)
+        reported = plane.writer(1, lambda w: w.ledger.sent > 20).ledger.sent
+        parts = part_processes(child.pid)
+        child.kill()
+        child.wait()
+        assert gone(parts)
+    found = images_of(path)
+    assert len(found) >= reported
+    np.testing.assert_array_equal(found, expected(range(len(found)), SHAPE))
+    assert verify(path).problems == ["not finished: its writer is still at it, or was killed"]
+    for part in turn_paths(path, 3):
+        assert verify(part).problems == ["not finished: its writer is still at it, or was killed"]
+
+
+def test_the_parts_end_with_the_service(address: Address, peer: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    with process() as (child, plane):
+        source = running(plane, address, peer)
+        start(plane, path, number_of_parts=2)
+        send(source, range(20))
+        plane.writer(1, lambda w: w.ledger.offered == 20)
+        parts = part_processes(child.pid)
+        plane.pipe.close()
+        assert child.wait(PATIENCE) == 0
+        assert gone(parts)
+    assert result_of(path, "outcome") == "interrupted"
+    check_parts(path, 2, 20)
