@@ -91,13 +91,19 @@ Stored = tuple[int, int]
 class FrameStore:
     """The file of one acquisition; made empty at once, used by one thread.
 
-    `describe` tells, when the first frame comes, what the detector told before it. Raises
-    StorageError when the storage fails, from every method.
+    `describe` tells, when the first frame comes, what the detector told before it. `on_rows`
+    takes the metadata of each `write`. Raises StorageError when the storage fails, from every method.
     """
 
-    def __init__(self, plan: AcquisitionPlan, describe: Describe = lambda: None) -> None:
+    def __init__(
+        self,
+        plan: AcquisitionPlan,
+        describe: Describe = lambda: None,
+        on_rows: Callable[[np.ndarray[Any, Any]], None] | None = None,
+    ) -> None:
         self._plan = plan
         self._describe = describe
+        self._on_rows = on_rows
         self._placeholder = placeholder_of(plan)
         self._file: AnyFile | None = None
         self._members: Members = ()
@@ -129,6 +135,8 @@ class FrameStore:
         rows = rows_of(frames, self._members, self._sums)
         if self._sum is not None:
             rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
+        if self._on_rows is not None:
+            self._on_rows(rows)
         if placed[0].place is None:
             file.append(payloads, rows, announce=self._announces)
         else:

@@ -12,15 +12,18 @@ import logging
 import math
 import signal
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zmq
 
 from repstream.dataplane import part_messages as messages
+from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.frame_store import FrameStore, Kind, Placed, Stored
 from repstream.errors import StorageError
 from repstream.files.plan import Scalar
@@ -43,10 +46,11 @@ class Part:
     Raises StorageError when the storage fails.
     """
 
-    def __init__(self, pipe: Connection, socket: zmq.Socket[bytes], store: FrameStore) -> None:
+    def __init__(self, pipe: Connection, socket: zmq.Socket[bytes], plan: AcquisitionPlan) -> None:
         self._pipe = pipe
         self._socket = socket
-        self._store = store
+        self._store = FrameStore(plan, on_rows=self._keep_rows)
+        self._rows: deque[bytes] = deque()
         self._kind: Kind | None = None
         self._next_look = 0.0
         self._written = 0
@@ -148,11 +152,15 @@ class Part:
             self._next_look = now + LOOK_INTERVAL
             self._store.check_in_place()
 
+    def _keep_rows(self, rows: np.ndarray[Any, Any]) -> None:
+        self._rows += rows.view(f"V{rows.dtype.itemsize}").tolist()
+
     def _tell_stored(self, written: int, stored: list[Stored]) -> None:
         self._written += len(stored)
         if written or stored:
             sizes = [nbytes for _, nbytes in stored]
-            self._tell(messages.Stored(written, sizes, self._store.nbytes))
+            rows = [self._rows.popleft() for _ in stored]
+            self._tell(messages.Stored(written, sizes, rows, self._store.nbytes))
 
     def _tell(self, answer: messages.Answer) -> None:
         # Who is gone is noticed as the end of the pipe, and what has come is written first.
@@ -180,7 +188,7 @@ def _serve(pipe: Connection) -> None:
     socket.bind(start.address)
     part: Part | None = None
     try:
-        part = Part(pipe, socket, FrameStore(start.plan))
+        part = Part(pipe, socket, start.plan)
         part.run()
     except StorageError as error:
         _fail(pipe, part, str(error))

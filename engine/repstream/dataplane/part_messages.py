@@ -56,11 +56,13 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
 class Stored(msgspec.Struct, frozen=True, tag="stored"):
     """`written` images were taken and written since the last one; readers see `sizes` more.
 
-    `sizes`: bytes of each image in the file, in their order. `nbytes`: size of the file.
+    `sizes`: bytes of each image in the file, in their order. `rows`: the metadata of each, as they
+    are in the file. `nbytes`: size of the file.
     """
 
     written: int
     sizes: list[int]
+    rows: list[bytes]
     nbytes: int
 
 

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 class PartProcess:
     """One part from its start to its end; used from one thread.
 
-    `opened`, `synced` and `ended` follow its answers, `sizes` holds the bytes of each image that
-    readers of the part see and that nobody has taken note of yet.
+    `opened`, `synced` and `ended` follow its answers, `stored` holds the bytes and the metadata of
+    each image that readers of the part see and that nobody has taken note of yet.
     """
 
     def __init__(self, plan: AcquisitionPlan, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
@@ -41,7 +41,7 @@ class PartProcess:
         self.opened = False
         self.synced = True
         self.ended = False
-        self.sizes: deque[int] = deque()
+        self.stored: deque[tuple[int, bytes]] = deque()
         self.nbytes = 0
         self._under_way: deque[int] = deque()
         self._bytes_under_way = 0
@@ -111,7 +111,7 @@ class PartProcess:
             case messages.Stored():
                 for _ in range(answer.written):
                     self._bytes_under_way -= self._under_way.popleft()
-                self.sizes += answer.sizes
+                self.stored += zip(answer.sizes, answer.rows, strict=True)
                 self.nbytes = answer.nbytes
             case messages.Synced():
                 self.synced = True

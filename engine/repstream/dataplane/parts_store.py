@@ -20,8 +20,10 @@ from repstream.dataplane.frame_store import Describe, Kind, Placed, Stored, kind
 from repstream.dataplane.part_process import PartProcess
 from repstream.errors import StorageError
 from repstream.files import checksum
-from repstream.files.interleaved import InterleavedMaster, turn_paths
+from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
+from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Scalar
+from repstream.files.row_file import RowFile
 from repstream.states import AcquisitionResult
 
 SHOW_INTERVAL = 0.25
@@ -46,20 +48,20 @@ class PartsStore:
     def __init__(self, plan: AcquisitionPlan, describe: Describe) -> None:
         self._plan = plan
         self._describe = describe
-        self._facts = {**plan.attributes, "number_of_parts": plan.number_of_parts}
         self._sums = checksum.members(plan.checksum)
         self._kind: Kind | None = None
         self._master: InterleavedMaster | None = None
         self._waiting: deque[int] = deque()
         self._complete: list[Stored] = []
+        self._rows: list[bytes] = []
         self._taken = self._seen = 0
         self._next_show = 0.0
         self._parts: list[PartProcess] = []
-        self._placeholder = placeholder_of(msgspec.structs.replace(plan, attributes=self._facts))
+        self._placeholders: list[Placeholder] = []
         self._folder = Path(tempfile.mkdtemp(prefix="repstream-"))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._start_parts()
+            self._make_files()
         except BaseException as error:
             with suppress(StorageError):
                 self.finish({"outcome": AcquisitionResult.FAILED.value, "message": f"ERROR:{error}"})
@@ -68,7 +70,8 @@ class PartsStore:
     @property
     def nbytes(self) -> int:
         """Size of all files in bytes."""
-        return sum(part.nbytes for part in self._parts) + (self._master.nbytes if self._master else 0)
+        own = self._master.nbytes if self._master is not None else 0
+        return own + sum(part.nbytes for part in self._parts)
 
     @property
     def due(self) -> float | None:
@@ -98,7 +101,7 @@ class PartsStore:
         self._take_answers(0.0)
         begun = time.monotonic()
         if self._complete:
-            self._show(self._seen)
+            self._show()
         now = time.monotonic()
         self._next_show = now + max(SHOW_INTERVAL, SHOW_SHARE * (now - begun))
         stored, self._complete = self._complete, []
@@ -117,7 +120,8 @@ class PartsStore:
     def check_in_place(self) -> None:
         """Make sure that all parts live and their files and the master are still under their names."""
         self._take_answers(0.0)
-        (self._master or self._placeholder).check_in_place()
+        for file in self._files:
+            file.check_in_place()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close all; see `FrameFile.finish`.
@@ -128,36 +132,46 @@ class PartsStore:
         if failure is not None and results["outcome"] != AcquisitionResult.FAILED:
             raise failure
         try:
-            (self._master or self._placeholder).finish(results)
+            for file in self._files:
+                file.finish(results)
         finally:
             self._close()
 
-    def _start_parts(self) -> None:
-        paths = turn_paths(Path(self._plan.path), self._plan.number_of_parts)
-        requested = self._plan.num_images
-        for number, path in enumerate(paths):
-            share = len(range(number, requested, len(paths)))
-            facts = {"part": number, "master": Path(self._plan.path).name, "num_requested": share}
-            plan = msgspec.structs.replace(
-                self._plan, path=str(path), num_images=share, attributes={**self._facts, **facts}
-            )
+    @property
+    def _files(self) -> Sequence[InterleavedMaster | Placeholder]:
+        """The files that are written here."""
+        return self._placeholders if self._master is None else [self._master]
+
+    def _make_files(self) -> None:
+        path = Path(self._plan.path)
+        self._placeholders.append(placeholder_of(self._plan_of(path, {})))
+        self._placeholders.append(placeholder_of(self._plan_of(meta_path(path), {"metadata_of": path.name})))
+        paths = turn_paths(path, self._plan.number_of_parts)
+        for number, part in enumerate(paths):
+            share = len(range(number, self._plan.num_images, len(paths)))
+            plan = self._plan_of(part, {"part": number, "master": path.name, "num_requested": share})
             self._parts.append(PartProcess(plan, self._context, f"ipc://{self._folder}/{number}"))
         self._await(lambda: all(part.opened for part in self._parts))
 
-    def _show(self, count: int) -> None:
+    def _plan_of(self, path: Path, facts: Mapping[str, Scalar]) -> AcquisitionPlan:
+        plan = self._plan
+        attributes = {**plan.attributes, "number_of_parts": plan.number_of_parts, **facts}
+        return msgspec.structs.replace(plan, path=str(path), attributes=attributes)
+
+    def _show(self) -> None:
+        rows, self._rows = b"".join(self._rows), []
         if self._master is not None:
-            self._master.show(count)
+            self._master.show(rows)
             return
-        kind = self._kind
+        kind, (waiting, waiting_meta) = self._kind, self._placeholders
         assert kind is not None
-        waiting = self._placeholder
-        members = (*kind.row_members, *self._sums)
-        plan = waiting.plan_of(
-            kind.shape, kind.pixel_type, members, kind.compression, detector=self._describe()
-        )
+        facts = (kind.shape, kind.pixel_type, (*kind.row_members, *self._sums), kind.compression)
+        meta = RowFile(waiting_meta.plan_of(*facts, detector=None), waiting_meta.state)
+        plan = waiting.plan_of(*facts, detector=self._describe())
         names = [part.path.name for part in self._parts]
-        self._master = InterleavedMaster(plan, names, waiting.state, count)
+        self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
         waiting.close()
+        waiting_meta.close()
 
     def _await(self, reached: Callable[[], bool]) -> None:
         while not reached():
@@ -169,8 +183,10 @@ class PartsStore:
         for pipe in wait(list(pipes), patience):
             pipes[pipe].take_answers()  # type: ignore[index]
         parts = self._parts
-        while self._waiting and (sizes := parts[self._seen % len(parts)].sizes):
-            self._complete.append((self._waiting.popleft(), sizes.popleft()))
+        while self._waiting and (stored := parts[self._seen % len(parts)].stored):
+            nbytes, row = stored.popleft()
+            self._complete.append((self._waiting.popleft(), nbytes))
+            self._rows.append(row)
             self._seen += 1
 
     def _finish_parts(self, results: Mapping[str, Scalar]) -> StorageError | None:

@@ -12,11 +12,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, is_same_file, publish, settle
 from repstream.files.results import ResultFields, close, write_results
+from repstream.files.row_file import RowFile
 
 
 def turn_paths(path: Path, parts: int) -> list[Path]:
@@ -24,56 +27,76 @@ def turn_paths(path: Path, parts: int) -> list[Path]:
     return [path.with_name(f"{path.stem}_part{number}{path.suffix}") for number in range(parts)]
 
 
-class InterleavedMaster:
-    """Shows images that lie in `files` in turn, `count` of them, 1 or more.
+def meta_path(path: Path) -> Path:
+    """The name of the file with the metadata of all images: ``scan_meta.h5`` beside ``scan.h5``."""
+    return path.with_name(f"{path.stem}_meta{path.suffix}")
 
-    `replacing` is the state of the file that has the master's name until now. Raises
-    StorageError where the storage fails or another file has the name by now, which stays.
+
+class InterleavedMaster:
+    """Shows images that lie in `files` in turn, and their metadata, which it keeps in the file `meta`.
+
+    `replacing` is the state of the file that has the master's name until now, `rows` the
+    metadata of the first images. Raises StorageError where the storage fails or another file has
+    the name by now, which stays.
     """
 
-    def __init__(self, plan: FilePlan, files: Sequence[str], replacing: os.stat_result, count: int) -> None:
+    def __init__(
+        self,
+        plan: FilePlan,
+        files: Sequence[str],
+        replacing: os.stat_result,
+        meta: RowFile,
+        rows: bytes,
+    ) -> None:
         self._plan = plan
         self._files = files
         self._state = replacing
+        self._meta = meta
         self._fd = -1
+        self._size = 0
         self.path = plan.path
-        self.nbytes = 0
-        self.show(count)
+        self.show(rows)
 
-    def show(self, count: int) -> None:
-        """Show so many images; they must be there for readers of the parts."""
-        image = hdf5.build(nexus.interleaved_tree(self._plan, self._files, count))
+    @property
+    def nbytes(self) -> int:
+        """Size of the master and the file with the metadata in bytes."""
+        return self._size + self._meta.nbytes
+
+    def show(self, rows: bytes) -> None:
+        """Show the images more that have these rows; they must be there for readers of the parts."""
+        self._meta.append(np.frombuffer(rows, self._plan.row_dtype))
+        tree = nexus.interleaved_tree(self._plan, self._files, self._meta.path.name, self._meta.count)
+        image = hdf5.build(tree)
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
         self._hang_up()
         self._fd, self._state = fd, os.fstat(fd)
         self._results = ResultFields(image.fields)
-        self.nbytes = len(image.data)
+        self._size = len(image.data)
 
     def check_in_place(self) -> None:
-        """As `FrameFile.check_in_place`."""
+        """As `FrameFile.check_in_place`, of both files."""
+        self._meta.check_in_place()
         check_in_place(self.path, self._fd)
 
     def sync(self) -> None:
-        """Put the master and its name on the disk. Raises StorageError."""
+        """Put all that is shown and the names on the disk. Raises StorageError."""
+        self._meta.sync()
         try:
             settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} is not safe on the disk: {error.strerror or error}") from error
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
-        """Enter the results and close, as `FrameFile.finish` does."""
+        """Enter the results and close, as `FrameFile.finish` does, in both files."""
         writes = self._results.encode(results)
         try:
+            self._meta.finish({**results, "message": f"Metadata of {self.path.name}."})
             write_results(self._fd, writes)
             settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
         finally:
-            self.close()
-
-    def close(self) -> None:
-        """Give up the file as it is; a second time does nothing."""
-        self._hang_up()
+            self._hang_up()
 
     def _hang_up(self) -> None:
         if self._fd >= 0:

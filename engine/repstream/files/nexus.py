@@ -251,13 +251,25 @@ def master_tree(plan: FilePlan, files: Sequence[str], images_per_file: int) -> d
     )
 
 
-def interleaved_tree(plan: FilePlan, files: Sequence[str], count: int) -> dict[str, Node]:
-    """The same of a file that shows `count` images, one of each of `files` in turn (see `Interleaved`)."""
+def rows_tree(plan: FilePlan) -> dict[str, Node]:
+    """The same of a file that has the metadata alone."""
+    rows, dtype = metadata_path(plan.detector_name), plan.row_dtype
+    return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
+        rows: Stack((), dtype, rows_per_chunk(dtype)),
+        f"{DETECTOR}/metadata": Link(rows),
+    }
+
+
+def interleaved_tree(plan: FilePlan, files: Sequence[str], meta: str, count: int) -> dict[str, Node]:
+    """The same of a file that shows `count` images, one of each of `files` in turn (see `Interleaved`).
+
+    Their metadata lie in the file `meta`.
+    """
     images, rows = images_path(plan.detector_name), metadata_path(plan.detector_name)
     return _tree(
         plan,
         Interleaved(plan.shape, plan.dtype, files, images, count, _shown(plan)),
-        Interleaved((), plan.row_dtype, files, rows, count),
+        Interleaved((), plan.row_dtype, [meta], rows, count),
     )
 
 

@@ -72,6 +72,10 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
     with open_file(path) as file:
         try:
             facts = _facts(file)
+            if "metadata_of" in facts:
+                raise StorageError(
+                    f"{path} has metadata alone; verify {facts['metadata_of']}, which shows it"
+                )
             found.outcome, found.message = str(facts.get("outcome", "")), str(facts.get("message", ""))
             images = file.get(IMAGES)
             if isinstance(images, h5py.Dataset):

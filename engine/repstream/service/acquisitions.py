@@ -15,7 +15,7 @@ from repstream.accounting import WINDOW
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused, StorageError
 from repstream.files import paths
-from repstream.files.interleaved import turn_paths
+from repstream.files.interleaved import meta_path, turn_paths
 from repstream.files.series import parts_there
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
@@ -141,7 +141,8 @@ def _parts_there(target: Path, writer: WriterConfig) -> list[Path]:
     if writer.images_per_file:
         return parts_there(target)
     if writer.number_of_parts > 1:
-        return [path for path in turn_paths(target, writer.number_of_parts) if os.path.lexists(path)]
+        found = [*turn_paths(target, writer.number_of_parts), meta_path(target)]
+        return [path for path in found if os.path.lexists(path)]
     return []
 
 

@@ -26,7 +26,8 @@ from tests.engine.dataplane.test_acquisitions import (
 from tests.engine.dataplane.test_process import process
 
 from repstream.dataplane import control
-from repstream.files.interleaved import turn_paths
+from repstream.errors import StorageError
+from repstream.files.interleaved import meta_path, turn_paths
 from repstream.files.verify import verify
 from repstream.states import AcquisitionResult
 
@@ -40,6 +41,12 @@ def source(plane: Plane, address: Address, peer: Opener) -> Socket:
 
 def expected(ids: range, shape: tuple[int, int] = (4, 5)) -> np.ndarray:
     return np.array([image(number, shape) for number in ids], np.uint16).reshape(-1, *shape)
+
+
+def rows_of(path: Path) -> np.ndarray:
+    with h5py.File(path) as file:
+        rows: np.ndarray = file["/detector/metadata"][:]
+    return rows
 
 
 def check_parts(path: Path, parts: int, count: int, shape: tuple[int, int] = (4, 5)) -> None:
@@ -89,10 +96,27 @@ def test_images_go_to_the_parts_in_turn(
     check_parts(path, parts, count)
     assert done.report.file_size == sum(file.stat().st_size for file in tmp_path.iterdir())
     with h5py.File(path) as file:
-        assert list(file["/detector/metadata"]["image_id"]) == list(range(count))
-        assert set(file["/detector/metadata"]["gain"]) == {1.5}
         for other in ("/entry/data/data", "/entry/instrument/detector/data"):
             assert file[other] == file["/detector/data"]
+
+
+def test_the_metadata_of_all_images_have_a_file(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, number_of_parts=3, checksum="crc32c")
+    for number in range(2500):
+        send(source, [number], image_attributes={"gain": number / 2})
+    plane.report(lambda r: r.source.ledger.frames == 2500)
+    end(plane)
+    plane.acquisition("FINISHED")
+    rows = rows_of(meta_path(path))
+    assert list(rows["image_id"]) == list(range(2500))
+    assert list(rows["gain"]) == [number / 2 for number in range(2500)]
+    np.testing.assert_array_equal(rows_of(path), rows)
+    for number, part in enumerate(turn_paths(path, 3)):
+        np.testing.assert_array_equal(rows_of(part), rows[number::3])
+    assert result_of(meta_path(path), "written") == 2500
+    with pytest.raises(StorageError, match=r"verify scan\.h5"):
+        verify(meta_path(path))
 
 
 def test_master_and_parts_prove_themselves(plane: Plane, source: Socket, tmp_path: Path) -> None:
@@ -151,7 +175,7 @@ def test_a_stop_without_frames_leaves_readable_files(plane: Plane, source: Socke
     arm(plane, path, 10, number_of_parts=2)
     end(plane)
     assert plane.acquisition("FINISHED").message == "Interrupted."
-    for file in (path, *turn_paths(path, 2)):
+    for file in (path, meta_path(path), *turn_paths(path, 2)):
         assert result_of(file, "outcome") == "interrupted"
     check_parts(path, 2, 0)
 
@@ -190,7 +214,7 @@ def test_images_that_wait_for_the_disk_show_when_they_are_on_it(
     assert verify(path).images == 15
 
 
-@pytest.mark.parametrize("there", ["scan.h5", "scan_part1.h5"])
+@pytest.mark.parametrize("there", ["scan.h5", "scan_part1.h5", "scan_meta.h5"])
 def test_a_file_that_exists_fails_the_acquisition_untouched(
     plane: Plane, source: Socket, tmp_path: Path, there: str
 ) -> None:
@@ -280,6 +304,7 @@ def test_a_killed_data_plane_leaves_what_was_reported(
     found = images_of(path)
     assert len(found) >= reported
     np.testing.assert_array_equal(found, expected(range(len(found)), SHAPE))
+    assert list(rows_of(path)["image_id"]) == list(range(len(found)))
     assert verify(path).problems == ["not finished: its writer is still at it, or was killed"]
     for part in turn_paths(path, 3):
         assert verify(part).problems == ["not finished: its writer is still at it, or was killed"]

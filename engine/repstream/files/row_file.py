@@ -1,0 +1,112 @@
+"""A file of metadata rows alone, for an acquisition whose images lie in several files.
+
+Rows are appended with plain system calls in the order of `FrameFile`: the number of rows, which
+is what readers look at, comes last, so a kill between any two writes leaves a valid file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from repstream.errors import StorageError
+from repstream.files import hdf5, nexus
+from repstream.files.growing import RowStore, Tail
+from repstream.files.layout import ADDRESS, END_OF_FILE
+from repstream.files.plan import FilePlan, Scalar
+from repstream.files.publish import check_in_place, is_same_file, publish, settle
+from repstream.files.raw_io import write_all, write_buffers
+from repstream.files.results import ResultFields, close, write_results
+
+_AHEAD = 4 << 20
+"""The end is stated ahead of the content and the real size runs further ahead, as in `FrameFile`."""
+
+
+class RowFile:
+    """Grows by batches of rows; `replacing` is the state of the file that has the name until now.
+
+    `plan` says what the rows are of; its shape and pixel type do not matter. Raises StorageError
+    where the storage fails or another file has the name by now, which stays.
+    """
+
+    def __init__(self, plan: FilePlan, replacing: os.stat_result) -> None:
+        self.path = plan.path
+        self.count = 0
+        image = hdf5.build(nexus.rows_tree(plan))
+        self._results = ResultFields(image.fields)
+        self._places = image.stacks[nexus.metadata_path(plan.detector_name)]
+        self._rows = RowStore(plan.row_dtype, nexus.rows_per_chunk(plan.row_dtype))
+        self._end = self._claimed = len(image.data)
+        self._fd = publish(self.path, image.data, lambda: is_same_file(self.path, replacing), plan.user_id)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the file's content in bytes."""
+        return self._end
+
+    def append(self, rows: np.ndarray[Any, Any]) -> None:
+        """Write rows of `FilePlan.row_dtype`; readers see them when this returns."""
+        tail = Tail(self._end)
+        offset, data = self._rows.add(rows, tail)
+        index = self._rows.index
+        with self._failing("cannot be written"):
+            write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
+            self._claim(tail.end)
+            write_all(self._fd, data, offset)
+            for address, node in index.touched.items():
+                if address < tail.start:
+                    write_all(self._fd, node.written, address)
+            index.settle()
+            if not self.count:
+                write_all(self._fd, ADDRESS.pack(index.root), self._places.index)
+            write_all(self._fd, ADDRESS.pack(self.count + len(rows)), self._places.extent)
+        self._end = tail.end
+        self.count += len(rows)
+
+    def sync(self) -> None:
+        """Put everything on the disk. Raises StorageError."""
+        with self._failing("is not safe on the disk"):
+            os.fdatasync(self._fd)
+
+    def check_in_place(self) -> None:
+        """As `FrameFile.check_in_place`."""
+        check_in_place(self.path, self._fd)
+
+    def finish(self, results: Mapping[str, Scalar]) -> None:
+        """Enter the results, end the file where its content ends, close; as `FrameFile.finish`."""
+        writes = self._results.encode(results)
+        try:
+            with self._failing("cannot be finished"):
+                write_all(self._fd, ADDRESS.pack(self._end), END_OF_FILE)
+                os.ftruncate(self._fd, self._end)
+                write_results(self._fd, writes)
+                settle(self._fd, self.path)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give up the file as it is; a second time does nothing."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            close(fd, self.path)
+
+    def _claim(self, end: int) -> None:
+        if end + _AHEAD > self._claimed:
+            claimed = end + 2 * _AHEAD
+            try:
+                os.ftruncate(self._fd, claimed + 4 * _AHEAD)
+            except OSError:  # a limit on file sizes: then the end is stated as it is
+                claimed = end
+            write_all(self._fd, ADDRESS.pack(claimed), END_OF_FILE)
+            self._claimed = claimed
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"{self.path} {what}: {error.strerror or error}") from error
