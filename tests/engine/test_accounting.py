@@ -16,6 +16,7 @@ from repstream.accounting import (
     OutputSnapshot,
     Verdict,
 )
+from repstream.files.gaps import GapLog
 
 NEW, DUPLICATE, LATE, RESET = Verdict.NEW, Verdict.DUPLICATE, Verdict.LATE, Verdict.RESET
 LAST = 2**64 - 1
@@ -24,7 +25,8 @@ LAST = 2**64 - 1
 class SetOfIds:
     """The reference: every id of a series in a set, everything counted from it anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 1) -> None:
+        self.step = step
         self.series: set[int] = set()
         self.missing_before = 0
 
@@ -32,10 +34,16 @@ class SetOfIds:
     def missing(self) -> int:
         if not self.series:
             return 0
-        return self.missing_before + max(self.series) - min(self.series) + 1 - len(self.series)
+        span = (max(self.series) - min(self.series)) // self.step + 1
+        return self.missing_before + span - len(self.series)
+
+    def begins_anew(self, frame_id: int) -> bool:
+        first, last = min(self.series), max(self.series)
+        between = (frame_id - first) % self.step != 0
+        return between or frame_id < first or frame_id <= last - WINDOW * self.step
 
     def observe(self, frame_id: int) -> Verdict:
-        if self.series and (frame_id < min(self.series) or frame_id <= max(self.series) - WINDOW):
+        if self.series and self.begins_anew(frame_id):
             self.missing_before = self.missing
             self.series = {frame_id}
             return RESET
@@ -86,6 +94,26 @@ def test_verdicts_and_counts_are_those_of_a_set_of_all_ids(ids: list[int]) -> No
     assert tracker.resets == verdicts.count(RESET)
 
 
+@given(sequences(), st.sampled_from([2, 3, 10, 1000]), st.lists(st.integers(0, 80), max_size=3))
+def test_with_a_step_too_and_off_it_begins_a_series(ids: list[int], step: int, off: list[int]) -> None:
+    tracker, log, reference = GapTracker(step), GapLog(step), SetOfIds(step)
+    stepped = [min(i * step, LAST // step * step) + (n in off) for n, i in enumerate(ids)]
+    for frame_id in stepped:
+        verdict = reference.observe(frame_id)
+        assert (tracker.observe(frame_id), log.observe(frame_id)) == (verdict, verdict)
+        assert (tracker.missing, log.missing) == (reference.missing, reference.missing)
+    gone = [first for first, last in log.missing_ids if first == last]
+    assert gone == [first for first, _ in log.missing_ids]
+    if not tracker.resets:
+        expected = range(min(stepped), max(stepped), step) if reference.missing < 1000 else ()
+        assert not expected or gone == [i for i in expected if i not in reference.series]
+
+
+def test_a_step_below_1_is_refused() -> None:
+    with pytest.raises(ValueError, match="step = 0: must be 1 or more"):
+        GapTracker(0)
+
+
 @pytest.mark.parametrize(
     ("ids", "verdicts", "missing"),
     [
@@ -113,23 +141,29 @@ def test_memory_does_not_grow_with_the_gaps() -> None:
     assert len(tracker._holes) <= 3 * WINDOW
 
 
-MESSAGES = st.lists(st.tuples(st.integers(0, 2000) | st.sampled_from(["json", "size"]), st.integers(0, 100)))
+OTHER = ("series start", "raw-1.0")
+WHATS = st.integers(0, 2000) | st.sampled_from(["json", "size", *OTHER])
+MESSAGES = st.lists(st.tuples(WHATS, st.integers(0, 100)))
 
 
 @given(MESSAGES)
 def test_an_input_accounts_for_every_message(messages: list[tuple[int | str, int]]) -> None:
     ledger, reference = InputLedger(), SetOfIds()
     for number, (what, nbytes) in enumerate(messages):
-        if isinstance(what, str):
+        if what in OTHER:
+            ledger.book_other(str(what), nbytes)
+        elif isinstance(what, str):
             ledger.book_malformed(what, nbytes)
         else:
             assert ledger.book_frame(what, nbytes, float(number)) is reference.observe(what)
         now = ledger.snapshot()
-        assert now.messages == now.frames + sum(now.malformed.values()) == number + 1
+        others = sum(now.other.values())
+        assert now.messages == now.frames + sum(now.malformed.values()) + others == number + 1
     now = ledger.snapshot()
     frames = [(n, what) for n, (what, _) in enumerate(messages) if isinstance(what, int)]
     assert now.frames == len(frames)
-    assert now.malformed.get("json", 0) == sum(what == "json" for what, _ in messages)
+    for reason, counts in (("json", now.malformed), ("raw-1.0", now.other)):
+        assert counts.get(reason, 0) == sum(what == reason for what, _ in messages)
     assert now.nbytes == sum(nbytes for _, nbytes in messages)
     assert now.missing == reference.missing
     assert (now.last_time, now.last_frame_id) == (frames[-1] if frames else (None, None))

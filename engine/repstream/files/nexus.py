@@ -224,7 +224,7 @@ def _tables_tree(detector: DetectorFacts) -> dict[str, Node]:
             tree[f"{DETECTOR}/{name}"] = Table(data)
             continue
         group = f"{DETECTOR}/{_NO_NAME.sub('_', threshold)}_channel"
-        tree[group] = Group({"NX_class": "NXdetector_channel"})
+        tree[group] = Group({"NX_class": "NXcollection"})
         tree[f"{group}/{name}"] = Table(data)
         if threshold == shown:
             tree[f"{DETECTOR}/{name}"] = Link(f"{group}/{name}")

@@ -50,3 +50,21 @@ def test_no_place_is_given_twice_and_none_is_far_behind_the_last(ids: list[int])
     for number in given_places:
         assert 0 <= number <= last + 1 + MAX_JUMP
         last = max(last, number)
+
+
+@given(st.lists(st.integers(0, 300), unique=True), st.integers(1, 7))
+def test_with_a_step_no_place_is_given_twice(ids: list[int], step: int) -> None:
+    places = Placement(step)
+    found = [place for frame_id in ids if (place := places.place(frame_id)) is not None]
+    assert len({place.number for place in found}) == len(found)
+
+
+def test_with_a_step_ids_that_step_lie_side_by_side() -> None:
+    places = Placement(10)
+    assert [places.place(frame_id) for frame_id in (5, 25, 15)] == [
+        Place(0, 0, 10),
+        Place(2, 0, 10),
+        Place(1, 0, 10),
+    ]
+    assert Place(2, 0, 10).id_at(1, 25) == 15
+    assert places.place(28) == Place(3, 3, 10)

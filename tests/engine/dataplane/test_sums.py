@@ -11,6 +11,7 @@ from tests.engine.dataplane.bench import Plane, configuration, message, plan
 from tests.engine.dataplane.conftest import Opener
 
 from repstream.dataplane import control
+from repstream.messages import dectris_v1
 
 STREAMS = {
     "slow": {"on_slow": "drop_newest", "buffer_size": 7},
@@ -28,18 +29,20 @@ def messages(count: int, seed: int) -> list[list[bytes]]:
         frame_id = dice.choice([frame_id + 1] * 20 + [frame_id, frame_id + 3, max(0, frame_id - 2), 0])
         shape = dice.choice([(4, 5)] * 20 + [(5, 4)])
         good = message(frame_id, shape)
-        found.append(dice.choice([good] * 20 + [[b"{"], [good[0]], [good[0], b"short"], [*good, good[1]]]))
+        bad = [[b"{"], [good[0]], [good[0], b"short"], [*good, good[1]]]
+        found.append(dice.choice([good] * 20 + bad + [[b'{"htype":"raw-1.0"}'], dectris_v1.encode_end(1)]))
     return found
 
 
 def check(report: control.Report) -> None:
     source = report.source.ledger
-    assert source.messages == source.frames + sum(source.malformed.values())
+    others = sum(source.other.values())
+    assert source.messages == source.frames + sum(source.malformed.values()) + others
     outputs = [stream.ledger for stream in report.streams.values()]
     for ledger in outputs + [writer.ledger for writer in report.writers.values()]:
         taken = ledger.sent + ledger.queued + sum(ledger.skipped.values()) + sum(ledger.dropped.values())
         assert ledger.offered == taken
-    assert {stream.ledger.offered for stream in report.streams.values()} == {source.frames}
+    assert {stream.ledger.offered for stream in report.streams.values()} == {source.frames + others}
 
 
 def test_every_frame_is_accounted_for_in_every_report(

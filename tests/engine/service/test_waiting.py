@@ -91,3 +91,8 @@ def test_space_that_is_low_whatever_is_to_come() -> None:
     assert space_warning(writer(), 10.0) == ""
     assert space_warning(writer(), 2.0) == "2.00 GB are free"
     assert space_warning(writer(throughput=50.0), 2.0) == "2.00 GB are free, full in about 40 s"
+
+
+def test_a_writer_that_follows_series_waits_for_one() -> None:
+    told = wait(writer(gate="shut", follow_series=True), source())
+    assert (told.reason, told.text) == ("trigger", "armed, begins when the detector starts a series")
