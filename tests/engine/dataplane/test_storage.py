@@ -164,6 +164,44 @@ def test_a_fault_fails_the_acquisition_alone(
     check_images(tmp_path / "next.h5", list(range(30, 35)))
 
 
+def test_a_fault_of_one_part_fails_the_acquisition_alone(
+    plane: Plane, storage: Storage, address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    source = running(plane, address, peer)
+    start(plane, path, 40, number_of_parts=3)
+    send(source, range(10), shape=SHAPE)
+    plane.writer(1, lambda w: w.ledger.sent == 10)
+    storage.does("ENOSPC")
+    send(source, range(10, 30), shape=SHAPE)
+    failed = plane.acquisition("FAILED")
+    assert "No space left on device" in failed.message
+    ledger = failed.report.ledger
+    assert (ledger.sent, ledger.queued, sums(ledger)) == (10, 0, ledger.offered)
+    check_images(path, list(range(10)))
+    storage.does("")
+    start(plane, tmp_path / "next.h5", 5, number_of_parts=2, acquisition_id="2")
+    send(source, range(30, 35), shape=SHAPE)
+    assert plane.acquisition("FINISHED").report.ledger.sent == 5
+    check_images(tmp_path / "next.h5", list(range(30, 35)))
+
+
+def test_a_stall_holds_up_all_parts_and_loses_nothing(
+    plane: Plane, storage: Storage, address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    source = running(plane, address, peer, buffer_size=5)
+    start(plane, path, 400, number_of_parts=2)
+    send(source, range(2), shape=SHAPE)
+    plane.writer(1, lambda w: w.ledger.sent == 2)
+    storage.does("stall")
+    send(source, range(2, 400), shape=SHAPE)
+    plane.writer(1, lambda w: w.blocking)
+    storage.does("")
+    assert plane.acquisition("FINISHED").report.ledger.sent == 400
+    check_images(path, list(range(400)))
+
+
 def test_writes_that_end_early_are_continued(
     plane: Plane, storage: Storage, begin: Begin, tmp_path: Path
 ) -> None:

@@ -48,3 +48,19 @@ def test_files_too_small_for_late_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="1024 or more"):
         planned(tmp_path, placement="by_id", images_per_file=1023)
     assert planned(tmp_path, placement="by_id", images_per_file=1024)
+
+
+@pytest.mark.parametrize("other", [{"images_per_file": 5000}, {"placement": "by_id"}])
+def test_what_several_processes_cannot_do_is_refused(tmp_path: Path, other: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="number_of_parts"):
+        planned(tmp_path, number_of_parts=2, **other)
+    assert planned(tmp_path, number_of_parts=1, **other).number_of_parts == 1
+
+
+@pytest.mark.parametrize("name", ["scan_part1.h5", "scan_meta.h5"])
+def test_a_file_in_the_way_of_several_processes_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(Refused, match=f"{name} exists"):
+        planned(tmp_path, number_of_parts=2)
+    assert planned(tmp_path, number_of_parts=2, overwrite=True).number_of_parts == 2
+    assert planned(tmp_path).number_of_parts == 1
