@@ -148,4 +148,4 @@ def test_a_page_of_another_site_may_not_command(http: httpx.Client, server: Http
     stop = "/api/v1/commands/engine.stop"
     assert http.post(stop, headers={"origin": "http://elsewhere.example"}).status_code == 403
     assert http.post(stop, headers={"origin": "null"}).status_code == 403
-    assert http.post(stop, headers={"origin": server.url}).status_code == 200
+    assert http.post(stop, headers={"origin": server.url}).status_code in (200, 202)

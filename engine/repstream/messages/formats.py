@@ -99,7 +99,10 @@ class FrameDecoder:
                 raise
         if parts and not dectris_v2.is_cbor(parts[0]) and _prefix(parts) == "bsr_m-1.":
             frame = bsread.frame(parts, self._channel, self._memory)
-            return NoImage("bsread pulse", parts) if frame is None else frame
+            if frame is not None:
+                return frame
+            bsread.decode(parts, self._memory)  # whether it is a good message all the same
+            return NoImage("bsread pulse", parts)
         return self._image_in(decode_message(parts), parts)
 
     def _image_in(self, message: Message, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:

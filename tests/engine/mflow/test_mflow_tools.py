@@ -137,9 +137,9 @@ def test_stats_of_the_original_reads_our_generator():
     address = free_address()
     with started("generate", "-a", address, "-s", "0.01", "-m", "pub") as generator:
         with started("stats", address, "-m", "sub", "-i", "0.05", library="mflow") as stats:
+            # The original may take no notice of Ctrl-C while messages keep coming.
             while "Data rate:" not in stats.stdout.readline():
                 assert stats.poll() is None
-            assert "Messages received:" in end(stats)[1]
         code, out, _ = end(generator)
     assert code == 0
     assert out.startswith("Sending messages of size 0.010000 MB\n") and "Terminated by user." in out

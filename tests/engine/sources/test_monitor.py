@@ -27,7 +27,7 @@ def book(monitor: PeerMonitor, *events: tuple[zmq.Event, int]) -> None:
         monitor._book(event, descriptor)
 
 
-@pytest.mark.parametrize("order", permutations([(OPENED, 7), (SUCCEEDED, 0)]))
+@pytest.mark.parametrize("order", list(permutations([(OPENED, 7), (SUCCEEDED, 0)])))
 def test_a_peer_is_there_whichever_event_comes_first(
     monitor: PeerMonitor, order: tuple[tuple[zmq.Event, int], ...]
 ) -> None:
