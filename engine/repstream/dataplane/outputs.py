@@ -15,7 +15,7 @@ from repstream.messages.frame import Frame
 from repstream.parameters.stream import OutputConfig, StreamConfig
 from repstream.policies import decimation
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
-from repstream.sources.monitor import PeerMonitor
+from repstream.sources.monitor import PeerMonitor, settle
 
 MIB = 1 << 20
 SOCKET_BYTES = 32 * MIB
@@ -170,7 +170,7 @@ class StreamOutput:
         if arrived != self._arrived:
             # Who comes gets the limit that held when the address was bound.
             self._arrived = arrived
-            self.socket.getsockopt(zmq.EVENTS)  # libzmq takes the newcomer in
+            settle(self.socket)
             self.socket.sndhwm = self._limit
 
     def report(self) -> StreamReport:

@@ -6,7 +6,7 @@ import zmq
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
-from repstream.sources.monitor import PeerMonitor
+from repstream.sources.monitor import PeerMonitor, settle
 
 _MIB = 1 << 20
 _NOBLOCK = int(zmq.NOBLOCK)
@@ -68,7 +68,7 @@ class ZmqSource:
         if arrived != self._arrived:
             # Who connects to a bound socket gets the limit that held when it was bound.
             self._arrived = arrived
-            self.socket.getsockopt(zmq.EVENTS)  # libzmq takes the newcomer in
+            settle(self.socket)
             self.socket.rcvhwm = self.capacity
         if self._monitor.given_up and self._config.connection == "connect" and not self._waiting():
             self.close()
