@@ -28,6 +28,12 @@ BATCH_FRAMES = 1024
 BATCH_BYTES = 32 << 20
 """What is taken from the queue and written at once, at most (but one frame at least)."""
 
+GATHER_TIME = 0.002
+"""Seconds that frames are gathered before they are written together.
+
+Woken for each frame, this thread and the loop would pass the interpreter lock to and fro.
+"""
+
 LOOK_INTERVAL = 0.5
 """Seconds between looks whether the file still has its name."""
 
