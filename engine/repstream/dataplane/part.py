@@ -173,7 +173,9 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the data plane's socket pair")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Who stops a whole service signals every process of it; the data plane ends this one orderly.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(OSError):
         Path("/proc/self/comm").write_text("repstream-part")
     with Connection(arguments.fd) as pipe, suppress(EOFError):
@@ -198,9 +200,10 @@ def _serve(pipe: Connection) -> None:
     finally:
         context.destroy(linger=0)
         # Of a data plane that was killed nobody else cleans up.
-        with suppress(OSError):
-            Path(start.address.removeprefix("ipc://")).unlink()
-            Path(start.address.removeprefix("ipc://")).parent.rmdir()
+        address = Path(start.address.removeprefix("ipc://"))
+        with suppress(OSError):  # the last part can
+            address.unlink(missing_ok=True)
+            address.parent.rmdir()
 
 
 def _fail(pipe: Connection, part: Part | None, reason: str) -> None:

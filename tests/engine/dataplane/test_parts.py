@@ -288,19 +288,23 @@ def test_a_part_whose_file_is_removed_fails_the_acquisition(
 
 
 @pytest.mark.parametrize("compression", ["none", "bitshuffle_lz4"])
+@pytest.mark.parametrize("alone", [True, False], ids=["data plane", "parts too"])
 def test_a_killed_data_plane_leaves_what_was_reported(
-    address: Address, peer: Opener, tmp_path: Path, compression: str
+    address: Address, peer: Opener, tmp_path: Path, compression: str, alone: bool
 ) -> None:
-    path = tmp_path / "scan.h5"
-    with process() as (child, plane):
+    path, folder = tmp_path / "scan.h5", tmp_path / "sockets"
+    folder.mkdir()
+    with process(TMPDIR=str(folder)) as (child, plane):
         source = running(plane, address, peer)
         start(plane, path, number_of_parts=3, compression=compression)
         send(source, range(200), shape=SHAPE)
         reported = plane.writer(1, lambda w: w.ledger.sent > 20).ledger.sent
         parts = part_processes(child.pid)
-        child.kill()
+        for process_id in [child.pid] if alone else [*parts, child.pid]:
+            os.kill(process_id, signal.SIGKILL)
         child.wait()
         assert gone(parts)
+    assert not alone or list(folder.iterdir()) == []
     found = images_of(path)
     assert len(found) >= reported
     np.testing.assert_array_equal(found, expected(range(len(found)), SHAPE))
@@ -310,7 +314,8 @@ def test_a_killed_data_plane_leaves_what_was_reported(
         assert verify(part).problems == ["not finished: its writer is still at it, or was killed"]
 
 
-def test_the_parts_end_with_the_service(address: Address, peer: Opener, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["pipe", "signal"])
+def test_the_parts_end_with_the_service(address: Address, peer: Opener, tmp_path: Path, how: str) -> None:
     path = tmp_path / "scan.h5"
     with process() as (child, plane):
         source = running(plane, address, peer)
@@ -318,7 +323,11 @@ def test_the_parts_end_with_the_service(address: Address, peer: Opener, tmp_path
         send(source, range(20))
         plane.writer(1, lambda w: w.ledger.offered == 20)
         parts = part_processes(child.pid)
-        plane.pipe.close()
+        if how == "signal":  # as systemd does: to all at once
+            for process_id in (*parts, child.pid):
+                os.kill(process_id, signal.SIGTERM)
+        else:
+            plane.pipe.close()
         assert child.wait(PATIENCE) == 0
         assert gone(parts)
     assert result_of(path, "outcome") == "interrupted"
