@@ -33,7 +33,8 @@ format: $(READY)
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 soak: $(READY)
 	@$(BIN)/python -m pytest -m soak --timeout 0 -s $(TESTS)

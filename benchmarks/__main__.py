@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import compressed, forwarding, polled, repeater, report, writer
+from benchmarks import compressed, forwarding, messages, polled, repeater, report, writer
 from benchmarks.report import Row
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
@@ -21,6 +21,9 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "packing": compressed.packing,
     "packed": compressed.arriving,
     "polled": polled.with_clients,
+    "receiving": messages.receiving,
+    "decoding": messages.decoding,
+    "splitting": messages.splitting,
 }
 """Each takes the number of rounds and yields the rows of its table."""
 

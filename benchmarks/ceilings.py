@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -166,7 +167,7 @@ def raw_writer(load: Load, address: str, path: str, copy: bool, control: Connect
             os.fsync(fd)
             os.close(fd)
             closed = time.perf_counter()
-            os.unlink(path)
+            Path(path).unlink()
             control.send(((count - 1) / (written - begin), (count - 1) / (closed - begin)))
 
 

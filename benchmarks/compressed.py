@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 from benchmarks import ceilings
 from benchmarks.loads import SIZES, Format, Load
 from benchmarks.pairs import Measured, child, compare
 from benchmarks.report import Row
-from benchmarks.writer import folders, raw_writing, work_folder, writing
+from benchmarks.writer import PEERS, folders, raw_writing, work_folder, writing
 
 PACKED_COUNTS = {"0.5 MB": 800, "4.8 MB": 100}
 ARRIVING_COUNTS = {"0.5 MB": 3_000, "4.8 MB": 400}
@@ -52,11 +53,11 @@ def arriving(rounds: int) -> Iterator[Row]:
                 yield Row(f"{format_}, {size} → file, {where}", 0.8, measured)
 
 
-def _against_pwrite(load: Load, storage: os.PathLike[str], rounds: int) -> Measured:
+def _against_pwrite(load: Load, storage: Path, rounds: int) -> Measured:
     with ExitStack() as stack:
         folder = stack.enter_context(work_folder(storage))
         ours = stack.enter_context(writing(load, folder))
         peers = {}
-        for name, copy in (("pwrite, received without copying", False), ("pwrite, received with copying", True)):
+        for name, copy in PEERS.items():
             peers[name] = stack.enter_context(raw_writing(load, folder, copy)).closed
         return compare(ours.acquire, peers, rounds)

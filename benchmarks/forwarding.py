@@ -29,7 +29,7 @@ def zmq_proxy(rounds: int) -> Iterator[Row]:
 
 
 def pvapy(rounds: int) -> Iterator[Row]:
-    """The updates that reach a client of PvaPy's mirror server, at the rate of its source that suits it best."""
+    """The updates that reach a client of PvaPy's mirror server, at its source's best rate."""
     for size, target in PVAPY_TARGETS.items():
         load = SIZES[size]
         with ExitStack() as stack:

@@ -24,10 +24,16 @@ from benchmarks.report import Row
 from repstream.dataplane import control
 from repstream.states import AcquisitionState
 
-RATIOS = {"4 kB": (0.8, None), "123 kB": (0.9, 0.85), "0.5 MB": (0.9, 0.85)} | {
-    size: (0.9, 0.85) for size in ("4.8 MB", "8.1 MB")
+RATIOS: dict[str, tuple[float, float | None]] = {
+    "4 kB": (0.8, None),
+    "123 kB": (0.9, 0.85),
+    "0.5 MB": (0.9, 0.85),
+    "4.8 MB": (0.9, 0.85),
+    "8.1 MB": (0.9, 0.85),
 }
 """What is to be reached by the size of the images: (number known, number unknown)."""
+
+PEERS = {"pwrite, received without copying": False, "pwrite, received with copying": True}
 
 COUNTS = {"4 kB": 60_000, "123 kB": 4_000, "0.5 MB": 1_000, "4.8 MB": 100, "8.1 MB": 60}
 """About 0.5 GB, so that it stays in the page cache."""
@@ -44,10 +50,14 @@ def folders() -> dict[str, Path]:
 class Writing:
     """A data plane with one writer, and the source it listens to. `acquire` and `go_on` return images/s."""
 
-    def __init__(self, load: Load, folder: Path, asked: plane.Plane, source: Connection, packing: str) -> None:
-        self._load, self._folder, self._plane, self._source, self._packing = (
-            load, folder, asked, source, packing
-        )  # fmt: skip
+    def __init__(
+        self, load: Load, folder: Path, asked: plane.Plane, source: Connection, packing: str
+    ) -> None:
+        self._load = load
+        self._folder = folder
+        self._plane = asked
+        self._source = source
+        self._packing = packing
         self._number = 0
 
     def acquire(self) -> float:
@@ -164,7 +174,7 @@ def against_pwrite(load: Load, storage: Path, rounds: int, known: bool) -> Measu
         folder = stack.enter_context(work_folder(storage))
         ours = stack.enter_context(writing(load, folder))
         peers: dict[str, Callable[[], float]] = {}
-        for name, copy in (("pwrite, received without copying", False), ("pwrite, received with copying", True)):
+        for name, copy in PEERS.items():
             raw = stack.enter_context(raw_writing(load, folder, copy))
             peers[name] = raw.closed if known else raw.written
         return compare(ours.acquire if known else ours.go_on, peers, rounds)

@@ -29,6 +29,6 @@ def python(name: str) -> str:
         command = [str(interpreter), "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode:
-            raise PeerMissingError(f"{name}: {found.stderr.strip().splitlines()[-1:]}")
+            raise PeerMissingError(f"{name}: {found.stderr.strip().splitlines()[-1]}")
         made.touch()
     return str(interpreter)

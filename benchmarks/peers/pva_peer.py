@@ -12,7 +12,7 @@ import pvaccess as pva
 SOURCE, MIRROR = "bench:source", "bench:mirror"
 
 
-def source(nbytes):
+def source(nbytes: int) -> None:
     image = np.zeros(nbytes // 2, np.uint16)
     record = pva.PvObject({"id": pva.ULONG, "value": [pva.USHORT]}, {"id": 0, "value": image})
     server = pva.PvaServer(SOURCE, record)
@@ -27,11 +27,13 @@ def source(nbytes):
                 time.sleep(begin + sent / rate - now)
             number += 1
             sent += 1
-            server.update(pva.PvObject({"id": pva.ULONG, "value": [pva.USHORT]}, {"id": number, "value": image}))
+            server.update(
+                pva.PvObject({"id": pva.ULONG, "value": [pva.USHORT]}, {"id": number, "value": image})
+            )
         print(sent, flush=True)
 
 
-def mirror(nbytes):
+def mirror(_: int) -> None:
     server = pva.PvaMirrorServer()
     server.start()
     server.addMirrorRecord(MIRROR, SOURCE, pva.PVA, 100)
@@ -40,10 +42,10 @@ def mirror(nbytes):
         pass
 
 
-def sink(nbytes):
+def sink(_: int) -> None:
     arrived = 0
 
-    def update(_):
+    def update(_: object) -> None:
         nonlocal arrived
         arrived += 1
 
