@@ -20,6 +20,7 @@ from repstream.dataplane.frame_store import Describe, Kind, Placed, Stored, kind
 from repstream.dataplane.part_process import PartProcess
 from repstream.errors import StorageError
 from repstream.files import checksum
+from repstream.files.detector import DetectorFacts
 from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Scalar
@@ -50,6 +51,7 @@ class PartsStore:
         self._describe = describe
         self._sums = checksum.members(plan.checksum)
         self._kind: Kind | None = None
+        self._detector: DetectorFacts | None = None
         self._master: InterleavedMaster | None = None
         self._waiting: deque[int] = deque()
         self._complete: list[Stored] = []
@@ -84,6 +86,7 @@ class PartsStore:
         """Hand images on, in order, waiting for parts that are behind; stored are those of `announce`."""
         if self._kind is None:
             self._kind = kind_of(placed[0].frame, self._plan)
+            self._detector = self._describe()
             for part in self._parts:
                 part.order(messages.Begin(self._kind))
         for frame, _ in placed:
@@ -102,6 +105,8 @@ class PartsStore:
         begun = time.monotonic()
         if self._complete:
             self._show()
+            if self._master is not None and self._plan.sync_interval:
+                self._master.sync()
         now = time.monotonic()
         self._next_show = now + max(SHOW_INTERVAL, SHOW_SHARE * (now - begun))
         stored, self._complete = self._complete, []
@@ -167,7 +172,7 @@ class PartsStore:
         assert kind is not None
         facts = (kind.shape, kind.pixel_type, (*kind.row_members, *self._sums), kind.compression)
         meta = RowFile(waiting_meta.plan_of(*facts, detector=None), waiting_meta.state)
-        plan = waiting.plan_of(*facts, detector=self._describe())
+        plan = waiting.plan_of(*facts, detector=self._detector)
         names = [part.path.name for part in self._parts]
         self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
         waiting.close()

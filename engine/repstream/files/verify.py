@@ -81,7 +81,10 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
             if isinstance(images, h5py.Dataset):
                 found.images = len(images)
                 _Images(found, tick).check(path, file, images)
-                _check_rows(_rows(file, ROWS, found.images), facts, found)
+                if lost := _lost_rows(path, file.get(ROWS), images):
+                    found.problems += [f"{name} does not exist" for name in lost]
+                else:
+                    _check_rows(_rows(file, ROWS, found.images), facts, found)
             elif not facts:
                 raise StorageError(f"{path} has no images under {IMAGES}")
         except (OSError, RuntimeError, KeyError, ValueError) as error:
@@ -97,6 +100,15 @@ def _facts(file: h5py.File) -> dict[str, Any]:
         return {}
     values = {name: item[()] for name, item in group.items() if isinstance(item, h5py.Dataset)}
     return {name: v.decode(errors="replace") if isinstance(v, bytes) else v for name, v in values.items()}
+
+
+def _lost_rows(path: Path, rows: object, images: h5py.Dataset) -> list[Path]:
+    """Files that only the metadata refer to and that are gone: zeros would stand for what is in them."""
+    if not isinstance(rows, h5py.Dataset) or not rows.is_virtual or not images.is_virtual:
+        return []
+    with_images = {source.file_name for source in images.virtual_sources()}
+    others = {source.file_name for source in rows.virtual_sources()} - with_images
+    return [path.parent / name for name in sorted(others) if not (path.parent / name).exists()]
 
 
 def _rows(file: h5py.File, path: str, count: int) -> NDArray[Any] | None:

@@ -23,6 +23,7 @@ from tests.engine.dataplane.test_acquisitions import (
     start,
     sums,
 )
+from tests.engine.dataplane.test_input_formats import dimage, pulse
 from tests.engine.dataplane.test_process import process
 
 from repstream.dataplane import control
@@ -129,6 +130,44 @@ def test_master_and_parts_prove_themselves(plane: Plane, source: Socket, tmp_pat
     for part in turn_paths(path, 3):
         assert verify(part).problems == []
     assert result_of(turn_paths(path, 3)[1], "written") == 17
+
+
+def test_a_file_that_is_gone_is_named(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 6, number_of_parts=3)
+    send(source, range(6))
+    plane.acquisition("FINISHED")
+    for file in (*turn_paths(path, 3), meta_path(path)):
+        hidden = file.rename(tmp_path / "elsewhere")
+        assert verify(path).problems == [f"{file} does not exist"]
+        hidden.rename(file)
+    assert verify(path).complete
+
+
+def test_what_comes_with_images_of_other_formats_reaches_all_parts(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 7, number_of_parts=3)
+    for number in range(7):
+        source.send_multipart(pulse(100 + number, camera=image(number), **{"BEAM:X": number / 2}))
+    plane.acquisition("FINISHED")
+    np.testing.assert_array_equal(images_of(path), expected(range(7)))
+    rows = rows_of(path)
+    assert list(rows["image_id"]) == list(range(100, 107))
+    assert list(rows["BEAM:X"]) == [number / 2 for number in range(7)]
+
+
+def test_compressed_images_are_stored_as_they_came_beside_raw_ones(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 8, number_of_parts=3, compression="bitshuffle_lz4")
+    for number in range(8):
+        source.send_multipart(dimage(number, image(number), "bitshuffle_lz4" if number % 2 else ""))
+    plane.acquisition("FINISHED")
+    np.testing.assert_array_equal(images_of(path), expected(range(8)))
+    assert verify(path).complete
 
 
 def test_all_parts_compress(plane: Plane, source: Socket, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from repstream.errors import StorageError
 from repstream.files import FrameFile, Placeholder
 from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
 from repstream.files.plan import FilePlan
+from repstream.files.reader import FileReader
 from repstream.files.row_file import RowFile
 
 DONE = {"outcome": "completed", "series": 1, "stop_time": 1.7e9}
@@ -94,6 +95,22 @@ def test_the_master_shows_as_many_images_as_it_is_told(tmp_path: Path, parts: in
             np.testing.assert_array_equal(read["/det/metadata"][:], rows(plan(path), 0, count))
     master.finish({**DONE, "written": 12})
     assert validate_file(str(path))[1] == 0
+
+
+@pytest.mark.parametrize("swmr", [False, True])
+def test_a_reader_that_is_refreshed_follows_the_master(tmp_path: Path, swmr: bool) -> None:
+    path = tmp_path / "a.h5"
+    parts_of(path, 3, 10, "none")
+    master = begun(path, 3, 4)
+    with FileReader(path, swmr=swmr) as reader:
+        assert (reader.count, reader.extent.last_id) == (4, 3)
+        master.show(rows(plan(path), 4, 6).tobytes())
+        reader.refresh()
+        assert (reader.count, reader.extent.last_id) == (10, 9)
+        np.testing.assert_array_equal(reader.image(9), images(10)[9])
+        master.finish(DONE)
+        reader.refresh()
+        assert reader.extent.finished
 
 
 def test_a_reader_keeps_the_version_that_it_opened(tmp_path: Path) -> None:
