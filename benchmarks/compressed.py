@@ -14,7 +14,7 @@ from benchmarks.report import Row
 from benchmarks.writer import PEERS, folders, raw_writing, work_folder, writing
 
 PACKED_COUNTS = {"0.5 MB": 800, "4.8 MB": 100}
-ARRIVING_COUNTS = {"0.5 MB": 3_000, "4.8 MB": 400}
+ARRIVING_COUNTS = {"0.5 MB": 1_500, "4.8 MB": 150}
 ARRIVING: tuple[Format, ...] = ("bsread bitshuffle_lz4", "DECTRIS bs16-lz4<")
 
 

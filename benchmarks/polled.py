@@ -29,7 +29,7 @@ from benchmarks.report import Row
 from repstream import Client
 
 TARGET = 1.05
-RUN_SECONDS = 4.0
+RUN_SECONDS = 2.0
 SETTLE_SECONDS = 0.3
 WARM_UP_SECONDS = 10.0
 POLLED = ("123 kB", "4.8 MB")
