@@ -162,6 +162,7 @@ class WriterReport(msgspec.Struct, frozen=True):
     blocking: bool = False
     disk_rate: float = 0.0
     disk_wait: float = 0.0
+    spilled: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):

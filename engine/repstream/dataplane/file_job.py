@@ -14,6 +14,7 @@ from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.frame_store import FrameStore, Placed, Stored
 from repstream.dataplane.parts_store import PartsStore
 from repstream.dataplane.placement import Place
+from repstream.dataplane.spill import SpillingQueue
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.plan import Scalar
@@ -58,7 +59,7 @@ class FileJob:
         self,
         plan: AcquisitionPlan,
         *,
-        queue: OutputQueue[Placed],
+        queue: OutputQueue[Placed] | SpillingQueue,
         ledger: OutputLedger,
         lock: threading.Lock,
         results: Results,
@@ -83,6 +84,8 @@ class FileJob:
         self._failed = False
         self._changed = threading.Condition(lock)
         self._store: Store | None = None
+        if isinstance(queue, SpillingQueue):
+            queue.attach(self._changed, self._admit)
         # A daemon, so that a disk that hangs cannot keep the process from ending.
         threading.Thread(target=self._run, name=f"file {plan.acquisition_id}", daemon=True).start()
 
@@ -103,7 +106,7 @@ class FileJob:
             else:
                 ledger.book_queued()
                 self._enqueue(Placed(frame, place))
-                self._changed.notify()
+                self._changed.notify_all()
             return ledger.sent + ledger.queued
 
     def end(self, result: AcquisitionResult, message: str) -> None:
@@ -111,7 +114,7 @@ class FileJob:
         with self._changed:
             self.ending = True
             self.result, self.message = result, message
-            self._changed.notify()
+            self._changed.notify_all()
 
     def abort(self) -> None:
         """Discard what waits, then close the file."""
@@ -119,13 +122,13 @@ class FileJob:
             self._discard("abort")
             self.ending = True
             self.result = AcquisitionResult.ABORTED
-            self._changed.notify()
+            self._changed.notify_all()
 
     def sync(self) -> None:
         """Have all that was written put on the disk, without waiting for it."""
         with self._changed:
             self._sync = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _run(self) -> None:
         plan = self.plan
@@ -143,6 +146,9 @@ class FileJob:
         except Exception as error:
             log.exception("acquisition %s", plan.acquisition_id)
             self._fail(f"{type(error).__name__}: {error}")
+        if isinstance(self._queue, SpillingQueue):
+            with self._changed:
+                self._queue.close()
         self.closed = True
         self._wake()
 
@@ -161,10 +167,10 @@ class FileJob:
             due = store.due
             wait = LOOK_INTERVAL if due is None else min(due, LOOK_INTERVAL)
             with self._changed:
-                self._changed.wait_for(lambda: len(self._queue) or self.ending or self._sync, wait)
+                self._changed.wait_for(self._is_due, wait)
                 asked, self._sync = self._sync, False
                 frames = self._pop()
-                over = self.ending and not frames
+                over = self.ending and not frames and not self._queue.backlog
             is_due = due is not None and not store.due
             if asked or is_due:
                 self._settle(store, store.sync if asked else store.announce)
@@ -187,11 +193,21 @@ class FileJob:
         while len(queue) and len(frames) < BATCH_FRAMES and nbytes < BATCH_BYTES:
             frames.append(queue.pop())
             nbytes += frames[-1].frame.nbytes
-        if self._held is not None and queue.has_room(self._held.frame.nbytes):
+        self._admit()
+        if frames:
+            self._changed.notify_all()  # a queue that spills has room now
+        return frames
+
+    def _is_due(self) -> bool:
+        queue = self._queue
+        return len(queue) > 0 or self._sync or (self.ending and not queue.backlog)
+
+    def _admit(self) -> None:
+        """Let the frame that is held into the queue, if there is room."""
+        if self._held is not None and self._queue.has_room(self._held.frame.nbytes):
             held, self._held = self._held, None
             self._enqueue(held)
             self._wake()
-        return frames
 
     def _settle(self, store: Store, how: Callable[[], list[Stored]]) -> None:
         with self._metered(store):
@@ -239,7 +255,8 @@ class FileJob:
                 self._store.finish(results)
 
     def _discard(self, reason: str) -> None:
-        waiting = len(self._queue.clear()) + (self._held is not None)
+        waiting = self._queue.backlog + (self._held is not None)
+        self._queue.clear()
         self._held = None
         self._ledger.book_discarded(reason, waiting)
 

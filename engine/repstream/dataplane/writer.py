@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
@@ -14,10 +13,12 @@ from repstream.dataplane.disk_meter import DiskMeter
 from repstream.dataplane.file_job import FileJob
 from repstream.dataplane.file_results import results_of
 from repstream.dataplane.following import Following
+from repstream.dataplane.frame_store import Placed
 from repstream.dataplane.gate import Gate
 from repstream.dataplane.late_start import KeptFrames, Trigger
-from repstream.dataplane.outputs import MIB, policy_of
+from repstream.dataplane.outputs import MIB, policy_of, queue_of
 from repstream.dataplane.placement import Placement
+from repstream.dataplane.spill import SpillFile, SpillingQueue
 from repstream.dataplane.time_limits import TimeLimits
 from repstream.files.chunk_index import CAPACITY
 from repstream.files.plan import Scalar
@@ -67,7 +68,7 @@ class WriterOutput:
         self._wake = wake
         self._lock = threading.Lock()
         self._decide = policy_of(config).decide
-        self._queue = _queue_of(config)
+        self._queue: OutputQueue[Placed] | SpillingQueue = queue_of(config)
         self._kept = KeptFrames.of(config)
         self._trigger = Trigger()
         self._following = Following()
@@ -165,12 +166,16 @@ class WriterOutput:
         """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""
         if self._job is not None:
             return f"acquisition {self._id} is under way"
+        try:
+            queue = _queue_of(self._config)
+        except OSError as error:
+            return f"frames cannot be spilled to {self._config.spill_folder}: {error.strerror or error}"
         self._earlier_losses = self.losses
         self._malformed_before = self._malformed()
         self.ledger = OutputLedger()
         for _ in range(len(self._kept)):
             self.ledger.book_kept()
-        self._queue = _queue_of(self._config)
+        self._queue = queue
         self._trigger = Trigger(self._config.trigger_attribute)
         self._following.arm(plan.follow_series)
         placement = Placement(self._source.id_step) if plan.placement == "by_id" else None
@@ -301,6 +306,7 @@ class WriterOutput:
             blocking=self.blocking,
             disk_rate=self._disk.rate,
             disk_wait=self._disk.wait(time.monotonic()),
+            spilled=self._queue.spilled if isinstance(self._queue, SpillingQueue) else 0,
         )
 
     def _take(self, frame: Frame, job: FileJob, gate: Gate) -> None:
@@ -448,13 +454,20 @@ def _keeping(config: WriterConfig) -> tuple[int, float, int]:
     return config.keep_frames, config.keep_time, config.keep_memory
 
 
-def _queue_of(config: WriterConfig) -> OutputQueue[Any]:
-    """An empty queue with the limits of a writer, and room for all that it keeps."""
+def _queue_of(config: WriterConfig) -> OutputQueue[Placed] | SpillingQueue:
+    """An empty queue with the limits of a writer, and room for all that it keeps.
+
+    Raises OSError where the spill folder cannot be used.
+    """
     kept, time, memory = _keeping(config)
     frames, nbytes = config.buffer_size, config.buffer_memory * MIB
     if kept or time:
         frames, nbytes = frames + (kept or MOST_KEPT), nbytes + memory * MIB
-    return OutputQueue(SlowRule(config.on_slow), frames, nbytes)
+    rule = SlowRule(config.on_slow)
+    if config.spill_folder:
+        file = SpillFile(config.spill_folder, round(config.spill_limit * 1e9))
+        return SpillingQueue(rule, frames, nbytes, file)
+    return OutputQueue(rule, frames, nbytes)
 
 
 def _unplanned(ledger: OutputLedger) -> int:

@@ -146,6 +146,9 @@ class WriterStatus(OutputStatus):
     kept: Annotated[Count, Unit("frames")] = Field(
         0, description="Frames kept to begin a file with; they count as queued."
     )
+    spilled: Annotated[Count, Unit("frames")] = Field(
+        0, description="Frames that wait in spill_folder; they count as queued."
+    )
     left: Annotated[Count, Unit("frames")] = Field(0, description="Frames still to be written after the end.")
     left_time: Annotated[Rate | None, Unit("s")] = Field(
         None, description="How long that takes at the present rate, where it is known."

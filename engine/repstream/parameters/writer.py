@@ -93,6 +93,14 @@ class WriterConfig(OutputConfig):
     follow_series: Annotated[bool, Access.WHILE_IDLE] = Field(
         False, description="Whether each series of a DECTRIS detector gets a file of its own, once armed."
     )
+    spill_folder: Annotated[str, Access.WHILE_IDLE] = Field(
+        "",
+        max_length=512,
+        description="Local folder where frames wait (in a nameless file) when storage stalls; empty: none.",
+    )
+    spill_limit: Annotated[float, Access.WHILE_IDLE, Unit("GB")] = Field(
+        10.0, gt=0.0, le=1e6, description="Most that may wait in spill_folder."
+    )
     first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0, ge=0.0, le=1e9, description="End where no image comes within so long of the start; 0 waits."
     )
@@ -142,7 +150,7 @@ class WriterConfig(OutputConfig):
         check_template(template)
         return template
 
-    @field_validator("folder")
+    @field_validator("folder", "spill_folder")
     @classmethod
     def _folder_is_absolute(cls, folder: str) -> str:
         if folder and not folder.startswith("/"):

@@ -63,6 +63,11 @@ class OutputQueue(Generic[T]):
         return len(self._items)
 
     @property
+    def backlog(self) -> int:
+        """All items that wait: as many as can be taken, for a queue in memory."""
+        return len(self._items)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all items that wait."""
         return self._nbytes

@@ -110,6 +110,7 @@ def writer_fields(report: WriterReport, name: str, time: float, rates: Rates) ->
         "num_missing": report.missing,
         "file_size": report.file_size,
         "kept": report.ledger.kept,
+        "spilled": report.spilled,
         "disk_rate": round(report.disk_rate / 1e6, 3),
         "disk_wait": round(report.disk_wait, 1),
         "left": left,

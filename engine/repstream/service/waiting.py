@@ -132,7 +132,9 @@ def _quiet(writer: Mapping[str, Value], source: Mapping[str, Value], last: Value
 
 def _queue(writer: Mapping[str, Value]) -> str:
     queued = int(_number(writer["queued"])) - int(_number(writer["kept"]))
-    return f"{queued} frames in the queue ({_number(writer['queue_use']):.0f} %)" if queued else "queue empty"
+    spilled = f", {writer['spilled']} of them spilled" if writer["spilled"] else ""
+    use = f"({_number(writer['queue_use']):.0f} %{spilled})"
+    return f"{queued} frames in the queue {use}" if queued else "queue empty"
 
 
 def _silent(seconds: float) -> str:

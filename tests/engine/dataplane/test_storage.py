@@ -138,6 +138,49 @@ def test_beyond_its_memory_a_writer_that_drops_counts_that_in_the_file(
     assert (result_of(path, "dropped"), result_of(path, "received")) == (dropped, 30)
 
 
+def test_beyond_its_memory_a_writer_spills_and_catches_up_in_order(
+    plane: Plane, storage: Storage, begin: Begin, tmp_path: Path
+) -> None:
+    source, sink = begin(tmp_path / "scan.h5", buffer_size=4, spill_folder=str(tmp_path))
+    storage.does("stall")
+    send(source, range(35), shape=SHAPE)
+    assert frame_ids(receive(sink, 35)) == list(range(35))
+    stalled = plane.writer(1, lambda w: w.spilled > 20 and not w.blocking)
+    assert (stalled.ledger.queued, stalled.ledger.dropped) == (35, {})
+    storage.does("")
+    send(source, range(35, 40), shape=SHAPE)
+    done = plane.acquisition("FINISHED").report
+    assert (done.ledger.sent, done.ledger.dropped, done.spilled) == (40, {}, 0)
+    check_images(tmp_path / "scan.h5", list(range(40)))
+
+
+def test_what_was_spilled_is_written_after_a_stop_and_discarded_by_an_abort(
+    plane: Plane, storage: Storage, begin: Begin, tmp_path: Path
+) -> None:
+    source, _ = begin(tmp_path / "scan.h5", buffer_size=4, spill_folder=str(tmp_path))
+    for discard, name in ((False, "scan.h5"), (True, "next.h5")):
+        if discard:
+            start(plane, tmp_path / name, 40, acquisition_id="2")
+        storage.does("stall")
+        send(source, range(20), shape=SHAPE)
+        plane.writer(1, lambda w: w.ledger.offered == 20 and w.spilled > 10)
+        assert plane.ask(control.End, slot=1, discard=discard) == ""
+        storage.does("")
+        done = plane.acquisition("FAILED" if discard else "FINISHED").report.ledger
+        assert (done.sent + done.dropped.get("abort", 0), done.queued) == (20, 0)
+        assert (done.sent < 20) is discard
+        check_images(tmp_path / name, list(range(done.sent)))
+
+
+def test_a_spill_folder_that_cannot_be_used_is_refused(
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    running(plane, address, peer, spill_folder=str(tmp_path / "no"))
+    reason = plane.ask(control.Arm, slot=1, plan=plan(tmp_path / "scan.h5", 5))
+    assert reason == f"frames cannot be spilled to {tmp_path}/no: No such file or directory"
+    assert not (tmp_path / "scan.h5").exists()
+
+
 @pytest.mark.parametrize(
     "fault", [("EIO", "Input/output error"), ("ENOSPC", "No space left on device")], ids=lambda f: f[0]
 )

@@ -1,0 +1,227 @@
+"""A queue that goes on in a file: what finds no room in memory waits there, and comes back in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from repstream.dataplane.frame_store import Placed
+from repstream.errors import StorageError
+from repstream.files.raw_io import write_buffers
+from repstream.messages.header import header_of, size_of
+from repstream.policies.slow_consumer import Outcome, OutputQueue, SlowRule
+
+log = logging.getLogger(__name__)
+
+
+class _Record(NamedTuple):
+    """A frame in the file: without its buffers, whose sizes are told, and where these begin."""
+
+    placed: Placed
+    sizes: tuple[int, int]
+    offset: int
+
+
+class SpillFile:
+    """Frames in a file without a name, which vanishes with the process; first in, first out.
+
+    At most `most` bytes from the time that it was empty. Keeps of each frame its header and its
+    one payload. Used from one thread; raises OSError as the system gives it.
+    """
+
+    def __init__(self, folder: str, most: int) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  open for long
+        self._most = most
+        self._records: deque[_Record] = deque()
+        self._end = 0
+
+    def put(self, placed: Placed) -> bool:
+        """Write a frame behind the others; whether there was room."""
+        frame = placed.frame
+        buffers = [header_of(frame.parts), frame.payloads[0]]
+        sizes = (size_of(buffers[0]), size_of(buffers[1]))
+        if self._end + sum(sizes) > self._most:
+            return False
+        write_buffers(self._file.fileno(), buffers, sizes, self._end)
+        attributes = None
+        if frame.attributes is not None:
+            attributes = dict(frame.attributes()).copy  # the original may hold the message
+        bare = msgspec.structs.replace(frame, parts=(), payloads=(), attributes=attributes)
+        self._records.append(_Record(Placed(bare, placed.place), sizes, self._end))
+        self._end += sum(sizes)
+        return True
+
+    def take_back(self) -> None:
+        """Forget the frame that was written last."""
+        self._end = self._records.pop().offset
+
+    def get(self) -> Placed:
+        """Take the oldest frame. Raises IndexError when there is none."""
+        record = self._records[0]
+        parts, offset = [], record.offset
+        for size in record.sizes:
+            data = os.pread(self._file.fileno(), size, offset)
+            if len(data) != size:
+                raise OSError(f"{len(data)} bytes instead of {size}")
+            parts.append(data)
+            offset += size
+        self._records.popleft()
+        if not self._records:
+            self.clear()
+        whole = msgspec.structs.replace(record.placed.frame, parts=parts, payloads=parts[1:])
+        return Placed(whole, record.placed.place)
+
+    @property
+    def next_nbytes(self) -> int:
+        """Size of the oldest frame; 0 where there is none."""
+        return self._records[0].placed.frame.nbytes if self._records else 0
+
+    def clear(self) -> None:
+        """Forget every frame, and give their space back."""
+        self._records.clear()
+        self._end = 0
+        self._file.truncate(0)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class SpillingQueue:
+    """Stands for an `OutputQueue` of frames: half its memory before the file, half behind it.
+
+    While the file is empty and there is room, frames stay in memory. The rule applies when the
+    memory behind the file is full, because that does not take frames as fast as they come, is
+    full or fails. All methods want the lock of `changed` held, which a thread of the queue's own
+    uses too; `admit` is called with it held when there may be room again.
+    """
+
+    def __init__(self, rule: SlowRule, max_messages: int, max_bytes: int, file: SpillFile) -> None:
+        halves = max(1, max_messages // 2), max(1, max_bytes // 2)
+        self._front: OutputQueue[Placed] = OutputQueue(SlowRule.BLOCK, *halves)
+        self._back: OutputQueue[Placed] = OutputQueue(rule, *halves)
+        self._file = file
+        self.spilled = 0
+        self._failure = ""
+        self._full = False
+        self._closed = False
+        self._cleared = 0
+
+    def attach(self, changed: threading.Condition, admit: Callable[[], None]) -> None:
+        """Begin to work; to be called once, without the lock."""
+        self._changed, self._admit = changed, admit
+        threading.Thread(target=self._run, name="spill", daemon=True).start()
+
+    def __len__(self) -> int:
+        """How many can be taken now; one where the file failed, which `pop` then says."""
+        return 1 if self._failure else len(self._front)
+
+    @property
+    def backlog(self) -> int:
+        """All that wait, in memory and in the file."""
+        return len(self._front) + self.spilled + len(self._back)
+
+    @property
+    def use(self) -> float:
+        """How full the memory is: 0 … 1."""
+        return (self._front.use + self._back.use) / 2
+
+    def has_room(self, nbytes: int) -> bool:
+        return self._direct(nbytes) or self._back.has_room(nbytes)
+
+    def offer(self, item: Placed, nbytes: int) -> Outcome[Placed]:
+        queue = self._front if self._direct(nbytes) else self._back
+        return queue.offer(item, nbytes)
+
+    def pop(self) -> Placed:
+        """The next frame; raises StorageError where the file has lost it."""
+        if self._failure:
+            raise StorageError(self._failure)
+        return self._front.pop()
+
+    def clear(self) -> None:
+        self._front.clear()
+        self._back.clear()
+        self.spilled = 0
+        self._cleared += 1
+
+    def close(self) -> None:
+        """End the work; what still waits is gone."""
+        self._closed = True
+        self._changed.notify_all()
+
+    def _direct(self, nbytes: int) -> bool:
+        return not self.spilled and not len(self._back) and self._front.has_room(nbytes)
+
+    def _run(self) -> None:
+        cleared = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._can_return() or self._can_leave())
+                if self._closed:
+                    break
+                if cleared != self._cleared:
+                    cleared, self._full = self._cleared, False
+                    self._file.clear()
+                    continue
+                leaving = None if self._can_return() else self._back.head()
+                if leaving is None and not self.spilled:
+                    self._move_up()
+                    continue
+            if leaving is None:
+                self._bring_back(cleared)
+            else:
+                self._send_off(leaving, cleared)
+        self._file.close()
+
+    def _can_return(self) -> bool:
+        if self.spilled:
+            return not self._failure and self._front.has_room(self._file.next_nbytes)
+        return len(self._back) > 0 and self._front.has_room(self._back.head().frame.nbytes)
+
+    def _can_leave(self) -> bool:
+        return len(self._back) > 0 and not self._full
+
+    def _move_up(self) -> None:
+        item = self._back.pop()
+        self._front.offer(item, item.frame.nbytes)
+        self._admit()
+        self._changed.notify_all()
+
+    def _bring_back(self, cleared: int) -> None:
+        try:
+            item = self._file.get()
+        except OSError as error:
+            with self._changed:
+                self._failure = f"the spill file cannot be read: {error.strerror or error}"
+                self._changed.notify_all()
+            return
+        with self._changed:
+            if cleared == self._cleared:
+                self._front.offer(item, item.frame.nbytes)
+                self.spilled -= 1
+                self._full = self._full and self.spilled > 0
+                self._changed.notify_all()
+
+    def _send_off(self, item: Placed, cleared: int) -> None:
+        try:
+            written = self._file.put(item)
+        except OSError as error:
+            log.warning("the spill file cannot be written: %s", error.strerror or error)
+            written = False
+        with self._changed:
+            if not written:
+                self._full = True
+            elif cleared == self._cleared and len(self._back) and self._back.head() is item:
+                self._back.pop()
+                self.spilled += 1
+                self._admit()
+                self._changed.notify_all()
+            else:  # dropped by the rule meanwhile
+                self._file.take_back()
