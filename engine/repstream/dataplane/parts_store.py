@@ -76,10 +76,8 @@ class PartsStore:
         return own + sum(part.nbytes for part in self._parts)
 
     @property
-    def due(self) -> float | None:
-        """In how many seconds `announce` is wanted; None: not at all."""
-        if not self._waiting and not self._complete:
-            return None
+    def due(self) -> float:
+        """In how many seconds `announce` is wanted, which also notices a part that dies while none comes."""
         return max(0.0, self._next_show - time.monotonic())
 
     def write(self, placed: Sequence[Placed]) -> list[Stored]:
