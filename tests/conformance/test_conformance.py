@@ -115,6 +115,7 @@ def another(parameter: Parameter, held: Value) -> Value:
             return {
                 "address": "tcp://127.0.0.1:19777",
                 "folder": "/data/somewhere",
+                "spill_folder": "/data/somewhere",
                 "file_template": "%s%s-%4.4d.h5",
                 "detector_name": "jungfrau_4M",
                 "user_metadata": '{"sample": {"name": "A"}}',
@@ -130,6 +131,7 @@ def wrong(parameter: Parameter) -> Value:
             return {
                 "address": "nonsense",
                 "folder": "relative/path",
+                "spill_folder": "relative/path",
                 "file_template": "%d",
                 "detector_name": "entry_1",
                 "file_name": "a/b",

@@ -99,7 +99,7 @@ class WriterConfig(OutputConfig):
         description="Local folder where frames wait (in a nameless file) when storage stalls; empty: none.",
     )
     spill_limit: Annotated[float, Access.WHILE_IDLE, Unit("GB")] = Field(
-        10.0, gt=0.0, le=1e6, description="Most that may wait in spill_folder."
+        10.0, ge=0.001, le=1e6, description="Most that may wait in spill_folder."
     )
     first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0, ge=0.0, le=1e9, description="End where no image comes within so long of the start; 0 waits."
