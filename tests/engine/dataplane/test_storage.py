@@ -229,17 +229,19 @@ def test_a_fault_of_one_part_fails_the_acquisition_alone(
     check_images(tmp_path / "next.h5", list(range(30, 35)))
 
 
+@pytest.mark.parametrize("spills", [False, True])
 def test_a_stall_holds_up_all_parts_and_loses_nothing(
-    plane: Plane, storage: Storage, address: Address, peer: Opener, tmp_path: Path
+    plane: Plane, storage: Storage, address: Address, peer: Opener, tmp_path: Path, *, spills: bool
 ) -> None:
     path = tmp_path / "scan.h5"
-    source = running(plane, address, peer, buffer_size=5)
+    folder = str(tmp_path) if spills else ""
+    source = running(plane, address, peer, buffer_size=5, spill_folder=folder)
     start(plane, path, 400, number_of_parts=2)
     send(source, range(2), shape=SHAPE)
     plane.writer(1, lambda w: w.ledger.sent == 2)
     storage.does("stall")
     send(source, range(2, 400), shape=SHAPE)
-    plane.writer(1, lambda w: w.blocking)
+    plane.writer(1, lambda w: w.spilled > 20 if spills else w.blocking)
     storage.does("")
     assert plane.acquisition("FINISHED").report.ledger.sent == 400
     check_images(path, list(range(400)))
