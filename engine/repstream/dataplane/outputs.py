@@ -15,7 +15,8 @@ from repstream.messages.frame import Frame
 from repstream.parameters.stream import OutputConfig, StreamConfig
 from repstream.policies import decimation
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
-from repstream.sources.monitor import PeerMonitor, settle
+from repstream.sources.monitor import PeerMonitor
+from repstream.sources.zmq import ASSUMED_BYTES
 
 MIB = 1 << 20
 SOCKET_BYTES = 32 * MIB
@@ -69,8 +70,9 @@ class StreamOutput:
 
     `rewrite` makes the frame that goes out from the one that came in, or None of a format that
     it does not know; no other message goes out then. With `connect` the consumer
-    binds the address and this connects to it. Raises `Refused` where the address cannot be bound
-    or connected to; nothing stays open then.
+    binds the address and this connects to it. `expected` is the size of a frame in bytes, 0 where
+    nothing is known of it; it decides how many frames the socket may hold. Raises `Refused` where
+    the address cannot be bound or connected to; nothing stays open then.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class StreamOutput:
         name: str,
         config: StreamConfig,
         rewrite: Rewrite | None = None,
+        *,
         connect: bool = False,
+        expected: int = 0,
     ) -> None:
         self.name = name
         self.ledger = OutputLedger()
@@ -88,10 +92,8 @@ class StreamOutput:
         self._decide = policy_of(config).decide
         self._queue = queue_of(config)
         self._held: Frame | Passing | None = None
-        self._fitting = -1
-        self._arrived = 0
         self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
-        self._open(context, connect)
+        self._open(context, connect, expected or ASSUMED_BYTES)
 
     @property
     def blocking(self) -> bool:
@@ -166,12 +168,6 @@ class StreamOutput:
     def watch(self) -> None:
         """Follow who comes and goes."""
         self._monitor.update()
-        arrived = self._monitor.peers + self._monitor.disconnects
-        if arrived != self._arrived:
-            # Who comes gets the limit that held when the address was bound.
-            self._arrived = arrived
-            settle(self.socket)
-            self.socket.sndhwm = self._limit
 
     def report(self) -> StreamReport:
         return StreamReport(
@@ -187,7 +183,7 @@ class StreamOutput:
         self._monitor.close()
         self.socket.close(linger=round(linger * 1000))
 
-    def _open(self, context: zmq.Context[zmq.Socket[bytes]], connect: bool) -> None:
+    def _open(self, context: zmq.Context[zmq.Socket[bytes]], connect: bool, nbytes: int) -> None:
         config = self._config
         self.socket = context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB)
         # The wrapper of this one checks for cases that do not occur here, for each part.
@@ -195,7 +191,9 @@ class StreamOutput:
         self._monitor = PeerMonitor(self.socket)
         if config.mode == "PUB" and self._lossless:
             self.socket.xpub_nodrop = True
-        self._fit(0)
+        # Once and for all: changed while a peer is there it stalls that peer, or ends the process when
+        # the peer is just leaving (libzmq 4.3.5).
+        self.socket.sndhwm = self._limit_for(nbytes)
         try:
             (self.socket.connect if connect else self.socket.bind)(config.address)
         except zmq.ZMQError as error:
@@ -215,9 +213,6 @@ class StreamOutput:
 
     def _send(self, frame: Frame | Passing) -> bool:
         """Hand one frame to the socket, whole or not at all."""
-        # What a series starts with may be much larger than its images, and comes once.
-        if frame.nbytes > self._fitting and frame.frame_id is not None:
-            self._fit(frame.nbytes)
         parts, send = frame.parts, self._send_part
         try:
             if len(parts) == 2:
@@ -240,20 +235,13 @@ class StreamOutput:
                     self._send_many(parts[number + 1 :])
                 raise
 
-    def _fit(self, nbytes: int) -> None:
-        """Choose how many messages the socket may hold, by the size of the largest frame so far.
-
-        The limit only ever falls: one that rises while a consumer's share is full leaves that
-        consumer without messages for ever (found with libzmq 4.3.5: it counts on in the new steps).
-        """
-        self._fitting = nbytes + nbytes // 4
+    def _limit_for(self, nbytes: int) -> int:
+        """How many messages of this size the socket may hold for one consumer."""
         config = self._config
         if self._lossless:
             least, most = SOCKET_MESSAGES
-            self._limit = min(max(SOCKET_BYTES // max(nbytes, 1), least), most)
-        else:
-            self._limit = max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
-        self.socket.sndhwm = self._limit
+            return min(max(SOCKET_BYTES // max(nbytes, 1), least), most)
+        return max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
 
     def _enqueue(self, frame: Frame | Passing) -> None:
         outcome = self._queue.offer(frame, frame.nbytes)

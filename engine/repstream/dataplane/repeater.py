@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 import zmq
 
 from repstream.accounting import GapTracker, InputLedger
@@ -20,6 +21,7 @@ from repstream.messages.frame import Frame
 from repstream.messages.header import header_of, size_of
 from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.sources.zmq import ZmqSource
 
@@ -32,10 +34,14 @@ class Repeater:
     """One input and its outputs, from start to stop. Used from the loop's thread.
 
     `tell` takes the writers' notices; `wake` is called from other threads when `poll` is due.
+    `expected` is the size of a frame in bytes as an earlier one showed it, 0 where none did; a
+    configured size counts instead.
     Raises `Refused` where an address cannot be had; nothing stays open then.
     """
 
-    def __init__(self, configuration: Configuration, tell: Tell, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, configuration: Configuration, tell: Tell, wake: Callable[[], None], expected: int = 0
+    ) -> None:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self.streams: dict[int, StreamOutput] = {}
         self.writers: dict[int, WriterOutput] = {}
@@ -45,6 +51,7 @@ class Repeater:
         self._dtype: str | None = None
         self._configuration = configuration
         source = configuration.source
+        self._expected = _configured_bytes(source) or expected
         self._decode = FrameDecoder(source.channel, source.threshold).decode
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(source.io_threads)
         try:
@@ -57,6 +64,11 @@ class Repeater:
             *self.writers.values(),
         )
         self._offers = [output.offer for output in self._outputs]
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest frame so far, or what was expected."""
+        return self._expected if self.source is None else max(self._expected, self.source.largest)
 
     @property
     def blocking(self) -> bool:
@@ -141,6 +153,7 @@ class Repeater:
     def close_source(self) -> None:
         """Receive no more, and end the acquisitions; what was received is still written."""
         if self.source is not None:
+            self._expected = self.largest
             self.source.close()
             self.source = None
         for writer in self.writers.values():
@@ -200,7 +213,9 @@ class Repeater:
             if config.enable:
                 rewrite = self._rewriting() if config.header == "std_det_writer" else None
                 slot = configuration.slots[f"streams.{name}"]
-                self.streams[slot] = StreamOutput(self._context, name, config, rewrite)
+                self.streams[slot] = StreamOutput(
+                    self._context, name, config, rewrite, expected=self._expected
+                )
         for name, writer_config in configuration.writers.items():
             if writer_config.enable:
                 slot = configuration.slots[f"writers.{name}"]
@@ -214,7 +229,7 @@ class Repeater:
                     wake=wake,
                 )
         # Last, so that no frame comes before there is somewhere to go.
-        self.source = ZmqSource(self._context, configuration.source)
+        self.source = ZmqSource(self._context, configuration.source, self._expected)
 
     def _rewriting(self) -> Rewrite:
         """Headers for an external std-det-writer, numbered from 0; its settings are writer 1's.
@@ -249,3 +264,10 @@ class Repeater:
             if configuration.slots[f"writers.{name}"] == 1:
                 return writer
         return WriterConfig()
+
+
+def _configured_bytes(source: SourceConfig) -> int:
+    """Size of an image in bytes where the configuration says it, else 0."""
+    if source.image_type == "any":
+        return 0
+    return source.image_height * source.image_width * np.dtype(source.image_type).itemsize

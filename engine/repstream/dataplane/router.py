@@ -58,6 +58,7 @@ class Router:
         self._outbox = Outbox(pipe)
         self._repeater: Repeater | None = None
         self._closing: _Closing | None = None
+        self._expected = 0  # bytes of the largest frame so far, for the next start
         self._losses = LossLog({}, {})
         self._next_report = 0.0
         self._serving = True
@@ -185,7 +186,7 @@ class Router:
         if self._repeater is not None:
             return "the last stop still drains" if self._closing is not None else "running already"
         try:
-            repeater = Repeater(_configuration(text), self._outbox.put, self._wake)
+            repeater = Repeater(_configuration(text), self._outbox.put, self._wake, self._expected)
         except Refused as error:
             return str(error)
         self._repeater = repeater
@@ -236,6 +237,7 @@ class Router:
         for note in self._losses.notes(report, repeater.last_malformed, final=True):
             self._outbox.put(note)
         self._outbox.put(control.Closed(report, undelivered))
+        self._expected = repeater.largest
         self._repeater = self._closing = None
 
     def _wake(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import zmq
@@ -13,20 +12,6 @@ _SUCCEEDED = zmq.Event.HANDSHAKE_SUCCEEDED
 _CLOSED = zmq.Event.DISCONNECTED
 # libzmq connects again after HANDSHAKE_FAILED_NO_DETAIL, but not after these two.
 _GIVEN_UP = zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_AUTH
-
-
-_FAREWELL_TIME = 0.001
-
-
-def settle(socket: zmq.Socket[bytes]) -> None:
-    """Let libzmq take in who came and be done with who went, before a limit of the socket is set.
-
-    A limit that is set while a peer goes is sent to memory that is free by then: the process ends
-    in a segmentation fault (found with libzmq 4.3.5, within seconds where consumers come and go).
-    """
-    socket.getsockopt(zmq.EVENTS)
-    time.sleep(_FAREWELL_TIME)
-    socket.getsockopt(zmq.EVENTS)
 
 
 class PeerMonitor:

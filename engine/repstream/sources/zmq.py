@@ -6,25 +6,32 @@ import zmq
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
-from repstream.sources.monitor import PeerMonitor, settle
+from repstream.sources.monitor import PeerMonitor
 
 _MIB = 1 << 20
 _NOBLOCK = int(zmq.NOBLOCK)
 
 
+ASSUMED_BYTES = _MIB
+"""Size of an image while nothing is known of it: neither configured nor seen since the process began."""
+
+
 class ZmqSource:
     """The socket that frames come from.
 
-    Raises `Refused` where the address cannot be connected to or bound; nothing stays open
-    then. Used from one thread.
+    `expected` is the size of an image in bytes, 0 where nothing is known of it; it decides how many
+    messages the socket may hold. `largest` is the size of the largest part that came last in a message.
+    Raises `Refused` where the address cannot be connected to or bound; nothing stays open then. Used
+    from one thread.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig, expected: int = 0
+    ) -> None:
         self._context = context
         self._config = config
-        self._largest = 0
-        self._fitting = 0
-        self._arrived = 0
+        self.largest = expected
+        self._limit = self._limit_for(expected or ASSUMED_BYTES)
         self._open()
 
     @property
@@ -35,8 +42,7 @@ class ZmqSource:
     @property
     def capacity(self) -> int:
         """Messages that may wait in the socket."""
-        room = self._config.buffer_memory * _MIB // max(self._largest, 1)
-        return max(1, min(self._config.buffer_size, room))
+        return self._limit
 
     def receive(self) -> list[zmq.Frame] | None:
         """The parts of the next message, or None when none waits.
@@ -51,25 +57,16 @@ class ZmqSource:
             return None
         while parts[-1].more:
             parts.append(recv(0, False))
-        size = len(parts[-1])
-        if size > self._fitting:
-            self._fit(size)
+        self.largest = max(self.largest, len(parts[-1]))
         return parts
 
     def expect(self, size: int) -> None:
         """Be ready for images of so many bytes, whose size their last part does not tell."""
-        if size > self._fitting:
-            self._fit(size)
+        self.largest = max(self.largest, size)
 
     def update(self) -> None:
         """Follow who comes and goes, and open the socket anew where libzmq has given up."""
         self._monitor.update()
-        arrived = self._monitor.peers + self._monitor.disconnects
-        if arrived != self._arrived:
-            # Who connects to a bound socket gets the limit that held when it was bound.
-            self._arrived = arrived
-            settle(self.socket)
-            self.socket.rcvhwm = self.capacity
         if self._monitor.given_up and self._config.connection == "connect" and not self._waiting():
             self.close()
             self._open()
@@ -85,7 +82,9 @@ class ZmqSource:
         # The wrapper of this one checks for cases that do not occur here, for each part.
         self._recv = super(zmq.Socket, self.socket).recv
         self._monitor = PeerMonitor(self.socket)
-        self.socket.rcvhwm = self.capacity
+        # Once and for all: changed while a peer is there it stalls that peer, or ends the process when
+        # the peer is just leaving (libzmq 4.3.5).
+        self.socket.rcvhwm = self._limit
         # A detector that loses its power sends no farewell.
         self.socket.tcp_keepalive = 1
         self.socket.tcp_keepalive_idle = 10
@@ -104,14 +103,10 @@ class ZmqSource:
             reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
             raise Refused("source.address", reason) from error
 
-    def _fit(self, size: int) -> None:
-        """Choose how many messages may wait by the size of the largest image so far.
-
-        The limit only ever falls: one that rises while the socket is full would leave it without
-        messages for ever (found with libzmq 4.3.5).
-        """
-        self._largest, self._fitting = size, size + size // 4
-        self.socket.rcvhwm = self.capacity
+    def _limit_for(self, size: int) -> int:
+        """How many messages of this size may wait."""
+        room = self._config.buffer_memory * _MIB // max(size, 1)
+        return max(1, min(self._config.buffer_size, room))
 
     def _waiting(self) -> bool:
         return bool(self.socket.poll(0))
