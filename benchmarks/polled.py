@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -134,6 +135,8 @@ def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]
 @contextmanager
 def _polling(ports: dict[str, int]) -> Iterator[list[int]]:
     """The clients, stopped; their process ids."""
+    for name in ("tango", "epics", "http"):
+        _await(ports[name])
     commands = [
         [sys.executable, "-m", "tests.soak.poll", kind, str(ports[kind])]
         for kind in ("tango", "epics", "http")
@@ -150,6 +153,16 @@ def _polling(ports: dict[str, int]) -> Iterator[list[int]]:
         for client in clients:
             client.kill()
             client.wait()
+
+
+def _await(port: int) -> None:
+    """Return when a server listens there; TimeoutError if none does."""
+    for _ in range(round(WARM_UP_SECONDS / SETTLE_SECONDS) * 10):
+        with socket.socket() as probe:
+            if not probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(SETTLE_SECONDS)
+    raise TimeoutError(f"no server listens on port {port}")
 
 
 def _signal(processes: Sequence[int], number: int) -> None:
