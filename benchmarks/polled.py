@@ -2,14 +2,12 @@
 
 One engine with all front ends repeats to three outputs, at half of what the bare loop reaches. Runs with
 a client each of Tango, EPICS and HTTP that reads 200 values ten times a second alternate with runs in
-which these clients are stopped (SIGSTOP).
+which these clients are silent.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+from tests.soak import poll
 
 from benchmarks import ceilings
 from benchmarks.ceilings import Output
@@ -32,7 +32,9 @@ from repstream import Client
 TARGET = 1.05
 RUN_SECONDS = 2.0
 SETTLE_SECONDS = 0.3
-WARM_UP_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+ROUNDS = {"tango": poll.tango_round, "epics": poll.epics_round, "http": poll.http_round}
+
 POLLED = ("123 kB", "4.8 MB")
 
 
@@ -42,14 +44,11 @@ def with_clients(rounds: int) -> Iterator[Row]:
         load = Load(SIZES[size].shape, round(RUN_SECONDS * ceiling / 2))
         with ExitStack() as stack:
             beamline = stack.enter_context(_Beamline.running(load, ceiling / 2))
-            clients = stack.enter_context(_polling(beamline.ports))
+            clients = stack.enter_context(_Clients.ready(beamline.ports))
 
-            def polled(beamline: _Beamline = beamline, clients: Sequence[int] = clients) -> float:
-                _signal(clients, signal.SIGCONT)
-                time.sleep(SETTLE_SECONDS)
-                cost = beamline.cost()
-                _signal(clients, signal.SIGSTOP)
-                return cost
+            def polled(beamline: _Beamline = beamline, clients: _Clients = clients) -> float:
+                with clients.polling():
+                    return beamline.cost()
 
             measured = compare(polled, {"no clients": beamline.cost}, rounds)
             beamline.check()
@@ -132,42 +131,55 @@ def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]
             process.wait(60)
 
 
-@contextmanager
-def _polling(ports: dict[str, int]) -> Iterator[list[int]]:
-    """The clients, stopped; their process ids."""
-    for name in ("tango", "epics", "http"):
-        _await(ports[name])
-    commands = [
-        [sys.executable, "-m", "tests.soak.poll", kind, str(ports[kind])]
-        for kind in ("tango", "epics", "http")
-    ]
-    clients = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
-    ids = [client.pid for client in clients]
-    try:
-        time.sleep(WARM_UP_SECONDS)
-        if ended := [client.args for client in clients if client.poll() is not None]:
-            raise RuntimeError(f"clients that ended at once: {ended}")
-        _signal(ids, signal.SIGSTOP)
-        yield ids
-    finally:
-        for client in clients:
-            client.kill()
-            client.wait()
+class _Clients:
+    """A client of each front end, that polls when it is told to."""
+
+    def __init__(self, pipes: Sequence[Connection]) -> None:
+        self._pipes = pipes
+
+    @classmethod
+    @contextmanager
+    def ready(cls, ports: dict[str, int]) -> Iterator[_Clients]:
+        with ExitStack() as stack:
+            for name in ROUNDS:
+                _await(ports[name])
+            yield cls([stack.enter_context(child(_client, name, ports[name])) for name in ROUNDS])
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """Within the block all of them poll; RuntimeError where one got no answer in it."""
+        for pipe in self._pipes:
+            pipe.send("go")
+        time.sleep(SETTLE_SECONDS)
+        yield
+        for pipe in self._pipes:
+            pipe.send("stop")
+        rounds = [pipe.recv() for pipe in self._pipes]
+        if not all(rounds):
+            raise RuntimeError(f"rounds of the clients {', '.join(ROUNDS)}: {rounds}")
+
+
+def _client(name: str, port: int, control: Connection) -> None:
+    one_round = ROUNDS[name](port)
+    one_round()
+    control.send("ready")
+    while control.recv() == "go":
+        rounds = 0
+        while not control.poll(poll.PERIOD):
+            one_round()
+            rounds += 1
+        control.recv()
+        control.send(rounds)
 
 
 def _await(port: int) -> None:
     """Return when a server listens there; TimeoutError if none does."""
-    for _ in range(round(WARM_UP_SECONDS / SETTLE_SECONDS) * 10):
+    for _ in range(round(PATIENCE_SECONDS / SETTLE_SECONDS)):
         with socket.socket() as probe:
             if not probe.connect_ex(("127.0.0.1", port)):
                 return
         time.sleep(SETTLE_SECONDS)
     raise TimeoutError(f"no server listens on port {port}")
-
-
-def _signal(processes: Sequence[int], number: int) -> None:
-    for process in processes:
-        os.kill(process, number)
 
 
 def _cpu_seconds(process: int) -> float:
