@@ -11,7 +11,7 @@ from typing import Any
 import zmq
 from pydantic import ValidationError
 
-from repstream.dataplane.outputs import StreamOutput
+from repstream.dataplane.outputs import SOCKET_BYTES, StreamOutput
 from repstream.errors import InvalidValue, Refused
 from repstream.messages.frame import Frame
 from repstream.mflow.addresses import binds
@@ -162,12 +162,17 @@ class Splitter:
                 output.watch()
 
     def _opened(self, output: Output) -> StreamOutput:
+        def opened(connect: bool) -> StreamOutput:
+            # The size with which the socket, too, holds as many messages as the queue.
+            expected = SOCKET_BYTES // output.config.buffer_size
+            return StreamOutput(self._context, output.name, output.config, connect=connect, expected=expected)
+
         if output.connects is not None:
-            return StreamOutput(self._context, output.name, output.config, connect=output.connects)
+            return opened(output.connects)
         try:
-            return StreamOutput(self._context, output.name, output.config)
+            return opened(connect=False)
         except Refused:
-            return StreamOutput(self._context, output.name, output.config, connect=True)
+            return opened(connect=True)
 
     def _receive(self) -> None:
         receive, outputs, reads_ids = self._source.receive, self.outputs, self._reads_ids
