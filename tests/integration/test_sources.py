@@ -97,7 +97,7 @@ def test_recorded_series_are_files_of_their_own_one_after_another(
                 detector.send_parts(parts)
         until(lambda: told(service, "writers.1.file_number")() == 4, "the fourth file")
         until(lambda: told(service, "writers.1.acq_state")() == "WAITING_IMAGES", "the fourth file to wait")
-        assert told(service, "source.other")() == 6
+        until(lambda: told(service, "source.other")() == 6, "the last report")
         assert "series end 3" in str(told(service, "source.other_kinds")())
         stopped = service.execute("writers.1.stop", None, ME)
         assert stopped.wait(20).ok
