@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from repstream.service.address import EngineServer
 from repstream_tango.command_line import READY_LINE, command_line
 from tests.fakes import FakePlane, running_service
+from tests.ports import free_port as free_port
 
 REPEATER = "repstream/repeater/1"
 ANY_PORT = "tcp://127.0.0.1:*"
@@ -26,14 +26,6 @@ Trl = Callable[[str], str]
 def writer(slot: int) -> str:
     """Name of the device of the writer in `slot`."""
     return f"repstream/writer/{slot}"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from repstream.service.service import Service
 from repstream.sources.images import Images
 from tests.conformance import epics_client, http_client, python_client, tango_client
 from tests.conformance.client import FrontEndClient
+from tests.ports import free_port as free_port
 
 SHAPE, DTYPE = (120, 201), "uint16"
 IMAGES = Images(SHAPE, DTYPE, seed=7)
@@ -33,12 +33,6 @@ SERVING = {
     "epics": epics_client.serving,
     "http": http_client.serving,
 }
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Detector:

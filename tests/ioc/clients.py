@@ -15,20 +15,14 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, Self
 
+from tests.ports import free_port as free_port
+
 # Held for the whole run: while its port is taken, libca starts no repeater, which would outlive the test.
 REPEATER = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 REPEATER.bind(("127.0.0.1", 0))
 
 WORKER = Path(__file__).with_name("pyepics_worker.py")
 TOOLS = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    """A port that is free now, for TCP and UDP."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(tcp.getsockname())
-        return int(tcp.getsockname()[1])
 
 
 def environment(port: int) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from itertools import count, pairwise
 
 import pytest
 import zmq
+from tests.ports import free_port
 
 from repstream import mflow
 from repstream.mflow.recording import TIMES, Recorder, messages_in, times_in
@@ -24,9 +24,7 @@ TOOLS = ("dump", "generate", "replay", "split", "stats")
 
 
 def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    return f"tcp://127.0.0.1:{free_port()}"
 
 
 def command(name, *arguments, library="repstream.mflow"):
