@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from repstream.accounting import InputSnapshot, OutputSnapshot
 from repstream.dataplane import control
@@ -26,19 +27,22 @@ class FakePlane:
 
     `refuse` makes the next request fail with that reason; `die` ends the plane; `requests` is
     what was asked; `blocking`: every writer says that it holds up the source;
-    `shape`: that of its images. Nothing is written to disk.
+    `shape`: that of its images. `slow`: a file whose images are complete is not closed before
+    `close_file`. Nothing is written to disk.
     """
 
     def __init__(self) -> None:
         self.requests: list[control.Request] = []
         self.refuse = ""
         self.blocking = False
+        self.slow = False
         self.shape = (8, 8)
         self.alive = False
         self.configuration = Configuration()
         self._received = 0
         self._written: dict[int, int] = {}
         self._plans: dict[int, control.AcquisitionPlan] = {}
+        self._flushed: dict[int, list[_Flushed]] = {}
         self._gates: dict[int, int] = {}  # frames until the gate shuts; -1 stays open
         self._next_burst = 0
         self._lock = threading.RLock()
@@ -58,6 +62,7 @@ class FakePlane:
         """End as a killed process would."""
         self.alive = False
         self._plans.clear()
+        self._flushed.clear()
         self._gates.clear()
         self._on_death(reason)
 
@@ -105,6 +110,8 @@ class FakePlane:
             case control.OpenGate():
                 self._open_gate(request.slot, request.frames)
             case control.End():
+                if request.slot not in self._plans:
+                    return
                 if request.discard:
                     self._finish(request.slot, AcquisitionResult.ABORTED, "ERROR:aborted, 0 frames discarded")
                 else:
@@ -134,29 +141,33 @@ class FakePlane:
         with self._lock:
             self._finish(slot, AcquisitionResult.FAILED, f"ERROR:{reason}")
 
+    def close_file(self, slot: int, which: int = 0) -> None:
+        """The file of the acquisition that has been flushed longest (or -1: shortest) is closed."""
+        with self._lock:
+            ended = self._flushed[slot].pop(which)
+            self._tell(ended.notice(AcquisitionState.FINISHED))
+
     def _finish(self, slot: int, result: AcquisitionResult, message: str) -> None:
         good = result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
+        ended = _Flushed(slot, self._plans[slot], self._written[slot], result, message)
         if good:
             self._notice(slot, AcquisitionState.FLUSHING_IMAGES)
         self._gates.pop(slot, None)
-        self._notice(slot, AcquisitionState.FINISHED if good else AcquisitionState.FAILED, result, message)
         del self._plans[slot]
+        if good and self.slow:
+            self._flushed.setdefault(slot, []).append(ended)
+        else:
+            self._tell(ended.notice(AcquisitionState.FINISHED if good else AcquisitionState.FAILED))
 
-    def _notice(
-        self,
-        slot: int,
-        state: AcquisitionState,
-        result: AcquisitionResult = AcquisitionResult.NONE,
-        message: str = "",
-    ) -> None:
+    def _notice(self, slot: int, state: AcquisitionState) -> None:
         plan = self._plans[slot]
         self._tell(
             control.AcquisitionNotice(
                 slot,
                 plan.acquisition_id,
                 state,
-                result,
-                message,
+                AcquisitionResult.NONE,
+                "",
                 plan.path,
                 time.time(),
                 self._writer(slot, state),
@@ -164,21 +175,10 @@ class FakePlane:
         )
 
     def _writer(self, slot: int, state: AcquisitionState) -> control.WriterReport:
-        plan = self._plans.get(slot)
-        written = self._written.get(slot, 0)
+        written, acquisition_id = self._written[slot], self._plans[slot].acquisition_id
         return control.WriterReport(
-            self._ledger(written),
-            0.0,
-            plan.acquisition_id if plan else "",
-            state,
-            slot in self._gates,
-            0,
-            written,
-            blocking=self.blocking,
+            _ledger(written), 0.0, acquisition_id, state, slot in self._gates, 0, written, self.blocking
         )
-
-    def _ledger(self, sent: int) -> OutputSnapshot:
-        return OutputSnapshot(sent, sent, {}, {}, 0, sent, sent - 1 if sent else None)
 
     def _report(self) -> control.Report:
         n = self._received
@@ -191,12 +191,51 @@ class FakePlane:
         )
         slots = self.configuration.slots
         streams = {
-            slots[f"streams.{name}"]: control.StreamReport(self._ledger(n), 0.0, 1, 0, False)
+            slots[f"streams.{name}"]: control.StreamReport(_ledger(n), 0.0, 1, 0, False)
             for name, stream in self.configuration.streams.items()
             if stream.enable
         }
         writers = {slot: self._writer(slot, AcquisitionState.ACQUIRING_IMAGES) for slot in self._plans}
-        return control.Report(time.time(), source, streams, writers, 0)
+        flushed = {slot: ended[0].report() for slot, ended in self._flushed.items() if ended}
+        behind = {slot: report for slot, report in flushed.items() if slot in self._plans}
+        return control.Report(time.time(), source, streams, flushed | writers, 0, behind)
+
+
+def _ledger(sent: int, queued: int = 0) -> OutputSnapshot:
+    return OutputSnapshot(sent + queued, sent, {}, {}, queued, sent, sent - 1 if sent else None)
+
+
+class _Flushed(NamedTuple):
+    """An acquisition whose images are complete; one of them waits until its file is closed."""
+
+    slot: int
+    plan: control.AcquisitionPlan
+    frames: int
+    result: AcquisitionResult
+    message: str
+
+    def notice(self, state: AcquisitionState) -> control.AcquisitionNotice:
+        report = control.WriterReport(
+            _ledger(self.frames), 0.0, self.plan.acquisition_id, state, False, 0, self.frames
+        )
+        return control.AcquisitionNotice(
+            self.slot,
+            self.plan.acquisition_id,
+            state,
+            self.result,
+            self.message,
+            self.plan.path,
+            time.time(),
+            report,
+        )
+
+    def report(self) -> control.WriterReport:
+        waiting = min(1, self.frames)
+        ledger = _ledger(self.frames - waiting, waiting)
+        state = AcquisitionState.FLUSHING_IMAGES
+        return control.WriterReport(
+            ledger, 0.0, self.plan.acquisition_id, state, False, 0, self.frames - waiting
+        )
 
 
 def configuration(folder: Path) -> Configuration:

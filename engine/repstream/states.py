@@ -103,7 +103,8 @@ WRITER: Mapping[WriterState, Mapping[str, WriterState]] = {
         "lost": _W.UNKNOWN,
     },
     _W.WRITING: {
-        "start": _W.WRITING,  # opens the gate of an armed file; refused by the gate if it is open
+        "arm": _W.WRITING,  # while all before is only flushed; refused otherwise
+        "start": _W.WRITING,  # as arm, or opens the gate of an armed file; refused if it is open
         "stop": _W.WRITING,
         "abort": _W.WRITING,
         "flush": _W.WRITING,
@@ -131,7 +132,11 @@ ACQUISITION: Mapping[AcquisitionState, Mapping[str, AcquisitionState]] = {
         "finished": _A.FINISHED,
         "failed": _A.FAILED,
     },
-    _A.FLUSHING_IMAGES: {"finished": _A.FINISHED, "failed": _A.FAILED},
+    _A.FLUSHING_IMAGES: {
+        "begun": _A.NONE,  # the next one; this one goes on as the previous one
+        "finished": _A.FINISHED,
+        "failed": _A.FAILED,
+    },
     _A.FINISHED: {"begun": _A.NONE},
     _A.FAILED: {"begun": _A.NONE},
 }

@@ -8,6 +8,7 @@ from caproto import AlarmSeverity, AlarmStatus
 
 from repstream.parameters.catalogue import Group, Parameter
 from repstream.parameters.facts import Alarm, Value
+from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, WriterState
 
 Severity = tuple[AlarmStatus, AlarmSeverity]
@@ -23,19 +24,20 @@ _UNREACHABLE: Severity = (AlarmStatus.COMM, AlarmSeverity.INVALID_ALARM)
 ENGINE_STATE = "engine.state"
 LOSING = "engine.losing"
 
-_STATES: Mapping[tuple[Group, str], Mapping[Value, Severity]] = {
+_STATES: dict[tuple[Group, str], Mapping[Value, Severity]] = {
     (Group.ENGINE, "state"): {
         RepeaterState.ERROR.value: _MAJOR,
         RepeaterState.UNKNOWN.value: _UNREACHABLE,
     },
     (Group.ENGINE, "losing"): {True: _MINOR},
     (Group.WRITER, "state"): {WriterState.UNKNOWN.value: _UNREACHABLE},
-    (Group.WRITER, "acq_state"): {AcquisitionState.FAILED.value: _MAJOR},
-    (Group.WRITER, "acq_result"): {
+}
+for _which in (NEWEST, PREVIOUS):
+    _STATES[Group.WRITER, f"{_which}acq_state"] = {AcquisitionState.FAILED.value: _MAJOR}
+    _STATES[Group.WRITER, f"{_which}acq_result"] = {
         AcquisitionResult.ABORTED.value: _MAJOR,
         AcquisitionResult.FAILED.value: _MAJOR,
-    },
-}
+    }
 
 
 def alarm_of(parameter: Parameter, value: Value, losing: bool = False) -> Severity:

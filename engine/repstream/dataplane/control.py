@@ -95,11 +95,15 @@ class OpenGate(msgspec.Struct, frozen=True, tag="gate"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
-    """End an acquisition: what waits is written, or (`discard`) thrown away and counted."""
+    """End an acquisition: what waits is written, or (`discard`) thrown away and counted.
+
+    Without its id it is the newest one of the writer.
+    """
 
     request: int
     slot: int
     discard: bool
+    acquisition_id: str = ""
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):
@@ -166,21 +170,25 @@ class WriterReport(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """Everything now, ten times a second, by slot; `losses` counts unplanned losses so far."""
+    """Everything now, ten times a second, by slot; `losses` counts unplanned losses so far.
+
+    `behind`: acquisitions that are still flushed while the writer has begun another one.
+    """
 
     time: float
     source: SourceReport
     streams: dict[int, StreamReport]
     writers: dict[int, WriterReport]
     losses: int
+    behind: dict[int, WriterReport] = msgspec.field(default_factory=dict)
 
 
 class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
-    """An acquisition has got into another state; `report` is its writer's, with the final counts at an end.
+    """An acquisition has got into another state; `report` is its own, with the final counts at an end.
 
     In FINISHED and FAILED the file is closed, `result` and `message` say how it ended.
-    `path` is the file's full name. `follow`: a series of the detector may need the next one at
-    once; the input waits for `Arm`, or `End`, then.
+    `path` is the file's full name. `follow`: the next series of the detector may need an
+    acquisition, which can begin now; the input waits for `Arm`, or `End`, then.
     """
 
     slot: int

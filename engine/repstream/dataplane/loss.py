@@ -31,7 +31,7 @@ class LossLog:
         yield from self._risen("frames missing at the input", ledger.missing)
         for slot, stream in report.streams.items():
             yield from self._dropped(f"stream {self._streams[slot]}", stream.ledger)
-        for slot, writer in report.writers.items():
+        for slot, writer in (*report.behind.items(), *report.writers.items()):
             subject = f"writer {self._writers[slot]}, acquisition {writer.acquisition_id}"
             yield from self._dropped(subject, writer.ledger)
 

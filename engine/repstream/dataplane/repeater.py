@@ -148,6 +148,11 @@ class Repeater:
             + sum(ledger.malformed.values())
             + sum(stream.alarms for stream in self.streams.values())
             + sum(writer.losses for writer in self.writers.values()),
+            behind={
+                slot: behind
+                for slot, writer in self.writers.items()
+                if (behind := writer.report_behind()) is not None
+            },
         )
 
     def close_source(self) -> None:

@@ -172,7 +172,7 @@ class Router:
             case control.OpenGate():
                 return writer.open_gate(request.frames)
             case control.End():
-                return writer.end(request.discard)
+                return writer.end(request.discard, request.acquisition_id)
             case control.Flush():
                 return writer.flush()
 

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, Argument, CommandDeclaration
 from repstream.parameters.facts import Access, Alarm, Counter, Kind, LongText, Section, Unit, Value
 from repstream.parameters.source import SourceConfig
-from repstream.parameters.status import EngineStatus, SourceStatus, StreamStatus, WriterStatus
+from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 
@@ -118,7 +118,7 @@ SECTIONS: Mapping[Group, tuple[type[Section], ...]] = {
     Group.ENGINE: (EngineStatus,),
     Group.SOURCE: (SourceConfig, SourceStatus),
     Group.STREAM: (StreamConfig, StreamStatus),
-    Group.WRITER: (WriterConfig, WriterStatus),
+    Group.WRITER: (WriterConfig, WriterStatus, PreviousStatus),
 }
 """The declarations of each group; no field name may stand in two of a group."""
 

@@ -20,8 +20,8 @@ Value = bool | int | float | str | None
 class Access(enum.Enum):
     """When a parameter may be written.
 
-    "Idle" means the owner's: the repeater not RUNNING for the source and the streams, the
-    writer READY for a writer's.
+    "Idle" means the owner's: the repeater not RUNNING for the source and the streams; for a
+    writer's, that no acquisition takes frames: it is READY, or only flushes what it received.
     """
 
     READ_ONLY = "read_only"
@@ -62,6 +62,10 @@ class LongText(msgspec.Struct, frozen=True):
 
 class Counter(msgspec.Struct, frozen=True):
     """Marks a number that only rises until it begins anew (at a start); any other may also fall."""
+
+
+class OfPrevious(msgspec.Struct, frozen=True):
+    """Marks what is told of an acquisition, and goes on being told when the next one has begun."""
 
 
 class Section(BaseModel):

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 
-from repstream.parameters.facts import Alarm, Counter, LongText, Section, Unit
+from repstream.parameters.facts import Alarm, Counter, LongText, OfPrevious, Section, Unit
 from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, WriterState
 
 COUNT_LIMIT = 2**64 - 1
@@ -95,8 +97,10 @@ class OutputStatus(Section):
     sent: Annotated[Total, Unit("frames")] = Field(0, description="Frames sent, or written by a writer.")
     skipped: Annotated[Total, Unit("frames")] = Field(0, description="Frames left out as planned.")
     skipped_reasons: Annotated[str, LongText(1024)] = Field("", description="Skipped frames by reason.")
-    dropped: Annotated[Total, Unit("frames")] = Field(0, description="Frames lost here.")
-    dropped_reasons: Annotated[str, LongText(1024)] = Field("", description="Dropped frames by reason.")
+    dropped: Annotated[Total, Unit("frames"), OfPrevious()] = Field(0, description="Frames lost here.")
+    dropped_reasons: Annotated[str, LongText(1024), OfPrevious()] = Field(
+        "", description="Dropped frames by reason."
+    )
     queued: Annotated[Count, Unit("frames")] = Field(0, description="Frames waiting here.")
     queue_use: Annotated[Rate, Unit("%"), Alarm(warning_high=70, alarm_high=90)] = Field(
         0.0, le=100.0, description="How full the queue is, in frames or memory, whichever is more."
@@ -123,34 +127,44 @@ class WriterStatus(OutputStatus):
     """A writer and its acquisition; counters are of the acquisition."""
 
     state: WriterState = Field(WriterState.READY, description="State of the writer.")
-    acq_state: AcquisitionState = Field(AcquisitionState.NONE, description="State of the acquisition.")
-    acq_result: AcquisitionResult = Field(
-        AcquisitionResult.NONE, description="How the last acquisition ended."
+    acq_state: Annotated[AcquisitionState, OfPrevious()] = Field(
+        AcquisitionState.NONE, description="State of the acquisition."
     )
-    acq_message: Annotated[str, LongText(1024)] = Field("", description="What came of it, for people.")
-    acquisition_id: str = Field("", description="Unique id of the acquisition.")
-    acq_run_id: str = Field("", description="Run id of the acquisition.")
-    full_file_name: Annotated[str, LongText(1024)] = Field("", description="File of the acquisition.")
+    acq_result: Annotated[AcquisitionResult, OfPrevious()] = Field(
+        AcquisitionResult.NONE, description="How the acquisition ended."
+    )
+    acq_message: Annotated[str, LongText(1024), OfPrevious()] = Field(
+        "", description="What came of it, for people."
+    )
+    acquisition_id: Annotated[str, OfPrevious()] = Field("", description="Unique id of the acquisition.")
+    acq_run_id: Annotated[str, OfPrevious()] = Field("", description="Run id of the acquisition.")
+    full_file_name: Annotated[str, LongText(1024), OfPrevious()] = Field(
+        "", description="File of the acquisition."
+    )
     gate: Literal["shut", "open"] = Field("shut", description="Whether frames go to the file.")
-    num_requested: Annotated[Count, Unit("images")] = Field(
+    num_requested: Annotated[Count, Unit("images"), OfPrevious()] = Field(
         0, description="Images asked for; 0 until stopped."
     )
-    num_written: Annotated[Total, Unit("images")] = Field(0, description="Images in the file and readable.")
-    num_missing: Annotated[Count, Unit("images")] = Field(
+    num_written: Annotated[Total, Unit("images"), OfPrevious()] = Field(
+        0, description="Images in the file and readable."
+    )
+    num_missing: Annotated[Count, Unit("images"), OfPrevious()] = Field(
         0, description="Gaps in the ids of this acquisition."
     )
     progress: Annotated[Rate, Unit("%")] = Field(
         0.0, le=100.0, description="Images written of those asked for; 0 while no number is asked for."
     )
-    file_size: Annotated[Count, Unit("B")] = Field(0, description="Size of the file.")
+    file_size: Annotated[Count, Unit("B"), OfPrevious()] = Field(0, description="Size of the file.")
     kept: Annotated[Count, Unit("frames")] = Field(
         0, description="Frames kept to begin a file with; they count as queued."
     )
     spilled: Annotated[Count, Unit("frames")] = Field(
         0, description="Frames that wait in spill_folder; they count as queued."
     )
-    left: Annotated[Count, Unit("frames")] = Field(0, description="Frames still to be written after the end.")
-    left_time: Annotated[Rate | None, Unit("s")] = Field(
+    left: Annotated[Count, Unit("frames"), OfPrevious()] = Field(
+        0, description="Frames still to be written after the end."
+    )
+    left_time: Annotated[Rate | None, Unit("s"), OfPrevious()] = Field(
         None, description="How long that takes at the present rate, where it is known."
     )
     disk_rate: Annotated[Rate, Unit("MB/s")] = Field(
@@ -176,5 +190,34 @@ class WriterStatus(OutputStatus):
     waiting_since: Annotated[float | None, Unit("s")] = Field(
         None, description="Unix time since when nothing came from there, where that is known."
     )
-    start_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the start.")
-    stop_time: Annotated[float | None, Unit("s")] = Field(None, description="Unix time of the end.")
+    start_time: Annotated[float | None, Unit("s"), OfPrevious()] = Field(
+        None, description="Unix time of the start."
+    )
+    stop_time: Annotated[float | None, Unit("s"), OfPrevious()] = Field(
+        None, description="Unix time of the end."
+    )
+
+
+NEWEST, PREVIOUS = "", "previous_"
+"""Begin the names of what is told of the newest acquisition, and of the one before it."""
+
+
+def _of_previous(fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+    marked = {name: field for name, field in fields.items() if OfPrevious() in field.metadata}
+    return {
+        f"{PREVIOUS}{name}": (
+            field.annotation,
+            FieldInfo.merge_field_infos(
+                field, description=f"The acquisition before: {field.description or name}"
+            ),
+        )
+        for name, field in marked.items()
+    }
+
+
+PreviousStatus: type[Section] = create_model(
+    "PreviousStatus",
+    __base__=Section,
+    __doc__="The acquisition before the newest; it may still be flushed while that one goes on.",
+    **_of_previous(WriterStatus.model_fields),
+)

@@ -6,7 +6,7 @@ from repstream.errors import Refused
 from repstream.parameters.catalogue import Group, Parameter
 from repstream.parameters.facts import Access
 from repstream.protocol import Requester
-from repstream.states import RepeaterState, WriterState
+from repstream.states import RepeaterState
 
 
 class ControlLock:
@@ -30,21 +30,21 @@ class ControlLock:
         self.holder = None
 
 
-def check_access(
-    parameter: Parameter, name: str, held: object, repeater: RepeaterState, writer: WriterState | None
-) -> None:
-    """Raise `Refused` when `parameter` may not be written in these states; `held` is what stays."""
+def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> None:
+    """Raise `Refused` when `parameter` may not be written now; `held` is what stays.
+
+    `idle`: its writer may begin an acquisition, or else the repeater is not RUNNING.
+    """
     if parameter.access is Access.READ_ONLY:
         raise Refused(name, "is read-only")
-    if parameter.access is Access.ALWAYS:
+    if idle or parameter.access is Access.ALWAYS:
         return
     if parameter.group is Group.WRITER:
-        if writer is not WriterState.READY:
-            raise Refused(
-                name, f"the writer is {writer}; it can be written while READY, it stays {held!r}", ("READY",)
-            )
-    elif repeater is RepeaterState.RUNNING:
-        states = tuple(
-            s.value for s in RepeaterState if s not in (RepeaterState.RUNNING, RepeaterState.UNKNOWN)
+        raise Refused(
+            name,
+            "the writer takes frames; it can be written while READY, or while the last file is only flushed; "
+            f"it stays {held!r}",
+            ("READY",),
         )
-        raise Refused(name, f"the repeater is RUNNING; stop it first, it stays {held!r}", states)
+    states = tuple(s.value for s in RepeaterState if s not in (RepeaterState.RUNNING, RepeaterState.UNKNOWN))
+    raise Refused(name, f"the repeater is RUNNING; stop it first, it stays {held!r}", states)

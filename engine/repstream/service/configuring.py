@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,21 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Section, Value
 from repstream.service.access import check_access
 from repstream.service.core import Core
-from repstream.states import RepeaterState, WriterState
+from repstream.states import RepeaterState
 
 
 class Configurator:
-    """Checks and applies changes; whoever calls holds the core's lock."""
+    """Checks and applies changes; whoever calls holds the core's lock.
 
-    def __init__(self, core: Core, roots: tuple[Path, ...], settings: Path | None) -> None:
+    `may_begin` tells whether the writer in a slot takes no frames now, so that its next file may be
+    set up.
+    """
+
+    def __init__(
+        self, core: Core, roots: tuple[Path, ...], settings: Path | None, may_begin: Callable[[int], bool]
+    ) -> None:
         self._core = core
+        self._may_begin = may_begin
         self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
 
     def write(self, values: Mapping[str, Value]) -> None:
@@ -135,11 +142,11 @@ class Configurator:
         return parameter, self._name(key)
 
     def _check_access(self, parameter: Parameter, name: str) -> None:
-        writer = None
         if parameter.group is Group.WRITER:
-            state = self._core.board.values[key_of(Group.WRITER, parameter.slot, "state")]
-            writer = WriterState(str(state)) if state is not None else WriterState.READY
-        check_access(parameter, name, self._held(parameter), self._repeater_state, writer)
+            idle = self._may_begin(parameter.slot)
+        else:
+            idle = self._repeater_state is not RepeaterState.RUNNING
+        check_access(parameter, name, self._held(parameter), idle)
 
     def _check_idle(self, held: Configuration, wanted: Configuration, subject: str) -> None:
         if self._repeater_state is RepeaterState.RUNNING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from repstream.protocol import Completion
 
@@ -44,3 +45,16 @@ class PendingHandle:
         self._done.set()
         for callback in callbacks:
             callback(completion)
+
+
+@dataclass(slots=True)
+class AcquisitionHandles:
+    """The commands that wait for something of one acquisition."""
+
+    file: list[PendingHandle] = field(default_factory=list)  # until it waits for images
+    gate: list[PendingHandle] = field(default_factory=list)  # until the gate shuts again
+    closing: list[PendingHandle] = field(default_factory=list)  # until the file is closed
+
+    @property
+    def all(self) -> tuple[list[PendingHandle], ...]:
+        return self.file, self.gate, self.closing

@@ -8,7 +8,8 @@ import shlex
 import subprocess
 import threading
 
-from repstream.parameters.catalogue import Group, Parameter, key_of
+from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.protocol import Change, Engine, Event
 from repstream.states import AcquisitionState
 
@@ -32,27 +33,39 @@ class CloseCommand:
 
     def __init__(self, engine: Engine, command: str) -> None:
         self._words = shlex.split(command)
-        self._engine = engine
-        self._acq_state = {
-            key_of(Group.WRITER, slot, "acq_state"): slot for slot in engine.catalogue.slots(Group.WRITER)
+        self._told = {
+            slot: list(engine.catalogue.of(Group.WRITER, slot))
+            for slot in engine.catalogue.slots(Group.WRITER)
         }
-        self._subscription = engine.subscribe(self._on_event)
+        self._lock = threading.Lock()
+        with self._lock:
+            self._subscription = engine.subscribe(self._on_event)
+            snapshot = engine.snapshot()
+            # Followed change by change: by the time that an end is heard of, the next may have begun.
+            self._values, self._since = snapshot.values, snapshot.sequence
 
     def close(self) -> None:
         """Run no more; commands under way go on."""
         self._subscription.close()
 
     def _on_event(self, event: Event) -> None:
-        if not isinstance(event, Change):
-            return
-        for key, slot in self._acq_state.items():
-            if event.values.get(key) in ENDED:
-                self._begin(slot)
+        with self._lock:
+            if not isinstance(event, Change) or event.sequence <= self._since:
+                return
+        self._values.update(event.values)
+        for slot in self._told:
+            head = key_of(Group.WRITER, slot, "")
+            for which in (PREVIOUS, NEWEST):
+                # One that had ended before it became the previous one has been told of already.
+                shifted = which == PREVIOUS and f"{head}{PREVIOUS}acquisition_id" in event.values
+                if event.values.get(f"{head}{which}acq_state") in ENDED and not shifted:
+                    self._begin(slot, which)
 
-    def _begin(self, slot: int) -> None:
-        values = self._engine.snapshot().values
-        told = {p: values[p.key] for p in self._engine.catalogue.of(Group.WRITER, slot)}
-        environment = {_variable(p): "" if value is None else str(value) for p, value in told.items()}
+    def _begin(self, slot: int, which: str) -> None:
+        values = {parameter.field: self._values[parameter.key] for parameter in self._told[slot]}
+        if which == PREVIOUS:
+            values |= {f.removeprefix(PREVIOUS): v for f, v in values.items() if f.startswith(PREVIOUS)}
+        environment = {_variable(field): "" if v is None else str(v) for field, v in values.items()}
         file = environment["REPSTREAM_FULL_FILE_NAME"]
         threading.Thread(target=self._run, args=(file, environment), name="on close", daemon=True).start()
 
@@ -77,5 +90,5 @@ class CloseCommand:
         log.log(level, "%s ended with %d: %.2000s", shlex.join(command), ended.returncode, said)
 
 
-def _variable(parameter: Parameter) -> str:
-    return f"REPSTREAM_{parameter.field.upper()}"
+def _variable(field: str) -> str:
+    return f"REPSTREAM_{field.upper()}"

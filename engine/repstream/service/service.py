@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from queue import Empty
 
+import msgspec
+
 from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, RepstreamError, UnknownKey
 from repstream.files.paths import resolve_roots
@@ -53,7 +55,9 @@ class Service:
             slot: Writer(self._core, self._repeater, slot, preparation)
             for slot in self._catalogue.slots(Group.WRITER)
         }
-        self._configurator = Configurator(self._core, self._roots, options.settings)
+        self._configurator = Configurator(
+            self._core, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
+        )
         self._started = time.monotonic()
         self._worker = threading.Thread(target=self._work, name=f"{options.name} service", daemon=True)
 
@@ -235,9 +239,7 @@ class Service:
         with self._core.lock:
             match notice:
                 case control.Report():
-                    self._repeater.on_report(notice)
-                    for slot, report in notice.writers.items():
-                        self._writers[slot].on_report(report)
+                    self._on_report(notice)
                 case control.AcquisitionNotice():
                     self._writers[notice.slot].on_notice(notice)
                 case control.GateNotice():
@@ -250,6 +252,13 @@ class Service:
                     for writer in self._writers.values():
                         writer.on_lost(notice.reason)
                     self._repeater.on_death(notice.reason)
+
+    def _on_report(self, report: control.Report) -> None:
+        # What was on its way when the next acquisition was begun says nothing about that one.
+        current = {slot: told for slot, told in report.writers.items() if self._writers[slot].is_newest(told)}
+        self._repeater.on_report(msgspec.structs.replace(report, writers=current))
+        for slot, told in (*report.behind.items(), *report.writers.items()):
+            self._writers[slot].on_report(told)
 
     def _tick(self) -> None:
         folders = self._look_at_folders()

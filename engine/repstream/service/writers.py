@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,16 +10,18 @@ from functools import partial
 from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.parameters import slots
-from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
 from repstream.parameters.file_names import has_number
+from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
-from repstream.service import acquisitions, figures
+from repstream.service import acquisitions
 from repstream.service.core import Core
-from repstream.service.handles import PendingHandle
+from repstream.service.handles import AcquisitionHandles, PendingHandle
 from repstream.service.repeater import Repeater
-from repstream.service.waiting import space_warning, wait_of
+from repstream.service.waiting import amount_left
+from repstream.service.writer_board import ENDED, WriterBoard
 from repstream.states import (
     ACQUISITION,
     WRITER,
@@ -30,8 +31,6 @@ from repstream.states import (
     WriterState,
     after,
 )
-
-log = logging.getLogger(__name__)
 
 _EVENT = {
     AcquisitionState.WAITING_IMAGES: "waiting",
@@ -43,7 +42,10 @@ _EVENT = {
 
 
 class Writer:
-    """Commands and events of the writer in one slot; whoever calls holds the core's lock."""
+    """Commands and events of the writer in one slot; whoever calls holds the core's lock.
+
+    The newest acquisition and the one before it, which may still be flushed, are on the board.
+    """
 
     def __init__(
         self, core: Core, repeater: Repeater, slot: int, preparation: acquisitions.Preparation
@@ -52,11 +54,10 @@ class Writer:
         self._repeater = repeater
         self._slot = slot
         self._preparation = preparation
-        self._waiting: list[PendingHandle] = []  # until the file waits for images
-        self._gate: list[PendingHandle] = []  # until the gate shuts again
-        self._closing: list[PendingHandle] = []  # until the file is closed
-        self._rates = figures.Rates()
+        self._board = WriterBoard(core, slot)
+        self._handles = {NEWEST: AcquisitionHandles(), PREVIOUS: AcquisitionHandles()}
         self._next: Callable[[], None] | None = None  # begins the acquisition of the next series
+        self._not_followed = ""
 
     @property
     def name(self) -> str | None:
@@ -64,28 +65,40 @@ class Writer:
 
     @property
     def state(self) -> WriterState:
-        return WriterState(str(self._value("state")))
+        return self._board.state
 
     @property
-    def acquisition(self) -> AcquisitionState:
-        return AcquisitionState(str(self._value("acq_state")))
+    def may_begin(self) -> bool:
+        """Whether the next acquisition may be set up: none takes frames, if one is flushed or not."""
+        if self.name is None or self._value("state") is None:
+            return True
+        if self.state is WriterState.WRITING:
+            return self._board.acquisition(NEWEST) in (*ENDED, AcquisitionState.FLUSHING_IMAGES)
+        return self.state is WriterState.READY
 
     def arm(self, handle: PendingHandle, requester: Requester) -> None:
         """Check everything, have the file made; `handle` ends when it waits for images."""
-        after(WRITER, self.state, "arm", self._subject("arm"))
+        subject = self._subject("arm")
+        after(WRITER, self.state, "arm", subject)
+        if not self.may_begin:
+            raise Refused(
+                subject,
+                f"the acquisition for {self._value('full_file_name')} goes on; stop it first",
+                (WriterState.READY.value,),
+            )
+        self._check_previous(subject)
         self._follow_with(requester, None)
         self._arm("arm", requester, None)
-        self._waiting.append(handle)
+        self._handles[NEWEST].file.append(handle)
 
     def start(self, handle: PendingHandle, requester: Requester, frames: int) -> None:
         """Open the gate, arming first if needed; `handle` ends when it has shut or the file is closed."""
         subject = self._subject("start")
         after(WRITER, self.state, "start", subject)
-        if self.state is WriterState.READY:
+        if self.may_begin:
+            self._check_previous(subject)
             self._follow_with(requester, frames)
             self._arm("start", requester, frames)
-        elif self.acquisition is AcquisitionState.FLUSHING_IMAGES:
-            raise Refused(subject, "the last acquisition still writes what it received; wait until READY")
         elif self._value("gate") == "open":
             raise Refused(
                 subject, f"already taking images for {self._value('full_file_name')}; stop it first"
@@ -94,10 +107,14 @@ class Writer:
             self._core.ask(subject, lambda number: control.OpenGate(number, self._slot, frames))
         if not self.configuration.follow_series:
             self._put({"gate": "open"})
-        (self._gate if frames else self._closing).append(handle)
+        handles = self._handles[NEWEST]
+        (handles.gate if frames else handles.closing).append(handle)
 
     def end(self, handle: PendingHandle, discard: bool) -> None:
-        """Stop or abort; `handle` ends when the file is closed, at once where nothing is open."""
+        """Stop or abort; `handle` ends when the file is closed, at once where nothing is open.
+
+        It is the newest acquisition that ends; the one before only where that is closed.
+        """
         command = "abort" if discard else "stop"
         subject = self._subject(command)
         following = after(WRITER, self.state, command, subject)
@@ -108,8 +125,10 @@ class Writer:
         if self.state is WriterState.READY:
             self._core.end([handle], True, "nothing to do")
             return
-        self._core.ask(subject, lambda number: control.End(number, self._slot, discard))
-        self._closing.append(handle)
+        which = NEWEST if self._board.is_under_way(NEWEST) else PREVIOUS
+        ending = str(self._value(f"{which}acquisition_id"))
+        self._core.ask(subject, lambda number: control.End(number, self._slot, discard, ending))
+        self._handles[which].closing.append(handle)
 
     def flush(self) -> None:
         """Put what was written so far on the disk."""
@@ -118,60 +137,66 @@ class Writer:
         self._core.ask(subject, lambda number: control.Flush(number, self._slot))
 
     def on_notice(self, notice: control.AcquisitionNotice) -> None:
-        """Follow the acquisition. Order at an end: counters, message, result, state, completion."""
-        if notice.acquisition_id != self._value("acquisition_id"):
+        """Follow an acquisition. Order at an end: counters, message, result, state, completion."""
+        which = self._board.which(notice.acquisition_id)
+        if which is None:
             return
-        state = after(ACQUISITION, self.acquisition, _EVENT[notice.state], self._subject("acquisition"))
+        subject = self._subject("acquisition")
+        state = after(ACQUISITION, self._board.acquisition(which), _EVENT[notice.state], subject)
         self.on_report(notice.report)
-        ended = state in (AcquisitionState.FINISHED, AcquisitionState.FAILED)
-        if ended:
-            self._put(
-                {"stop_time": notice.time, "acq_message": notice.message, "full_file_name": notice.path}
-            )
-            self._put({"acq_result": notice.result.value})
-        if state is AcquisitionState.FLUSHING_IMAGES or ended:
+        message = notice.message
+        if state in ENDED:
+            if which == NEWEST:
+                message += self._not_followed
+            self._board.put_of(which, {"full_file_name": notice.path})
+            self._board.put_end(which, notice.result, message, notice.time)
+        if which == NEWEST and state in (*ENDED, AcquisitionState.FLUSHING_IMAGES):
             self._put({"gate": "shut"})
-        self._put({"acq_state": state.value})
+        self._board.put_of(which, {"acq_state": state.value})
         self._put_wait()
         if state is AcquisitionState.WAITING_IMAGES:
-            self._core.end(self._waiting, True, f"{notice.path} waits for images")
-        if ended:
-            self._close(state is AcquisitionState.FINISHED, notice.message, WriterState.READY)
-            if notice.follow:
-                self._follow(notice.message)
+            self._core.end(self._handles[which].file, True, f"{notice.path} waits for images")
+        if state in ENDED:
+            self._close(which, state is AcquisitionState.FINISHED, message)
+        if notice.follow:
+            self._follow()
 
     def on_gate(self, notice: control.GateNotice) -> None:
         """The gate has shut after its number of frames, or trigger or series have opened it."""
-        if notice.acquisition_id != self._value("acquisition_id"):
+        if self._board.which(notice.acquisition_id) != NEWEST:
             return
         if notice.is_open:
             self._put({"gate": "open"})
         else:
             self._put({"gate": "shut"})
-            self._core.end(self._gate, True, "the gate has shut, the file is open")
+            self._core.end(self._handles[NEWEST].gate, True, "the gate has shut, the file is open")
+
+    def is_newest(self, report: control.WriterReport) -> bool:
+        """Whether a report tells of the newest acquisition, or of none."""
+        return report.acquisition_id in ("", self._value("acquisition_id"))
 
     def on_report(self, report: control.WriterReport) -> None:
         """Publish the counters, and the progress that follows from them."""
-        if report.acquisition_id != self._value("acquisition_id"):
+        which = self._board.which(report.acquisition_id)
+        if which is None:
             return
-        fields = figures.writer_fields(report, "writer", time.time(), self._rates)
-        requested = int(self._value("num_requested") or 0)
-        fields["progress"] = figures.progress(report.ledger.sent, requested)
-        self._put(fields)
-        if self.acquisition is AcquisitionState.FLUSHING_IMAGES:
+        self._board.put_report(which, report)
+        if self._board.acquisition(NEWEST) is AcquisitionState.FLUSHING_IMAGES:
             self._put_wait()
 
     def on_lost(self, reason: str) -> None:
-        """The data plane died: UNKNOWN, and the acquisition that was under way has failed."""
+        """The data plane died: UNKNOWN, and what was under way has failed."""
         if self.name is None:
             return
-        if self.state is WriterState.WRITING:
-            message = f"ERROR:the data plane died: {reason}"
-            self._put({"stop_time": time.time(), "acq_message": message, "gate": "shut"})
-            self._put({"acq_result": AcquisitionResult.FAILED.value})
-            self._put({"acq_state": AcquisitionState.FAILED.value})
-            self._put_wait()
-        self._close(False, f"the data plane died: {reason}", after(WRITER, self.state, "lost", "writer"))
+        message = f"the data plane died: {reason}"
+        failed = [which for which in (PREVIOUS, NEWEST) if self._board.is_under_way(which)]
+        for which in failed:
+            self._board.put_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())
+            self._board.put_of(which, {"acq_state": AcquisitionState.FAILED.value})
+        self._put({"gate": "shut", "state": after(WRITER, self.state, "lost", "writer").value})
+        self._put_wait()
+        for which in failed:
+            self._end_commands(which, False, message)
 
     def on_found(self) -> None:
         """A data plane is there again."""
@@ -180,14 +205,7 @@ class Writer:
 
     def tick(self, folder: acquisitions.FolderState) -> None:
         """Once a second: the folder's state, its space, and what an acquisition waits for."""
-        self._put(
-            {
-                "free_space": folder.free_space,
-                "folder_exists": folder.exists,
-                "folder_writable": folder.writable,
-            }
-        )
-        self._watch_space(folder.free_space)
+        self._board.put_folder(folder)
         self._put_wait()
 
     @property
@@ -197,20 +215,8 @@ class Writer:
             raise Refused(f"writers.{self._slot}", "there is no writer in this slot; configure adds one")
         return self._core.configuration.writers[name]
 
-    def _watch_space(self, free: float | None) -> None:
-        """Warn of too little space while something is written; the storage itself says when it is full."""
-        warning = ""
-        if self.state is WriterState.WRITING:
-            warning = space_warning(self._core.fields(Group.WRITER, self._slot), free)
-        if warning and not self._value("space_warning"):
-            log.warning("writer %s, acquisition %s: %s", self.name, self._value("acquisition_id"), warning)
-        self._put({"space_warning": warning})
-
     def _put_wait(self) -> None:
-        fields = self._core.fields(Group.WRITER, self._slot)
-        source = self._core.fields(Group.SOURCE, 0)
-        wait = wait_of(fields, source, self._repeater.blocking, time.time())
-        self._put({"waiting": wait.text, "waiting_for": wait.reason, "waiting_since": wait.since})
+        self._board.put_wait(self._repeater.blocking)
 
     def _arm(self, command: str, requester: Requester, frames: int | None) -> None:
         """Prepare, start the repeater if needed, have the file made: all of it or nothing.
@@ -242,7 +248,7 @@ class Writer:
         """Have the acquisitions of later series begin as this one."""
         self._next = partial(self._arm, "arm", requester, frames)
 
-    def _follow(self, message: str) -> None:
+    def _follow(self) -> None:
         """Begin the acquisition of the next series, or say why there is none; the input waits for it."""
         subject = self._subject("arm")
         try:
@@ -253,9 +259,12 @@ class Writer:
             if self._next is not None:
                 reason = f"the next series is not followed: {error}"
                 self._core.note_error(f"writer {self.name}: {reason}")
-                self._put({"acq_message": f"{message} ERROR:{reason}"})
+                self._not_followed = f" ERROR:{reason}"
+                if not self._board.is_under_way(NEWEST):
+                    self._put({"acq_message": f"{self._value('acq_message')}{self._not_followed}"})
+            ending = str(self._value("acquisition_id"))
             with suppress(Refused):
-                self._core.ask(subject, lambda number: control.End(number, self._slot, discard=False))
+                self._core.ask(subject, lambda number: control.End(number, self._slot, False, ending))
 
     def _seen(self) -> acquisitions.Seen:
         """The shape and type of the last image, where there was one."""
@@ -264,29 +273,10 @@ class Writer:
         return acquisitions.Seen(int(height or 0), int(width or 0), str(dtype or "any"))
 
     def _begun(self, plan: control.AcquisitionPlan, now: float) -> None:
-        self._rates = figures.Rates()
-        fresh: dict[str, Value] = {
-            "acquisition_id": plan.acquisition_id,
-            "acq_run_id": plan.run_id,
-            "full_file_name": plan.path,
-            "num_requested": plan.num_images,
-            "num_written": 0,
-            "num_missing": 0,
-            "progress": 0.0,
-            "file_size": 0,
-            "start_time": now,
-            "stop_time": None,
-            "acq_message": "",
-            "acq_result": AcquisitionResult.NONE.value,
-            "gate": "shut",
-        }
-        self._put(fresh)
-        self._put(
-            {
-                "acq_state": after(ACQUISITION, self.acquisition, "begun", "acquisition").value,
-                "state": after(WRITER, self.state, "arm", "writer").value,
-            }
-        )
+        self._handles = {NEWEST: AcquisitionHandles(), PREVIOUS: self._handles[NEWEST]}
+        self._not_followed = ""
+        self._board.put_begun(plan, now)
+        self._put({"state": after(WRITER, self.state, "arm", "writer").value})
         self._count_up()
 
     def _count_up(self) -> None:
@@ -298,18 +288,29 @@ class Writer:
         writers = {**self._core.configuration.writers, str(self.name): raised}
         self._core.reconfigure(self._core.configuration.model_copy(update={"writers": writers}))
 
-    def _close(self, ok: bool, message: str, state: WriterState) -> None:
-        self._put({"state": state.value, "space_warning": ""})
-        for handles in (self._waiting, self._gate, self._closing):
+    def _close(self, which: str, ok: bool, message: str) -> None:
+        if not any(map(self._board.is_under_way, (NEWEST, PREVIOUS))):
+            self._put({"state": after(WRITER, self.state, "closed", "writer").value, "space_warning": ""})
+        self._end_commands(which, ok, message)
+
+    def _end_commands(self, which: str, ok: bool, message: str) -> None:
+        for handles in self._handles[which].all:
             self._core.end(handles, ok, message)
         if not ok:
             self._core.note_error(f"writer {self.name}: {message}")
+
+    def _check_previous(self, subject: str) -> None:
+        """Refuse a third acquisition while the one before the newest is still flushed."""
+        if self._board.is_under_way(PREVIOUS):
+            file = self._value(f"{PREVIOUS}full_file_name")
+            left = amount_left(int(self._value(f"{PREVIOUS}left") or 0), self._value(f"{PREVIOUS}left_time"))
+            raise Refused(subject, f"{file} is still being written, {left}; wait until it is closed")
 
     def _subject(self, command: str) -> str:
         return f"writers.{self.name or self._slot}.{command}"
 
     def _value(self, field: str) -> Value:
-        return self._core.board.values[key_of(Group.WRITER, self._slot, field)]
+        return self._board.value(field)
 
     def _put(self, fields: dict[str, Value]) -> None:
-        self._core.put_fields(Group.WRITER, self._slot, fields)
+        self._board.put(fields)

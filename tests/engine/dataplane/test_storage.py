@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,50 +13,19 @@ from tests.engine.dataplane.bench import Plane, configuration, frame_ids, image,
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import images_of, result_of, running, start, sums
 from tests.engine.dataplane.test_process import process
+from tests.storage import Storage
 
 from repstream.dataplane import control
 from repstream.states import AcquisitionResult
 
 Address = Callable[[str], str]
-SHIM = Path(__file__).with_name("storage_shim.c")
 SHAPE = (300, 500)
 
 
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that makes storage misbehave; needs a C compiler."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        if os.environ.get("REPSTREAM_REQUIRE_ALL") == "1":
-            pytest.fail("no C compiler: apt install gcc")
-        pytest.skip("no C compiler: apt install gcc")
-    library = tmp_path_factory.mktemp("shim") / "storage.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SHIM, "-ldl"], check=True)
-    return library
-
-
-class Storage:
-    """Tells the storage of one data plane how to behave."""
-
-    def __init__(self, word: Path) -> None:
-        self._word = word
-        self.does("")
-
-    def does(self, word: str) -> None:
-        beside = self._word.with_suffix(".new")
-        beside.write_text(word)
-        beside.replace(self._word)
-
-
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    return Storage(tmp_path / "storage")
-
-
-@pytest.fixture
-def plane(shim: Path, storage: Storage, tmp_path: Path) -> Iterator[Plane]:
+def plane(storage: Storage) -> Iterator[Plane]:
     """A data plane in a process of its own, on that storage."""
-    with process(LD_PRELOAD=str(shim), STORAGE_SHIM=str(tmp_path / "storage")) as (_, plane):
+    with process(**storage.environment) as (_, plane):
         yield plane
         storage.does("")
 

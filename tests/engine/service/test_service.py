@@ -299,7 +299,7 @@ def test_a_second_start_is_refused_while_images_are_taken(service: Service) -> N
     service.execute("writers.main.start", None, ME)
     with pytest.raises(Refused, match="already taking images"):
         service.execute("writers.main.start", None, ME)
-    with pytest.raises(Refused, match="only in READY"):
+    with pytest.raises(Refused, match="goes on; stop it first"):
         service.execute("writers.main.arm", None, ME)
 
 

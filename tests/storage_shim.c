@@ -2,7 +2,7 @@
 
    The file named by STORAGE_SHIM holds one word that is obeyed at each write to a file whose name
    has .h5 in it: "stall" (wait until the word changes), "EIO", "ENOSPC", "short" (write a third of what
-   was asked). Anything else: write as ever. */
+   was asked). Anything else: write as ever. A second word "scan.h5" takes the place of ".h5". */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,32 +14,40 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int concerns(int fd) {
+static int concerns(int fd, const char *wanted) {
     char link[64], name[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, name, sizeof name - 1);
     if (n < 0) return 0;
     name[n] = 0;
-    return strstr(name, ".h5") != NULL;
+    return strstr(name, wanted) != NULL;
 }
 
-static const char *word(char *buffer, size_t size) {
+/* The word, and the part of a name that it concerns. */
+static void read_words(char word[32], char wanted[64]) {
+    char text[96];
     const char *path = getenv("STORAGE_SHIM");
     int fd = path ? open(path, O_RDONLY) : -1;
-    ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (fd >= 0) close(fd);
-    buffer[n < 0 ? 0 : n] = 0;
-    return buffer;
+    text[n < 0 ? 0 : n] = 0;
+    word[0] = 0;
+    strcpy(wanted, ".h5");
+    sscanf(text, "%31s %63s", word, wanted);
 }
 
 /* -1 with errno set, or how many times shorter to write. */
 static int obey(int fd) {
-    char buffer[32];
-    if (!concerns(fd)) return 1;
-    while (!strcmp(word(buffer, sizeof buffer), "stall")) usleep(5000);
-    if (!strcmp(buffer, "EIO")) return errno = EIO, -1;
-    if (!strcmp(buffer, "ENOSPC")) return errno = ENOSPC, -1;
-    return strcmp(buffer, "short") ? 1 : 3;
+    char word[32], wanted[64];
+    for (;;) {
+        read_words(word, wanted);
+        if (!concerns(fd, wanted)) return 1;
+        if (strcmp(word, "stall")) break;
+        usleep(5000);
+    }
+    if (!strcmp(word, "EIO")) return errno = EIO, -1;
+    if (!strcmp(word, "ENOSPC")) return errno = ENOSPC, -1;
+    return strcmp(word, "short") ? 1 : 3;
 }
 
 static size_t cut(size_t size, int by) { return size > (size_t)by ? size / by : size; }
