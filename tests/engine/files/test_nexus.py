@@ -8,8 +8,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import silx.io
 from nexusformat.nexus import nxload
 from nexusformat.nexus.validate import validate_file
+from silx.io import nxdata
 from tests.engine.files.samples import MEMBERS, payload, rows
 
 from repstream.files import FilePlan, FrameFile, Placeholder
@@ -48,3 +50,11 @@ def test_a_reader_of_nexus_finds_what_to_plot(tmp_path: Path) -> None:
     found = nxload(str(with_images(tmp_path / "a.h5"))).get_default()
     assert found.nxpath == "/entry/data"
     assert found.nxsignal.shape == (5, 4, 6)
+
+
+def test_the_viewer_of_silx_finds_the_stack_of_images(tmp_path: Path) -> None:
+    with silx.io.open(str(with_images(tmp_path / "a.h5", "bitshuffle_lz4"))) as file:
+        found = nxdata.get_default(file)
+        assert (found.is_valid, found.interpretation, found.signal.shape) == (True, "image", (5, 4, 6))
+    with silx.io.open(str(without_images(tmp_path / "b.h5"))) as file:
+        assert nxdata.get_default(file) is None
