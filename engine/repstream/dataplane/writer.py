@@ -107,6 +107,7 @@ class WriterOutput:
             self._keep(frame, now)
         else:
             self._pass(frame, now, current)
+            return current.blocking
         return self.blocking
 
     def begin_series(self, start: SeriesStart, now: float) -> bool:
