@@ -229,10 +229,13 @@ class OutputLedger:
         self.offered += 1
         self.queued += 1
 
-    def book_sent(self, frame_id: int | None, nbytes: int) -> None:
-        """A waiting frame was handed to the socket, or is in the file; None: it was no frame."""
-        self._leave_queue(1)
-        self.sent += 1
+    def book_sent(self, frame_id: int | None, nbytes: int, frames: int = 1) -> None:
+        """Waiting frames were handed to the socket, or are in the file: `nbytes` bytes in all.
+
+        `frame_id` is that of the last of them; None: it was no frame.
+        """
+        self._leave_queue(frames)
+        self.sent += frames
         self.nbytes_sent += nbytes
         if frame_id is not None:
             self.last_frame_id = frame_id

@@ -226,8 +226,8 @@ class FileJob:
 
     def _book(self, stored: list[Stored]) -> None:
         with self._changed:
-            for frame_id, nbytes in stored:
-                self._ledger.book_sent(frame_id, nbytes)
+            if stored:
+                self._ledger.book_sent(stored[-1][0], sum(nbytes for _, nbytes in stored), len(stored))
 
     def _finish(self, store: Store) -> None:
         # Before the results, so that these can still say that it failed.
@@ -243,6 +243,9 @@ class FileJob:
 
     def _fail(self, reason: str) -> None:
         """Close as failed; the file keeps what it holds, and the reason if it still can."""
+        if self._store is not None:
+            with suppress(StorageError, OSError):
+                self._book(self._store.salvage())
         with self._changed:
             self._failed = True
             self._discard("storage")

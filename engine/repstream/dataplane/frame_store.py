@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.metadata import Members, blank_rows, members_of, rows_of
+from repstream.dataplane.packing import Packer, threads_for
 from repstream.dataplane.placement import Place
 from repstream.files import checksum
 from repstream.files.detector import DetectorFacts
@@ -19,12 +21,18 @@ from repstream.files.frame_file import FrameFile
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar
 from repstream.files.series import FileSeries
-from repstream.messages.compression import compress
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
 
 MOST_BLANKS = 16_384
 """Blank places that are made at once, at most; more follow."""
+
+SHOW_INTERVAL = 0.05
+"""Seconds between announcements of new images to readers, at least.
+
+An announcement changes pages that were written before. Where many images come, each batch doing so
+costs more than writing small ones.
+"""
 
 Describe = Callable[[], DetectorFacts | None]
 
@@ -109,8 +117,11 @@ class FrameStore:
         self._members: Members = ()
         self._sums = checksum.members(plan.checksum)
         self._sum = checksum.function(plan.checksum) if self._sums else None
+        self._packer = Packer(threads_for(plan.number_of_parts)) if plan.compression != "none" else None
+        self._in_work: deque[Placed] = deque()
         self._waiting: list[Stored] = []
-        self._synced = time.monotonic()
+        self._interval = plan.sync_interval or SHOW_INTERVAL
+        self._shown = time.monotonic() - (0.0 if plan.sync_interval else SHOW_INTERVAL)
 
     @property
     def nbytes(self) -> int:
@@ -119,45 +130,49 @@ class FrameStore:
 
     @property
     def due(self) -> float | None:
-        """In how many seconds `sync` is wanted; None: not at all."""
-        if not self._waiting:
-            return None
-        return max(0.0, self._synced + self._plan.sync_interval - time.monotonic())
+        """In how many seconds `announce` is wanted; None: not at all."""
+        if self._in_work:
+            return 0.0
+        return self._wait if self._waiting else None
 
     def write(self, placed: Sequence[Placed]) -> list[Stored]:
-        """Write frames, in any order of places; which frames readers see now that they did not before.
+        """Take frames, in any order of places; which frames readers see now that they did not before.
 
-        With a `sync_interval` these are those of `sync`.
+        Those are at times only the frames of earlier calls: `announce` brings the others.
         """
-        file = self._file or self.begin(kind_of(placed[0].frame, self._plan))
-        frames = [item.frame for item in placed]
-        payloads = self._payloads(frames)
-        rows = rows_of(frames, self._members, self._sums)
-        if self._sum is not None:
-            rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
-        if self._on_rows is not None:
-            self._on_rows(rows)
-        if placed[0].place is None:
-            file.append(payloads, rows, announce=self._announces)
+        if self._file is None:
+            self.begin(kind_of(placed[0].frame, self._plan))
+        if self._packer is None:
+            self._store(placed, [item.frame.payloads[0] for item in placed])
         else:
-            self._put(file, placed, payloads, rows)
-        stored = [(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
-        if self._announces:
-            return stored
-        self._waiting += stored
-        return []
+            self._in_work += placed
+            self._packer.put([item.frame for item in placed])
+            self._store_packed(self._packer.take())
+        return self._show()
+
+    def announce(self) -> list[Stored]:
+        """Do what is `due`; which frames readers see now that they did not before."""
+        if self._packer is not None:
+            self._store_packed(self._packer.take_next())
+        return self._show()
 
     def sync(self) -> list[Stored]:
         """Put everything on the disk; which frames readers see now that they did not before."""
+        if self._packer is not None:
+            self._store_packed(self._packer.take_all())
         if self._file is not None:
             self._file.sync()
-        self._synced = time.monotonic()
-        stored, self._waiting = self._waiting, []
-        return stored
+        return self._now_shown()
 
-    def announce(self) -> list[Stored]:
-        """What is `due`: here `sync`."""
-        return self.sync()
+    def salvage(self) -> list[Stored]:
+        """After a fault: show readers what was whole before it; which frames these are.
+
+        With a `sync_interval` none: nobody knows then what is on the disk.
+        """
+        if self._file is None or self._plan.sync_interval:
+            return []
+        self._file.announce()
+        return self._now_shown()
 
     def begin(self, kind: Kind) -> AnyFile:
         """Make the real file; the first `write` does it by itself."""
@@ -177,22 +192,51 @@ class FrameStore:
         (self._file or self._placeholder).check_in_place()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
-        """Enter the results and close; see `FrameFile.finish`."""
+        """Enter the results and close; see `FrameFile.finish`. What was not stored by then is given up."""
+        if self._packer is not None:
+            self._packer.close()
         (self._file or self._placeholder).finish(results)
 
     @property
-    def _announces(self) -> bool:
-        return self._plan.sync_interval == 0
+    def _wait(self) -> float:
+        """Seconds until readers are to see what waits."""
+        return max(0.0, self._shown + self._interval - time.monotonic())
 
-    def _payloads(self, frames: Sequence[Frame]) -> list[Any]:
-        payloads: list[Any] = [frame.payloads[0] for frame in frames]
-        if self._plan.compression == "none":
-            return payloads
-        itemsize = np.dtype(frames[0].dtype).itemsize
-        return [
-            payload if frame.encoding else compress(payload, itemsize)
-            for frame, payload in zip(frames, payloads, strict=True)
-        ]
+    def _show(self) -> list[Stored]:
+        """Let readers see what waits, if it is time."""
+        if not self._waiting or self._wait > 0:
+            return []
+        assert self._file is not None
+        if self._plan.sync_interval:
+            self._file.sync()
+        else:
+            self._file.announce()
+        return self._now_shown()
+
+    def _now_shown(self) -> list[Stored]:
+        self._shown = time.monotonic()
+        stored, self._waiting = self._waiting, []
+        return stored
+
+    def _store_packed(self, ready: Iterable[list[Any]]) -> None:
+        for payloads in ready:
+            self._store([self._in_work.popleft() for _ in payloads], payloads)
+
+    def _store(self, placed: Sequence[Placed], payloads: list[Any]) -> None:
+        """Put images into the file, where readers do not see them yet."""
+        file = self._file
+        assert file is not None
+        frames = [item.frame for item in placed]
+        rows = rows_of(frames, self._members, self._sums)
+        if self._sum is not None:
+            rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
+        if self._on_rows is not None:
+            self._on_rows(rows)
+        if placed[0].place is None:
+            file.append(payloads, rows, announce=False)
+        else:
+            self._put(file, placed, payloads, rows)
+        self._waiting += [(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
 
     def _put(
         self, file: AnyFile, placed: Sequence[Placed], payloads: list[Any], rows: np.ndarray[Any, Any]
@@ -202,9 +246,8 @@ class FrameStore:
         for number, item in enumerate(placed):
             assert item.place is not None
             if item.place.number < file.places:
-                file.fill(
-                    item.place.number, payloads[number], rows[number : number + 1], announce=self._announces
-                )
+                row = rows[number : number + 1]
+                file.fill(item.place.number, payloads[number], row, durable=self._plan.sync_interval > 0)
             else:
                 ahead.append((item.place, number))
         ahead.sort()
@@ -219,7 +262,7 @@ class FrameStore:
 
     def _append(self, file: AnyFile, run: list[int], payloads: list[Any], rows: np.ndarray[Any, Any]) -> None:
         if run:
-            file.append([payloads[number] for number in run], rows[run], announce=self._announces)
+            file.append([payloads[number] for number in run], rows[run], announce=False)
 
     def _leave_blank(self, file: AnyFile, until: Place, frame_id: int) -> None:
         while (count := min(until.number - file.places, MOST_BLANKS)) > 0:
@@ -228,4 +271,4 @@ class FrameStore:
             rows = blank_rows(ids, self._members, self._sums)
             if self._sum is not None:
                 rows[checksum.MEMBER] = self._sum(file.blank)
-            file.append([None] * count, rows, announce=self._announces)
+            file.append([None] * count, rows, announce=False)

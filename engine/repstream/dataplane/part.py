@@ -146,7 +146,7 @@ class Part:
         if self._finished:
             return
         if self._store.due == 0.0:
-            self._tell_stored(0, self._store.sync())
+            self._tell_stored(0, self._store.announce())
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL

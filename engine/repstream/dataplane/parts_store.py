@@ -100,6 +100,10 @@ class PartsStore:
     def announce(self) -> list[Stored]:
         """Have the master show what is complete; which frames readers see now that they did not before."""
         self._take_answers(0.0)
+        return self.salvage()
+
+    def salvage(self) -> list[Stored]:
+        """Have the master show what is known to be complete, also after a fault; which frames these are."""
         begun = time.monotonic()
         if self._complete:
             self._show()

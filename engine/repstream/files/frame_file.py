@@ -4,7 +4,8 @@ Frames go to the end of the file with plain system calls, in an order that leave
 HDF5 file at every point between two of them: first the images with the index nodes that begin
 with them, then the entries that name them, then the number of metadata rows, and last the
 number of images, which is what readers look at. There is nothing to repair after the
-process is killed. `docs/decisions/0003-file-layout.md` has the reasons and figures.
+process is killed. Of many appends the images alone may be written at once, and the rest
+together (`announce`). `docs/decisions/0003-file-layout.md` has the reasons and figures.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, END_OF_FILE
+from repstream.files.pieces import Pieces
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
@@ -52,7 +54,9 @@ class FrameFile:
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._results = ResultFields(image.fields)
         self._failure = ""
+        self._pieces = Pieces()
         self._staged = 0
+        self._unsynced = True
         self._blank_address = 0
         self._blanks = Ranges()
         self.path = plan.path
@@ -109,27 +113,38 @@ class FrameFile:
         what filter 32008 stores; None for an image that is missing: its place shows zeros, kept
         once for all of them (`blank`), and may be filled later. `rows`: (len(payloads),) of
         `FilePlan.row_dtype`. The images are in the file, for every reader, when this returns,
-        all or (after an error) none of them; without `announce` they wait for `sync`. Raises
-        ValueError for a wrong size or type, StorageError with the system's reason when the
-        storage fails.
+        all or (after an error) none of them; without `announce` they wait for `announce` or
+        `sync`. Raises ValueError for a wrong size or type, StorageError with the system's reason
+        when the storage fails.
         """
         nbytes = self._check(payloads, rows)
         if not payloads:
             return self.count
         tail, in_place = self._lay_out(payloads, nbytes, rows)
-        staged = self._staged + len(payloads)
         with self._failing("cannot be written"):
-            self._write(tail, in_place)
-            self._end, self._staged = tail.end, staged
-            if announce:
-                self._announce()
+            write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
+            self._claim(tail.end)
+        self._gather(tail, in_place)
+        self._end, self._staged, self._unsynced = tail.end, self._staged + len(payloads), True
+        if announce:
+            self.announce()
         return self.count
 
-    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, announce: bool = True) -> None:
+    def announce(self) -> None:
+        """Let readers see what was appended. Raises StorageError.
+
+        After an append that failed this works too, if the storage does: what was whole before it is shown.
+        """
+        if self.count < self._staged:
+            with self._failing("cannot be written"):
+                self._pieces.write(self._fd)
+                self._show()
+
+    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, durable: bool = False) -> None:
         """Put an image that came late, with its metadata (one row), into its blank place.
 
-        It is there when this returns; without `announce`, where readers know its place, it is
-        on the disk before. Raises ValueError where the place is not blank, or as `append`; StorageError too.
+        It is there when this returns; where readers know its place and it is `durable`, it is on
+        the disk before. Raises ValueError where the place is not blank, or as `append`; StorageError too.
         """
         (nbytes,) = self._check([payload], row)
         if not self._blanks.remove(number):
@@ -140,8 +155,10 @@ class FrameFile:
         with self._failing("cannot be written"):
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._claim(tail.end)
-            self._end = tail.end
-            if number < self.count and not announce:
+            self._end, self._unsynced = tail.end, True
+            # What is gathered may hold the blank place as it was.
+            self._pieces.write(self._fd)
+            if number < self.count and durable:
                 os.fdatasync(self._fd)
             for offset, entry in self._images.move(number, address, nbytes, len(self.blank)):
                 write_all(self._fd, entry, offset)
@@ -158,8 +175,10 @@ class FrameFile:
         if self._failure:
             raise StorageError(self._failure)
         with self._failing("is not safe on the disk"):
+            self._pieces.write(self._fd)
             os.fdatasync(self._fd)
-            self._announce()
+            self._show()
+        self._unsynced = False
 
     def check_in_place(self) -> None:
         """Raise StorageError where the file is no longer to be found under its name."""
@@ -175,7 +194,7 @@ class FrameFile:
         writes = self._results.encode(results)
         failed = self._failure
         try:
-            if not failed:
+            if not failed and self._unsynced:
                 self.sync()
             self._end_exactly()
             write_results(self._fd, writes)
@@ -232,20 +251,19 @@ class FrameFile:
         self._images.add(self._blank_address, len(self.blank), tail.put_node)
         self._blanks.add(number, number + 1)
 
-    def _write(self, tail: Tail, in_place: tuple[int, bytes]) -> None:
-        """Every write of an append but the last, in the order that keeps the file valid between any two."""
-        write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
-        self._claim(tail.end)
-        write_all(self._fd, in_place[1], in_place[0])
+    def _gather(self, tail: Tail, in_place: tuple[int, bytes]) -> None:
+        """Keep the small pieces of an append, all of them for what the file had before."""
+        self._pieces.extend(*in_place)
         for index, places in ((self._rows.index, self._rows_places), (self._images, self._images_places)):
             for address, node in index.touched.items():
                 if address < tail.start:
-                    write_all(self._fd, node.written, address)
+                    # A copy: entries of an append that fails are not among what may still be shown.
+                    self._pieces.put(address, bytes(node.written))
             index.settle()
             if self._staged == 0:
-                write_all(self._fd, ADDRESS.pack(index.root), places.index)
+                self._pieces.put(places.index, ADDRESS.pack(index.root))
 
-    def _announce(self) -> None:
+    def _show(self) -> None:
         if self.count < self._staged:
             for places in (self._rows_places, self._images_places):
                 write_all(self._fd, ADDRESS.pack(self._staged), places.extent)

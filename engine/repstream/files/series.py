@@ -85,12 +85,16 @@ class FileSeries:
             at = stop
         return self.count
 
-    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, announce: bool = True) -> None:
+    def announce(self) -> None:
+        for part in self._open:
+            part.announce()
+
+    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, durable: bool = False) -> None:
         part, place = divmod(number, self._per_file)
         at = part - (self._parts - len(self._open))
         if at < 0:
             raise ValueError(f"part {part + 1} of {self.path} is closed")
-        self._open[at].fill(place, payload, row, announce=announce)
+        self._open[at].fill(place, payload, row, durable=durable)
 
     def sync(self) -> None:
         for part in self._open:

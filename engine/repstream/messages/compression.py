@@ -19,10 +19,11 @@ Raises `MalformedMessage`, reason "compression", throughout.
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from typing import Any
 
-import bitshuffle
+import bitshuffle.ext
 import lz4.block
 import numpy as np
 from dectris.compression import decompress as _decompress
@@ -86,7 +87,7 @@ def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") ->
     """`pixels` of `itemsize` bytes each, in any byte order, as ``"bitshuffle_lz4"`` or ``"lz4"``.
 
     Works without the interpreter lock, bitshuffle on all cores that OpenMP gives it
-    (OMP_NUM_THREADS). Raises ValueError where the size is no multiple of `itemsize`.
+    (OMP_NUM_THREADS, or `use_one_core`). Raises ValueError where the size is no multiple of `itemsize`.
     """
     numbers = np.frombuffer(pixels, np.dtype(f"u{itemsize}"))
     if encoding == "lz4":
@@ -97,6 +98,14 @@ def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") ->
     block = max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
     blocks = bitshuffle.compress_lz4(numbers, block)
     return _PREFIX.pack(numbers.nbytes, block * itemsize) + memoryview(blocks)
+
+
+def use_one_core() -> None:
+    """Keep bitshuffle to one core in the thread that calls this, for threads that share the cores out."""
+    # The library itself does not tell; a symbol is searched among what it was linked with, too.
+    set_threads = getattr(ctypes.CDLL(bitshuffle.ext.__file__), "omp_set_num_threads", None)
+    if set_threads is not None:
+        set_threads(1)
 
 
 def promised_size(data: Buffer) -> int:

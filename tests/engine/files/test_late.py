@@ -111,7 +111,7 @@ def test_without_announcing_images_wait_for_the_disk(tmp_path: Path) -> None:
         assert len(read["/det/data"]) == len(read["/det/metadata"]) == 0
     file.sync()
     assert file.count == 2
-    file.fill(1, payload(of, 1), rows(of, 1, 1), announce=False)
+    file.fill(1, payload(of, 1), rows(of, 1, 1), durable=True)
     file.append([payload(of, 2)], rows(of, 2, 1), announce=False)
     file.finish({})
     check(of.path, 3, {0, 1, 2})
