@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks import ceilings
 from benchmarks.loads import SIZES, Format, Load
-from benchmarks.pairs import Measured, child, compare
+from benchmarks.pairs import Measured, child
 from benchmarks.report import Row
-from benchmarks.writer import PEERS, folders, raw_writing, work_folder, writing
+from benchmarks.writer import PEERS, folders, raw_writing, taking_turns, work_folder, writing
 
 PACKED_COUNTS = {"0.5 MB": 800, "4.8 MB": 100}
 ARRIVING_COUNTS = {"0.5 MB": 1_500, "4.8 MB": 150}
@@ -40,7 +40,7 @@ def _against_compressor(load: Load, rounds: int) -> Measured:
             rate: float = alone.recv()
             return rate
 
-        return compare(ours.acquire, {"the compressor alone": compressor}, rounds)
+        return taking_turns(ours.acquire, {"the compressor alone": compressor}, folder, load, rounds)
 
 
 def arriving(rounds: int) -> Iterator[Row]:
@@ -60,4 +60,4 @@ def _against_pwrite(load: Load, storage: Path, rounds: int) -> Measured:
         peers = {}
         for name, copy in PEERS.items():
             peers[name] = stack.enter_context(raw_writing(load, folder, copy)).closed
-        return compare(ours.acquire, peers, rounds)
+        return taking_turns(ours.acquire, peers, folder, load, rounds)
