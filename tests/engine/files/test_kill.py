@@ -80,6 +80,8 @@ MODES = [
     ("bitshuffle_lz4", 3, "late"),
     ("bitshuffle_lz4", 16, "late"),
     ("none", 3, "synced"),
+    ("none", 5, "gathered"),
+    ("bitshuffle_lz4", 5, "gathered"),
     ("none", 7, "parts"),
     ("bitshuffle_lz4", 30, "parts"),
 ]
@@ -93,7 +95,7 @@ def test_after_a_kill_every_reported_image_is_there(
     path = tmp_path / "a.h5"
     reported = write_and_kill(path, compression, batch, mode)
     check(path, reported, batch)
-    if mode in ("dense", "parts"):
+    if mode in ("dense", "gathered", "parts"):
         assert verify(path).problems == ["not finished: its writer is still at it, or was killed"]
 
 

@@ -2,11 +2,13 @@
 
 Arguments: file, compression, images an append, and what is special: ``dense``; ``late``
 (the last image of each append stays blank, and comes `LATE` appends later); ``synced``
-(readers see images when they are on the disk); ``parts`` (of `PER_FILE` images).
+(readers see images when they are on the disk); ``gathered`` (they see those of `GATHERED`
+appends at once); ``parts`` (of `PER_FILE` images).
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from repstream.files.plan import MISSING
 from repstream.files.series import FileSeries
 
 LATE = 5
+GATHERED = 4
 DIFFERENT = 97
 PER_FILE = 50
 
@@ -32,13 +35,15 @@ def main() -> None:
     else:
         file = FrameFile.create(of)
     payloads = [payload(of, number) for number in range(DIFFERENT)]
-    while True:
+    for turn in itertools.count(1):
         first = file.places
         images = [payloads[number % DIFFERENT] for number in range(first, first + batch)]
         table = rows(of, first, batch)
         if mode == "late":
             images[-1], table["status"][-1] = None, MISSING
-        file.append(images, table, announce=mode != "synced")
+        file.append(images, table, announce=mode not in ("synced", "gathered"))
+        if mode == "gathered" and turn % GATHERED == 0:
+            file.announce()
         if mode == "synced":
             file.sync()
         late = first - LATE * batch - 1
