@@ -29,8 +29,8 @@ BATCH_FRAMES = 1024
 BATCH_BYTES = 32 << 20
 """What is taken from the queue and written at once, at most (but one frame at least)."""
 
-GATHER_TIME = 0.002
-"""Seconds that frames are gathered before they are written together.
+GATHER_TIME, GATHER_BYTES = 0.002, 4 << 20
+"""Seconds from one batch to the next, unless so many bytes wait before.
 
 Woken for each frame, this thread and the loop would pass the interpreter lock to and fro.
 """
@@ -78,7 +78,7 @@ class FileJob:
         self._ledger = ledger
         self._results = results
         self._wake = wake
-        self._next_look = 0.0
+        self._next_look = self._next_batch = 0.0
         self._held: Placed | None = None
         self._sync = False
         self._failed = False
@@ -105,8 +105,9 @@ class FileJob:
                 ledger.book_dropped("storage")
             else:
                 ledger.book_queued()
+                if not len(self._queue) or isinstance(self._queue, SpillingQueue):
+                    self._changed.notify_all()
                 self._enqueue(Placed(frame, place))
-                self._changed.notify_all()
             return ledger.sent + ledger.queued
 
     def end(self, result: AcquisitionResult, message: str) -> None:
@@ -168,6 +169,10 @@ class FileJob:
             wait = LOOK_INTERVAL if due is None else min(due, LOOK_INTERVAL)
             with self._changed:
                 self._changed.wait_for(self._is_due, wait)
+                pause = self._pause()
+            if pause > 0:
+                time.sleep(pause)
+            with self._changed:
                 asked, self._sync = self._sync, False
                 frames = self._pop()
                 over = self.ending and not frames and not self._queue.backlog
@@ -195,8 +200,15 @@ class FileJob:
             nbytes += frames[-1].frame.nbytes
         self._admit()
         if frames:
+            self._next_batch = time.monotonic() + GATHER_TIME
             self._changed.notify_all()  # a queue that spills has room now
         return frames
+
+    def _pause(self) -> float:
+        """Seconds to leave the queue alone, for more to come."""
+        if self._sync or self.ending or not 0 < self._queue.nbytes < GATHER_BYTES:
+            return 0.0
+        return self._next_batch - time.monotonic()
 
     def _is_due(self) -> bool:
         queue = self._queue

@@ -128,6 +128,11 @@ class SpillingQueue:
         return len(self._front) + self.spilled + len(self._back)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of those that can be taken now."""
+        return self._front.nbytes
+
+    @property
     def use(self) -> float:
         """How full the memory is: 0 … 1."""
         return (self._front.use + self._back.use) / 2
