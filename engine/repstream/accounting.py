@@ -229,6 +229,14 @@ class OutputLedger:
         self.offered += 1
         self.queued += 1
 
+    def book_passed(self, frame_id: int | None, nbytes: int) -> None:
+        """A frame arrived and was handed to the socket at once: `book_queued` and `book_sent` in one."""
+        self.offered += 1
+        self.sent += 1
+        self.nbytes_sent += nbytes
+        if frame_id is not None:
+            self.last_frame_id = frame_id
+
     def book_sent(self, frame_id: int | None, nbytes: int, frames: int = 1) -> None:
         """Waiting frames were handed to the socket, or are in the file: `nbytes` bytes in all.
 

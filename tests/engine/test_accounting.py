@@ -177,6 +177,7 @@ EVENTS = st.lists(
         st.tuples(st.just("skip"), REASONS),
         st.tuples(st.just("drop"), REASONS),
         st.tuples(st.just("queue"), st.none()),
+        st.tuples(st.just("pass"), st.integers(0, 9)),
         st.tuples(st.just("send"), st.integers(1, 4)),
         st.tuples(st.just("discard"), st.integers(0, 3)),
     ),
@@ -188,7 +189,7 @@ EVENTS = st.lists(
 def test_an_output_accounts_for_every_frame(events: list[tuple[str, object]]) -> None:
     ledger, waiting, sent, lost, arrived = OutputLedger(), 0, 0, 0, 0
     for event, value in events:
-        arrived += event in ("skip", "drop", "queue")
+        arrived += event in ("skip", "drop", "queue", "pass")
         if event == "skip":
             ledger.book_skipped(str(value))
         elif event == "drop":
@@ -197,6 +198,9 @@ def test_an_output_accounts_for_every_frame(events: list[tuple[str, object]]) ->
         elif event == "queue":
             ledger.book_queued()
             waiting += 1
+        elif event == "pass":
+            ledger.book_passed(int(str(value)), 10)
+            sent += 1
         elif event == "send" and int(str(value)) <= waiting:
             ledger.book_sent(17, 10, int(str(value)))
             waiting, sent = waiting - int(str(value)), sent + int(str(value))

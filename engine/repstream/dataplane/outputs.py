@@ -55,6 +55,12 @@ def policy_of(config: OutputConfig) -> decimation.Policy:
     )
 
 
+def _deciding(config: OutputConfig) -> Callable[[int, float], bool] | None:
+    """What a fresh policy is asked; None where it sends every frame, and need not be asked."""
+    policy = policy_of(config)
+    return None if isinstance(policy, decimation.Forward) else policy.decide
+
+
 def queue_of(config: OutputConfig) -> OutputQueue[Any]:
     """An empty queue with the rule and the limits of an output."""
     return OutputQueue(SlowRule(config.on_slow), config.buffer_size, config.buffer_memory * MIB)
@@ -89,7 +95,7 @@ class StreamOutput:
         self.ledger = OutputLedger()
         self._config = config
         self._rewrite = rewrite
-        self._decide = policy_of(config).decide
+        self._decide = _deciding(config)
         self._queue = queue_of(config)
         self._held: Frame | Passing | None = None
         self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
@@ -116,11 +122,13 @@ class StreamOutput:
         return sum(self.ledger.dropped.values()) if self._config.alarm_on_drop else 0
 
     def offer(self, frame: Frame, now: float) -> bool:
-        """Send, skip, queue or drop one frame; whether it is held for want of room (`blocking`).
+        """Send, skip, queue or drop one frame; whether the loop should look after this stream now.
 
+        It should where the frame is held for want of room (`blocking`), or is the first to wait.
         `now` is a monotonic time in seconds.
         """
-        if not self._decide(frame.frame_id, now):
+        decide = self._decide
+        if decide is not None and not decide(frame.frame_id, now):
             self.ledger.book_skipped("policy")
             return False
         if self._rewrite is not None:
@@ -162,7 +170,7 @@ class StreamOutput:
     def update(self, config: StreamConfig) -> None:
         """Take the parameters that may change while running; a policy that stays keeps its memory."""
         if policy_of(config) != policy_of(self._config):
-            self._decide = policy_of(config).decide
+            self._decide = _deciding(config)
         self._config = config
 
     def watch(self) -> None:
@@ -204,12 +212,13 @@ class StreamOutput:
 
     def _put(self, frame: Frame | Passing) -> bool:
         ledger = self.ledger
-        ledger.book_queued()
-        if ledger.queued == 1 and self._send(frame):
-            ledger.book_sent(frame.frame_id, frame.nbytes - frame.unpacked)
+        begins = not ledger.queued
+        if begins and self._send(frame):
+            ledger.book_passed(frame.frame_id, frame.nbytes - frame.unpacked)
             return False
+        ledger.book_queued()
         self._enqueue(frame)
-        return self._held is not None
+        return begins or self._held is not None
 
     def _send(self, frame: Frame | Passing) -> bool:
         """Hand one frame to the socket, whole or not at all."""

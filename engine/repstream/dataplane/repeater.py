@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,9 +26,12 @@ from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.sources.zmq import ZmqSource
 
+LOOK_SECONDS = 0.005
+"""How often is looked, while frames come, whether something else is to be done."""
+
 BURST_MESSAGES = 64
 BURST_BYTES = 4 << 20
-"""What is received at once before queues and control get their turn."""
+"""What is received at most meanwhile where an output's queue wants its turn, too."""
 
 
 class Repeater:
@@ -85,25 +89,37 @@ class Repeater:
         """Whether a writer has an acquisition under way."""
         return any(writer.busy for writer in self.writers.values())
 
-    def receive(self) -> int:
-        """Receive and distribute one burst; how many messages that were. None where an output blocks."""
-        source = self.source
-        held = self.blocking
-        nbytes = self.ledger.nbytes + BURST_BYTES
-        for number in range(BURST_MESSAGES):
-            if held or source is None or self.ledger.nbytes >= nbytes:
-                return number
-            parts = source.receive()
+    def receive(self, end: float, called: Callable[[], Any]) -> int:
+        """Receive and distribute one burst; how many messages that were. None where an output blocks.
+
+        It lasts as long as messages come without a pause and every output sends them at once, until
+        `end` (monotonic) or until `called`, which is asked every 5 ms, says that something else is to
+        be done.
+        """
+        source, ledger = self.source, self.ledger
+        if source is None or self.blocking:
+            return 0
+        # To wait in the socket costs a fraction of a turn of the loop, but nothing else is done meanwhile.
+        patient = not self.waiting
+        now = time.monotonic()
+        clock, look, most = time.time() - now, now + LOOK_SECONDS, ledger.nbytes + BURST_BYTES
+        number = 0
+        while patient or (number < BURST_MESSAGES and ledger.nbytes < most):
+            parts = source.receive(patient)
             if parts is None:
-                return number
-            try:
-                message = self._decode(parts)
-            except MalformedMessage as error:
-                self.ledger.book_malformed(error.reason, sum(map(size_of, parts)))
-                self.last_malformed = str(error)
-                continue
-            held = self._distribute(message) if isinstance(message, Frame) else self._pass_on(message)
-        return BURST_MESSAGES
+                break
+            number += 1
+            now = time.monotonic()
+            attention = self._take(parts, now, now + clock)
+            # Nothing keeps an image while the next one is awaited: its memory may serve that one.
+            del parts
+            if attention:
+                break
+            if now >= look:
+                if now >= end or called():
+                    break
+                look = now + LOOK_SECONDS
+        return number
 
     def update(self, configuration: Configuration) -> None:
         """Take the parameters that may change while running."""
@@ -178,13 +194,23 @@ class Repeater:
         ending.start()
         return ending, left
 
-    def _distribute(self, frame: Frame) -> bool:
-        """Offer a frame to all outputs; whether one of them blocks now."""
+    def _take(self, parts: list[zmq.Frame], now: float, clock: float) -> bool:
+        """Offer what a message holds to the outputs; whether one of them wants the loop's attention.
+
+        It came at `now` (monotonic), which is `clock` for people.
+        """
+        try:
+            frame = self._decode(parts)
+        except MalformedMessage as error:
+            self.ledger.book_malformed(error.reason, sum(map(size_of, parts)))
+            self.last_malformed = str(error)
+            return False
+        if not isinstance(frame, Frame):
+            return self._pass_on(frame)
         self._shape, self._dtype = frame.shape, frame.dtype
         if frame.attributes is not None and self.source is not None:
             self.source.expect(frame.nbytes)
-        self.ledger.book_frame(frame.frame_id, frame.nbytes - frame.unpacked, time.time())
-        now = time.monotonic()
+        self.ledger.book_frame(frame.frame_id, frame.nbytes - frame.unpacked, clock)
         held = False
         for offer in self._offers:
             if offer(frame, now):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -64,6 +65,9 @@ class Router:
         self._serving = True
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
+        self._calls = select.poll()
+        for descriptor in (self._woken, pipe.fileno()):
+            self._calls.register(descriptor, select.POLLIN)
 
     def run(self) -> None:
         """Loop until the service is gone and everything is closed."""
@@ -79,6 +83,7 @@ class Router:
         """Close everything orderly and leave the loop; may be called from a signal handler."""
         if self._serving:
             self._serving = False
+            self._wake()
             self._on_end()
 
     def _turn(self) -> None:
@@ -94,7 +99,8 @@ class Router:
                 stream.drain()
             received = 0
             if self._closing is not None or (repeater.source and repeater.source.socket in ready):
-                received = repeater.receive()
+                end = self._next_report if self._closing is None else 0.0
+                received = repeater.receive(end, self._called)
             self._report(repeater)
             self._close_further(repeater, received)
         self._outbox.flush()
@@ -239,6 +245,10 @@ class Router:
         self._outbox.put(control.Closed(report, undelivered))
         self._expected = repeater.largest
         self._repeater = self._closing = None
+
+    def _called(self) -> bool:
+        """Whether the service or a writer's thread wants something."""
+        return bool(self._calls.poll(0))
 
     def _wake(self) -> None:
         """Have the loop take a turn; called from the writers' threads."""

@@ -28,6 +28,8 @@ from repstream.messages.header import MAX_DETAIL, MAX_ID, Id, Shape, header_of, 
 HTYPE = "array-1.0"
 MAX_FRAME_ID = MAX_ID
 
+_HTYPES = (HTYPE, [HTYPE])
+
 _ITEM_SIZE = {name: np.dtype(name).itemsize for name in PIXEL_TYPES}
 _RESERVED = frozenset({"htype", "shape", "type", "frame", "endianness", "endianess", "encoding"})
 
@@ -63,7 +65,13 @@ def decode(parts: Sequence[Any]) -> Frame:
     Raises `MalformedMessage` with one of the reasons above, and nothing else.
     """
     header = header_of(parts)
-    fields = _decode_header(header)
+    try:
+        # Every frame passes here: one call instead of three where nothing is wrong.
+        fields = _header.decode(header) if header.isascii() else _read_header(header)
+    except (msgspec.DecodeError, RecursionError):
+        fields = _read_header(header)
+    if fields.htype not in _HTYPES:
+        _refuse_other_htype(header)
     frame_id = fields.frame
     if frame_id > MAX_FRAME_ID:
         raise MalformedMessage("field", "frame is beyond 64 bits")
@@ -77,8 +85,9 @@ def decode(parts: Sequence[Any]) -> Frame:
     if not payloads:
         raise MalformedMessage("parts", "a header without data")
     expected = math.prod(shape) * _ITEM_SIZE[fields.type]
-    for number, payload in enumerate(payloads, 1):
+    for payload in payloads:
         if size_of(payload) != expected:
+            number = 1 + [size_of(payload) == expected for payload in payloads].index(False)
             raise MalformedMessage(
                 "size", f"part {number} has {size_of(payload)} bytes, {fields.type} {shape} takes {expected}"
             )
@@ -94,16 +103,14 @@ def decode(parts: Sequence[Any]) -> Frame:
     )
 
 
-def _decode_header(header: bytes) -> _Header:
+def _read_header(header: bytes) -> _Header:
+    """The header, or the `MalformedMessage` that says what is wrong with it."""
     try:
-        fields = read_json(_header, header)
+        return read_json(_header, header)
     except MalformedMessage as error:
         if error.reason == "field":
             _refuse_other_htype(header)
         raise
-    if fields.htype not in (HTYPE, [HTYPE]):
-        _refuse_other_htype(header)
-    return fields
 
 
 def _refuse_other_htype(header: bytes) -> None:

@@ -12,6 +12,9 @@ _MIB = 1 << 20
 _NOBLOCK = int(zmq.NOBLOCK)
 
 
+PATIENCE_MS = 10
+"""How long `ZmqSource.receive` waits for a message where it may."""
+
 ASSUMED_BYTES = _MIB
 """Size of an image while nothing is known of it: neither configured nor seen since the process began."""
 
@@ -44,20 +47,22 @@ class ZmqSource:
         """Messages that may wait in the socket."""
         return self._limit
 
-    def receive(self) -> list[zmq.Frame] | None:
-        """The parts of the next message, or None when none waits.
+    def receive(self, patient: bool = False) -> list[zmq.Frame] | None:
+        """The parts of the next message, or None when none waits nor (`patient`) comes soon.
 
         They are never copied, small ones neither: a `zmq.Frame` brings along whether more
         follow, which costs more to ask of the socket than a copy saves.
         """
         recv = self._recv
         try:
-            parts: list[zmq.Frame] = [recv(_NOBLOCK, False)]
+            part: zmq.Frame = recv(0 if patient else _NOBLOCK, False)
         except zmq.Again:
             return None
-        while parts[-1].more:
-            parts.append(recv(0, False))
-        self.largest = max(self.largest, len(parts[-1]))
+        parts = [part]
+        while part.more:
+            part = recv(0, False)
+            parts.append(part)
+        self.largest = max(self.largest, len(part))
         return parts
 
     def expect(self, size: int) -> None:
@@ -85,6 +90,7 @@ class ZmqSource:
         # Once and for all: changed while a peer is there it stalls that peer, or ends the process when
         # the peer is just leaving (libzmq 4.3.5).
         self.socket.rcvhwm = self._limit
+        self.socket.rcvtimeo = PATIENCE_MS
         # A detector that loses its power sends no farewell.
         self.socket.tcp_keepalive = 1
         self.socket.tcp_keepalive_idle = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from socket import create_server
 
@@ -183,6 +184,31 @@ def test_garbage_is_counted_by_reason_and_stops_nothing(plane: Plane, address: A
     assert ledger.malformed == {"json": 2, "htype": 1, "parts": 1, "size": 2}
     note = plane.next(control.Note, lambda n: "malformed" in n.message)
     assert note.message.startswith("6 messages malformed at the input, the last: size")
+
+
+@pytest.mark.parametrize("parts", [message(1), [b"{"]], ids=["frames", "garbage"])
+def test_it_answers_while_messages_come_without_a_pause(
+    plane: Plane, address: Address, peer: Opener, parts: list[bytes]
+) -> None:
+    wanted = configuration(address("in"), streams={"live": {"address": address("live"), "mode": "PUB"}})
+    plane.open(wanted)
+    source, over = peer(zmq.PUSH, bind=address("in")), threading.Event()
+
+    def flood() -> None:
+        while not over.is_set():
+            if source.poll(10, zmq.POLLOUT):
+                source.send_multipart(parts)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    try:
+        first = plane.report(lambda r: r.source.ledger.messages > 0).source.ledger.messages
+        assert plane.ask(control.Update, configuration=wanted.model_dump_json()) == ""
+        plane.report(lambda r: r.source.ledger.messages > first)
+        assert plane.close().report.source.ledger.messages > first
+    finally:
+        over.set()
+        flooding.join()
 
 
 def test_gaps_duplicates_and_late_frames_are_counted(plane: Plane, address: Address, peer: Opener) -> None:

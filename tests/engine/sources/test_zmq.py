@@ -79,6 +79,15 @@ def test_nothing_waits_at_first(make: Make) -> None:
     assert make("tcp://127.0.0.1:9").receive() is None
 
 
+def test_a_patient_one_gets_what_comes_a_moment_later(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    source = make(address)
+    until(followed(source, True))
+    assert source.receive(patient=True) is None
+    peer.send_multipart([b"a", b"b"])
+    until(lambda: source.receive(patient=True) is not None)
+
+
 def test_parts_of_any_size_are_shared_with_the_message(context: Context, make: Make) -> None:
     peer, address = bound(context)
     source = make(address)
