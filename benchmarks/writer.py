@@ -50,8 +50,8 @@ def folders() -> dict[str, Path]:
     return found
 
 
-QUEUE_BYTES = 64 << 20
-"""What the writer keeps in its queue at most: the loops have nothing but the room of their sockets."""
+QUEUE_BYTES = 512 << 20
+"""What a writer keeps in its queue at most, by default."""
 
 Run = Callable[[], float]
 
@@ -153,7 +153,7 @@ def writing(load: Load, folder: Path, packing: str = "none") -> Iterator[Writing
     (address,) = free_addresses(1)
     configuration = {
         "source": {"address": address, "buffer_size": load.hwm},
-        "writers": {"main": {"folder": str(folder), "buffer_memory": QUEUE_BYTES >> 20}},
+        "writers": {"main": {"folder": str(folder)}},
     }
     with (
         child(ceilings.source, load, address, 0.0) as source,
