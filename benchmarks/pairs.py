@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import statistics
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -31,10 +31,37 @@ class Measured:
     theirs: float
 
 
-def compare(
-    ours: Callable[[], float], peers: Mapping[str, Callable[[], float]], rounds: int, warm: bool = True
-) -> Measured:
-    """Run all in turn, in another order each round; each returns a rate. The first round warms up only."""
+STARTS = 3
+"""How often contenders are started anew: two starts of the same processes differ more than their runs."""
+
+Run = Callable[[], float]
+"""Returns a rate."""
+
+Contenders = tuple[Run, Mapping[str, Run]]
+"""Ours, and the peers by name."""
+
+
+def compare(ours: Run, peers: Mapping[str, Run], rounds: int, warm: bool = True) -> Measured:
+    """Run all in turn, in another order each round. The first round warms up only."""
+    return _measured([_rates(ours, peers, rounds, warm)])
+
+
+def compare_starts(start: Callable[[], AbstractContextManager[Contenders]], rounds: int) -> Measured:
+    """As `compare`, with the rounds shared out among several starts of all contenders."""
+    starts = min(STARTS, rounds)
+    shares = [rounds // starts + (number < rounds % starts) for number in range(starts)]
+    found = []
+    for share in shares:
+        with start() as (ours, peers):
+            found.append(_rates(ours, peers, share, warm=True))
+    return _measured(found)
+
+
+Rates = Mapping[str, list[float]]
+"""A rate for each round by the peer's name; "" is ours."""
+
+
+def _rates(ours: Run, peers: Mapping[str, Run], rounds: int, warm: bool) -> Rates:
     runs = {"": ours, **peers}
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + warm):
@@ -44,7 +71,13 @@ def compare(
             rate = runs[name]()
             if number or not warm:
                 rates[name].append(rate)
-    peer = max(peers, key=lambda name: statistics.median(rates[name]))
+    return rates
+
+
+def _measured(starts: Sequence[Rates]) -> Measured:
+    rates = {name: [rate for start in starts for rate in start[name]] for name in starts[0]}
+    rounds = len(rates[""])
+    peer = max((name for name in rates if name), key=lambda name: statistics.median(rates[name]))
     ratios = [own / other for own, other in zip(rates[""], rates[peer], strict=True)]
     low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if rounds > 1 else ratios * 3
     return Measured(

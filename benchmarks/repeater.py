@@ -7,13 +7,13 @@ accounts for every message and answers its service; the loops and m_split do not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import zmq
 
 from benchmarks.lanes import BARE_LOOPS, Kinds, Middle, data_plane, lane
 from benchmarks.loads import SIZES, Load
-from benchmarks.pairs import Measured, compare
+from benchmarks.pairs import Contenders, Measured, compare_starts
 from benchmarks.peers import split
 from benchmarks.report import Row
 
@@ -26,10 +26,14 @@ SPLIT_TARGETS = {"4 kB": 1.2, "123 kB": 1.0, "0.5 MB": 1.2, "4.8 MB": 1.2, "8.1 
 
 def forwarding(load: Load, kinds: Kinds, peers: Mapping[str, Middle], rounds: int) -> Measured:
     """The repeater against other ways from one input to the same outputs."""
-    with ExitStack() as stack:
-        ours = stack.enter_context(lane(load, kinds, data_plane))
-        others = {name: stack.enter_context(lane(load, kinds, middle)) for name, middle in peers.items()}
-        return compare(ours, others, rounds)
+
+    @contextmanager
+    def lanes() -> Iterator[Contenders]:
+        with ExitStack() as stack:
+            ours = stack.enter_context(lane(load, kinds, data_plane))
+            yield ours, {name: stack.enter_context(lane(load, kinds, peer)) for name, peer in peers.items()}
+
+    return compare_starts(lanes, rounds)
 
 
 def bare_loops(rounds: int) -> Iterator[Row]:
