@@ -27,7 +27,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
 }
 """Each takes the number of rounds and yields the rows of its table."""
 
-ROUNDS, QUICK_ROUNDS = 15, 3
+ROUNDS, QUICK_ROUNDS = 9, 3
 
 
 def main() -> None:

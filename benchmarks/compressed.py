@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from benchmarks import ceilings
 from benchmarks.loads import SIZES, Format, Load
-from benchmarks.pairs import Measured, child
+from benchmarks.pairs import Contenders, child, compare_starts
 from benchmarks.report import Row
-from benchmarks.writer import PEERS, folders, raw_writing, taking_turns, work_folder, writing
+from benchmarks.writer import all_on_used_memory, beside_pwrite, folders, work_folder, writing
 
 PACKED_COUNTS = {"0.5 MB": 800, "4.8 MB": 100}
 ARRIVING_COUNTS = {"0.5 MB": 1_500, "4.8 MB": 150}
@@ -24,12 +24,14 @@ def packing(rounds: int) -> Iterator[Row]:
     try:
         for size, count in PACKED_COUNTS.items():
             load = Load(SIZES[size].shape, count, content=True)
-            yield Row(f"raw images → bitshuffle-LZ4, {size}", 0.9, _against_compressor(load, rounds))
+            measured = compare_starts(partial(_beside_compressor, load), rounds)
+            yield Row(f"raw images → bitshuffle-LZ4, {size}", 0.9, measured)
     finally:
         del os.environ["OMP_NUM_THREADS"]
 
 
-def _against_compressor(load: Load, rounds: int) -> Measured:
+@contextmanager
+def _beside_compressor(load: Load) -> Iterator[Contenders]:
     with ExitStack() as stack:
         folder = stack.enter_context(work_folder(list(folders().values())[-1]))
         ours = stack.enter_context(writing(load, folder, "bitshuffle_lz4"))
@@ -40,7 +42,7 @@ def _against_compressor(load: Load, rounds: int) -> Measured:
             rate: float = alone.recv()
             return rate
 
-        return taking_turns(ours.acquire, {"the compressor alone": compressor}, folder, load, rounds)
+        yield all_on_used_memory(ours.acquire, {"the compressor alone": compressor}, folder, load)
 
 
 def arriving(rounds: int) -> Iterator[Row]:
@@ -49,15 +51,5 @@ def arriving(rounds: int) -> Iterator[Row]:
         for format_ in ARRIVING:
             load = Load(SIZES[size].shape, count, format_, content=True)
             for where, storage in folders().items():
-                measured = _against_pwrite(load, storage, rounds)
+                measured = compare_starts(partial(beside_pwrite, load, storage, known=True), rounds)
                 yield Row(f"{format_}, {size} → file, {where}", 0.8, measured)
-
-
-def _against_pwrite(load: Load, storage: Path, rounds: int) -> Measured:
-    with ExitStack() as stack:
-        folder = stack.enter_context(work_folder(storage))
-        ours = stack.enter_context(writing(load, folder))
-        peers = {}
-        for name, copy in PEERS.items():
-            peers[name] = stack.enter_context(raw_writing(load, folder, copy)).closed
-        return taking_turns(ours.acquire, peers, folder, load, rounds)

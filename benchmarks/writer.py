@@ -12,14 +12,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks import ceilings, plane
 from benchmarks.loads import SIZES, Load
-from benchmarks.pairs import Measured, child, compare, free_addresses
+from benchmarks.pairs import Contenders, Run, child, compare_starts, free_addresses
 from benchmarks.report import Row
 from repstream.dataplane import control
 from repstream.states import AcquisitionState
@@ -53,8 +54,6 @@ def folders() -> dict[str, Path]:
 QUEUE_BYTES = 512 << 20
 """What a writer keeps in its queue at most, by default."""
 
-Run = Callable[[], float]
-
 
 def on_used_memory(run: Run, folder: Path, nbytes: int) -> Run:
     """Let each run find memory for a file of `nbytes` bytes and a queue that was in use a moment before.
@@ -73,11 +72,11 @@ def on_used_memory(run: Run, folder: Path, nbytes: int) -> Run:
     return run_then
 
 
-def taking_turns(ours: Run, peers: Mapping[str, Run], folder: Path, load: Load, rounds: int) -> Measured:
-    """Compare runs of a load that go through memory and into files in `folder`."""
+def all_on_used_memory(ours: Run, peers: Mapping[str, Run], folder: Path, load: Load) -> Contenders:
+    """Runs of a load that go through memory and into files in `folder`."""
     nbytes = load.nbytes * load.count
     warm = {name: on_used_memory(run, folder, nbytes) for name, run in peers.items()}
-    return compare(on_used_memory(ours, folder, nbytes), warm, rounds)
+    return on_used_memory(ours, folder, nbytes), warm
 
 
 class Writing:
@@ -201,8 +200,9 @@ def work_folder(storage: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def against_pwrite(load: Load, storage: Path, rounds: int, known: bool) -> Measured:
-    """One way of writing against `pwrite` with and without copying what was received."""
+@contextmanager
+def beside_pwrite(load: Load, storage: Path, known: bool) -> Iterator[Contenders]:
+    """One way of writing, and `pwrite` with and without copying what was received."""
     with ExitStack() as stack:
         folder = stack.enter_context(work_folder(storage))
         ours = stack.enter_context(writing(load, folder))
@@ -210,7 +210,7 @@ def against_pwrite(load: Load, storage: Path, rounds: int, known: bool) -> Measu
         for name, copy in PEERS.items():
             raw = stack.enter_context(raw_writing(load, folder, copy))
             peers[name] = raw.closed if known else raw.written
-        return taking_turns(ours.acquire if known else ours.go_on, peers, folder, load, rounds)
+        yield all_on_used_memory(ours.acquire if known else ours.go_on, peers, folder, load)
 
 
 def uncompressed(rounds: int) -> Iterator[Row]:
@@ -218,9 +218,9 @@ def uncompressed(rounds: int) -> Iterator[Row]:
     for where, storage in folders().items():
         for size, (known, unknown) in RATIOS.items():
             load = Load(SIZES[size].shape, COUNTS[size])
-            measured = against_pwrite(load, storage, rounds, known=True)
+            measured = compare_starts(partial(beside_pwrite, load, storage, known=True), rounds)
             yield Row(f"{size}, {where}, number known", known, measured)
             if unknown is not None:
                 longer = Load(load.shape, LONGER * load.count)
-                measured = against_pwrite(longer, storage, rounds, known=False)
+                measured = compare_starts(partial(beside_pwrite, longer, storage, known=False), rounds)
                 yield Row(f"{size}, {where}, number unknown", unknown, measured)

@@ -14,7 +14,7 @@ import zmq
 from repstream.accounting import GapTracker, InputLedger
 from repstream.dataplane.control import Report, SourceReport
 from repstream.dataplane.outputs import Passing, Rewrite, StreamOutput
-from repstream.dataplane.writer import Tell, WriterOutput
+from repstream.dataplane.writing.writer import Tell, WriterOutput
 from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0
 from repstream.messages.formats import FrameDecoder, NoImage

@@ -19,7 +19,7 @@ from repstream.dataplane import control
 from repstream.dataplane.loss import LossLog
 from repstream.dataplane.outbox import Outbox
 from repstream.dataplane.repeater import Repeater
-from repstream.dataplane.writer import WriterOutput
+from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repstream.dataplane.disk_meter import SPAN, DiskMeter
+from repstream.dataplane.writing.disk_meter import SPAN, DiskMeter
 
 
 def write(meter: DiskMeter, begin: float, seconds: float, nbytes: int) -> None:

@@ -18,7 +18,7 @@ from tests.engine.dataplane.test_input_formats import SERIES, dimage
 from tests.engine.messages.vectors import load
 
 from repstream.dataplane import control
-from repstream.dataplane.following import PATIENCE, Following
+from repstream.dataplane.writing.following import PATIENCE, Following
 from repstream.messages import dectris_v1
 from repstream.messages.series import SeriesStart
 from repstream.states import AcquisitionResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.engine.dataplane.bench import message
 
-from repstream.dataplane.gate import Gate
+from repstream.dataplane.writing.gate import Gate
 from repstream.messages import array_1_0
 from repstream.parameters.source import SourceConfig
 

@@ -20,8 +20,8 @@ from tests.engine.dataplane.test_acquisitions import arm, end, result_of, runnin
 
 from repstream.accounting import InputLedger
 from repstream.dataplane import control
-from repstream.dataplane.late_start import KeptFrames, Trigger
-from repstream.dataplane.writer import WriterOutput
+from repstream.dataplane.writing.late_start import KeptFrames, Trigger
+from repstream.dataplane.writing.writer import WriterOutput
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
 from repstream.parameters.source import SourceConfig

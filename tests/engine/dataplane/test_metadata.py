@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.dataplane.bench import message
 
-from repstream.dataplane.metadata import MAX_MEMBERS, members_of, rows_of
+from repstream.dataplane.storing.metadata import MAX_MEMBERS, members_of, rows_of
 from repstream.files.frame_file import FrameFile
 from repstream.files.plan import FilePlan
 from repstream.messages import array_1_0

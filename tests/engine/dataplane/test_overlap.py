@@ -46,10 +46,13 @@ def begin(plane: Plane, path: Path, num_images: int) -> str:
 
 
 def state_of(plane: Plane, acquisition: str, state: str) -> control.AcquisitionNotice:
-    """The notice that an acquisition has got into this state."""
-    return plane.next(
-        control.AcquisitionNotice, lambda n: (n.acquisition_id, n.state) == (acquisition, state)
-    )
+    """The notice that an acquisition has got into this state, which may have come already."""
+
+    def wanted(notice: control.AcquisitionNotice) -> bool:
+        return (notice.acquisition_id, notice.state) == (acquisition, state)
+
+    came = [notice for notice in plane.of(control.AcquisitionNotice) if wanted(notice)]
+    return came[0] if came else plane.next(control.AcquisitionNotice, wanted)
 
 
 def behind(plane: Plane) -> control.WriterReport | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repstream.dataplane.packing import GROUP_BYTES, Packer, threads_for
+from repstream.dataplane.storing.packing import GROUP_BYTES, Packer, threads_for
 from repstream.messages.compression import compress, decompress
 from repstream.messages.frame import Frame
 

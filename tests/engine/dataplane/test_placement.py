@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repstream.dataplane.placement import MAX_JUMP, Place, Placement
+from repstream.dataplane.storing.placement import MAX_JUMP, Place, Placement
 
 IDS = st.integers(0, 50) | st.integers(0, 3 * MAX_JUMP) | st.integers(0, 2**64 - 1)
 

@@ -12,7 +12,7 @@ from tests.engine.dataplane.bench import Plane, configuration, frame_ids, receiv
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import arm, images_of, result_of, running, send, start
 
-from repstream.dataplane.time_limits import TimeLimits
+from repstream.dataplane.writing.time_limits import TimeLimits
 from repstream.states import AcquisitionResult
 
 Address = Callable[[str], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from repstream.accounting import Verdict
-from repstream.dataplane.placement import Place, Placement
+from repstream.dataplane.storing.placement import Place, Placement
 from repstream.files.gaps import GapLog, Range
 from repstream.messages.frame import Frame
 from repstream.parameters.source import SourceConfig

@@ -14,10 +14,10 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from repstream.dataplane import part_messages as messages
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.frame_store import Describe, Kind, Placed, Stored, kind_of, placeholder_of
-from repstream.dataplane.part_process import PartProcess
+from repstream.dataplane.storing import part_messages as messages
+from repstream.dataplane.storing.frame_store import Describe, Kind, Placed, Stored, kind_of, placeholder_of
+from repstream.dataplane.storing.part_process import PartProcess
 from repstream.errors import StorageError
 from repstream.files import checksum
 from repstream.files.detector import DetectorFacts

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.frame_store import Kind
+from repstream.dataplane.storing.frame_store import Kind
 from repstream.files.plan import Scalar
 
 

@@ -1,4 +1,4 @@
-"""The process that writes one part of a file: ``python -m repstream.dataplane.part --fd N``.
+"""The process that writes one part of a file: ``python -m repstream.dataplane.storing.part --fd N``.
 
 N is an inherited file descriptor, one end of a socket pair; the data plane holds the other. When
 that end is closed without an order to finish, the part writes what has reached it and closes its
@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import zmq
 
-from repstream.dataplane import part_messages as messages
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.frame_store import FrameStore, Kind, Placed, Stored
+from repstream.dataplane.storing import part_messages as messages
+from repstream.dataplane.storing.frame_store import FrameStore, Kind, Placed, Stored
 from repstream.errors import StorageError
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, WriterReport
-from repstream.dataplane.disk_meter import DiskMeter
-from repstream.dataplane.file_job import FileJob
-from repstream.dataplane.file_results import results_of
-from repstream.dataplane.gate import Gate
-from repstream.dataplane.placement import Placement
-from repstream.dataplane.spill import SpillingQueue
-from repstream.dataplane.time_limits import TimeLimits
-from repstream.dataplane.writer_queue import Queue
+from repstream.dataplane.storing.placement import Placement
+from repstream.dataplane.writing.disk_meter import DiskMeter
+from repstream.dataplane.writing.file_job import FileJob
+from repstream.dataplane.writing.file_results import results_of
+from repstream.dataplane.writing.gate import Gate
+from repstream.dataplane.writing.spill import SpillingQueue
+from repstream.dataplane.writing.time_limits import TimeLimits
+from repstream.dataplane.writing.writer_queue import Queue
 from repstream.files.chunk_index import CAPACITY
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from repstream.dataplane.frame_store import Placed
+from repstream.dataplane.storing.frame_store import Placed
 from repstream.errors import StorageError
 from repstream.files.raw_io import write_buffers
 from repstream.messages.header import header_of, size_of

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from repstream.dataplane.frame_store import Placed
 from repstream.dataplane.outputs import MIB
-from repstream.dataplane.spill import SpillFile, SpillingQueue
+from repstream.dataplane.storing.frame_store import Placed
+from repstream.dataplane.writing.spill import SpillFile, SpillingQueue
 from repstream.parameters.writer import WriterConfig
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
 

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.metadata import Members, blank_rows, members_of, rows_of
-from repstream.dataplane.packing import Packer, threads_for
-from repstream.dataplane.placement import Place
+from repstream.dataplane.storing.metadata import Members, blank_rows, members_of, rows_of
+from repstream.dataplane.storing.packing import Packer, threads_for
+from repstream.dataplane.storing.placement import Place
 from repstream.files import checksum
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile

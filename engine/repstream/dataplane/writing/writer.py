@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 from repstream.accounting import InputLedger, OutputLedger
-from repstream.dataplane.acquisition import COMPLETED, INTERRUPTED, Acquisition
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
-from repstream.dataplane.following import Following
-from repstream.dataplane.late_start import KeptFrames, Trigger
 from repstream.dataplane.outputs import policy_of
-from repstream.dataplane.writer_queue import keeping, queue_for
+from repstream.dataplane.writing.acquisition import COMPLETED, INTERRUPTED, Acquisition
+from repstream.dataplane.writing.following import Following
+from repstream.dataplane.writing.late_start import KeptFrames, Trigger
+from repstream.dataplane.writing.writer_queue import keeping, queue_for
 from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.source import SourceConfig

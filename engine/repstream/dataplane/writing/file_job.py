@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.disk_meter import DiskMeter
-from repstream.dataplane.frame_store import FrameStore, Placed, Stored
-from repstream.dataplane.parts_store import PartsStore
-from repstream.dataplane.placement import Place
-from repstream.dataplane.spill import SpillingQueue
+from repstream.dataplane.storing.frame_store import FrameStore, Placed, Stored
+from repstream.dataplane.storing.parts_store import PartsStore
+from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.writing.disk_meter import DiskMeter
+from repstream.dataplane.writing.spill import SpillingQueue
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.plan import Scalar

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from repstream.accounting import OutputLedger
-from repstream.dataplane.gate import Gate
+from repstream.dataplane.writing.gate import Gate
 from repstream.files.gaps import as_text
 from repstream.files.plan import Scalar
 from repstream.states import AcquisitionResult

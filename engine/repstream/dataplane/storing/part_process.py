@@ -14,8 +14,8 @@ from pathlib import Path
 
 import zmq
 
-from repstream.dataplane import part_messages as messages
 from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.storing import part_messages as messages
 from repstream.errors import StorageError
 from repstream.messages.frame import Frame
 
@@ -52,7 +52,7 @@ class PartProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "repstream.dataplane.part", "--fd", str(theirs.fileno())],
+                [sys.executable, "-m", "repstream.dataplane.storing.part", "--fd", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
