@@ -55,7 +55,7 @@ def data_plane(load: Load, address: str, outputs: Sequence[Output]) -> Iterator[
         }
         for number, output in enumerate(outputs)
     }
-    with plane.running({"source": {"address": address, "buffer_size": load.hwm}, "streams": streams}):
+    with plane.running({"source": plane.source(load, address), "streams": streams}):
         yield
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from benchmarks.loads import Load
 from repstream.dataplane import control
 from repstream.parameters.configuration import Configuration
 from repstream.states import AcquisitionState
@@ -57,6 +58,21 @@ class Plane:
         if notice.state != state:
             raise RuntimeError(notice.message)
         return notice
+
+
+def source(load: Load, address: str) -> dict[str, Any]:
+    """The input as a beamline configures it: its sockets hold as many messages as everybody's.
+
+    Their room follows from the size of an image; where nobody tells that, it is that for images of 1 MiB.
+    """
+    height, width = load.shape
+    return {
+        "address": address,
+        "buffer_size": load.hwm,
+        "image_height": height,
+        "image_width": width,
+        "image_type": "uint16",
+    }
 
 
 @contextmanager

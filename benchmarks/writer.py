@@ -151,7 +151,7 @@ class Writing:
 def writing(load: Load, folder: Path, packing: str = "none") -> Iterator[Writing]:
     (address,) = free_addresses(1)
     configuration = {
-        "source": {"address": address, "buffer_size": load.hwm},
+        "source": plane.source(load, address),
         "writers": {"main": {"folder": str(folder)}},
     }
     with (
