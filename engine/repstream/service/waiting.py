@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from repstream.parameters.facts import Value
+from repstream.parameters.status import PREVIOUS
 from repstream.states import AcquisitionState
 
 PATIENCE = 2.0
@@ -61,6 +62,14 @@ def wait_of(
         return Wait("stream", last if isinstance(last, float) else None, held)
     since = last if isinstance(last, float) else writer["start_time"]
     return Wait("source", since if isinstance(since, float) else None, _quiet(writer, source, last))
+
+
+def still_written(writer: Mapping[str, Value]) -> str:
+    """That the acquisition before the newest one is not closed yet; empty where it is."""
+    if writer[f"{PREVIOUS}acq_state"] != AcquisitionState.FLUSHING_IMAGES:
+        return ""
+    left = amount_left(int(_number(writer[f"{PREVIOUS}left"])), writer[f"{PREVIOUS}left_time"])
+    return f"{writer[f'{PREVIOUS}full_file_name']} is still being written, {left}"
 
 
 def amount_left(frames: int, seconds: Value) -> str:

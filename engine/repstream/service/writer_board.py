@@ -13,7 +13,7 @@ from repstream.parameters.status import NEWEST, PREVIOUS, PreviousStatus
 from repstream.service import figures
 from repstream.service.acquisitions import FolderState
 from repstream.service.core import Core
-from repstream.service.waiting import space_warning, wait_of
+from repstream.service.waiting import space_warning, still_written, wait_of
 from repstream.states import ACQUISITION, AcquisitionResult, AcquisitionState, WriterState, after
 
 log = logging.getLogger(__name__)
@@ -131,6 +131,11 @@ class WriterBoard:
         self.put({"space_warning": warning})
 
     def put_wait(self, blocking: Sequence[str]) -> None:
-        """Put what the newest acquisition waits for; `blocking`: the outputs that hold up the source."""
-        wait = wait_of(self.fields, self._core.fields(Group.SOURCE, 0), blocking, time.time())
-        self.put({"waiting": wait.text, "waiting_for": wait.reason, "waiting_since": wait.since})
+        """Put what the newest acquisition waits for; `blocking`: the outputs that hold up the source.
+
+        The sentence also tells of the one before, where that is not closed yet.
+        """
+        fields = self.fields
+        wait = wait_of(fields, self._core.fields(Group.SOURCE, 0), blocking, time.time())
+        text = "; ".join(filter(None, (wait.text, still_written(fields))))
+        self.put({"waiting": text, "waiting_for": wait.reason, "waiting_since": wait.since})

@@ -20,7 +20,7 @@ from repstream.service import acquisitions
 from repstream.service.core import Core
 from repstream.service.handles import AcquisitionHandles, PendingHandle
 from repstream.service.repeater import Repeater
-from repstream.service.waiting import amount_left
+from repstream.service.waiting import still_written
 from repstream.service.writer_board import ENDED, WriterBoard
 from repstream.states import (
     ACQUISITION,
@@ -301,10 +301,8 @@ class Writer:
 
     def _check_previous(self, subject: str) -> None:
         """Refuse a third acquisition while the one before the newest is still flushed."""
-        if self._board.is_under_way(PREVIOUS):
-            file = self._value(f"{PREVIOUS}full_file_name")
-            left = amount_left(int(self._value(f"{PREVIOUS}left") or 0), self._value(f"{PREVIOUS}left_time"))
-            raise Refused(subject, f"{file} is still being written, {left}; wait until it is closed")
+        if reason := still_written(self._board.fields):
+            raise Refused(subject, f"{reason}; wait until it is closed")
 
     def _subject(self, command: str) -> str:
         return f"writers.{self.name or self._slot}.{command}"

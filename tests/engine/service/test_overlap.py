@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes import FakePlane, running_service
@@ -37,14 +37,13 @@ def told(service: Service, *fields: str) -> list[Value]:
     return [service.read(f"writers.main.{field}").value for field in fields]
 
 
-def until(service: Service, field: str, wanted: Value) -> None:
+def until(service: Service, field: str, wanted: Value | Callable[[Any], bool]) -> None:
     """Wait for a value that the service has not taken from the data plane yet."""
-    changed = threading.Event()
-    subscription = service.subscribe(lambda _: changed.set())
-    while told(service, field) != [wanted]:
-        assert changed.wait(10), told(service, field)
-        changed.clear()
-    subscription.close()
+    test = wanted if callable(wanted) else lambda value: value == wanted
+    end = time.monotonic() + 20
+    while not test(told(service, field)[0]):
+        assert time.monotonic() < end, told(service, field)
+        time.sleep(0.01)
 
 
 def acquire(service: Service, plane: FakePlane, images: int) -> PendingHandle:
@@ -76,6 +75,12 @@ def test_each_has_its_own_state_counters_and_completion(
     plane.receive(4)
     until(service, "num_written", 4)
     until(service, "previous_left", 1)
+    # Once a second, for people.
+    until(
+        service,
+        "waiting",
+        lambda text: f"{tmp_path}/scan_000000.h5 is still being written, 1 frames left" in text,
+    )
     assert told(service, "previous_num_written", "progress") == [2, 80.0]
     plane.close_file(1)
     assert first.wait(5).ok

@@ -8,7 +8,15 @@ import pytest
 
 from repstream.parameters.catalogue import Group, build
 from repstream.parameters.facts import Value
-from repstream.service.waiting import Wait, amount_left, clock, space_warning, time_left, wait_of
+from repstream.service.waiting import (
+    Wait,
+    amount_left,
+    clock,
+    space_warning,
+    still_written,
+    time_left,
+    wait_of,
+)
 
 NOW = 1.7e9
 Fields = dict[str, Value]
@@ -96,3 +104,10 @@ def test_space_that_is_low_whatever_is_to_come() -> None:
 def test_a_writer_that_follows_series_waits_for_one() -> None:
     told = wait(writer(gate="shut", follow_series=True), source())
     assert (told.reason, told.text) == ("trigger", "armed, begins when the detector starts a series")
+
+
+def test_an_acquisition_that_is_flushed_behind_the_newest_is_told() -> None:
+    behind = {"previous_full_file_name": "/data/a.h5", "previous_left": 412, "previous_left_time": 3.1}
+    told = still_written(writer(previous_acq_state="FLUSHING_IMAGES", **behind))
+    assert told == "/data/a.h5 is still being written, 412 frames left, about 3 s"
+    assert still_written(writer(previous_acq_state="FINISHED", **behind)) == ""
