@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.dataplane.bench import message
 
 from repstream.dataplane.storing.metadata import MAX_MEMBERS, members_of, rows_of
+from repstream.errors import MalformedMessage
 from repstream.files.frame_file import FrameFile
 from repstream.files.plan import FilePlan
 from repstream.messages import array_1_0
+from repstream.messages.array_attributes import AttributeReader
 from repstream.messages.frame import Frame
 
 NUMBERS = st.one_of(
     st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False)
+)
+ANYTHING = st.one_of(
+    NUMBERS, st.none(), st.text(), st.integers(2**64, 2**70), st.lists(NUMBERS, max_size=2), st.just({})
 )
 ATTRIBUTES = st.dictionaries(st.text(max_size=80), st.one_of(NUMBERS, st.text(), st.none()), max_size=6)
 
@@ -71,3 +78,29 @@ def test_whatever_headers_hold_a_file_keeps_their_rows(headers: list[dict[str, o
         file.finish({})
         with h5py.File(path) as stored:
             assert stored["/detector/metadata"][:].tobytes() == rows.tobytes()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["a", "b", "frame", "image_attributes", "é\n"]), ANYTHING),
+    st.one_of(ANYTHING, st.dictionaries(st.sampled_from(["a", "b", "frame"]), ANYTHING)),
+    st.lists(st.sampled_from(["a", "b", "frame", "image_attributes", "é\n", "never"]), unique=True),
+)
+def test_some_attributes_are_read_as_all_are(
+    beside: dict[str, object], within: object, names: list[str]
+) -> None:
+    header = json.dumps({**beside, "image_attributes": within}).encode()
+    found = array_1_0.attributes(header)
+    read = [
+        value if not isinstance(value, int) or -(2**63) <= value < 2**64 else None
+        for value in AttributeReader(names)(header)
+    ]
+    assert [(type(value), value) for value in read] == [
+        (type(found.get(name)), found.get(name)) for name in names
+    ]
+
+
+def test_a_header_that_is_no_object_is_told() -> None:
+    for header in (b"[1]", b"{", b"\xff", b'{"a": 1} x'):
+        with pytest.raises(MalformedMessage, match="json"):
+            AttributeReader(["a"])(header)

@@ -136,7 +136,8 @@ def test_what_was_spilled_is_written_after_a_stop_and_discarded_by_an_abort(
         done = plane.acquisition("FAILED" if discard else "FINISHED").report.ledger
         assert (done.sent + done.dropped.get("abort", 0), done.queued) == (20, 0)
         assert (done.sent < 20) is discard
-        check_images(tmp_path / name, list(range(done.sent)))
+        if done.sent:  # an abort may come before the first batch
+            check_images(tmp_path / name, list(range(done.sent)))
 
 
 def test_a_spill_folder_that_cannot_be_used_is_refused(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from repstream.files.plan import MISSING
+from repstream.messages.array_attributes import AttributeReader
 from repstream.messages.formats import attributes
 from repstream.messages.frame import Frame
+from repstream.messages.header import header_of
 
 Members = tuple[tuple[str, np.dtype[Any]], ...]
 
@@ -43,9 +46,14 @@ def rows_of(frames: Sequence[Frame], members: Members, more: Members = ()) -> np
     rows = np.zeros(len(frames), _row_dtype(members, more))
     rows["image_id"] = [frame.frame_id for frame in frames]
     if members:
-        found = [attributes(frame) for frame in frames]
-        for name, dtype in members:
-            rows[name] = _column([numbers.get(name) for numbers in found], dtype)
+        names = tuple(name for name, _ in members)
+        read = _reader(names)
+        found = [
+            read(header_of(frame.parts)) if frame.attributes is None else _values(frame, names)
+            for frame in frames
+        ]
+        for (name, dtype), values in zip(members, zip(*found, strict=True), strict=True):
+            rows[name] = _column(values, dtype)
     return rows
 
 
@@ -59,7 +67,16 @@ def blank_rows(ids: Sequence[int], members: Members, more: Members = ()) -> np.n
     return rows
 
 
-def _column(values: list[float | None], dtype: np.dtype[Any]) -> Any:
+_reader = lru_cache(16)(AttributeReader)
+"""One for each set of names, since all frames of a file are asked for the same."""
+
+
+def _values(frame: Frame, names: Sequence[str]) -> list[float | None]:
+    numbers = attributes(frame)
+    return [numbers.get(name) for name in names]
+
+
+def _column(values: Sequence[float | None], dtype: np.dtype[Any]) -> Any:
     """The values of one member, those that do not fit replaced."""
     # Nearly always all fit, which numpy finds out faster than a call for each.
     if set(map(type, values)) == _TYPES[dtype]:
@@ -96,7 +113,9 @@ def _unsigned(value: float | None) -> int:
 
 
 def _double(value: float | None) -> float:
-    return math.nan if value is None or isinstance(value, bool) else float(value)
+    if value is None or isinstance(value, bool):
+        return math.nan
+    return float(value) if isinstance(value, float) or -(2**63) <= value < 2**64 else math.nan
 
 
 def _truth(value: float | None) -> bool:
