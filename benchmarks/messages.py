@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -24,11 +24,9 @@ import zmq
 
 from benchmarks import report
 from benchmarks.ceilings import Output
-from benchmarks.lanes import lane
 from benchmarks.loads import SIZES, Load
 from benchmarks.pairs import compare
-from benchmarks.peers import split
-from benchmarks.repeater import ALL
+from benchmarks.repeater import ALL, SPLIT_PEERS, forwarding
 from benchmarks.report import Row
 from repstream import mflow
 from repstream.messages import array_1_0, bsread
@@ -137,11 +135,8 @@ def _rate(decode: Callable[[], object]) -> float:
 def splitting(rounds: int) -> Iterator[Row]:
     """m_split, 1 input → 3 PUSH of all, against the original's."""
     for size in SPLIT:
-        load = SIZES[size]
-        with ExitStack() as stack:
-            ours = stack.enter_context(lane(load, ALL, own_split))
-            theirs = stack.enter_context(lane(load, ALL, split.forward))
-            yield Row(f"m_split 1 → 3, {size}", 1.0, compare(ours, {"m_split of psi-mflow": theirs}, rounds))
+        measured = forwarding(SIZES[size], ALL, SPLIT_PEERS, rounds, own_split)
+        yield Row(f"m_split 1 → 3, {size}", 1.0, measured)
 
 
 @contextmanager

@@ -53,6 +53,12 @@ class AcquisitionResult(enum.StrEnum):
     FAILED = "failed"
 
 
+ENDED = frozenset({AcquisitionState.FINISHED, AcquisitionState.FAILED})
+"""The file of the acquisition is closed."""
+
+OVER = ENDED | {AcquisitionState.FLUSHING_IMAGES}
+"""The acquisition takes no more frames, and the next one may begin."""
+
 _R, _W, _A = RepeaterState, WriterState, AcquisitionState
 
 REPEATER: Mapping[RepeaterState, Mapping[str, RepeaterState]] = {

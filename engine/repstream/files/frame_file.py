@@ -23,12 +23,13 @@ from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
-from repstream.files.layout import ADDRESS, END_OF_FILE
+from repstream.files.layout import ADDRESS
 from repstream.files.pieces import Pieces
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
+from repstream.files.stated_end import StatedEnd
 
 _AHEAD_FRAMES, _AHEAD_LEAST, _AHEAD_MOST = 512, 4 << 20, 128 << 20
 _STATUS = 8
@@ -45,8 +46,9 @@ class FrameFile:
     def __init__(self, plan: FilePlan, image: hdf5.FileImage, fd: int) -> None:
         self._plan = plan
         self._fd = fd
-        self._end = self._claimed = len(image.data)
-        self._ahead = min(max(_AHEAD_FRAMES * plan.image_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
+        self._end = len(image.data)
+        ahead = min(max(_AHEAD_FRAMES * plan.image_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
+        self._stated = StatedEnd(fd, self._end, ahead)
         self._row_dtype = plan.row_dtype
         self._rows = RowStore(self._row_dtype, nexus.rows_per_chunk(self._row_dtype))
         self._images = ChunkIndex((1, *plan.shape))
@@ -78,7 +80,7 @@ class FrameFile:
 
         file = cls(plan, image, publish(plan.path, image.data, may_replace, plan.user_id))
         try:
-            file._claim(file.nbytes)
+            file._stated.claim(file.nbytes)
         except OSError as error:
             file.close()
             raise StorageError(f"{plan.path} cannot be written: {error.strerror or error}") from error
@@ -123,7 +125,7 @@ class FrameFile:
         tail, in_place = self._lay_out(payloads, nbytes, rows)
         with self._failing("cannot be written"):
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
-            self._claim(tail.end)
+            self._stated.claim(tail.end)
         self._gather(tail, in_place)
         self._end, self._staged, self._unsynced = tail.end, self._staged + len(payloads), True
         if announce:
@@ -154,7 +156,7 @@ class FrameFile:
         place, data = self._rows.place(number), row.tobytes()
         with self._failing("cannot be written"):
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
-            self._claim(tail.end)
+            self._stated.claim(tail.end)
             self._end, self._unsynced = tail.end, True
             # What is gathered may hold the blank place as it was.
             self._pieces.write(self._fd)
@@ -196,7 +198,7 @@ class FrameFile:
         try:
             if not failed and self._unsynced:
                 self.sync()
-            self._end_exactly()
+            self._stated.settle(self._end)
             write_results(self._fd, writes)
             if not failed:
                 settle(self._fd, self.path)
@@ -277,26 +279,3 @@ class FrameFile:
         except OSError as error:
             self._failure = f"{self.path} {what}: {error.strerror or error}"
             raise StorageError(self._failure) from error
-
-    def _claim(self, end: int) -> None:
-        """Keep the end that the superblock states well ahead of the content.
-
-        A reader holds the end it saw when it opened the file and refuses what lies beyond it.
-        Ahead of the content it covers the images that come until the reader looks at the
-        number of images; the room is a hole, takes no space, and goes when the file ends.
-
-        The real size runs further ahead: a reader asks for it before it reads the stated end,
-        and refuses a file that has become shorter than stated in between.
-        """
-        if end + self._ahead > self._claimed:
-            claimed = end + 2 * self._ahead
-            try:
-                os.ftruncate(self._fd, claimed + 4 * self._ahead)
-            except OSError:  # a limit on file sizes: then the end is stated as it is
-                claimed = end
-            write_all(self._fd, ADDRESS.pack(claimed), END_OF_FILE)
-            self._claimed = claimed
-
-    def _end_exactly(self) -> None:
-        write_all(self._fd, ADDRESS.pack(self._end), END_OF_FILE)
-        os.ftruncate(self._fd, self._end)

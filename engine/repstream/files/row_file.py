@@ -16,14 +16,15 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.growing import RowStore, Tail
-from repstream.files.layout import ADDRESS, END_OF_FILE
+from repstream.files.layout import ADDRESS
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, is_same_file, publish, settle
 from repstream.files.raw_io import write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
+from repstream.files.stated_end import StatedEnd
 
 _AHEAD = 4 << 20
-"""The end is stated ahead of the content and the real size runs further ahead, as in `FrameFile`."""
+"""How far the end is stated ahead of the content."""
 
 
 class RowFile:
@@ -40,8 +41,9 @@ class RowFile:
         self._results = ResultFields(image.fields)
         self._places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._rows = RowStore(plan.row_dtype, nexus.rows_per_chunk(plan.row_dtype))
-        self._end = self._claimed = len(image.data)
+        self._end = len(image.data)
         self._fd = publish(self.path, image.data, lambda: is_same_file(self.path, replacing), plan.user_id)
+        self._stated = StatedEnd(self._fd, self._end, _AHEAD)
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +57,7 @@ class RowFile:
         index = self._rows.index
         with self._failing("cannot be written"):
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
-            self._claim(tail.end)
+            self._stated.claim(tail.end)
             write_all(self._fd, data, offset)
             for address, node in index.touched.items():
                 if address < tail.start:
@@ -81,8 +83,7 @@ class RowFile:
         writes = self._results.encode(results)
         try:
             with self._failing("cannot be finished"):
-                write_all(self._fd, ADDRESS.pack(self._end), END_OF_FILE)
-                os.ftruncate(self._fd, self._end)
+                self._stated.settle(self._end)
                 write_results(self._fd, writes)
                 settle(self._fd, self.path)
         finally:
@@ -93,16 +94,6 @@ class RowFile:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             close(fd, self.path)
-
-    def _claim(self, end: int) -> None:
-        if end + _AHEAD > self._claimed:
-            claimed = end + 2 * _AHEAD
-            try:
-                os.ftruncate(self._fd, claimed + 4 * _AHEAD)
-            except OSError:  # a limit on file sizes: then the end is stated as it is
-                claimed = end
-            write_all(self._fd, ADDRESS.pack(claimed), END_OF_FILE)
-            self._claimed = claimed
 
     @contextmanager
     def _failing(self, what: str) -> Iterator[None]:

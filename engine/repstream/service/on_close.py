@@ -11,11 +11,10 @@ import threading
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.protocol import Change, Engine, Event
-from repstream.states import AcquisitionState
+from repstream.states import ENDED
 
 log = logging.getLogger(__name__)
 
-ENDED = (AcquisitionState.FINISHED.value, AcquisitionState.FAILED.value)
 TIME_LIMIT = 600.0
 """Seconds after which a command that goes on is ended."""
 

@@ -14,11 +14,9 @@ from repstream.service import figures
 from repstream.service.acquisitions import FolderState
 from repstream.service.core import Core
 from repstream.service.waiting import space_warning, still_written, wait_of
-from repstream.states import ACQUISITION, AcquisitionResult, AcquisitionState, WriterState, after
+from repstream.states import ACQUISITION, ENDED, AcquisitionResult, AcquisitionState, WriterState, after
 
 log = logging.getLogger(__name__)
-
-ENDED = frozenset({AcquisitionState.FINISHED, AcquisitionState.FAILED})
 
 _TOLD_OF_PREVIOUS = frozenset(field.removeprefix(PREVIOUS) for field in PreviousStatus.model_fields)
 

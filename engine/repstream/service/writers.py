@@ -21,9 +21,11 @@ from repstream.service.core import Core
 from repstream.service.handles import AcquisitionHandles, PendingHandle
 from repstream.service.repeater import Repeater
 from repstream.service.waiting import still_written
-from repstream.service.writer_board import ENDED, WriterBoard
+from repstream.service.writer_board import WriterBoard
 from repstream.states import (
     ACQUISITION,
+    ENDED,
+    OVER,
     WRITER,
     AcquisitionResult,
     AcquisitionState,
@@ -73,7 +75,7 @@ class Writer:
         if self.name is None or self._value("state") is None:
             return True
         if self.state is WriterState.WRITING:
-            return self._board.acquisition(NEWEST) in (*ENDED, AcquisitionState.FLUSHING_IMAGES)
+            return self._board.acquisition(NEWEST) in OVER
         return self.state is WriterState.READY
 
     def arm(self, handle: PendingHandle, requester: Requester) -> None:
@@ -150,7 +152,7 @@ class Writer:
                 message += self._not_followed
             self._board.put_of(which, {"full_file_name": notice.path})
             self._board.put_end(which, notice.result, message, notice.time)
-        if which == NEWEST and state in (*ENDED, AcquisitionState.FLUSHING_IMAGES):
+        if which == NEWEST and state in OVER:
             self._put({"gate": "shut"})
         self._board.put_of(which, {"acq_state": state.value})
         self._put_wait()

@@ -131,11 +131,11 @@ class Acquisition:
 
     def end(self, result: AcquisitionResult, message: str) -> None:
         """Take no more frames, write what waits, then close the file."""
-        if self.ending:
+        job = self._job
+        if job is None or job.ending:
             return
         self._shut()
-        if self._job is not None:
-            self._job.end(result, message)
+        job.end(result, message)
         if self.state is not AcquisitionState.NONE:
             self._enter("flushing")
 

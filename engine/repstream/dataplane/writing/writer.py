@@ -18,7 +18,7 @@ from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
-from repstream.states import AcquisitionResult, AcquisitionState
+from repstream.states import OVER, AcquisitionResult, AcquisitionState
 
 log = logging.getLogger(__name__)
 
@@ -367,7 +367,7 @@ class WriterOutput:
     def _follows(self) -> bool:
         """Whether the acquisition of the next series may be asked for now; true once for each."""
         newest = self._newest
-        over = newest is not None and newest.state in _OVER
+        over = newest is not None and newest.state in OVER
         if not (over and self._may_follow and self._following.enabled and self._behind is None):
             return False
         self._may_follow = False
@@ -382,10 +382,6 @@ class WriterOutput:
 
     def _malformed(self) -> int:
         return sum(self._received.malformed.values())
-
-
-_OVER = frozenset({AcquisitionState.FLUSHING_IMAGES, AcquisitionState.FINISHED, AcquisitionState.FAILED})
-"""States in which an acquisition takes no more frames, and the next one may begin."""
 
 
 def _unplanned(ledger: OutputLedger) -> int:
