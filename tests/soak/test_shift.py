@@ -50,14 +50,13 @@ def test_a_shift_loses_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
             last = _acquire(engine, tmp_path / f"scan{files}.h5", images, after=last)
             files += 1
             memory.append((resident(int(engine.engine.process_id)), resident(service.pid)))
+            losses = _losses(engine)
             print(
-                f"{files} files, data plane {memory[-1][0]:.0f} MB, service {memory[-1][1]:.0f} MB",
+                f"{time.strftime('%X')} {files} files, data plane {memory[-1][0]:.0f} MB, "
+                f"service {memory[-1][1]:.0f} MB, lost {losses or 'nothing'}",
                 flush=True,
             )
-        losses = {k: engine.read(f"source.{k}") for k in ("missing", "malformed", "duplicates")}
-        assert not any(losses.values()), losses
-        for stream in ("all", "fifth", "tenth"):
-            assert engine.read(f"streams.{stream}.dropped") == 0
+        assert not losses
         received = engine.read("source.received")
         engine.engine.stop().wait(30)
         for poller in pollers:
@@ -75,6 +74,13 @@ def test_a_shift_loses_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
         after = float(np.median([m[which] for m in memory[-third:]]))
         print(f"{name}: {before:.0f} MB, then {after:.0f} MB")
         assert after < before * GROWTH
+
+
+def _losses(engine: Client) -> dict[str, int]:
+    """What was lost until now: parameter to number, where it is not zero."""
+    keys = [f"source.{name}" for name in ("missing", "malformed", "duplicates")]
+    keys += [f"streams.{name}.dropped" for name in ("all", "fifth", "tenth")]
+    return {key: lost for key in keys if (lost := engine.read(key))}
 
 
 def _beamline(
