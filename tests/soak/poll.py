@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 PERIOD = 0.1
 KEYS = 200
@@ -24,6 +26,8 @@ def tango_round(port: int) -> Callable[[], object]:
     proxies = [
         (tango.DeviceProxy(f"tango://127.0.0.1:{port}/repstream/{n}#dbase=no"), c) for n, c in names.items()
     ]
+    for proxy, _ in proxies:
+        _wait_for(proxy.ping, tango.DevFailed)
     lists = [(proxy, [str(a) for a in proxy.get_attribute_list()][:count]) for proxy, count in proxies]
     return lambda: [proxy.read_attributes(attributes) for proxy, attributes in lists]
 
@@ -50,7 +54,18 @@ def http_round(port: int) -> Callable[[], object]:
     import httpx
 
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=20)
+    _wait_for(lambda: client.get("/parameters"), httpx.ConnectError)
     return lambda: client.get("/parameters").raise_for_status()
+
+
+def _wait_for(answer: Callable[[], object], refused: type[Exception]) -> None:
+    """The front end of a service that is just starting may not be there yet."""
+    for _ in range(20):
+        with suppress(refused):
+            answer()
+            return
+        time.sleep(1.1)
+    answer()
 
 
 def main() -> None:

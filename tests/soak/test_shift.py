@@ -49,6 +49,7 @@ def test_a_shift_loses_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
         while time.monotonic() < end:
             last = _acquire(engine, tmp_path / f"scan{files}.h5", images, after=last)
             files += 1
+            assert all(poller.poll() is None for poller in pollers), "a polling client is gone"
             memory.append((resident(int(engine.engine.process_id)), resident(service.pid)))
             losses = _losses(engine)
             print(
@@ -76,7 +77,7 @@ def test_a_shift_loses_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
         assert after < before * GROWTH
 
 
-def _losses(engine: Client) -> dict[str, int]:
+def _losses(engine: Client) -> dict[str, object]:
     """What was lost until now: parameter to number, where it is not zero."""
     keys = [f"source.{name}" for name in ("missing", "malformed", "duplicates")]
     keys += [f"streams.{name}.dropped" for name in ("all", "fifth", "tenth")]
