@@ -56,7 +56,7 @@ class GapTracker:
         self.late = 0
         self.resets = 0
         self._first = 0
-        self._next = -1
+        self._next = -1  # before the first
         # Ids missing within the window; older ones are left in until a jump tidies up.
         self._holes: set[int] = set()
 
@@ -66,6 +66,14 @@ class GapTracker:
             self._next = frame_id + self.step
             return _NEW
         return self._observe_other(frame_id)
+
+    def expects(self, frame_id: int) -> bool:
+        """Whether this is the id that follows the last one without a gap."""
+        return frame_id == self._next
+
+    def observe_run(self, count: int) -> None:
+        """Book `count` ids that begin with the expected one and follow each other without a gap."""
+        self._next += count * self.step
 
     def _observe_other(self, frame_id: int) -> Verdict:
         if self._next < 0:
@@ -224,10 +232,10 @@ class OutputLedger:
         self.offered += 1
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
-    def book_queued(self) -> None:
-        """A frame arrived and waits."""
-        self.offered += 1
-        self.queued += 1
+    def book_queued(self, frames: int = 1) -> None:
+        """Frames arrived and wait."""
+        self.offered += frames
+        self.queued += frames
 
     def book_passed(self, frame_id: int | None, nbytes: int) -> None:
         """A frame arrived and was handed to the socket at once: `book_queued` and `book_sent` in one."""

@@ -55,7 +55,7 @@ def policy_of(config: OutputConfig) -> decimation.Policy:
     )
 
 
-def _deciding(config: OutputConfig) -> Callable[[int, float], bool] | None:
+def deciding(config: OutputConfig) -> Callable[[int, float], bool] | None:
     """What a fresh policy is asked; None where it sends every frame, and need not be asked."""
     policy = policy_of(config)
     return None if isinstance(policy, decimation.Forward) else policy.decide
@@ -95,7 +95,7 @@ class StreamOutput:
         self.ledger = OutputLedger()
         self._config = config
         self._rewrite = rewrite
-        self._decide = _deciding(config)
+        self._decide = deciding(config)
         self._queue = queue_of(config)
         self._held: Frame | Passing | None = None
         self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
@@ -170,7 +170,7 @@ class StreamOutput:
     def update(self, config: StreamConfig) -> None:
         """Take the parameters that may change while running; a policy that stays keeps its memory."""
         if policy_of(config) != policy_of(self._config):
-            self._decide = _deciding(config)
+            self._decide = deciding(config)
         self._config = config
 
     def watch(self) -> None:

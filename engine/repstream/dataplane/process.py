@@ -16,6 +16,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from repstream.dataplane.collector import spare_frames
 from repstream.dataplane.router import Router
 
 SWITCH_INTERVAL = 0.0005
@@ -39,6 +40,7 @@ def main() -> None:
     with suppress(OSError):
         Path("/proc/self/comm").write_text("repstream-data")
     sys.setswitchinterval(SWITCH_INTERVAL)
+    spare_frames()
     router = Router(Connection(arguments.fd), on_end=_end_in_time)
     # Ctrl-C in the terminal is for the service, which then closes this process orderly.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

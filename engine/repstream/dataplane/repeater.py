@@ -34,6 +34,10 @@ BURST_BYTES = 4 << 20
 """What is received at most meanwhile where an output's queue wants its turn, too."""
 
 
+SMALL, GROUP_FRAMES = 64 << 10, 64
+"""Frames of up to so many bytes go to the writers several at a time, at most so many."""
+
+
 class Repeater:
     """One input and its outputs, from start to stop. Used from the loop's thread.
 
@@ -67,7 +71,8 @@ class Repeater:
             *self.streams.values(),
             *self.writers.values(),
         )
-        self._offers = [output.offer for output in self._outputs]
+        self._offers = [stream.offer for stream in self.streams.values()]
+        self._group: list[Frame] = []  # for the writers
 
     @property
     def largest(self) -> int:
@@ -105,9 +110,11 @@ class Repeater:
         clock, look, most = time.time() - now, now + LOOK_SECONDS, ledger.nbytes + BURST_BYTES
         number = 0
         while patient or (number < BURST_MESSAGES and ledger.nbytes < most):
-            parts = source.receive(patient)
+            parts = source.receive(patient and not self._group)
             if parts is None:
-                break
+                if not self._group or self._hand_over():
+                    break
+                continue
             number += 1
             now = time.monotonic()
             attention = self._take(parts, now, now + clock)
@@ -119,6 +126,7 @@ class Repeater:
                 if now >= end or called():
                     break
                 look = now + LOOK_SECONDS
+        self._hand_over()
         return number
 
     def update(self, configuration: Configuration) -> None:
@@ -215,12 +223,28 @@ class Repeater:
         for offer in self._offers:
             if offer(frame, now):
                 held = True
+        if self.writers:
+            self._group.append(frame)
+            if (frame.nbytes > SMALL or len(self._group) >= GROUP_FRAMES) and self._hand_over():
+                held = True
+        return held
+
+    def _hand_over(self) -> bool:
+        """Offer to the writers what came for them; whether one of them holds up the input."""
+        if not self._group:
+            return False
+        now = time.monotonic()
+        frames, self._group = self._group, []
+        held = False
+        for writer in self.writers.values():
+            if writer.offer_burst(frames, now):
+                held = True
         return held
 
     def _pass_on(self, message: SeriesStart | SeriesEnd | NoImage) -> bool:
         """Hand a message without an image to all streams; whether an output blocks now."""
         passing = Passing(message.parts, sum(map(size_of, message.parts)))
-        held = False
+        held = self._hand_over()
         for stream in self.streams.values():
             if stream.pass_on(passing):
                 held = True

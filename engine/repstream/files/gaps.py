@@ -64,7 +64,7 @@ class GapLog(GapTracker):
 
     MOST: ClassVar[int] = 100_000
 
-    __slots__ = ("_base", "_closed", "_expected", "_open", "repeated")
+    __slots__ = ("_base", "_closed", "_open", "repeated")
 
     def __init__(self, step: int = 1) -> None:
         super().__init__(step)
@@ -72,20 +72,18 @@ class GapLog(GapTracker):
         self._closed: list[Range] = []
         self._open = Ranges()
         self._base = 0
-        self._expected = -1
 
     def observe(self, frame_id: int) -> Verdict:
+        expected = self._next
         verdict = super().observe(frame_id)
-        if frame_id == self._expected:
-            self._expected += self.step
-        else:
-            self._note(frame_id, verdict)
+        if frame_id != expected:
+            self._note(frame_id, expected, verdict)
         return verdict
 
     @property
     def series(self) -> int:
         """How many times the numbering began."""
-        return self.resets + 1 if self._expected >= 0 else 0
+        return self.resets + 1 if self._next >= 0 else 0
 
     @property
     def missing_ids(self) -> list[Range]:
@@ -99,19 +97,17 @@ class GapLog(GapTracker):
         ids = (first + number * step for low, high in self._open for number in range(low, high + 1))
         return ((missing, missing) for missing in islice(ids, self.MOST))
 
-    def _note(self, frame_id: int, verdict: Verdict) -> None:
+    def _note(self, frame_id: int, expected: int, verdict: Verdict) -> None:
         if verdict is Verdict.LATE:
             self._open.remove((frame_id - self._base) // self.step)
         elif verdict is Verdict.DUPLICATE:
             if len(self.repeated) < self.MOST:
                 self.repeated.append(frame_id)
-        else:
-            if verdict is Verdict.RESET or self._expected < 0:
-                self._closed, self._open, self._base = self.missing_ids, Ranges(), frame_id
-            elif len(self._open) < self.MOST:
-                stop = (frame_id - self._base) // self.step
-                self._open.add((self._expected - self._base) // self.step, stop)
-            self._expected = frame_id + self.step
+        elif verdict is Verdict.RESET or expected < 0:
+            self._closed, self._open, self._base = self.missing_ids, Ranges(), frame_id
+        elif len(self._open) < self.MOST:
+            stop = (frame_id - self._base) // self.step
+            self._open.add((expected - self._base) // self.step, stop)
 
 
 def as_text(ranges: Iterable[Range], room: int = TEXT_BYTES) -> str:

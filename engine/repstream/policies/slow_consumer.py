@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -95,6 +96,15 @@ class OutputQueue(Generic[T]):
         self._nbytes += nbytes
         return Outcome(accepted=True, dropped=tuple(dropped)) if dropped else self._accepted
 
+    def offer_all(self, items: Sequence[T], sizes: Sequence[int]) -> bool:
+        """Put items of so many bytes at the end if there is room for all, else none; nothing is dropped."""
+        total = sum(sizes)
+        if len(self._items) + len(items) > self.max_messages or self._nbytes + total > self.max_bytes:
+            return False
+        self._items.extend(zip(items, sizes, strict=True))
+        self._nbytes += total
+        return True
+
     def head(self) -> T:
         """The item that is next, left where it is. Raises `IndexError` when empty."""
         return self._items[0][0]
@@ -104,6 +114,16 @@ class OutputQueue(Generic[T]):
         item, nbytes = self._items.popleft()
         self._nbytes -= nbytes
         return item
+
+    def take(self, most: int, most_bytes: int) -> list[T]:
+        """Take what is next, in order: `most` items, or fewer where so many bytes are reached before."""
+        items, taken, nbytes = self._items, list[T](), 0
+        while items and len(taken) < most and nbytes < most_bytes:
+            item, size = items.popleft()
+            taken.append(item)
+            nbytes += size
+        self._nbytes -= nbytes
+        return taken
 
     def clear(self) -> tuple[T, ...]:
         """Take all that wait, the oldest first: what an abort discards."""

@@ -83,7 +83,7 @@ def settle(of: SpillingQueue, changed: threading.Condition, spilled: int) -> Non
 def take(of: SpillingQueue, changed: threading.Condition) -> Placed:
     with changed:
         assert changed.wait_for(lambda: len(of), PATIENCE)
-        item = of.pop()
+        (item,) = of.take(1, 1)
         changed.notify_all()
         return item
 

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
 
-# A number offers an item of so many bytes, None takes one.
-ACTIONS = st.lists(st.none() | st.integers(0, 60), max_size=200)
+# A number offers an item of so many bytes, a list offers several at once, None takes one, a pair takes
+# so many items or bytes.
+SIZES = st.integers(0, 60)
+SEVERAL, TAKEN = st.lists(SIZES, min_size=1, max_size=6), st.tuples(st.integers(1, 6), st.integers(1, 99))
+ACTIONS = st.lists(st.none() | SIZES | SEVERAL | TAKEN, max_size=200)
 
 
 def queue(rule: SlowRule, max_messages: int = 3, max_bytes: int = 100) -> OutputQueue[str]:
@@ -83,23 +86,40 @@ def test_limits_below_one_are_refused(limits: tuple[int, int]) -> None:
 
 @given(st.sampled_from(SlowRule), st.integers(1, 8), st.integers(1, 100), ACTIONS)
 def test_every_item_is_taken_dropped_refused_or_waiting(
-    rule: SlowRule, max_messages: int, max_bytes: int, actions: list[int | None]
+    rule: SlowRule, max_messages: int, max_bytes: int, actions: list[int | list[int] | tuple[int, int] | None]
 ) -> None:
     tested: OutputQueue[int] = OutputQueue(rule, max_messages, max_bytes)
     sizes: dict[int, int] = {}
     taken: list[int] = []
     dropped: list[int] = []
     refused: list[int] = []
-    for item, action in enumerate(actions):
-        if action is not None:
-            sizes[item] = action
-            room = tested.has_room(action)
-            outcome = tested.offer(item, action)
-            assert room == (outcome.accepted and not outcome.dropped)
-            dropped += outcome.dropped
-            refused += [item] if outcome.full else []
-        elif len(tested):
-            taken.append(tested.pop())
+    for action in actions:
+        item = len(sizes)
+        match action:
+            case int():
+                sizes[item] = action
+                room = tested.has_room(action)
+                outcome = tested.offer(item, action)
+                assert room == (outcome.accepted and not outcome.dropped)
+                dropped += outcome.dropped
+                refused += [item] if outcome.full else []
+            case list():
+                several = dict(enumerate(action, item))
+                before = len(tested), tested.nbytes
+                fit = before[0] + len(action) <= max_messages and before[1] + sum(action) <= max_bytes
+                assert tested.offer_all(list(several), action) is fit
+                if not fit:
+                    assert (len(tested), tested.nbytes) == before
+                sizes |= several if fit else {}
+            case (most, nbytes):
+                some = tested.take(most, nbytes)
+                assert len(some) <= most
+                assert sum(sizes[one] for one in some[:-1]) < nbytes
+                assert len(some) == most or not len(tested) or sum(sizes[one] for one in some) >= nbytes
+                taken += some
+            case None:
+                if len(tested):
+                    taken.append(tested.pop())
         assert len(tested) <= max_messages
         assert tested.nbytes <= max_bytes or len(tested) == 1
         assert 0 <= tested.use <= 1

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import zmq
 
+from repstream.dataplane.collector import spare_frames
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.frame_store import FrameStore, Kind, Placed, Stored
@@ -178,6 +179,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(OSError):
         Path("/proc/self/comm").write_text("repstream-part")
+    spare_frames()
     with Connection(arguments.fd) as pipe, suppress(EOFError):
         _serve(pipe)
 

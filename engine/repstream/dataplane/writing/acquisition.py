@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, WriterReport
@@ -128,6 +128,24 @@ class Acquisition:
             self._enter("first_image")
         if taken >= gate.limit:
             self._shut_at(taken)
+
+    def take_run(self, frames: Sequence[Frame]) -> bool:
+        """Put frames on their way to the file at once if that is simple; False, and none is taken, if not.
+
+        It is where they follow the last one without a gap, fit as it did, and there is room for all.
+        """
+        job, gate = self._job, self.gate
+        if job is None or not self._images or not gate.continues(frames):
+            return False
+        taken = job.offer_run(frames, gate.limit)
+        if not taken:
+            return False
+        gate.book_run(len(frames))
+        self._images += len(frames)
+        self._last_id = frames[-1].frame_id
+        if taken >= gate.limit:
+            self._shut_at(taken)
+        return True
 
     def end(self, result: AcquisitionResult, message: str) -> None:
         """Take no more frames, write what waits, then close the file."""

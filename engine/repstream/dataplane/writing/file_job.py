@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from repstream.accounting import OutputLedger
@@ -79,7 +80,7 @@ class FileJob:
         self._results = results
         self._wake = wake
         self._next_look = self._next_batch = 0.0
-        self._held: Placed | None = None
+        self._held: deque[Placed] = deque()
         self._sync = False
         self._failed = False
         self._changed = threading.Condition(lock)
@@ -91,8 +92,8 @@ class FileJob:
 
     @property
     def blocking(self) -> bool:
-        """Whether a frame waits for room in the queue, so that no more may be received."""
-        return self._held is not None
+        """Whether frames wait for room in the queue, so that no more may be received."""
+        return len(self._held) > 0
 
     def offer(self, frame: Frame, place: Place | None = None) -> int:
         """Queue or drop one frame; how many are in the file or on their way to it now.
@@ -107,8 +108,31 @@ class FileJob:
                 ledger.book_queued()
                 if not len(self._queue) or isinstance(self._queue, SpillingQueue):
                     self._changed.notify_all()
-                self._enqueue(Placed(frame, place))
+                placed = Placed(frame, place)
+                if self._held:
+                    self._held.append(placed)
+                else:
+                    self._enqueue(placed)
             return ledger.sent + ledger.queued
+
+    def offer_run(self, frames: Sequence[Frame], limit: int) -> int:
+        """Queue all of these frames, the next in the file; how many are in it or on their way to it then.
+
+        0, and none is taken, where there is no room for all or they would be more than `limit`.
+        """
+        ledger, queue = self._ledger, self._queue
+        placed, sizes = [Placed(frame) for frame in frames], [frame.nbytes for frame in frames]
+        with self._changed:
+            taken = ledger.sent + ledger.queued + len(frames)
+            if self._failed or self._held or taken > limit:
+                return 0
+            was_empty = not len(queue)
+            if not queue.offer_all(placed, sizes):
+                return 0
+            ledger.book_queued(len(frames))
+            if was_empty or isinstance(queue, SpillingQueue):
+                self._changed.notify_all()
+            return taken
 
     def end(self, result: AcquisitionResult, message: str) -> None:
         """Write what waits, then close the file with this result."""
@@ -192,12 +216,7 @@ class FileJob:
             store.check_in_place()
 
     def _pop(self) -> list[Placed]:
-        queue = self._queue
-        frames: list[Placed] = []
-        nbytes = 0
-        while len(queue) and len(frames) < BATCH_FRAMES and nbytes < BATCH_BYTES:
-            frames.append(queue.pop())
-            nbytes += frames[-1].frame.nbytes
+        frames = self._queue.take(BATCH_FRAMES, BATCH_BYTES) if len(self._queue) else []
         self._admit()
         if frames:
             self._next_batch = time.monotonic() + GATHER_TIME
@@ -215,10 +234,12 @@ class FileJob:
         return len(queue) > 0 or self._sync or (self.ending and not queue.backlog)
 
     def _admit(self) -> None:
-        """Let the frame that is held into the queue, if there is room."""
-        if self._held is not None and self._queue.has_room(self._held.frame.nbytes):
-            held, self._held = self._held, None
-            self._enqueue(held)
+        """Let the frames that are held into the queue, as far as there is room."""
+        if not self._held:
+            return
+        while self._held and self._queue.has_room(self._held[0].frame.nbytes):
+            self._enqueue(self._held.popleft())
+        if not self._held:
             self._wake()
 
     def _settle(self, store: Store, how: Callable[[], list[Stored]]) -> None:
@@ -270,14 +291,14 @@ class FileJob:
                 self._store.finish(results)
 
     def _discard(self, reason: str) -> None:
-        waiting = self._queue.backlog + (self._held is not None)
+        waiting = self._queue.backlog + len(self._held)
         self._queue.clear()
-        self._held = None
+        self._held.clear()
         self._ledger.book_discarded(reason, waiting)
 
     def _enqueue(self, placed: Placed) -> None:
         outcome = self._queue.offer(placed, placed.frame.nbytes)
         if outcome.full:
-            self._held = placed
+            self._held.append(placed)
         else:
             self._ledger.book_discarded("queue", len(outcome.dropped))

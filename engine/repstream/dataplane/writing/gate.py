@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from repstream.accounting import Verdict
@@ -55,6 +56,22 @@ class Gate:
         if verdict is Verdict.RESET:
             self._begin_series()
         return verdict is Verdict.DUPLICATE
+
+    def continues(self, frames: Sequence[Frame]) -> bool:
+        """Whether frames follow the last one without a gap and fit as it did. None is booked."""
+        if self.placement is not None or self._kind is None:
+            return False
+        kinds = {(f.shape, f.dtype, f.big_endian, f.encoding, len(f.payloads)) for f in frames}
+        first, step = frames[0].frame_id, self.source.id_step
+        return (
+            self._gaps.expects(first)
+            and kinds == {(*self._kind, self._encoding, 1)}
+            and [f.frame_id for f in frames] == list(range(first, first + step * len(frames), step))
+        )
+
+    def book_run(self, count: int) -> None:
+        """Book so many frames that continue."""
+        self._gaps.observe_run(count)
 
     def unfit(self, frame: Frame) -> str:
         """Why a frame cannot go into this file; empty if it can. The first one that can sets the shape."""

@@ -73,6 +73,11 @@ class Trigger:
         self._attribute = attribute
         self._was = False
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it can ever fire."""
+        return bool(self._attribute)
+
     def fires(self, frame: Frame) -> bool:
         """Look at the next frame."""
         if not self._attribute:

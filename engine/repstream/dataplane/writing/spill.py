@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -119,7 +119,7 @@ class SpillingQueue:
         threading.Thread(target=self._run, name="spill", daemon=True).start()
 
     def __len__(self) -> int:
-        """How many can be taken now; one where the file failed, which `pop` then says."""
+        """How many can be taken now; one where the file failed, which `take` then says."""
         return 1 if self._failure else len(self._front)
 
     @property
@@ -144,11 +144,14 @@ class SpillingQueue:
         queue = self._front if self._direct(nbytes) else self._back
         return queue.offer(item, nbytes)
 
-    def pop(self) -> Placed:
-        """The next frame; raises StorageError where the file has lost it."""
+    def offer_all(self, items: Sequence[Placed], sizes: Sequence[int]) -> bool:
+        return not self.spilled and not len(self._back) and self._front.offer_all(items, sizes)
+
+    def take(self, most: int, most_bytes: int) -> list[Placed]:
+        """As in `OutputQueue`; raises StorageError where the file has lost the next frame."""
         if self._failure:
             raise StorageError(self._failure)
-        return self._front.pop()
+        return self._front.take(most, most_bytes)
 
     def clear(self) -> None:
         self._front.clear()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
-from repstream.dataplane.outputs import policy_of
+from repstream.dataplane.outputs import deciding, policy_of
 from repstream.dataplane.writing.acquisition import COMPLETED, INTERRUPTED, Acquisition
 from repstream.dataplane.writing.following import Following
 from repstream.dataplane.writing.late_start import KeptFrames, Trigger
@@ -58,7 +58,7 @@ class WriterOutput:
         self._tell = tell
         self._wake = wake
         self._lock = threading.Lock()
-        self._decide = policy_of(config).decide
+        self._decide = deciding(config)
         self._kept = KeptFrames.of(config)
         self._trigger = Trigger()
         self._following = Following()
@@ -108,6 +108,18 @@ class WriterOutput:
         else:
             self._pass(frame, now, current)
             return current.blocking
+        return self.blocking
+
+    def offer_burst(self, frames: Sequence[Frame], now: float) -> bool:
+        """Offer frames that came one soon after the other, up to `now` (monotonic); as `offer`.
+
+        None is lost where one is held: those behind it are held too.
+        """
+        current = self._current
+        if current is not None and self._takes_all and current.take_run(frames):
+            return current.blocking
+        for frame in frames:
+            self.offer(frame, now)
         return self.blocking
 
     def begin_series(self, start: SeriesStart, now: float) -> bool:
@@ -167,7 +179,7 @@ class WriterOutput:
         self._trigger = Trigger(self._config.trigger_attribute)
         self._following.arm(plan.follow_series)
         self._may_follow = plan.follow_series
-        self._decide = policy_of(self._config).decide
+        self._decide = deciding(self._config)
         return ""
 
     def open_gate(self, frames: int) -> str:
@@ -216,7 +228,7 @@ class WriterOutput:
     def update(self, config: WriterConfig) -> None:
         """Take the parameters that may change while running; a policy that stays keeps its memory."""
         if policy_of(config) != policy_of(self._config):
-            self._decide = policy_of(config).decide
+            self._decide = deciding(config)
         if keeping(config) != keeping(self._config):
             self.release()
             self._kept = KeptFrames.of(config)
@@ -274,15 +286,22 @@ class WriterOutput:
         """The acquisition that is flushed while another one goes on, if there is one."""
         return None if self._behind is None else self._behind.report(self._behind.blocking)
 
+    @property
+    def _takes_all(self) -> bool:
+        """Whether there is nothing to decide about a frame but whether it fits."""
+        current = self._current
+        is_open = current is not None and current.gate.is_open and not len(self._kept)
+        return is_open and self._decide is None and not self._trigger.enabled
+
     def _under_way(self) -> list[Acquisition]:
         return [acquisition for acquisition in (self._behind, self._current) if acquisition is not None]
 
     def _pass(self, frame: Frame, now: float, current: Acquisition) -> None:
         """Skip, drop or queue a frame that came at `now` and finds the gate open."""
-        gate = current.gate
+        gate, decide = current.gate, self._decide
         if gate.is_duplicate(frame.frame_id):
             self._skip("duplicate")
-        elif not self._decide(frame.frame_id, now):
+        elif decide is not None and not decide(frame.frame_id, now):
             self._skip("policy")
         elif reason := gate.unfit(frame):
             with self._lock:
