@@ -39,6 +39,7 @@ def test_the_next_one_is_begun_while_the_last_one_is_flushed(
         handles[name] = rig.service.execute("writers.main.start", None, ME)
         with pytest.raises(Rejected, match="stop it first"):
             client.execute("writers.1.arm")
+        until(lambda: client.read("writers.1.gate") == "open", "the writer to take frames")
         rig.detector.send(range(first, first + 30))
         until(lambda: client.read("writers.1.gate") == "shut", "all frames to have come")
     until(lambda: client.read("writers.1.acq_state") == "FINISHED", "the second file to be closed")

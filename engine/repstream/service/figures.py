@@ -34,14 +34,11 @@ class Rates:
 
 
 def values(report: Report, rates: Rates) -> dict[str, Value]:
-    """Every counter and rate in a report, by key."""
+    """The counters and rates of the input and the streams, by key."""
     found = {key_of(Group.SOURCE, 0, f): v for f, v in _source(report.source, report.time, rates).items()}
     for slot, stream in report.streams.items():
         for field, value in _stream(stream, f"s{slot}", report.time, rates).items():
             found[key_of(Group.STREAM, slot, field)] = value
-    for slot, writer in report.writers.items():
-        for field, value in writer_fields(writer, f"w{slot}", report.time, rates).items():
-            found[key_of(Group.WRITER, slot, field)] = value
     return found
 
 
@@ -97,9 +94,9 @@ def _stream(report: StreamReport, name: str, time: float, rates: Rates) -> dict[
     }
 
 
-def writer_fields(report: WriterReport, name: str, time: float, rates: Rates) -> dict[str, Value]:
-    """The counters of a writer, by field."""
-    fields = _output(report.ledger, report.queue_use, name, time, rates)
+def writer_fields(report: WriterReport, time: float, rates: Rates) -> dict[str, Value]:
+    """The counters and rates of one acquisition of a writer, by field; `rates` are its own."""
+    fields = _output(report.ledger, report.queue_use, "writer", time, rates)
     # Frames that are kept for the next file are not on their way to this one.
     flushing = report.state is AcquisitionState.FLUSHING_IMAGES
     left = report.ledger.queued - report.ledger.kept if flushing else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from repstream.dataplane import control
 from repstream.errors import Refused
@@ -85,13 +86,12 @@ class Repeater:
         self._core.put({"engine.losing": False})
         self.describe()
 
-    def on_report(self, report: control.Report) -> None:
-        """Publish the counters of a report."""
+    def on_report(self, report: control.Report, writers: Mapping[str, Value]) -> None:
+        """Publish a report: the counters that are known here, and those of the writers, by key."""
         if report.losses > self._losses:
             self._lost_at = time.monotonic()
         self._losses = report.losses
-        values = figures.values(report, self._rates)
-        values["engine.losing"] = self.losing
+        values = {**figures.values(report, self._rates), **writers, "engine.losing": self.losing}
         self._core.put(self._occupied(values))
         if self._draining:
             self._put_draining()
@@ -113,8 +113,7 @@ class Repeater:
         return self.state is RepeaterState.RUNNING and time.monotonic() - self._lost_at < LOSS_TIME
 
     def on_closed(self, notice: control.Closed) -> None:
-        """Everything is drained and closed."""
-        self.on_report(notice.report)
+        """Everything is drained and closed, and its last report published."""
         self._draining = False
         self._core.put({"engine.draining": 0, "engine.draining_time": None})
         left = f", {notice.undelivered} frames found no taker" if notice.undelivered else ""

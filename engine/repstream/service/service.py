@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from queue import Empty
 
-import msgspec
-
 from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, RepstreamError, UnknownKey
 from repstream.files.paths import resolve_roots
@@ -245,6 +243,7 @@ class Service:
                 case control.GateNotice():
                     self._writers[notice.slot].on_gate(notice)
                 case control.Closed():
+                    self._on_report(notice.report)
                     self._repeater.on_closed(notice)
                 case control.Note():
                     log.log(notice.level, notice.message)
@@ -254,11 +253,12 @@ class Service:
                     self._repeater.on_death(notice.reason)
 
     def _on_report(self, report: control.Report) -> None:
-        # What was on its way when the next acquisition was begun says nothing about that one.
-        current = {slot: told for slot, told in report.writers.items() if self._writers[slot].is_newest(told)}
-        self._repeater.on_report(msgspec.structs.replace(report, writers=current))
+        found: dict[str, Value] = {}
         for slot, told in (*report.behind.items(), *report.writers.items()):
-            self._writers[slot].on_report(told)
+            found |= self._writers[slot].told(told, report.time)
+        self._repeater.on_report(report, found)
+        for slot in report.writers:
+            self._writers[slot].on_report()
 
     def _tick(self) -> None:
         folders = self._look_at_folders()

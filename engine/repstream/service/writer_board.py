@@ -67,9 +67,7 @@ class WriterBoard:
 
     def put_of(self, which: str, fields: Mapping[str, Value]) -> None:
         """Put fields of an acquisition, as far as they are told of it."""
-        if which == PREVIOUS:
-            fields = {f"{PREVIOUS}{f}": value for f, value in fields.items() if f in _TOLD_OF_PREVIOUS}
-        self.put(fields)
+        self.put(self._of(which, fields))
 
     def put_begun(self, plan: control.AcquisitionPlan, now: float) -> None:
         """Another acquisition is the newest one; what was told of that becomes the previous one."""
@@ -95,13 +93,20 @@ class WriterBoard:
         )
         self.put({"acq_state": state.value})
 
-    def put_report(self, which: str, report: control.WriterReport) -> None:
-        """Put the counters, and the progress that follows from them."""
-        fields = figures.writer_fields(report, "writer", time.time(), self._rates[which])
-        if which == NEWEST:
-            requested = int(self.value("num_requested") or 0)
+    def told(self, report: control.WriterReport, now: float) -> dict[str, Value]:
+        """The counters in a report, and the progress that follows from them, by key.
+
+        None for an acquisition that is neither of the two: it was on its way when another was begun. What
+        a writer counts before its first acquisition stands where the newest one's counters will.
+        """
+        which = self.which(report.acquisition_id) if report.acquisition_id else NEWEST
+        if which is None:
+            return {}
+        fields = figures.writer_fields(report, now, self._rates[which])
+        if report.acquisition_id:
+            requested = int(self.value(f"{which}num_requested") or 0)
             fields["progress"] = figures.progress(report.ledger.sent, requested)
-        self.put_of(which, fields)
+        return {key_of(Group.WRITER, self._slot, f): value for f, value in self._of(which, fields).items()}
 
     def put_end(self, which: str, result: AcquisitionResult, message: str, now: float) -> None:
         """Put what became of an acquisition; its state is for the caller, after that."""
@@ -137,3 +142,8 @@ class WriterBoard:
         wait = wait_of(fields, self._core.fields(Group.SOURCE, 0), blocking, time.time())
         text = "; ".join(filter(None, (wait.text, still_written(fields))))
         self.put({"waiting": text, "waiting_for": wait.reason, "waiting_since": wait.since})
+
+    def _of(self, which: str, fields: Mapping[str, Value]) -> Mapping[str, Value]:
+        if which == NEWEST:
+            return fields
+        return {f"{PREVIOUS}{f}": value for f, value in fields.items() if f in _TOLD_OF_PREVIOUS}

@@ -145,7 +145,8 @@ class Writer:
             return
         subject = self._subject("acquisition")
         state = after(ACQUISITION, self._board.acquisition(which), _EVENT[notice.state], subject)
-        self.on_report(notice.report)
+        self._core.put(self.told(notice.report, notice.time))
+        self.on_report()
         message = notice.message
         if state in ENDED:
             if which == NEWEST:
@@ -173,16 +174,12 @@ class Writer:
             self._put({"gate": "shut"})
             self._core.end(self._handles[NEWEST].gate, True, "the gate has shut, the file is open")
 
-    def is_newest(self, report: control.WriterReport) -> bool:
-        """Whether a report tells of the newest acquisition, or of none."""
-        return report.acquisition_id in ("", self._value("acquisition_id"))
+    def told(self, report: control.WriterReport, now: float) -> dict[str, Value]:
+        """The counters in a report, by key; `on_report` is due when they are published."""
+        return self._board.told(report, now)
 
-    def on_report(self, report: control.WriterReport) -> None:
-        """Publish the counters, and the progress that follows from them."""
-        which = self._board.which(report.acquisition_id)
-        if which is None:
-            return
-        self._board.put_report(which, report)
+    def on_report(self) -> None:
+        """Follow the counters."""
         if self._board.acquisition(NEWEST) is AcquisitionState.FLUSHING_IMAGES:
             self._put_wait()
 

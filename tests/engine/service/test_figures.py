@@ -25,10 +25,8 @@ def report(state: AcquisitionState, sent: int, queued: int, kept: int = 0) -> Wr
 def test_what_is_left_shows_with_its_time_while_the_rest_is_written() -> None:
     rates = Rates()
     for second, sent in enumerate((0, 50)):
-        fields = writer_fields(
-            report(AcquisitionState.ACQUIRING_IMAGES, sent, 200), "w", float(second), rates
-        )
+        fields = writer_fields(report(AcquisitionState.ACQUIRING_IMAGES, sent, 200), float(second), rates)
         assert (fields["left"], fields["queued"]) == (0, 200)
-    fields = writer_fields(report(AcquisitionState.FLUSHING_IMAGES, 100, 150, kept=7), "w", 2.0, rates)
+    fields = writer_fields(report(AcquisitionState.FLUSHING_IMAGES, 100, 150, kept=7), 2.0, rates)
     assert (fields["left"], fields["queued"], fields["kept"]) == (150, 157, 7)
     assert fields["left_time"] == pytest.approx(3.0)
