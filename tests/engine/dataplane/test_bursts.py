@@ -21,6 +21,7 @@ from tests.engine.dataplane.test_acquisitions import result_of, running, start, 
 from repstream.accounting import InputLedger, OutputSnapshot
 from repstream.dataplane import control
 from repstream.dataplane.repeater import GROUP_FRAMES, SMALL
+from repstream.dataplane.writing import file_job
 from repstream.dataplane.writing.writer import WriterOutput
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
@@ -191,3 +192,19 @@ def test_a_burst_is_written_whatever_comes_behind_it(
     assert written.ledger.dropped == ({"shape": 1} if last == "a large image" else {})
     assert plane.ask(control.End, slot=1, discard=False) == ""
     assert plane.acquisition("FINISHED").report.ledger.sent == count
+
+
+def test_what_is_gathered_is_written_once_it_fills_half_the_queue_or_nothing_more_comes(
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_job, "GATHER_TIME", 1e6)
+    source = running(plane, address, peer, buffer_size=4)
+    start(plane, tmp_path / "scan.h5")
+    for first, stop in ((0, 1), (1, 3), (3, 5)):
+        send(source, range(first, stop))
+        plane.writer(1, lambda writer, count=stop: writer.ledger.sent == count)  # type: ignore[misc]
+    send(source, [5])
+    waiting = plane.writer(1, lambda writer: writer.ledger.offered == 6)
+    assert waiting.ledger.queued == 1
+    assert plane.ask(control.End, slot=1, discard=False) == ""
+    assert plane.acquisition("FINISHED").report.ledger.sent == 6

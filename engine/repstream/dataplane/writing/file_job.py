@@ -30,8 +30,8 @@ BATCH_FRAMES = 1024
 BATCH_BYTES = 32 << 20
 """What is taken from the queue and written at once, at most (but one frame at least)."""
 
-GATHER_TIME, GATHER_BYTES = 0.002, 4 << 20
-"""Seconds from one batch to the next, unless so many bytes wait before.
+GATHER_TIME, GATHER_BYTES, GATHER_SHARE = 0.002, 4 << 20, 0.5
+"""Seconds from one batch to the next, unless so many bytes wait before, or fill so much of the queue.
 
 Woken for each frame, this thread and the loop would pass the interpreter lock to and fro.
 """
@@ -106,13 +106,13 @@ class FileJob:
                 ledger.book_dropped("storage")
             else:
                 ledger.book_queued()
-                if not len(self._queue) or isinstance(self._queue, SpillingQueue):
-                    self._changed.notify_all()
+                was_empty = not len(self._queue)
                 placed = Placed(frame, place)
                 if self._held:
                     self._held.append(placed)
                 else:
                     self._enqueue(placed)
+                self._call_thread(was_empty)
             return ledger.sent + ledger.queued
 
     def offer_run(self, frames: Sequence[Frame], limit: int) -> int:
@@ -130,8 +130,7 @@ class FileJob:
             if not queue.offer_all(placed, sizes):
                 return 0
             ledger.book_queued(len(frames))
-            if was_empty or isinstance(queue, SpillingQueue):
-                self._changed.notify_all()
+            self._call_thread(was_empty)
             return taken
 
     def end(self, result: AcquisitionResult, message: str) -> None:
@@ -193,10 +192,7 @@ class FileJob:
             wait = LOOK_INTERVAL if due is None else min(due, LOOK_INTERVAL)
             with self._changed:
                 self._changed.wait_for(self._is_due, wait)
-                pause = self._pause()
-            if pause > 0:
-                time.sleep(pause)
-            with self._changed:
+                self._changed.wait_for(self._is_urgent, max(0.0, self._next_batch - time.monotonic()))
                 asked, self._sync = self._sync, False
                 frames = self._pop()
                 over = self.ending and not frames and not self._queue.backlog
@@ -223,15 +219,18 @@ class FileJob:
             self._changed.notify_all()  # a queue that spills has room now
         return frames
 
-    def _pause(self) -> float:
-        """Seconds to leave the queue alone, for more to come."""
-        if self._sync or self.ending or not 0 < self._queue.nbytes < GATHER_BYTES:
-            return 0.0
-        return self._next_batch - time.monotonic()
-
     def _is_due(self) -> bool:
         queue = self._queue
         return len(queue) > 0 or self._sync or (self.ending and not queue.backlog)
+
+    def _is_urgent(self) -> bool:
+        """Whether no more is to be gathered."""
+        return not len(self._queue) or self._sync or self.ending or self._is_filling
+
+    @property
+    def _is_filling(self) -> bool:
+        queue = self._queue
+        return queue.nbytes >= GATHER_BYTES or queue.use >= GATHER_SHARE
 
     def _admit(self) -> None:
         """Let the frames that are held into the queue, as far as there is room."""
@@ -295,6 +294,11 @@ class FileJob:
         self._queue.clear()
         self._held.clear()
         self._ledger.book_discarded(reason, waiting)
+
+    def _call_thread(self, was_empty: bool) -> None:
+        """Wake the thread that waits for frames, or (a queue that spills) for room."""
+        if was_empty or self._is_filling or isinstance(self._queue, SpillingQueue):
+            self._changed.notify_all()
 
     def _enqueue(self, placed: Placed) -> None:
         outcome = self._queue.offer(placed, placed.frame.nbytes)
