@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repstream.dataplane.storing.packing import GROUP_BYTES, Packer, threads_for
+from repstream.dataplane.storing.packing import GROUP_BYTES, NICENESS, Packer, threads_for
 from repstream.messages.compression import compress, decompress
 from repstream.messages.frame import Frame
 
@@ -76,8 +76,18 @@ def test_its_threads_end() -> None:
 
 def test_each_process_of_several_gets_its_share_of_cores() -> None:
     cores = len(os.sched_getaffinity(0))
-    assert threads_for(1) == max(1, cores - 1)
-    assert threads_for(cores) == 1
+    assert threads_for(1) == cores
+    assert threads_for(cores) == threads_for(2 * cores) == 1
+
+
+def test_its_threads_stand_back_behind_those_that_receive() -> None:
+    packer = Packer(1)
+    packer.put([frame(0, 1 << 20)])
+    list(packer.take_all())
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    for thread in packer._pool._threads:
+        assert os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) == min(own + NICENESS, 19)
+    packer.close()
 
 
 def test_the_pixels_come_back() -> None:

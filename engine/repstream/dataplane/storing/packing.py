@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,12 +21,13 @@ AHEAD = 2
 """Groups that wait or are packed for each thread, while what is ready is written."""
 
 
-def threads_for(parts: int) -> int:
-    """How many threads pack for each of the processes that write an acquisition.
+NICENESS = 5
+"""How far threads that pack stand back behind those that receive and write."""
 
-    One core is left to what receives and writes; each of the others packs for one process.
-    """
-    return max(1, (len(os.sched_getaffinity(0)) - 1) // parts)
+
+def threads_for(parts: int) -> int:
+    """How many threads pack for each of the processes that write an acquisition: all cores between them."""
+    return max(1, len(os.sched_getaffinity(0)) // parts)
 
 
 class Packer:
@@ -37,7 +39,7 @@ class Packer:
 
     def __init__(self, threads: int) -> None:
         self._most = AHEAD * threads
-        self._pool = ThreadPoolExecutor(threads, "pack", initializer=use_one_core)
+        self._pool = ThreadPoolExecutor(threads, "pack", initializer=_begin)
         self._groups: deque[Future[list[Any]]] = deque()
 
     def put(self, frames: Sequence[Frame]) -> None:
@@ -76,6 +78,14 @@ class Packer:
             while groups and groups[0].done():
                 ready += groups.popleft().result()
             yield ready
+
+
+def _begin() -> None:
+    """For each thread: to keep to one core, and to what others leave of it."""
+    use_one_core()
+    thread = threading.get_native_id()
+    # Linux has a priority for each thread.
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
 
 
 def _pack(frames: list[Frame]) -> list[Any]:
