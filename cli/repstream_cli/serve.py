@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from repstream.errors import Refused, RepstreamError
+from repstream.logs import log_to_stderr
 from repstream.parameters import storage
 from repstream.service.options import ServiceOptions
 from repstream_cli import reach
@@ -93,10 +94,7 @@ def serve(
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     wanted = {
         front_end: chosen(front_end, wish)
         for front_end, wish in (("tango", tango), ("epics", epics), ("http", http))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import socket
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from tango import ApiUtil, DevFailed
 from tango.server import run
 
+from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue, build
 from repstream.service.remote import RemoteEngine
 from repstream_tango.command_line import DEFAULT_PORT, devices, parser
@@ -30,7 +30,7 @@ KEY_VARIABLE = "REPSTREAM_KEY"
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
     options = parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     catalogue = build()
     try:
         arguments = tango_arguments(options, catalogue)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from repstream.errors import EngineUnreachable
+from repstream.logs import log_to_stderr
 from repstream.service.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.service.remote import RemoteEngine
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
@@ -51,7 +52,7 @@ def run(
         addresses = addresses_of(engines or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     logging.getLogger("caproto").setLevel(logging.WARNING)  # a line for each client that comes and goes
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # inherited by the threads; only sigwait takes them
     with ExitStack() as stack:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
+from repstream.logs import log_to_stderr
 from repstream.service.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream_http.server import HttpServer
 
@@ -36,7 +36,7 @@ def run(
         addresses = addresses_of(engines or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # inherited by the threads; only sigwait takes them
     with ExitStack() as stack:
         engines_there = stack.enter_context(attached(addresses, key, "http"))

@@ -1,5 +1,6 @@
 """`repstream serve` and `repstream status` as users run them."""
 
+import fcntl
 import json
 import signal
 import socket
@@ -70,6 +71,21 @@ def test_nothing_is_left_when_serve_is_killed(site):
         process.kill()
         process.communicate(timeout=30)
     assert not still_alive(children, patience=20)
+
+
+def test_a_halted_terminal_holds_nothing_up(site):
+    with started("serve", *site.options, *QUIET) as process:
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        wait_serving(process)
+        with repstream.Client(site.engine, timeout=10) as engine:
+            for number in range(100):  # each is a line of the log
+                engine.write("source.address", f"tcp://127.0.0.1:{20_000 + number}")
+            assert engine.read("source.address").endswith("20099")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == Exit.OK
+        log = process.stderr.read()
+    assert "20001" in log
+    assert "20099" not in log
 
 
 def test_a_tango_server_that_dies_is_started_again(site):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from repstream.errors import RepstreamError
+from repstream.logs import FORMAT
 from repstream.sources.images import Images
 from repstream_cli.children import ChildError
 from repstream_cli.demo import hints, setup
@@ -69,7 +70,7 @@ def demo(
         filename=options.folder / "demo.log",
         filemode="w",
         level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format=FORMAT,
     )
     with until_interrupted() as stop:
         try:

@@ -7,7 +7,6 @@ process ends when that end is closed, at the latest after five seconds.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from repstream.dataplane.collector import spare_frames
 from repstream.dataplane.router import Router
+from repstream.logs import log_to_stderr
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a thread that computes lets the loop go on, which gives way at each message.
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Data plane of repstream; started by the service.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     with suppress(PermissionError):  # already the leader of a session
         os.setsid()
     with suppress(OSError):

@@ -28,6 +28,7 @@ from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.frame_store import FrameStore, Kind, Placed, Stored
 from repstream.errors import StorageError
 from repstream.files.plan import Scalar
+from repstream.logs import log_to_stderr
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
 
@@ -173,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Writer of one part of a file; started by the data plane.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the data plane's socket pair")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     # Who stops a whole service signals every process of it; the data plane ends this one orderly.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,80 @@
+"""Log lines on standard error, without ever waiting for who reads them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import threading
+from contextlib import suppress
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+MOST_WAITING = 10_000
+"""Lines that are kept for a reader that takes none."""
+
+LAST_PATIENCE = 1.0
+"""Seconds that the end of the process waits for its last lines to be taken."""
+
+_STDERR = 2
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Have all loggers of this process write to standard error; for a process's main.
+
+    A terminal that was halted with Ctrl-S, or a pipe that nobody empties, holds up whoever writes to
+    it, and with an engine the detector. So a thread of its own writes, and lines beyond
+    `MOST_WAITING` are left out and counted. Does nothing where logging is set up already.
+    """
+    if not logging.root.handlers:
+        handler = _Stderr()
+        handler.setFormatter(logging.Formatter(FORMAT))
+        logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Stderr(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.Queue[bytes | threading.Event] = queue.Queue(MOST_WAITING)
+        self._left_out = 0
+        thread = threading.Thread(target=self._run, name="log", daemon=True)
+        # Signals are for the threads that wait for them; a new one takes over what is blocked.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.put_nowait(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        except queue.Full:
+            self._left_out += 1
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait a moment until all is written that waits."""
+        written = threading.Event()
+        with suppress(queue.Full):
+            self._lines.put_nowait(written)
+            written.wait(LAST_PATIENCE)
+
+    def _run(self) -> None:
+        while True:
+            line = self._lines.get()
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
+            _write(line)
+            if self._left_out and self._lines.empty():
+                count, self._left_out = self._left_out, 0
+                _write(f"{count} log lines were left out: nobody took them\n".encode())
+
+
+def _write(line: bytes) -> None:
+    # Not through sys.stderr: who ends the process must not wait for the lock that a halted write holds.
+    with suppress(OSError):
+        while line:
+            line = line[os.write(_STDERR, line) :]
