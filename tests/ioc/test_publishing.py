@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -133,6 +135,7 @@ def test_camonitor_shows_changes_as_they_come(bench: Bench) -> None:
         env=environment(bench.ioc.port),
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # the command starts another, which is the tool
     ) as monitor:
         assert monitor.stdout is not None
         try:
@@ -143,7 +146,7 @@ def test_camonitor_shows_changes_as_they_come(bench: Bench) -> None:
             assert "ERROR" in (last := monitor.stdout.readline())
             assert "MAJOR" in last
         finally:
-            monitor.kill()
+            os.killpg(monitor.pid, signal.SIGKILL)
 
 
 def test_many_updates_arrive_without_loss_while_requests_are_answered(shown: Shown) -> None:

@@ -100,6 +100,9 @@ class Repeater:
         It lasts as long as messages come without a pause and every output sends them at once, until
         `end` (monotonic) or until `called`, which is asked every 5 ms, says that something else is to
         be done.
+
+        Small frames are gathered for the writers as long as more of them are there, never while one is
+        awaited.
         """
         source, ledger = self.source, self.ledger
         if source is None or self.blocking:
