@@ -141,6 +141,26 @@ def test_a_restarted_numbering_is_written_in_the_next_file(rig: Rig) -> None:
         assert_holds(rig.folder / f"{name}.h5", range(20))
 
 
+def test_what_is_told_of_a_file_stays_after_the_next_start(rig: Rig) -> None:
+    def told() -> dict[str, object]:
+        fields = ("acq_state", "full_file_name", "num_written", "progress", "file_size")
+        return {field: rig.value(f"writers.main.{field}") for field in fields}
+
+    rig.service.write({"writers.main.output_file": f"{rig.folder}/one.h5", "writers.main.num_images": 20}, ME)
+    rig.service.execute("writers.main.arm", None, ME).wait(10)
+    handle = rig.service.execute("writers.main.start", None, ME)
+    rig.detector.send(range(20))
+    assert handle.wait(20).ok
+    before = told()
+    assert before["num_written"] == 20
+    assert rig.service.execute("engine.stop", None, ME).wait(20).ok
+    start(rig)
+    rig.detector.send(range(20, 25))
+    until(lambda: rig.value("writers.main.skipped_reasons") == "idle 5", "frames without an acquisition")
+    assert rig.value("writers.main.sent") == 0
+    assert told() == before
+
+
 def test_two_writers_each_with_their_own_policy(rig: Rig) -> None:
     other = {"folder": str(rig.folder), "file_name": "tenth", "policy": "send_every_nth", "every_nth": 10}
     rig.service.execute("engine.configure", json.dumps({"writers": {"previews": other}}), ME)

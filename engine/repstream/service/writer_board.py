@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from repstream.dataplane import control
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
-from repstream.parameters.status import NEWEST, PREVIOUS, PreviousStatus
+from repstream.parameters.status import NEWEST, PREVIOUS, OutputStatus, PreviousStatus
 from repstream.service import figures
 from repstream.service.acquisitions import FolderState
 from repstream.service.core import Core
@@ -19,6 +19,8 @@ from repstream.states import ACQUISITION, ENDED, AcquisitionResult, AcquisitionS
 log = logging.getLogger(__name__)
 
 _TOLD_OF_PREVIOUS = frozenset(field.removeprefix(PREVIOUS) for field in PreviousStatus.model_fields)
+
+_OF_FILE = _TOLD_OF_PREVIOUS - OutputStatus.model_fields.keys()
 
 
 class WriterBoard:
@@ -97,7 +99,8 @@ class WriterBoard:
         """The counters in a report, and the progress that follows from them, by key.
 
         None for an acquisition that is neither of the two: it was on its way when another was begun. What
-        a writer counts before its first acquisition stands where the newest one's counters will.
+        a writer counts after a start, before its first acquisition, leaves alone what is told of the last
+        one's file.
         """
         which = self.which(report.acquisition_id) if report.acquisition_id else NEWEST
         if which is None:
@@ -106,6 +109,8 @@ class WriterBoard:
         if report.acquisition_id:
             requested = int(self.value(f"{which}num_requested") or 0)
             fields["progress"] = figures.progress(report.ledger.sent, requested)
+        else:
+            fields = {field: value for field, value in fields.items() if field not in _OF_FILE}
         return {key_of(Group.WRITER, self._slot, f): value for f, value in self._of(which, fields).items()}
 
     def put_end(self, which: str, result: AcquisitionResult, message: str, now: float) -> None:
