@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-THRESHOLD = 100_000
+THRESHOLD = 20_000
 """How many more objects than before there are when the collector looks at the new ones.
 
 With Python's own 700 it looks at every frame that waits, which costs 2 us a frame: frames hold no

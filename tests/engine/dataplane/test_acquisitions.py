@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from tests.engine.dataplane.conftest import Opener
 
 from repstream.accounting import OutputSnapshot
 from repstream.dataplane import control
+from repstream.dataplane.writing.file_job import FileJob
+from repstream.files.frame_file import FrameFile
 from repstream.states import AcquisitionResult, AcquisitionState
 
 Address = Callable[[str], str]
@@ -375,3 +378,21 @@ def test_a_file_that_may_drop_still_gets_its_number_of_images(
     ledger = done[0].report.ledger
     assert ledger.sent == 100 == len(images_of(tmp_path / "scan.h5"))
     assert sums(ledger) == ledger.offered
+
+
+def test_a_closed_file_leaves_nothing_for_the_garbage_collector(
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    """It comes seldom here, since it would look at all frames that wait."""
+    source = running(plane, address, peer)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(3):
+            start(plane, tmp_path / f"{number}.h5", 10)
+            send(source, range(10))
+            plane.acquisition("FINISHED")
+        while [thing for thing in gc.get_objects() if isinstance(thing, FileJob | FrameFile)]:
+            plane.report()  # until the test's time limit: the thread may not quite have ended
+    finally:
+        gc.enable()

@@ -173,6 +173,7 @@ class FileJob:
         if isinstance(self._queue, SpillingQueue):
             with self._changed:
                 self._queue.close()
+        self._store = None  # it knows this job: without this the two of them stay in memory for long
         self.closed = True
         self._wake()
 
