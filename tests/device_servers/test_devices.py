@@ -120,8 +120,8 @@ def test_an_acquisition_runs_to_its_end(bench: Bench) -> None:
         bench.writer.Start()
         assert bench.writer.State() == DevState.RUNNING
         assert bench.repeater.State() == DevState.RUNNING
-        bench.plane.receive(9)
         state.next_value(DevState.RUNNING)
+        bench.plane.receive(9)
         state.next_value(DevState.STANDBY)
         written.next_value(5)
     assert (bench.writer.NumWritten, bench.writer.AcqResult) == (5, 1)
