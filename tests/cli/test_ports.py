@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from repstream_cli import ports
+from repstream_cli.demo import setup
 
 
 @pytest.fixture
@@ -53,3 +54,11 @@ def test_what_listens_everywhere_is_reached_here():
     assert ports.reachable("tcp://0.0.0.0:9600") == "tcp://127.0.0.1:9600"
     assert ports.reachable("tcp://*:9600") == "tcp://127.0.0.1:9600"
     assert ports.reachable("tcp://10.0.0.1:9600") == "tcp://10.0.0.1:9600"
+
+
+def test_the_demo_takes_no_port_twice(monkeypatch):
+    named = iter([20_001, 20_001, 20_002, 20_002, 20_001, 20_003, 20_004, 20_005, 20_006, 20_007, 20_008])
+    monkeypatch.setattr("repstream_cli.ports.free", lambda host, preferred, udp=False: next(named))
+    found = setup.choose_ports(any_ports=True)
+    single = [found.engine, found.http, found.epics, found.database, found.detector]
+    assert sorted([*single, *found.streams]) == list(range(20_001, 20_009))

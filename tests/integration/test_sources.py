@@ -102,7 +102,8 @@ def test_recorded_series_are_files_of_their_own_one_after_another(
         stopped = service.execute("writers.1.stop", None, ME)
         assert stopped.wait(20).ok
         assert told(service, "writers.1.acq_result")() == "interrupted"
-        assert told(service, "writers.1.state")() == "READY"
+        # The third file may still be flushed behind it.
+        until(lambda: told(service, "writers.1.state")() == "READY", "all files to be closed")
     for number in range(3):
         with h5py.File(tmp_path / f"s_{number:06d}.h5") as file:
             assert file["/entry/acquisition/outcome"][()] == b"completed"

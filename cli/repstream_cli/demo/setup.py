@@ -45,10 +45,15 @@ class Ports:
 
 
 def choose_ports(any_ports: bool) -> Ports:
-    """The usual ports where they are free, unless `any_ports`."""
+    """The usual ports where they are free, unless `any_ports`; no port twice."""
+    chosen: set[int] = set()
 
     def port(usual: int, udp: bool = False) -> int:
-        return ports.free(HOST, 0 if any_ports else usual, udp)
+        # The system may name a free port again that nobody listens at yet.
+        while (found := ports.free(HOST, 0 if any_ports else usual, udp)) in chosen:
+            pass
+        chosen.add(found)
+        return found
 
     return Ports(
         engine=port(9600),
