@@ -33,7 +33,6 @@ BURST_MESSAGES = 64
 BURST_BYTES = 4 << 20
 """What is received at most meanwhile where an output's queue wants its turn, too."""
 
-
 SMALL, GROUP_FRAMES = 64 << 10, 64
 """Frames of up to so many bytes go to the writers several at a time, at most so many."""
 

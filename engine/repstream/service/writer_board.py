@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _TOLD_OF_PREVIOUS = frozenset(field.removeprefix(PREVIOUS) for field in PreviousStatus.model_fields)
 
 _OF_FILE = _TOLD_OF_PREVIOUS - OutputStatus.model_fields.keys()
+"""What is told of an acquisition and its file, without what any output counts."""
 
 
 class WriterBoard:
@@ -106,11 +107,11 @@ class WriterBoard:
         if which is None:
             return {}
         fields = figures.writer_fields(report, now, self._rates[which])
-        if report.acquisition_id:
-            requested = int(self.value(f"{which}num_requested") or 0)
-            fields["progress"] = figures.progress(report.ledger.sent, requested)
-        else:
+        if not report.acquisition_id:
             fields = {field: value for field, value in fields.items() if field not in _OF_FILE}
+        elif which == NEWEST:
+            requested = int(self.value("num_requested") or 0)
+            fields["progress"] = figures.progress(report.ledger.sent, requested)
         return {key_of(Group.WRITER, self._slot, f): value for f, value in self._of(which, fields).items()}
 
     def put_end(self, which: str, result: AcquisitionResult, message: str, now: float) -> None:

@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 import zmq
 
+from repstream.accounting import InputLedger
 from repstream.dataplane import control
 from repstream.dataplane.router import Router
+from repstream.dataplane.writing.writer import Tell, WriterOutput
 from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.writer import WriterConfig
 
 PATIENCE = 30.0
 """Seconds until a test that waits in vain fails; no result depends on it."""
@@ -95,6 +99,19 @@ def configuration(source: str, **sections: Any) -> Configuration:
     """A configuration with an input, and streams and writers in the order of their slots."""
     slots = {f"{kind}.{name}": i for kind, named in sections.items() for i, name in enumerate(named, 1)}
     return Configuration.model_validate({"source": {"address": source}, **sections, "slots": slots})
+
+
+def writer_alone(config: WriterConfig, tell: Tell, wake: Callable[[], None]) -> WriterOutput:
+    """A writer without a router."""
+    return WriterOutput(
+        slot=1,
+        name="file",
+        config=config,
+        source=SourceConfig(),
+        received=InputLedger(),
+        tell=tell,
+        wake=wake,
+    )
 
 
 def plan(path: Path, num_images: int = 0, **fields: Any) -> control.AcquisitionPlan:

@@ -14,18 +14,16 @@ import h5py
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.engine.dataplane.bench import PATIENCE, Plane, image, message, plan, send
+from tests.engine.dataplane.bench import PATIENCE, Plane, image, message, plan, send, writer_alone
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import result_of, running, start, sums
 
-from repstream.accounting import InputLedger, OutputSnapshot
+from repstream.accounting import OutputSnapshot
 from repstream.dataplane import control
 from repstream.dataplane.repeater import GROUP_FRAMES, SMALL
 from repstream.dataplane.writing import file_job
-from repstream.dataplane.writing.writer import WriterOutput
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
-from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 
 Address = Callable[[str], str]
@@ -37,15 +35,7 @@ class Scene:
     def __init__(self, config: WriterConfig, path: Path, **planned: Any) -> None:
         self._woken = threading.Event()
         self._path = path
-        self.writer = WriterOutput(
-            slot=1,
-            name="file",
-            config=config,
-            source=SourceConfig(),
-            received=InputLedger(),
-            tell=lambda notice: None,
-            wake=self._woken.set,
-        )
+        self.writer = writer_alone(config, lambda notice: None, self._woken.set)
         assert self.writer.arm(plan(path, **planned)) == ""
         assert self.writer.open_gate(0) == ""
         self.settle(lambda: self.writer.report().state == "WAITING_IMAGES")

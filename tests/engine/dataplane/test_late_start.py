@@ -14,17 +14,14 @@ import pytest
 import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.dataplane.bench import PATIENCE, Plane, message, plan
+from tests.engine.dataplane.bench import PATIENCE, Plane, message, plan, writer_alone
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import arm, end, result_of, running, send, start, sums
 
-from repstream.accounting import InputLedger
 from repstream.dataplane import control
 from repstream.dataplane.writing.late_start import KeptFrames, Trigger
-from repstream.dataplane.writing.writer import WriterOutput
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
-from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 
 Address = Callable[[str], str]
@@ -189,15 +186,7 @@ class Bench:
         self.ended = 0
         self.files = 0
         self.offered = 0
-        self.writer = WriterOutput(
-            slot=1,
-            name="file",
-            config=config,
-            source=SourceConfig(),
-            received=InputLedger(),
-            tell=self._tell,
-            wake=self._woken.set,
-        )
+        self.writer = writer_alone(config, self._tell, self._woken.set)
 
     def _tell(self, notice: control.AcquisitionNotice | control.GateNotice) -> None:
         if isinstance(notice, control.AcquisitionNotice) and notice.state in ("FINISHED", "FAILED"):

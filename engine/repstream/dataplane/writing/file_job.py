@@ -213,7 +213,7 @@ class FileJob:
             store.check_in_place()
 
     def _pop(self) -> list[Placed]:
-        frames = self._queue.take(BATCH_FRAMES, BATCH_BYTES) if len(self._queue) else []
+        frames = self._queue.take(BATCH_FRAMES, BATCH_BYTES)
         self._admit()
         if frames:
             self._next_batch = time.monotonic() + GATHER_TIME
