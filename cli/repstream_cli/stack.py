@@ -12,8 +12,8 @@ from typing import Self
 
 import zmq
 
-from repstream.service.address import EngineServer
-from repstream.service.attach import DEFAULT_ADDRESS
+from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.server import EngineServer
 from repstream.service.on_close import CloseCommand
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service

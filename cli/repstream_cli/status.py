@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from repstream.errors import EngineUnreachable
+from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.remote import RemoteEngine
 from repstream.parameters.facts import Value
-from repstream.service.attach import DEFAULT_ADDRESS
-from repstream.service.remote import RemoteEngine
 from repstream_cli.exits import Exit
 
 Values = Mapping[str, Value]

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Group
-from repstream.service.attach import DEFAULT_ADDRESS
 from repstream_tango.names import REPEATER_CLASS, SERVER, WRITER_CLASS
 
 DEFAULT_PORT = 9601

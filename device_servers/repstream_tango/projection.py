@@ -8,9 +8,9 @@ from typing import Any
 from tango import AttrWriteType, CmdArgType
 from tango.server import attribute, command, device_property
 
+from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Kind, Value
-from repstream.service.attach import DEFAULT_ADDRESS
 from repstream_tango.device import EngineDevice
 from repstream_tango.hdf5_writer import WriterDevice
 from repstream_tango.names import REPEATER_CLASS, WRITER_CLASS, attribute_name, check, command_names

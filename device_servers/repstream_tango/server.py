@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from tango import ApiUtil, DevFailed
 from tango.server import run
 
+from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue, build
-from repstream.service.remote import RemoteEngine
 from repstream_tango.command_line import DEFAULT_PORT, devices, parser
 from repstream_tango.names import SERVER
 from repstream_tango.projection import device_classes

@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from repstream.errors import UnknownKey
+from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.remote import RemoteEngine
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Event, Handle
-from repstream.service.attach import DEFAULT_ADDRESS
-from repstream.service.remote import RemoteEngine
 
 
 class Client:

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from repstream.errors import EngineUnreachable
+from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
+from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
-from repstream.service.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
-from repstream.service.remote import RemoteEngine
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
 
 ENDS = (signal.SIGINT, signal.SIGTERM)

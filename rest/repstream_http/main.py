@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.logs import log_to_stderr
-from repstream.service.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream_http.server import HttpServer
 
 ENDS = (signal.SIGINT, signal.SIGTERM)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
+from repstream.link.server import EngineServer
 from repstream.parameters.catalogue import Catalogue, Group, Parameter, build
 from repstream.parameters.facts import Access, Kind, Value
 from repstream.protocol import Requester
-from repstream.service.address import EngineServer
 from repstream.service.service import Service
 from tests.conformance import epics_client, http_client, python_client, tango_client
 from tests.conformance.client import FrontEndClient, Rejected

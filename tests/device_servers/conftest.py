@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 import tango
 
+from repstream.link.server import EngineServer
 from repstream.parameters.facts import Value
 from repstream.protocol import Requester
-from repstream.service.address import EngineServer
 from repstream.service.service import Service
 from tests.device_servers.serving import ANY_PORT, REPEATER, Trl, tango_server, until, writer
 from tests.fakes import FakePlane, running_service

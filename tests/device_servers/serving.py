@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from repstream.service.address import EngineServer
+from repstream.link.server import EngineServer
 from repstream_tango.command_line import READY_LINE, command_line
 from tests.fakes import FakePlane, running_service
 from tests.ports import free_port as free_port

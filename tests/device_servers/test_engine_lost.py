@@ -9,7 +9,7 @@ import pytest
 import tango
 from tango import AttrQuality, DevState
 
-from repstream.service.address import EngineServer
+from repstream.link.server import EngineServer
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from tests.device_servers.serving import (

@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import zmq
 
+from repstream.link.server import EngineServer
 from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
-from repstream.service.address import EngineServer
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from repstream.sources.images import Images

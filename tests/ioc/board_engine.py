@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from threading import Lock
 
 from repstream.errors import Refused
+from repstream.link.publisher import Publisher
 from repstream.parameters.catalogue import Catalogue, build
 from repstream.parameters.facts import Value
 from repstream.protocol import Event, Handle, Reading, Requester, Snapshot, Subscription
 from repstream.service.board import Board
-from repstream.service.publisher import Publisher
 
 
 class BoardEngine:

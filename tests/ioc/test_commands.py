@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from repstream.link.remote import RemoteEngine
+from repstream.link.server import EngineServer
 from repstream.protocol import Requester
-from repstream.service.address import EngineServer
-from repstream.service.remote import RemoteEngine
 from repstream_epics.server import IocServer
 from tests.fakes import running_service
 from tests.ioc.clients import Pyepics

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from repstream.link.server import EngineServer
 from repstream.parameters.catalogue import build
-from repstream.service.address import EngineServer
 from repstream_epics.server import IocServer
 from tests.fakes import running_engine
 from tests.ioc.board_engine import BoardEngine

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 from websockets.sync.client import connect
 
-from repstream.service.address import EngineServer
-from repstream.service.remote import RemoteEngine
+from repstream.link.remote import RemoteEngine
+from repstream.link.server import EngineServer
 from repstream.service.service import Service
 from repstream_http import HttpServer
 from tests.fakes import running_engine

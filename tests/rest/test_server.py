@@ -14,9 +14,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from repstream.link.handles import PendingHandle
 from repstream.parameters.facts import Value
 from repstream.protocol import Completion, Engine, Requester
-from repstream.service.handles import PendingHandle
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
 from tests.fakes import running_engine

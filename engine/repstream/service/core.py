@@ -14,13 +14,13 @@ import msgspec
 
 from repstream.dataplane import control
 from repstream.errors import Refused
+from repstream.link.handles import PendingHandle
+from repstream.link.publisher import Publisher
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Catalogue, Group, key_of
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Section, Value
 from repstream.service.board import Board
-from repstream.service.handles import PendingHandle
-from repstream.service.publisher import Publisher
 from repstream.service.supervisor import Plane, PlaneDead, PlaneRefused
 
 log = logging.getLogger(__name__)

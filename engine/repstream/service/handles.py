@@ -1,50 +1,10 @@
-"""Commands that were taken, until their one end."""
+"""The commands that wait for an acquisition to get somewhere."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from repstream.protocol import Completion
-
-
-class PendingHandle:
-    """A command under way (fills `protocol.Handle`)."""
-
-    def __init__(self, handle_id: str, command: str) -> None:
-        self.handle_id = handle_id
-        self.command = command
-        self.completion: Completion | None = None
-        self._done = threading.Event()
-        self._callbacks: list[Callable[[Completion], None]] = []
-        self._lock = threading.Lock()
-
-    def wait(self, timeout: float | None = None) -> Completion:
-        """Wait for the end, at most `timeout` seconds; raises `TimeoutError`."""
-        self._done.wait(timeout)
-        if self.completion is None:
-            raise TimeoutError(f"{self.command} has not ended within {timeout} s; it goes on")
-        return self.completion
-
-    def on_done(self, callback: Callable[[Completion], None]) -> None:
-        """Call back at the end; at once if it has ended."""
-        with self._lock:
-            if self.completion is None:
-                self._callbacks.append(callback)
-                return
-        callback(self.completion)
-
-    def finish(self, completion: Completion) -> None:
-        """Note the end and call everybody back; a second end changes nothing."""
-        with self._lock:
-            if self.completion is not None:
-                return
-            self.completion = completion
-            callbacks, self._callbacks = self._callbacks, []
-        self._done.set()
-        for callback in callbacks:
-            callback(completion)
+from repstream.link.handles import PendingHandle
 
 
 @dataclass(slots=True)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from repstream.dataplane import control
 from repstream.errors import Refused
+from repstream.link.handles import PendingHandle
 from repstream.parameters import storage
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.service import figures
 from repstream.service.core import Core
-from repstream.service.handles import PendingHandle
 from repstream.service.waiting import amount_left, time_left
 from repstream.states import ALWAYS_ALLOWED, REPEATER, RepeaterState, after, allowed
 

@@ -13,6 +13,8 @@ from queue import Empty
 from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, RepstreamError, UnknownKey
 from repstream.files.paths import resolve_roots
+from repstream.link.handles import PendingHandle
+from repstream.link.publisher import Registration
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Catalogue, Command, Group, build
 from repstream.parameters.configuration import Configuration
@@ -22,9 +24,7 @@ from repstream.service.access import ControlLock
 from repstream.service.acquisitions import FolderState, Preparation, folder_state
 from repstream.service.configuring import Configurator
 from repstream.service.core import Core, Death
-from repstream.service.handles import PendingHandle
 from repstream.service.options import ServiceOptions
-from repstream.service.publisher import Registration
 from repstream.service.repeater import Repeater
 from repstream.service.supervisor import Plane, ProcessPlane
 from repstream.service.writers import Writer

@@ -9,6 +9,7 @@ from functools import partial
 
 from repstream.dataplane import control
 from repstream.errors import Refused
+from repstream.link.handles import PendingHandle
 from repstream.parameters import slots
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
@@ -18,7 +19,7 @@ from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
 from repstream.service import acquisitions
 from repstream.service.core import Core
-from repstream.service.handles import AcquisitionHandles, PendingHandle
+from repstream.service.handles import AcquisitionHandles
 from repstream.service.repeater import Repeater
 from repstream.service.waiting import still_written
 from repstream.service.writer_board import WriterBoard

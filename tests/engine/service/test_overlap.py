@@ -11,9 +11,9 @@ import pytest
 from tests.fakes import FakePlane, running_service
 
 from repstream.errors import Refused
+from repstream.link.handles import PendingHandle
 from repstream.parameters.facts import Value
 from repstream.protocol import Requester
-from repstream.service.handles import PendingHandle
 from repstream.service.on_close import CloseCommand
 from repstream.service.service import Service
 

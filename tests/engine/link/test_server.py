@@ -12,10 +12,10 @@ import zmq
 from tests.fakes import FakePlane, running_service
 
 from repstream import Client, EngineUnreachable, InvalidValue, Refused, UnknownKey
+from repstream.link import wire
+from repstream.link.remote import RemoteEngine
+from repstream.link.server import EngineServer
 from repstream.protocol import Change, Completion, Event, Requester
-from repstream.service import wire
-from repstream.service.address import EngineServer
-from repstream.service.remote import RemoteEngine
 from repstream.service.service import Service
 
 FREE = "tcp://127.0.0.1:*"

@@ -17,13 +17,13 @@ from functools import partial
 import zmq
 
 from repstream.errors import EngineUnreachable, UnknownKey
+from repstream.link import wire
+from repstream.link.handles import PendingHandle
+from repstream.link.mailbox import Mailbox
+from repstream.link.publisher import Publisher, Registration
 from repstream.parameters.catalogue import Catalogue, Group, build, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
-from repstream.service import wire
-from repstream.service.handles import PendingHandle
-from repstream.service.mailbox import Mailbox
-from repstream.service.publisher import Publisher, Registration
 
 ANSWER_TIME = 10.0
 """Seconds within which an engine answers a request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repstream.service.attach import DEFAULT_ADDRESS, addresses_of
+from repstream.link.attach import DEFAULT_ADDRESS, addresses_of
 
 
 def test_addresses_by_name() -> None:

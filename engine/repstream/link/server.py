@@ -13,10 +13,10 @@ import msgspec
 import zmq
 
 from repstream.errors import Refused
+from repstream.link import wire
+from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.mailbox import Mailbox
 from repstream.protocol import Completion, Engine, Event
-from repstream.service import wire
-from repstream.service.attach import DEFAULT_ADDRESS
-from repstream.service.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
-from repstream.service.remote import RemoteEngine
+from repstream.link.remote import RemoteEngine
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:9600"
 DEFAULT_NAME = "repstream"
