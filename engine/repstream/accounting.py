@@ -18,7 +18,8 @@ import msgspec
 WINDOW = 1024
 """How many ids back a repeated or late frame is still known as such."""
 
-_COUNT_LIMIT = 2**64 - 1
+COUNT_LIMIT = 2**64 - 1
+"""What a count ends at: no wire and no file carries more. Only `missing` gets there."""
 
 
 class Verdict(Enum):
@@ -45,13 +46,13 @@ class GapTracker:
     Constant time for a frame; a jump costs up to 1,024 steps. Not thread-safe.
     """
 
-    __slots__ = ("_first", "_holes", "_next", "duplicates", "late", "missing", "resets", "step")
+    __slots__ = ("_first", "_holes", "_missing", "_next", "duplicates", "late", "resets", "step")
 
     def __init__(self, step: int = 1) -> None:
         if step < 1:
             raise ValueError(f"step = {step}: must be 1 or more")
         self.step = step
-        self.missing = 0
+        self._missing = 0
         self.duplicates = 0
         self.late = 0
         self.resets = 0
@@ -59,6 +60,11 @@ class GapTracker:
         self._next = -1  # before the first
         # Ids missing within the window; older ones are left in until a jump tidies up.
         self._holes: set[int] = set()
+
+    @property
+    def missing(self) -> int:
+        """Ids jumped over and not seen since, 2^64-1 at most: a source may jump to and fro over all ids."""
+        return min(self._missing, COUNT_LIMIT)
 
     def observe(self, frame_id: int) -> Verdict:
         """Book one frame's id and say what it is."""
@@ -89,7 +95,7 @@ class GapTracker:
         if frame_id in self._holes:
             self._holes.remove(frame_id)
             self.late += 1
-            self.missing -= 1
+            self._missing -= 1
             return Verdict.LATE
         self.duplicates += 1
         return Verdict.DUPLICATE
@@ -108,7 +114,7 @@ class GapTracker:
     def _jump(self, frame_id: int) -> None:
         step = self.step
         oldest = frame_id - (WINDOW - 1) * step
-        self.missing += (frame_id - self._next) // step
+        self._missing += (frame_id - self._next) // step
         if len(self._holes) > WINDOW:
             self._holes = {hole for hole in self._holes if hole >= oldest}
         self._holes.update(range(max(self._next, oldest), frame_id, step))
@@ -175,8 +181,7 @@ class InputLedger:
             messages=self.messages,
             frames=self.frames,
             malformed=dict(self.malformed),
-            # A source that jumps to and fro over 2^64 ids must not make a count that no wire carries.
-            missing=min(self.gaps.missing, _COUNT_LIMIT),
+            missing=self.gaps.missing,
             duplicates=self.gaps.duplicates,
             late=self.gaps.late,
             resets=self.gaps.resets,

@@ -7,11 +7,11 @@ how it fares (`Notice`). Both ends notice the death of the other by the end of t
 from __future__ import annotations
 
 from multiprocessing.connection import Connection
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from repstream.accounting import InputSnapshot, OutputSnapshot
+from repstream.accounting import COUNT_LIMIT, InputSnapshot, OutputSnapshot
 from repstream.files.checksum import Checksum
 from repstream.states import AcquisitionResult, AcquisitionState
 
@@ -234,7 +234,35 @@ _notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
 
 def send(pipe: Connection, message: Request | Notice) -> None:
     """Send one message; raises `OSError` when the other end is gone."""
-    pipe.send_bytes(_encoder.encode(message))
+    pipe.send_bytes(encode(message))
+
+
+def encode(message: Request | Notice) -> bytes:
+    """A message as bytes, whatever numbers and texts are in it.
+
+    A number beyond 64 bits becomes the nearest that they hold, what is no Unicode character a
+    question mark: what a detector or a file system sends must not end the data plane.
+    """
+    try:
+        return _encoder.encode(message)
+    except (OverflowError, UnicodeEncodeError):
+        return _encoder.encode(_bounded(msgspec.to_builtins(message, str_keys=False)))
+
+
+def _bounded(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_bounded(key): _bounded(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_bounded(item) for item in value]
+        case bool():
+            return value
+        case int():
+            return min(max(value, -(2**63)), COUNT_LIMIT)
+        case str():
+            return value.encode(errors="replace").decode()
+        case _:
+            return value
 
 
 def receive_request(pipe: Connection) -> Request:

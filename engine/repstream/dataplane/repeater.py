@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import zmq
 
-from repstream.accounting import GapTracker, InputLedger
+from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger
 from repstream.dataplane.control import Report, SourceReport
 from repstream.dataplane.outputs import Passing, Rewrite, StreamOutput
 from repstream.dataplane.writing.writer import Tell, WriterOutput
@@ -170,7 +170,8 @@ class Repeater:
             ),
             streams={slot: stream.report() for slot, stream in self.streams.items()},
             writers={slot: writer.report() for slot, writer in self.writers.items()},
-            losses=ledger.missing
+            # Half of what a count can be, so that the others still show beside it.
+            losses=min(ledger.missing, COUNT_LIMIT // 2)
             + sum(ledger.malformed.values())
             + sum(stream.alarms for stream in self.streams.values())
             + sum(writer.losses for writer in self.writers.values()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import Report, SourceReport, StreamReport
 from repstream.dataplane.loss import LossLog
@@ -11,10 +13,10 @@ def report(time: float, malformed: int = 0, missing: int = 0, dropped: int = 0) 
     received, sent = InputLedger(), OutputLedger()
     for _ in range(malformed):
         received.book_malformed("json", 1)
-    received.gaps.missing = missing
     for _ in range(dropped):
         sent.book_dropped("queue")
-    source = SourceReport(received.snapshot(), connected=True, last_time=None, shape=None, dtype=None)
+    ledger = msgspec.structs.replace(received.snapshot(), missing=missing)
+    source = SourceReport(ledger, connected=True, last_time=None, shape=None, dtype=None)
     stream = StreamReport(sent.snapshot(), queue_use=0.0, clients=0, disconnects=0, blocking=False)
     return Report(time, source, {1: stream}, {}, losses=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from repstream.accounting import Verdict
+from repstream.accounting import COUNT_LIMIT, Verdict
 from repstream.dataplane.storing.placement import Place, Placement
 from repstream.files.gaps import GapLog, Range
 from repstream.messages.frame import Frame
@@ -92,7 +92,7 @@ class Gate:
 
     @property
     def missing(self) -> int:
-        return self._gaps.missing + sum(gaps.missing for gaps in self._earlier)
+        return min(self._gaps.missing + sum(gaps.missing for gaps in self._earlier), COUNT_LIMIT)
 
     @property
     def late(self) -> int:
