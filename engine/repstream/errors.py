@@ -16,7 +16,8 @@ storage's. Anything else that is raised is a fault of ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class RepstreamError(Exception):
@@ -36,6 +37,9 @@ class Refused(RepstreamError):
         self.subject = subject
         self.reason = reason
         self.allowed = tuple(allowed)
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.subject, self.reason, self.allowed)
 
 
 class InvalidValue(Refused):
@@ -58,6 +62,9 @@ class MalformedMessage(RepstreamError):
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[MalformedMessage], tuple[str, str]]:
+        return type(self), (self.reason, self.detail)
+
 
 class StorageError(RepstreamError):
     """A file or folder that could not be made or written, with the system's reason."""
@@ -65,3 +72,9 @@ class StorageError(RepstreamError):
 
 class EngineUnreachable(RepstreamError):
     """No engine answered at the address within the time allowed."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """``"; did you mean num_images?"`` where one of the `known` names is like the given one, else nothing."""
+    alike = difflib.get_close_matches(given, list(known), n=1)
+    return f"; did you mean {alike[0]}?" if alike else ""

@@ -6,8 +6,8 @@ synchronous and thread-safe; callbacks come from one thread, one at a time, neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -92,6 +92,9 @@ class Handle(Protocol):
 
     def on_done(self, callback: Callable[[Completion], None]) -> None:
         """Call back at the end, from the thread of the events; at once if it has ended."""
+
+    def __await__(self) -> Generator[Any, None, Completion]:
+        """Wait for the end in a coroutine."""
 
 
 class Subscription(Protocol):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any
 
 from repstream.protocol import Completion
 
@@ -25,6 +28,22 @@ class PendingHandle:
         if self.completion is None:
             raise TimeoutError(f"{self.command} has not ended within {timeout} s; it goes on")
         return self.completion
+
+    def __await__(self) -> Generator[Any, None, Completion]:
+        """``await handle``: its end, without holding up the event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Completion] = loop.create_future()
+
+        def note(completion: Completion) -> None:
+            if not future.done():
+                future.set_result(completion)
+
+        def from_events(completion: Completion) -> None:
+            with suppress(RuntimeError):  # the loop may have been closed meanwhile
+                loop.call_soon_threadsafe(note, completion)
+
+        self.on_done(from_events)
+        return future.__await__()
 
     def on_done(self, callback: Callable[[Completion], None]) -> None:
         """Call back at the end; at once if it has ended."""

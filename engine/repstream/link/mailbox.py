@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -15,14 +16,19 @@ class Mailbox(Generic[T]):
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
+        self._lock = threading.Lock()
+        self._open = True
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
         return self._event
 
     def put(self, item: T) -> None:
-        self._items.append(item)
-        os.eventfd_write(self._event, 1)
+        """Add an item; one that comes after the end is left out."""
+        with self._lock:
+            if self._open:
+                self._items.append(item)
+                os.eventfd_write(self._event, 1)
 
     def take(self) -> Iterator[T]:
         """All items there are."""
@@ -34,4 +40,8 @@ class Mailbox(Generic[T]):
             yield self._items.popleft()
 
     def close(self) -> None:
-        os.close(self._event)
+        """Take no more; a second end changes nothing."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                os.close(self._event)

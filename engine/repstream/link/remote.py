@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import itertools
+import logging
+import os
 import platform
 import re
 import threading
@@ -14,16 +16,20 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
 
+import msgspec
 import zmq
 
-from repstream.errors import EngineUnreachable, UnknownKey
+from repstream.errors import EngineUnreachable, UnknownKey, did_you_mean
 from repstream.link import wire
 from repstream.link.handles import PendingHandle
 from repstream.link.mailbox import Mailbox
 from repstream.link.publisher import Publisher, Registration
 from repstream.parameters.catalogue import Catalogue, Group, build, key_of
 from repstream.parameters.facts import Value
+from repstream.parameters.plain import plain
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
+
+log = logging.getLogger(__name__)
 
 ANSWER_TIME = 10.0
 """Seconds within which an engine answers a request."""
@@ -43,8 +49,8 @@ class RemoteEngine:
         if not _ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no address of an engine: it must look like tcp://host:9600")
         self.address = address
-        self._key = key
         self._requester = Requester(front_end, getpass.getuser(), platform.node())
+        self._hello = wire.encode(wire.Hello(wire.VERSION, key, self._requester))
         self._lock = threading.Condition()
         self._catalogue = build()
         self._values: dict[str, Value] = {}
@@ -55,7 +61,9 @@ class RemoteEngine:
         self._answers: dict[int, Future[wire.Done]] = {}
         self._handles: dict[str, PendingHandle] = {}
         self._ended: OrderedDict[str, Completion] = OrderedDict()
-        self._outgoing: Mailbox[wire.ToEngine | None] = Mailbox()
+        self._outgoing: Mailbox[bytes | None] = Mailbox()
+        self._process = os.getpid()
+        self._closed = False
         self._publisher = Publisher(f"remote {address}")
         self._unreachable(f"no engine has answered at {address} yet")
         self._publisher.start()
@@ -63,9 +71,14 @@ class RemoteEngine:
         self._thread.start()
 
     def close(self) -> None:
-        """Leave the engine."""
+        """Leave the engine; a second close changes nothing, nor does one in a forked process."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
         self._outgoing.put(None)
-        self._thread.join(5)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(5)
+        self._lost("this client has been closed")
         self._publisher.close()
         self._outgoing.close()
 
@@ -76,8 +89,17 @@ class RemoteEngine:
     def wait_connected(self, timeout: float) -> None:
         """Wait until the engine has answered; raises `EngineUnreachable` with the reason."""
         with self._lock:
-            if not self._lock.wait_for(lambda: self._connected, timeout):
-                raise EngineUnreachable(str(self._values["engine.status"]))
+            self._lock.wait_for(lambda: self._connected, timeout)
+        self.check_connected()
+
+    def check_connected(self) -> None:
+        """Raise `EngineUnreachable` with the reason where the engine cannot be reached now."""
+        if os.getpid() != self._process:
+            raise EngineUnreachable(
+                f"this client belongs to process {self._process}; make another one after a fork"
+            )
+        if not self._connected:
+            raise EngineUnreachable(str(self._values["engine.status"]))
 
     # --- protocol.Engine ------------------------------------------------------------------
 
@@ -91,20 +113,22 @@ class RemoteEngine:
 
     def read(self, key: str) -> Reading:
         with self._lock:
-            known = self.key_with_slot(key)
-            if known not in self._values:
-                raise UnknownKey(key, "there is no such parameter; the catalogue lists them")
+            known = self.known_key(key)
             return Reading(self._values[known], self._times[known])
 
-    def write(self, values: Mapping[str, Value], requester: Requester | None = None) -> None:
+    def write(self, values: Mapping[str, object], requester: Requester | None = None) -> None:
+        """As `protocol.Engine.write`; takes NumPy scalars, paths, enumerations and mappings as well."""
         who = requester or self._requester
-        self._ask(lambda number: wire.Write(number, dict(values), who))
+        given = {str(plain("key", key)): plain(str(key), value) for key, value in values.items()}
+        self._ask(lambda number: wire.Write(number, given, who))
 
     def execute(
-        self, command: str, argument: Value = None, requester: Requester | None = None
+        self, command: str, argument: object = None, requester: Requester | None = None
     ) -> PendingHandle:
+        """As `protocol.Engine.execute`; takes what `write` takes."""
         who = requester or self._requester
-        done = self._ask(lambda number: wire.Execute(number, command, argument, who))
+        given = plain(str(command), argument)
+        done = self._ask(lambda number: wire.Execute(number, str(plain("command", command)), given, who))
         handle = PendingHandle(done.handle_id, command)
         with self._lock:
             completion = self._ended.pop(done.handle_id, None)
@@ -120,13 +144,12 @@ class RemoteEngine:
     # --- asking ---------------------------------------------------------------------------
 
     def _ask(self, build: Callable[[int], wire.Write | wire.Execute]) -> wire.Done:
-        if not self._connected:
-            raise EngineUnreachable(str(self._values["engine.status"]))
+        self.check_connected()
         number = next(self._numbers)
         answer: Future[wire.Done] = Future()
         self._answers[number] = answer
         try:
-            self._outgoing.put(build(number))
+            self._outgoing.put(wire.encode(build(number)))
             done = answer.result(ANSWER_TIME)
         except FutureTimeout as error:
             raise EngineUnreachable(
@@ -138,8 +161,21 @@ class RemoteEngine:
             self._lock.wait_for(lambda: self._sequence >= done.sequence or not self._connected, 1.0)
         return done
 
-    def key_with_slot(self, key: str) -> str:
-        """``streams.live.every_nth`` as ``streams.1.every_nth``; any other key as it is."""
+    def known_key(self, key: str) -> str:
+        """``streams.live.every_nth`` as ``streams.1.every_nth``; any other key as it is.
+
+        Raises `UnknownKey` where there is none, and `EngineUnreachable` where only a name is given
+        and nobody can be asked for its slot.
+        """
+        with self._lock:
+            known = self._key_with_slot(key)
+            if known in self._values:
+                return known
+        if key.count(".") == 2:
+            self.check_connected()
+        raise UnknownKey(key, f"there is no such parameter{did_you_mean(key, self._values)}")
+
+    def _key_with_slot(self, key: str) -> str:
         if key in self._values:
             return key
         group, _, rest = key.partition(".")
@@ -165,14 +201,14 @@ class RemoteEngine:
             now = time.monotonic()
             for message in self._outgoing.take():
                 if message is None:
-                    _send(socket, wire.Bye())
+                    _send(socket, wire.encode(wire.Bye()))
                     socket.close(200)
                     return
                 _send(socket, message)
             if socket in ready:
                 heard = now
                 if not self._receive(socket):
-                    _send(socket, wire.Hello(wire.VERSION, self._key, self._requester))
+                    _send(socket, self._hello)
             if now - heard > wire.SILENCE:
                 # A fresh socket: what was queued for an engine that is gone must not reach the next one.
                 self._lost(f"no answer from {self.address} since {time.strftime('%H:%M:%S')}")
@@ -183,14 +219,14 @@ class RemoteEngine:
                 heard = now
             if now >= ping_due:
                 ping_due = now + wire.PING_EVERY
-                _send(socket, wire.Ping())
+                _send(socket, wire.encode(wire.Ping()))
 
     def _joined(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
         socket = context.socket(zmq.DEALER)
         socket.linger = 0
         socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
         socket.connect(self.address)
-        _send(socket, wire.Hello(wire.VERSION, self._key, self._requester))
+        _send(socket, self._hello)
         return socket
 
     def _receive(self, socket: zmq.Socket[bytes]) -> bool:
@@ -201,7 +237,11 @@ class RemoteEngine:
                 data = socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return complete
-            complete = self._take(wire.decode_message.decode(data)) and complete
+            try:
+                complete = self._take(wire.decode_message.decode(data)) and complete
+            except msgspec.MsgspecError as error:  # whatever it was may be missing now
+                log.error("a message of the engine at %s was not understood: %s", self.address, error)
+                complete = False
 
     def _take(self, message: wire.FromEngine) -> bool:
         match message:
@@ -305,8 +345,8 @@ class RemoteEngine:
         self._publisher.publish(change)
 
 
-def _send(socket: zmq.Socket[bytes], message: wire.ToEngine) -> None:
+def _send(socket: zmq.Socket[bytes], message: bytes) -> None:
     try:
-        socket.send(wire.encode(message), zmq.NOBLOCK)
+        socket.send(message, zmq.NOBLOCK)
     except zmq.Again:  # nobody there to take it; the silence will tell
         pass

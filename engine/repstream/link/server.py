@@ -9,7 +9,6 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
 import zmq
 
 from repstream.errors import Refused
@@ -98,13 +97,12 @@ class EngineServer:
                 identity, *parts = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            try:
-                self._take(identity, wire.decode_request.decode(b"".join(parts)))
-            except msgspec.MsgspecError as error:
-                self._send(identity, wire.encode(wire.Denied(f"not understood: {error}")))
+            self._take(identity, wire.decode_request(b"".join(parts)))
 
-    def _take(self, identity: bytes, message: wire.ToEngine) -> None:
-        if isinstance(message, wire.Hello):
+    def _take(self, identity: bytes, message: wire.ToEngine | wire.Failed | wire.Denied) -> None:
+        if isinstance(message, wire.Failed | wire.Denied):
+            self._send(identity, wire.encode(message))
+        elif isinstance(message, wire.Hello):
             self._hello(identity, message)
         elif identity not in self._clients:
             self._send(identity, wire.encode(wire.Denied("say hello first")))

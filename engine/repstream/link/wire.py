@@ -107,9 +107,30 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 
 FromEngine = Welcome | Done | Failed | Denied | Pong | Change | Completion
 
+
+class _Numbered(msgspec.Struct):
+    """What every request that wants an answer has, whatever else is wrong with it."""
+
+    number: int
+
+
 encode = msgspec.msgpack.Encoder().encode
-decode_request: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
+_requests: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
+_numbers: msgspec.msgpack.Decoder[_Numbered] = msgspec.msgpack.Decoder(_Numbered)
 decode_message: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
+
+
+def decode_request(data: bytes) -> ToEngine | Failed | Denied:
+    """A client's message; for one that is not understood, the answer that it gets."""
+    try:
+        return _requests.decode(data)
+    except msgspec.MsgspecError as error:
+        reason = f"not understood: {error}"
+    try:
+        return Failed(_numbers.decode(data).number, InvalidValue.__name__, "request", reason)
+    except msgspec.MsgspecError:
+        return Denied(reason)
+
 
 _REFUSALS: dict[str, type[Refused]] = {c.__name__: c for c in (Refused, InvalidValue, UnknownKey)}
 

@@ -114,7 +114,9 @@ def test_watch_and_wait(client: Client, both: tuple[Service, FakePlane]) -> None
 def test_tab_completion_knows_names_parameters_and_commands(client: Client) -> None:
     assert dir(client.streams) == ["live", "preview"]
     assert {"num_images", "acq_state", "start", "abort"} <= set(dir(client.writers.main))
-    with pytest.raises(AttributeError, match="there is no parameter num_image; there are"):
+    with pytest.raises(
+        AttributeError, match=r"writers\.main has no parameter num_image; did you mean num_images\?"
+    ):
         client.writers.main.num_image = 3
 
 
