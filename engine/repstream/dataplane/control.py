@@ -130,13 +130,17 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
 
 
 class SourceReport(msgspec.Struct, frozen=True):
-    """The input now. `last_time` is Unix seconds of the last frame, or None before the first."""
+    """The input now. `last_time` is Unix seconds of the last frame, or None before the first.
+
+    `problem`: what is wrong at the other end, empty where nothing is known to be.
+    """
 
     ledger: InputSnapshot
     connected: bool
     last_time: float | None
     shape: tuple[int, ...] | None
     dtype: str | None
+    problem: str = ""
 
 
 class StreamReport(msgspec.Struct, frozen=True):

@@ -167,6 +167,7 @@ class Repeater:
                 last_time=ledger.last_time,
                 shape=self._shape,
                 dtype=self._dtype,
+                problem="" if self.source is None else self.source.problem,
             ),
             streams={slot: stream.report() for slot, stream in self.streams.items()},
             writers={slot: writer.report() for slot, writer in self.writers.items()},

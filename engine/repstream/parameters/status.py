@@ -56,6 +56,9 @@ class SourceStatus(Section):
     """The input; counters are since the last start."""
 
     connected: bool = Field(False, description="Whether a detector is connected to the input.")
+    link_problem: Annotated[str, LongText(1024)] = Field(
+        "", description="What keeps a detector that answers from being connected; empty while nothing does."
+    )
     messages: Annotated[Total, Unit("messages")] = Field(0, description="Messages received.")
     received: Annotated[Total, Unit("frames")] = Field(0, description="Frames received.")
     received_bytes: Annotated[Total, Unit("B")] = Field(0, description="Bytes received.")

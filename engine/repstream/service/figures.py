@@ -47,6 +47,7 @@ def _source(report: SourceReport, time: float, rates: Rates) -> dict[str, Value]
     shape = report.shape if report.shape is not None and len(report.shape) == 2 else (None, None)
     return {
         "connected": report.connected,
+        "link_problem": report.problem,
         "messages": ledger.messages,
         "received": ledger.frames,
         "received_bytes": ledger.nbytes,

@@ -125,7 +125,7 @@ class Repeater:
         """The data plane died: ERROR, with its exit reason."""
         self._draining = False
         self._core.put({"engine.process_id": 0, "engine.draining": 0, "engine.draining_time": None})
-        self._core.put({"source.connected": False})
+        self._core.put({"source.connected": False, "source.link_problem": ""})
         self.fail(f"the data plane died: {reason}; initialize starts it again")
         self._core.end(self._stops, False, f"the data plane died: {reason}")
         self._core.changed.notify_all()
@@ -166,7 +166,8 @@ class Repeater:
                 held = f"; held up by {', '.join(self.blocking)}" if self.blocking else ""
                 space = "".join(f"; {warning}" for warning in self._space_warnings())
                 losing = "; losing frames" if values["engine.losing"] else ""
-                link = "" if values["source.connected"] else " (not connected)"
+                problem = values["source.link_problem"] or "not connected"
+                link = "" if values["source.connected"] else f" ({problem})"
                 return f"Running: {values['source.rate']:.1f} Hz from {address}{link}{held}{losing}{space}."
             case RepeaterState.ERROR:
                 return f"Error: {values['engine.last_error']}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import zmq
@@ -10,32 +11,51 @@ from zmq.utils.monitor import parse_monitor_message
 _OPENED = zmq.Event.CONNECTED | zmq.Event.ACCEPTED
 _SUCCEEDED = zmq.Event.HANDSHAKE_SUCCEEDED
 _CLOSED = zmq.Event.DISCONNECTED
-# libzmq connects again after HANDSHAKE_FAILED_NO_DETAIL, but not after these two.
-_GIVEN_UP = zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_AUTH
+_RETRIED = zmq.Event.CONNECT_RETRIED
+
+GRACE = 0.3
+"""Seconds from the loss of a connection in which libzmq says that it tries again, if it does."""
 
 
 class PeerMonitor:
     """Counts the peers of one socket; made before the socket connects or binds.
 
     `peers`: those whose handshake succeeded and that are there now. `disconnects`: those
-    that went away. `given_up`: a handshake failed in a way after which libzmq never connects
-    again (a greeting with an unknown security mechanism; found with libzmq 4.3.5).
+    that went away.
+    `refused`: the handshake of somebody failed, and none has succeeded since.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.disconnects = 0
-        self.given_up = False
+        self.refused = False
         self._handshaking: list[int] = []
         # Different I/O threads tell of opening and of the rest, so the rest may come first.
         self._early_successes = 0
         self._early_closings: set[int] = set()
         self._peers: set[int] = set()
+        self._lost_at: float | None = None
+        self._opened_at = 0.0
         self._socket = socket
-        self._events: Any = socket.get_monitor_socket(_OPENED | _SUCCEEDED | _CLOSED | _GIVEN_UP)
+        self._events: Any = socket.get_monitor_socket(_OPENED | _SUCCEEDED | _CLOSED | _RETRIED)
 
     @property
     def peers(self) -> int:
         return len(self._peers)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether a socket that connects never will again.
+
+        libzmq (4.3.5) does not try again after what it takes for an error of protocol: a peer of the
+        wrong socket type, of another security mechanism, or some that are no ZMQ sockets. Of these it
+        announces only some, but whenever it tries again it says so.
+        """
+        return self._lost_at is not None and time.monotonic() - self._lost_at > GRACE
+
+    @property
+    def handshaking(self) -> float:
+        """Seconds since the last connection was opened, if its handshake is not over; else 0."""
+        return time.monotonic() - self._opened_at if self._handshaking else 0.0
 
     def update(self) -> None:
         """Take in what happened since the last call."""
@@ -52,7 +72,10 @@ class PeerMonitor:
         self._events = None
 
     def _book(self, event: int, descriptor: int) -> None:
-        if event & _OPENED:
+        if event & _RETRIED:
+            self._lost_at = None
+        elif event & _OPENED:
+            self._opened_at = time.monotonic()
             self._handshaking.append(descriptor)
             if self._early_successes:
                 self._early_successes -= 1
@@ -65,14 +88,14 @@ class PeerMonitor:
                 self._succeed()
             else:
                 self._early_successes += 1
-        elif event & _GIVEN_UP:
-            self.given_up = True
         else:
+            self._lost_at = time.monotonic()
             self._lose(descriptor)
 
     def _succeed(self) -> None:
         # The event does not say whose handshake it was: the latest one's, nearly always.
         self._peers.add(self._handshaking.pop())
+        self.refused = False
 
     def _lose(self, descriptor: int) -> None:
         if descriptor in self._peers:
@@ -80,5 +103,6 @@ class PeerMonitor:
             self.disconnects += 1
         elif descriptor in self._handshaking:
             self._handshaking.remove(descriptor)
+            self.refused = True
         else:
             self._early_closings.add(descriptor)

@@ -6,11 +6,15 @@ import zmq
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
+from repstream.sources.inquiry import Inquiry
 from repstream.sources.monitor import PeerMonitor
 
 _MIB = 1 << 20
 _NOBLOCK = int(zmq.NOBLOCK)
 
+
+LONG_HANDSHAKE = 1.0
+"""Seconds after which a handshake that is not over is worth a look at the peer."""
 
 PATIENCE_MS = 10
 """How long `ZmqSource.receive` waits for a message where it may."""
@@ -35,7 +39,18 @@ class ZmqSource:
         self._config = config
         self.largest = expected
         self._limit = self._limit_for(expected or ASSUMED_BYTES)
+        self._inquiry = Inquiry(config.address, config.mode)
         self._open()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong at the other end, where somebody answers there and no connection comes about."""
+        if self.connected:
+            return ""
+        if self._config.connection == "connect":
+            return self._inquiry.problem
+        address, mode = self._config.address, self._config.mode
+        return f"what connected to {address} cannot send to a {mode} socket" if self._monitor.refused else ""
 
     @property
     def connected(self) -> bool:
@@ -71,8 +86,14 @@ class ZmqSource:
 
     def update(self) -> None:
         """Follow who comes and goes, and open the socket anew where libzmq has given up."""
-        self._monitor.update()
-        if self._monitor.given_up and self._config.connection == "connect" and not self._waiting():
+        monitor = self._monitor
+        monitor.update()
+        if self._config.connection == "bind":
+            return
+        if monitor.given_up or monitor.handshaking > LONG_HANDSHAKE:
+            self._inquiry.begin()
+        # What waits would be lost with the socket.
+        if monitor.given_up and not self._waiting():
             self.close()
             self._open()
 

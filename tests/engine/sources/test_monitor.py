@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
 import zmq
 
-from repstream.sources.monitor import PeerMonitor
+from repstream.sources.monitor import GRACE, PeerMonitor
 
 OPENED, SUCCEEDED, LOST = zmq.Event.ACCEPTED, zmq.Event.HANDSHAKE_SUCCEEDED, zmq.Event.DISCONNECTED
-FAILED = zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+RETRIED = zmq.Event.CONNECT_RETRIED
 
 
 @pytest.fixture
@@ -46,8 +47,32 @@ def test_a_peer_that_came_and_went_is_gone_in_any_order(monitor: PeerMonitor, pl
 
 
 def test_a_failed_handshake_is_no_peer(monitor: PeerMonitor) -> None:
-    book(monitor, (OPENED, 7), (FAILED, 5), (LOST, 7))
-    assert (monitor.peers, monitor.disconnects, monitor.given_up) == (0, 0, True)
+    book(monitor, (OPENED, 7), (LOST, 7))
+    assert (monitor.peers, monitor.disconnects, monitor.refused) == (0, 0, True)
+    book(monitor, (OPENED, 8), (SUCCEEDED, 0))
+    assert not monitor.refused
+
+
+@pytest.mark.parametrize("end", [(LOST,), (SUCCEEDED, LOST)])
+def test_a_loss_after_which_libzmq_does_not_try_again_is_final(
+    monitor: PeerMonitor, monkeypatch: pytest.MonkeyPatch, end: tuple[zmq.Event, ...]
+) -> None:
+    book(monitor, (OPENED, 7), *((event, 7) for event in end))
+    assert not monitor.given_up  # it may still say so
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 2 * GRACE)
+    assert monitor.given_up
+    book(monitor, (RETRIED, 100))
+    assert not monitor.given_up
+
+
+def test_a_handshake_that_lasts_is_seen(monitor: PeerMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    book(monitor, (OPENED, 7))
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 5)
+    assert monitor.handshaking >= 4
+    book(monitor, (SUCCEEDED, 0))
+    assert monitor.handshaking == 0
 
 
 def test_a_silent_peer_does_not_hide_a_good_one(monitor: PeerMonitor) -> None:

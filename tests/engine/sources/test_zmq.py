@@ -5,22 +5,27 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
+from tests.ports import free_port
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
 from repstream.sources.zmq import ZmqSource
+from repstream.sources.zmtp import peer_at
 
 PATIENCE = 10.0
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Make = Callable[..., ZmqSource]
 
-# Greeting of ZMTP 3.0 (rfc.zeromq.org/spec/23) with a security mechanism that nobody knows.
-STRANGE_GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"STRANGE".ljust(20, b"\0") + bytes(32)
+
+# ZMTP 3.0, rfc.zeromq.org/spec/23
+def greeting(mechanism: str) -> bytes:
+    return b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.encode().ljust(20, b"\0") + bytes(32)
 
 
 @pytest.fixture
@@ -141,15 +146,137 @@ def test_an_address_that_makes_no_sense_is_refused(make: Make) -> None:
         make("tcp://nowhere")
 
 
-def test_it_connects_again_after_a_peer_with_a_strange_greeting(context: Context, make: Make) -> None:
+GREETINGS = {
+    "security": greeting("STRANGE"),
+    "zeros": bytes(100),
+    "a message first": greeting("NULL") + b"\x00\x03abc",
+    "another command": greeting("NULL") + b"\x04\x05\x03FOO\x00",
+}
+"""After these libzmq does not try again."""
+
+WRONG = {"PUB": "; mode SUB would fit", "REP": "", "PULL": "", "ROUTER": ""}
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+def test_it_connects_again_after_a_peer_with_a_strange_greeting(
+    context: Context, make: Make, name: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE)
-        source = make(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        source = make(address)
         first, _ = server.accept()
-        first.sendall(STRANGE_GREETING)
-        with first:
+        first.sendall(GREETINGS[name])
+        until(lambda: (source.update(), source.problem)[1])
+        first.close()
+    receives_from_a_push_at(context, source, address)
+
+
+@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("scheme", ["tcp", "ipc"])
+def test_it_connects_to_the_right_peer_after_a_wrong_one(
+    context: Context, make: Make, kind: str, scheme: str, tmp_path: Path
+) -> None:
+    wrong = context.socket(getattr(zmq, kind))
+    wrong.linger = 0
+    wrong.bind("tcp://127.0.0.1:*" if scheme == "tcp" else f"ipc://{tmp_path}/s")
+    address = wrong.get_string(zmq.LAST_ENDPOINT)
+    source = make(address)
+    until(lambda: (source.update(), source.problem)[1])
+    assert source.problem == f"a {kind} answers at {address}, this input is PULL{WRONG[kind]}"
+    wrong.close()
+    receives_from_a_push_at(context, source, address)
+
+
+def test_a_sub_says_that_a_push_answers(context: Context, make: Make) -> None:
+    _, address = bound(context)
+    source = make(address, mode="SUB")
+    until(lambda: (source.update(), source.problem)[1])
+    assert source.problem == f"a PUSH answers at {address}, this input is SUB; mode PULL would fit"
+
+
+def test_the_question_who_answers_takes_no_message(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    assert peer_at(address) == "a PUSH"
+    peer.sndtimeo = 100
+    with pytest.raises(zmq.Again):
+        peer.send(b"a")
+
+
+def test_a_problem_is_forgotten_when_nobody_answers_any_more(
+    context: Context, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repstream.sources.inquiry.REMEMBERED", 0.5)
+    peer, address = bound(context, zmq.PUB)
+    source = make(address)
+    until(lambda: (source.update(), source.problem)[1])
+    peer.close()
+    until(lambda: (source.update(), not source.problem)[1])
+
+
+def test_a_bound_input_says_that_what_connects_cannot_send(context: Context, make: Make) -> None:
+    port = free_port()
+    source = make(f"tcp://127.0.0.1:{port}", connection="bind")
+    with context.socket(zmq.PUB) as wrong:
+        wrong.connect(f"tcp://127.0.0.1:{port}")
+        until(lambda: (source.update(), source.problem)[1])
+    assert "cannot send to a PULL socket" in source.problem
+    with context.socket(zmq.PUSH) as right:
+        right.connect(f"tcp://127.0.0.1:{port}")
+        until(followed(source, True))
+        assert source.problem == ""
+
+
+def test_it_is_not_opened_anew_while_messages_wait(context: Context, make: Make) -> None:
+    peer, address = bound(context)
+    source = make(address)
+    sent = [b"%d" % i for i in range(20)]
+    for data in sent:
+        peer.send(data)
+    until(lambda: source.socket.poll(0))
+    peer.close(linger=1000)
+    port = int(address.rpartition(":")[2])
+    with listening(port) as server:
+        strange, _ = server.accept()
+        with strange:
+            strange.sendall(greeting("STRANGE"))
             opened = source.socket
-            until(lambda: (source.update(), source.socket is not opened)[1])
-        second, _ = server.accept()
-        second.close()
-        assert not source.connected
+            until(lambda: (source.update(), source.problem)[1])
+            source.update()
+            assert source.socket is opened
+            assert [received(source)[0] for _ in sent] == sent
+            source.update()
+            assert source.socket is not opened
+
+
+def listening(port: int) -> socket.socket:
+    """A server at a port that somebody gives back just now."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            server = socket.create_server(("127.0.0.1", port))
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        else:
+            server.settimeout(PATIENCE)
+            return server
+
+
+def binds(peer: zmq.Socket[bytes], address: str) -> bool:
+    """Who had the address gives it back in a thread of libzmq."""
+    try:
+        peer.bind(address)
+    except zmq.ZMQError:
+        return False
+    return True
+
+
+def receives_from_a_push_at(context: Context, source: ZmqSource, address: str) -> None:
+    with context.socket(zmq.PUSH) as right:
+        right.linger = 0
+        until(lambda: binds(right, address))
+        until(followed(source, True))
+        assert source.problem == ""
+        right.send_multipart([b"a", b"b"])
+        assert received(source) == [b"a", b"b"]
