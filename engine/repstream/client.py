@@ -185,7 +185,7 @@ class Client:
 class Slots:
     """The streams or writers of an engine: ``client.streams.live`` or ``client.streams["live"]``."""
 
-    def __init__(self, client: Client, group: Group) -> None:
+    def __init__(self, client: Client, group: str) -> None:
         self._client = client
         self._group = group
 
@@ -198,7 +198,7 @@ class Slots:
 
     def __getitem__(self, name: str) -> Section:
         if name not in (names := self._names()):
-            raise UnknownKey(f"{self._group.value}.{name}", f"there are only {', '.join(names) or 'none'}")
+            raise UnknownKey(f"{self._group}.{name}", f"there are only {', '.join(names) or 'none'}")
         return Section(self._client, self._group, name)
 
     def __getattr__(self, name: str) -> Section:
@@ -219,7 +219,7 @@ class Slots:
         return self._names()
 
     def __repr__(self) -> str:
-        return f"<{self._group.value}: {', '.join(self) or 'none'}>"
+        return f"<{self._group}: {', '.join(self) or 'none'}>"
 
 
 class Section:
@@ -234,11 +234,11 @@ class Section:
     _parameters: dict[str, Parameter]
     _commands: dict[str, Command]
 
-    def __init__(self, client: Client, group: Group, name: str = "") -> None:
+    def __init__(self, client: Client, group: str, name: str = "") -> None:
         catalogue = client.catalogue
         slot = 1 if name else 0  # the slots of a group are alike
         vars(self)["_client"] = client
-        vars(self)["_head"] = f"{group.value}.{name}" if name else group.value
+        vars(self)["_head"] = f"{group}.{name}" if name else group
         vars(self)["_parameters"] = {p.field: p for p in catalogue.of(group, slot)}
         vars(self)["_commands"] = {c.name: c for c in catalogue.commands_of(group, slot)}
 

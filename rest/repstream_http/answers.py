@@ -70,11 +70,21 @@ class CommandFacts(BaseModel):
     argument: dict[str, Any] | None = Field(description="JSON Schema of the argument, where there is one.")
 
 
+class GroupEntry(BaseModel):
+    """A group of parameters and commands."""
+
+    name: str = Field(description="What their keys begin with.", examples=["streams"])
+    singular: str = Field(description="What one of it is called.", examples=["stream"])
+    slots: int = Field(description="Number of slots; 0 where there is one of it, without slots.", examples=[8])
+    named: bool = Field(
+        description="Whether users create, name and remove what is in a slot.", examples=[True]
+    )
+
+
 class CatalogueAnswer(BaseModel):
     """Everything that can be read, written and commanded, with all facts."""
 
-    max_streams: int
-    max_writers: int
+    groups: list[GroupEntry]
     slots: dict[str, str] = Field(description="Slot of each name.", examples=[{"streams.live": "streams.1"}])
     parameters: list[Facts]
     commands: list[CommandFacts]

@@ -34,8 +34,6 @@ BASE_UNITS: Mapping[str, tuple[str, float]] = {
 }
 """Unit of the catalogue -> base unit and factor; any other unit is a word and stays."""
 
-SINGULAR = {Group.ENGINE: "engine", Group.SOURCE: "source", Group.STREAM: "stream", Group.WRITER: "writer"}
-
 
 class EngineCollector(Collector):
     """The metrics of several engines at the moment that they are asked for."""

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from repstream.errors import UnknownKey
-from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
+from repstream.parameters.catalogue import Catalogue, Command, Parameter, key_of
 from repstream.parameters.facts import Value
 
 NAME_FIELD = "name"
@@ -23,10 +23,10 @@ class Names:
     def __init__(self, catalogue: Catalogue, values: Mapping[str, Value]) -> None:
         self._catalogue = catalogue
         self._shown: dict[str, str] = {}
-        for group, slot in catalogue.groups:
+        for group, slot in catalogue.owners:
             name = values.get(key_of(group, slot, NAME_FIELD)) if slot else None
             if name:
-                self._shown[f"{group.value}.{slot}"] = f"{group.value}.{name}"
+                self._shown[f"{group}.{slot}"] = f"{group}.{name}"
         self._slots = {shown: head for head, shown in self._shown.items()}
 
     @property
@@ -34,10 +34,10 @@ class Names:
         """The slot of each name: ``streams.live`` -> ``streams.1``."""
         return self._slots
 
-    def occupied(self, group: Group) -> dict[str, int]:
+    def occupied(self, group: str) -> dict[str, int]:
         """The slot number of each name in a group."""
         heads = ((shown.split("."), head.split(".")) for shown, head in self._slots.items())
-        return {shown[1]: int(head[1]) for shown, head in heads if head[0] == group.value}
+        return {shown[1]: int(head[1]) for shown, head in heads if head[0] == group}
 
     def shown(self, key: str) -> str:
         """A key of the catalogue as it is shown."""
@@ -66,7 +66,7 @@ class Names:
         head = self._slots.get(name, name)
         of_it = tuple(p for p in self._catalogue.parameters.values() if p.key.startswith(f"{head}."))
         if not of_it or head in self._catalogue.parameters:
-            known = [g.value for g in Group] + list(self._slots)
+            known = list(self._catalogue.groups) + list(self._slots)
             raise UnknownKey(name, f"there is no such group, only {', '.join(known)}", known)
         return of_it
 

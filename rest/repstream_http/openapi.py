@@ -88,21 +88,21 @@ def document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
 def _pattern(command: Command) -> str:
     """The key of a command for any slot: ``writers.{name}.start``."""
     middle = "{name}." if command.slot else ""
-    return f"{command.group.value}.{middle}{command.name}"
+    return f"{command.group}.{middle}{command.name}"
 
 
-def _declared(catalogue: Catalogue, group: Group) -> list[Parameter]:
+def _declared(catalogue: Catalogue, group: str) -> list[Parameter]:
     """The parameters of a group, once for all its slots."""
     return list(catalogue.of(group, min(catalogue.slots(group), default=0)))
 
 
 def _bodies(catalogue: Catalogue) -> dict[str, Any]:
-    writable = {g: [p for p in _declared(catalogue, g) if p.writable] for g in Group}
+    writable = {g: [p for p in _declared(catalogue, g) if p.writable] for g in catalogue.groups}
     single, slotted = {}, {}
     for group, parameters in writable.items():
         for parameter in parameters:
             if parameter.slot:
-                pattern = rf"^{group.value}\.[^.]+\.{re.escape(parameter.field)}$"
+                pattern = rf"^{group}\.[^.]+\.{re.escape(parameter.field)}$"
                 slotted[pattern] = schema(parameter)
             else:
                 single[parameter.key] = schema(parameter)

@@ -12,7 +12,7 @@ from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Access, Value
 from repstream.protocol import Engine, Snapshot
 from repstream.states import RepeaterState
-from repstream_http.answers import CatalogueAnswer, CommandFacts, Facts, Reading, StateAnswer, Values
+from repstream_http.answers import CatalogueAnswer, CommandFacts, Facts, GroupEntry, Reading, StateAnswer, Values
 from repstream_http.names import NAME_FIELD, Names
 from repstream_http.types import argument_schema, to_json
 
@@ -77,7 +77,7 @@ def command_facts(command: Command, names: Names) -> CommandFacts:
     return CommandFacts(
         key=names.shown(command.key),
         slot_key=command.key,
-        group=command.group.value,
+        group=command.group,
         slot=command.slot,
         name=command.name,
         description=command.text,
@@ -89,8 +89,7 @@ def command_facts(command: Command, names: Names) -> CommandFacts:
 def catalogue(view: View) -> CatalogueAnswer:
     """The whole catalogue."""
     return CatalogueAnswer(
-        max_streams=view.catalogue.max_streams,
-        max_writers=view.catalogue.max_writers,
+        groups=[GroupEntry(**msgspec.to_builtins(group)) for group in view.catalogue.groups.values()],
         slots=dict(view.names.slots),
         parameters=[facts(p, view.names) for p in view.catalogue.parameters.values()],
         commands=[command_facts(c, view.names) for c in view.catalogue.commands.values()],
@@ -146,18 +145,18 @@ def whole_config(view: View, tree: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _section(view: View, group: Group, given: Any) -> Any:
+def _section(view: View, group: str, given: Any) -> Any:
     if not isinstance(given, dict):
         return given
     slot = 1 if view.catalogue.slots(group) else 0
     return {p.field: p.default for p in view.catalogue.of(group, slot) if p.writable} | given
 
 
-def _told_by_name(view: View, group: Group) -> dict[str, dict[str, Value]]:
+def _told_by_name(view: View, group: str) -> dict[str, dict[str, Value]]:
     return {name: _told(view, group, slot) for name, slot in view.names.occupied(group).items()}
 
 
-def _told(view: View, group: Group, slot: int = 0) -> dict[str, Value]:
+def _told(view: View, group: str, slot: int = 0) -> dict[str, Value]:
     told: dict[str, Value] = {"slot": slot} if slot else {}
     for parameter in view.catalogue.of(group, slot):
         if parameter.access is Access.READ_ONLY and parameter.field != NAME_FIELD:
@@ -169,7 +168,7 @@ def _facts(parameter: Parameter, names: Names) -> dict[str, Any]:
     return {
         "key": names.shown(parameter.key),
         "slot_key": parameter.key,
-        "group": parameter.group.value,
+        "group": parameter.group,
         "slot": parameter.slot,
         "field": parameter.field,
         "label": parameter.label,

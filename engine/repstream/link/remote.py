@@ -24,12 +24,15 @@ from repstream.link import wire
 from repstream.link.handles import PendingHandle
 from repstream.link.mailbox import Mailbox
 from repstream.link.publisher import Publisher, Registration
-from repstream.parameters.catalogue import Catalogue, Group, build, key_of
+from repstream.parameters.catalogue import Catalogue, build, key_of
 from repstream.parameters.facts import Value
 from repstream.parameters.plain import plain
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
 
 log = logging.getLogger(__name__)
+
+UNKNOWN = "UNKNOWN"
+"""The state of what cannot be asked, wherever a state has it among its choices."""
 
 ANSWER_TIME = 10.0
 """Seconds within which an engine answers a request."""
@@ -180,10 +183,9 @@ class RemoteEngine:
             return key
         group, _, rest = key.partition(".")
         name, _, field = rest.partition(".")
-        for kind in (Group.STREAM, Group.WRITER):
-            for slot in self._catalogue.slots(kind) if kind.value == group else ():
-                if self._values[key_of(kind, slot, "name")] == name:
-                    return key_of(kind, slot, field)
+        for slot in self._catalogue.slots(group) if group in self._catalogue.named else ():
+            if self._values[key_of(group, slot, "name")] == name:
+                return key_of(group, slot, field)
         return key
 
     # --- the thread -----------------------------------------------------------------------
@@ -332,10 +334,8 @@ class RemoteEngine:
 
     def _unreachable(self, reason: str) -> None:
         values: dict[str, Value] = dict.fromkeys(self._catalogue.parameters)
-        values |= {"engine.status": reason, "engine.state": "UNKNOWN"}
-        values |= {
-            key_of(Group.WRITER, slot, "state"): "UNKNOWN" for slot in self._catalogue.slots(Group.WRITER)
-        }
+        values["engine.status"] = reason
+        values |= {p.key: UNKNOWN for p in self._catalogue.parameters.values() if UNKNOWN in p.choices}
         with self._lock:
             self._connected = False
             self._values, self._time = values, time.time()

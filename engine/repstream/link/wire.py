@@ -19,7 +19,7 @@ from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Completion, Requester, Snapshot
 
-VERSION = 1
+VERSION = 2
 """Version of this protocol; a server refuses any other with the reason."""
 
 PING_EVERY = 0.5

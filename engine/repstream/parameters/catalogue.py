@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -18,23 +18,28 @@ import annotated_types
 import msgspec
 from pydantic.fields import FieldInfo
 
-from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, Argument, CommandDeclaration
-from repstream.parameters.facts import Access, Alarm, Counter, Kind, LongText, Section, Unit, Value
-from repstream.parameters.source import SourceConfig
-from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
-from repstream.parameters.stream import StreamConfig
-from repstream.parameters.writer import WriterConfig
+from repstream.parameters.commands import Argument
+from repstream.parameters.facts import Access, Alarm, Counter, Kind, LongText, Unit, Value
+from repstream.parameters.groups import REPEATER, Group, GroupDeclaration, Slots
+
+__all__ = ["Catalogue", "Command", "Group", "GroupFacts", "Parameter", "build", "key_of"]
 
 TEXT_LENGTH = 255
+NO_SLOTS: Mapping[str, int] = types.MappingProxyType({})
 
 
-class Group(enum.Enum):
-    """What a parameter belongs to."""
+class GroupFacts(msgspec.Struct, frozen=True):
+    """A group of parameters and commands.
 
-    ENGINE = "engine"
-    SOURCE = "source"
-    STREAM = "streams"
-    WRITER = "writers"
+    `name` begins their keys (``streams``), `singular` names one of it (``stream``). `slots` is their
+    number, 0 where there is one of it without slots. `named`: users create, name and remove what is in
+    a slot, and the parameter `name` says what it is called; otherwise every slot is always there.
+    """
+
+    name: str
+    singular: str
+    slots: int = 0
+    named: bool = False
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -47,7 +52,7 @@ class Parameter(msgspec.Struct, frozen=True):
     """
 
     key: str
-    group: Group
+    group: str
     slot: int
     field: str
     kind: Kind
@@ -76,7 +81,7 @@ class Command(msgspec.Struct, frozen=True):
     """One command; `key` is ``engine.start`` or ``writers.1.start``."""
 
     key: str
-    group: Group
+    group: str
     slot: int
     name: str
     text: str
@@ -85,78 +90,72 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, dict=True):
-    """All parameters and commands of an engine, by key, in the order of their declaration."""
+    """All groups, parameters and commands of an engine, by name and key, in the order of declaration."""
 
+    groups: dict[str, GroupFacts]
     parameters: dict[str, Parameter]
     commands: dict[str, Command]
-    max_streams: int
-    max_writers: int
 
-    def of(self, group: Group, slot: int = 0) -> Iterator[Parameter]:
+    def of(self, group: str, slot: int = 0) -> Iterator[Parameter]:
         """The parameters of a group (and slot)."""
-        return (p for p in self.parameters.values() if p.group is group and p.slot == slot)
+        return (p for p in self.parameters.values() if p.group == group and p.slot == slot)
 
-    def commands_of(self, group: Group, slot: int = 0) -> Iterator[Command]:
+    def commands_of(self, group: str, slot: int = 0) -> Iterator[Command]:
         """The commands of a group (and slot)."""
-        return (c for c in self.commands.values() if c.group is group and c.slot == slot)
+        return (c for c in self.commands.values() if c.group == group and c.slot == slot)
 
-    def slots(self, group: Group) -> range:
-        """The slots of a group: empty for the groups that have none."""
-        return range(1, {Group.STREAM: self.max_streams, Group.WRITER: self.max_writers}.get(group, 0) + 1)
+    def slots(self, group: str) -> range:
+        """The slots of a group: empty for one that has none."""
+        return range(1, self.groups[group].slots + 1)
 
     @cached_property
-    def groups(self) -> tuple[tuple[Group, int], ...]:
-        """Every (group, slot), slot 0 where there are none."""
-        return tuple(
-            (group, slot)
-            for group in Group
-            for slot in ((0,) if group in (Group.ENGINE, Group.SOURCE) else self.slots(group))
-        )
+    def owners(self) -> tuple[tuple[str, int], ...]:
+        """Every (group, slot) that has parameters of its own, slot 0 where there are none."""
+        return tuple((group, slot) for group in self.groups for slot in self.slots(group) or (0,))
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """The groups whose slots users fill with what they name: streams and writers."""
+        return tuple(group.name for group in self.groups.values() if group.named)
 
 
-SECTIONS: Mapping[Group, tuple[type[Section], ...]] = {
-    Group.ENGINE: (EngineStatus,),
-    Group.SOURCE: (SourceConfig, SourceStatus),
-    Group.STREAM: (StreamConfig, StreamStatus),
-    Group.WRITER: (WriterConfig, WriterStatus, PreviousStatus),
-}
-"""The declarations of each group; no field name may stand in two of a group."""
-
-
-def build(max_streams: int = 8, max_writers: int = 4) -> Catalogue:
-    """The catalogue of an engine with so many slots."""
-    parameters: dict[str, Parameter] = {}
-    commands: dict[str, Command] = {}
-    empty = Catalogue({}, {}, max_streams, max_writers)
-    for group, slot in empty.groups:
-        for record in _records(group, slot):
-            if record.key in parameters:
+def build(groups: Sequence[GroupDeclaration] = REPEATER, slots: Mapping[str, int] = NO_SLOTS) -> Catalogue:
+    """The catalogue of an engine that has these groups; `slots` by group, where not the usual number."""
+    catalogue = Catalogue({g.name: _group(g, slots) for g in groups}, {}, {})
+    declared = {group.name: group for group in groups}
+    for owner in catalogue.owners:
+        for record in _records(declared[owner[0]], *owner):
+            if record.key in catalogue.parameters:
                 raise TypeError(f"{record.key} is declared twice")
-            parameters[record.key] = record
-        for declared in _declared_commands(group):
-            key = key_of(group, slot, declared.name)
-            commands[key] = Command(
-                key, group, slot, declared.name, declared.text, declared.argument, declared.waits
-            )
-    return Catalogue(parameters, commands, max_streams, max_writers)
+            catalogue.parameters[record.key] = record
+        for command in _commands(declared[owner[0]], *owner):
+            catalogue.commands[command.key] = command
+    return catalogue
 
 
-def key_of(group: Group, slot: int, field: str) -> str:
-    """The key of a field or command."""
-    return f"{group.value}.{slot}.{field}" if slot else f"{group.value}.{field}"
+def key_of(group: str, slot: int | str, field: str) -> str:
+    """The key of a field or command; `slot` may be the name of what is in it."""
+    return f"{group}.{slot}.{field}" if slot else f"{group}.{field}"
 
 
-def _declared_commands(group: Group) -> Iterable[CommandDeclaration]:
-    return {Group.ENGINE: ENGINE_COMMANDS, Group.WRITER: WRITER_COMMANDS}.get(group, ())
+def _group(declared: GroupDeclaration, slots: Mapping[str, int]) -> GroupFacts:
+    number = slots.get(declared.name, declared.count)
+    return GroupFacts(declared.name, declared.singular, number, declared.slots is Slots.NAMED)
 
 
-def _records(group: Group, slot: int) -> Iterator[Parameter]:
-    for section in SECTIONS[group]:
-        for name, field in section.model_fields.items():
+def _commands(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Command]:
+    for command in declared.commands:
+        key = key_of(group, slot, command.name)
+        yield Command(key, group, slot, command.name, command.text, command.argument, command.waits)
+
+
+def _records(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Parameter]:
+    for model in declared.models:
+        for name, field in model.model_fields.items():
             yield _record(group, slot, name, field)
 
 
-def _record(group: Group, slot: int, name: str, field: FieldInfo) -> Parameter:
+def _record(group: str, slot: int, name: str, field: FieldInfo) -> Parameter:
     kind, choices = _kind(field.annotation)
     facts = list(_facts(field))
     low, high = _limits(facts)

@@ -1,8 +1,13 @@
-"""The whole configuration of an engine: one source, streams and writers by name."""
+"""The whole configuration of an engine: one source, streams and writers by name.
+
+Each group of the catalogue that has settings is a field of its own name.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from pydantic import Field, field_validator
 
@@ -35,3 +40,30 @@ class Configuration(Section):
                     f"{name!r} is no name: it must be a letter, then up to 30 letters, digits, _ or -"
                 )
         return named
+
+    def sections(self, group: str) -> Mapping[str, Section]:
+        """What a group holds, by name; the only one of a group without slots has none: ``""``."""
+        held = getattr(self, group, {})
+        return {"": held} if isinstance(held, Section) else held
+
+    def with_section(self, group: str, name: str, section: Section) -> Self:
+        """A copy with one section replaced."""
+        changed = {**self.sections(group), name: section} if name else section
+        return self.model_copy(update={group: changed})
+
+
+def numbered(count: int) -> Callable[[Any], Any]:
+    """A validator for the settings of a group with `count` numbered slots, by their numbers.
+
+    One that is not given has its defaults; any other name is refused.
+    """
+    numbers = [str(number) for number in range(1, count + 1)]
+
+    def fill(given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        if other := [name for name in given if name not in numbers]:
+            raise ValueError(f"there is no {other[0]!r}, only {', '.join(numbers)}")
+        return {number: given.get(number, {}) for number in numbers}
+
+    return fill

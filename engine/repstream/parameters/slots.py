@@ -2,54 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from repstream.errors import Refused
-from repstream.parameters.catalogue import Group
+from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.configuration import Configuration
 
 
-def assign(configuration: Configuration, limits: Mapping[Group, int]) -> Configuration:
-    """`configuration` with a slot for every stream and writer, and none for anything else.
+def assign(configuration: Configuration, catalogue: Catalogue) -> Configuration:
+    """`configuration` with a slot for everything that users name, and none for anything else.
 
     Slots that it already names are kept. Raises `Refused` when there are more streams or writers
     than slots, or when two claim one slot.
     """
     slots: dict[str, int] = {}
-    for group in (Group.STREAM, Group.WRITER):
-        names = list(names_in(configuration, group))
-        if len(names) > limits[group]:
-            raise Refused(group.value, f"{len(names)} of them, but there are only {limits[group]} slots")
+    for group in catalogue.named:
+        names, numbers = list(configuration.sections(group)), catalogue.slots(group)
+        if len(names) > len(numbers):
+            raise Refused(group, f"{len(names)} of them, but there are only {len(numbers)} slots")
         wanted = {
-            n: configuration.slots[f"{group.value}.{n}"]
-            for n in names
-            if f"{group.value}.{n}" in configuration.slots
+            n: configuration.slots[f"{group}.{n}"] for n in names if f"{group}.{n}" in configuration.slots
         }
-        if len(set(wanted.values())) < len(wanted) or any(
-            not 1 <= s <= limits[group] for s in wanted.values()
-        ):
+        if len(set(wanted.values())) < len(wanted) or any(s not in numbers for s in wanted.values()):
             raise Refused(
-                f"slots of {group.value}",
-                f"must be different and between 1 and {limits[group]}, not {wanted}",
+                f"slots of {group}", f"must be different and between 1 and {len(numbers)}, not {wanted}"
             )
-        free = (s for s in range(1, limits[group] + 1) if s not in wanted.values())
+        free = (s for s in numbers if s not in wanted.values())
         for name in names:
-            slots[f"{group.value}.{name}"] = wanted[name] if name in wanted else next(free)
+            slots[f"{group}.{name}"] = wanted[name] if name in wanted else next(free)
     return configuration.model_copy(update={"slots": slots})
 
 
-def names_in(configuration: Configuration, group: Group) -> Mapping[str, object]:
-    """The streams or writers of a configuration, by name."""
-    return configuration.streams if group is Group.STREAM else configuration.writers
+def name_at(configuration: Configuration, group: str, slot: int) -> str | None:
+    """Name of what occupies a slot; `None` for an empty one.
 
-
-def name_at(configuration: Configuration, group: Group, slot: int) -> str | None:
-    """Name of what occupies a slot; `None` for an empty one."""
-    head = f"{group.value}."
-    return next(
-        (k.removeprefix(head) for k, s in configuration.slots.items() if k.startswith(head) and s == slot),
-        None,
-    )
+    What is in a numbered slot goes by the number, what has no slot by the empty name.
+    """
+    head = f"{group}."
+    for key, taken in configuration.slots.items():
+        if key.startswith(head) and taken == slot:
+            return key.removeprefix(head)
+    number = str(slot or "")
+    return number if number in configuration.sections(group) else None
 
 
 def key_with_slot(configuration: Configuration, key: str) -> str:
@@ -64,5 +56,5 @@ def key_with_name(configuration: Configuration, key: str) -> str:
     parts = key.split(".")
     if len(parts) != 3 or not parts[1].isdigit():
         return key
-    name = name_at(configuration, Group(parts[0]), int(parts[1]))
+    name = name_at(configuration, parts[0], int(parts[1]))
     return key if name is None else f"{parts[0]}.{name}.{parts[2]}"

@@ -39,7 +39,7 @@ def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> N
         raise Refused(name, "is read-only")
     if idle or parameter.access is Access.ALWAYS:
         return
-    if parameter.group is Group.WRITER:
+    if parameter.group == Group.WRITER:
         raise Refused(
             name,
             "the writer takes frames; it can be written while READY, or while the last file is only flushed; "

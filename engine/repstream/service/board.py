@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from repstream.parameters.catalogue import Catalogue, Group
+from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Completion, Snapshot
 
@@ -17,7 +17,7 @@ class Board:
 
     def __init__(self, catalogue: Catalogue, epoch: str, time: float) -> None:
         self.values: dict[str, Value] = {
-            p.key: None if p.group in (Group.STREAM, Group.WRITER) else p.default
+            p.key: None if p.group in catalogue.named else p.default
             for p in catalogue.parameters.values()
         }
         self._times = dict.fromkeys(self.values, time)

@@ -37,7 +37,7 @@ class Configurator:
 
     def write(self, values: Mapping[str, Value]) -> None:
         """Change parameters, all or none."""
-        changes: dict[tuple[Group, int], dict[str, Value]] = {}
+        changes: dict[tuple[str, int], dict[str, Value]] = {}
         for given, value in values.items():
             parameter, name = self._parameter(given)
             self._check_access(parameter, name)
@@ -62,24 +62,23 @@ class Configurator:
         whole = json.loads(storage.dump(self._core.configuration))
         for key, part in storage.migrated(tree, subject).items():
             whole[key] = _merged(whole.get(key), part)
-        for group in (Group.STREAM, Group.WRITER):
-            named, taken = whole[group.value], whole["slots"]
+        for group in self._core.catalogue.named:
+            named, taken = whole[group], whole["slots"]
             if not isinstance(named, dict) or not isinstance(taken, dict):
                 continue  # what it should be is said where the whole is validated
             for name in [name for name, part in named.items() if part is None]:
                 del named[name]
-                taken.pop(f"{group.value}.{name}", None)
+                taken.pop(f"{group}.{name}", None)
         self.replace(storage.parse(json.dumps(whole), subject), subject)
 
     def replace(self, configuration: Configuration, subject: str) -> None:
         """Take a whole configuration, if every value that differs may be written now."""
-        limits = {group: len(self._core.catalogue.slots(group)) for group in (Group.STREAM, Group.WRITER)}
-        configuration = slots.assign(configuration, limits)
+        configuration = slots.assign(configuration, self._core.catalogue)
         held = self._core.configuration
         if held.slots != configuration.slots:
             self._check_idle(held, configuration, subject)
-        before = _flat(held)
-        for key, value in _flat(configuration).items():
+        before = self._flat(held)
+        for key, value in self._flat(configuration).items():
             parameter = self._core.catalogue.parameters[slots.key_with_slot(configuration, key)]
             if before.get(key, value) != value:
                 self._check_access(parameter, key)
@@ -106,20 +105,13 @@ class Configurator:
         self._core.reconfigure(configuration)
 
     def _changed(
-        self, configuration: Configuration, group: Group, slot: int, fields: dict[str, Value]
+        self, configuration: Configuration, group: str, slot: int, fields: dict[str, Value]
     ) -> Configuration:
-        if group is Group.SOURCE:
-            return configuration.model_copy(
-                update={"source": self._valid(configuration.source, group, slot, fields)}
-            )
-        name = slots.name_at(configuration, group, slot)
-        sections = slots.names_in(configuration, group)
-        section = sections[str(name)]
-        assert isinstance(section, Section)
-        changed = {**sections, str(name): self._valid(section, group, slot, fields)}
-        return configuration.model_copy(update={group.value: changed})
+        name = str(slots.name_at(configuration, group, slot))
+        section = configuration.sections(group)[name]
+        return configuration.with_section(group, name, self._valid(section, group, slot, fields))
 
-    def _valid(self, section: Section, group: Group, slot: int, fields: dict[str, Value]) -> Section:
+    def _valid(self, section: Section, group: str, slot: int, fields: dict[str, Value]) -> Section:
         try:
             return section.changed(dict(fields))
         except (ValidationError, ValueError) as error:
@@ -142,7 +134,7 @@ class Configurator:
         return parameter, self._name(key)
 
     def _check_access(self, parameter: Parameter, name: str) -> None:
-        if parameter.group is Group.WRITER:
+        if parameter.group == Group.WRITER:
             idle = self._may_begin(parameter.slot)
         else:
             idle = self._repeater_state is not RepeaterState.RUNNING
@@ -153,7 +145,7 @@ class Configurator:
             raise Refused(subject, "streams and writers come and go only while the repeater is not RUNNING")
         for key in held.slots.keys() - wanted.slots.keys():
             group, slot = key.partition(".")[0], held.slots[key]
-            if group == Group.WRITER.value and self._core.board.values[f"{group}.{slot}.state"] != "READY":
+            if group == Group.WRITER and self._core.board.values[f"{group}.{slot}.state"] != "READY":
                 raise Refused(subject, f"{key} is not READY and cannot be removed")
 
     def _file(self, path: str, subject: str) -> Path:
@@ -167,6 +159,15 @@ class Configurator:
             allowed = ", ".join(map(str, self._folders))
             raise InvalidValue(subject, f"{target} lies outside the allowed folders ({allowed})")
         return target
+
+    def _flat(self, configuration: Configuration) -> dict[str, Value]:
+        """Every configured value by named key, but what follows from others."""
+        return {
+            key_of(group, name, field): value
+            for group in self._core.catalogue.groups
+            for name, section in configuration.sections(group).items()
+            for field, value in section.model_dump(mode="json", exclude={"output_file"}).items()
+        }
 
     def _held(self, parameter: Parameter) -> Value:
         return self._core.board.values[parameter.key]
@@ -236,13 +237,3 @@ def _merged(held: Any, part: Any) -> Any:
                     merged.pop(derived, None)
         return merged
     return part
-
-
-def _flat(configuration: Configuration) -> dict[str, Value]:
-    """Every configured value by named key, but what follows from others."""
-    tree = json.loads(storage.dump(configuration))
-    flat: dict[str, Value] = {f"source.{field}": value for field, value in tree["source"].items()}
-    for group in (Group.STREAM, Group.WRITER):
-        for name, section in tree[group.value].items():
-            flat |= {f"{group.value}.{name}.{field}": value for field, value in section.items()}
-    return flat

@@ -17,7 +17,7 @@ from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Publisher
 from repstream.parameters import slots, storage
-from repstream.parameters.catalogue import Catalogue, Group, key_of
+from repstream.parameters.catalogue import Catalogue, key_of
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Section, Value
 from repstream.service.board import Board
@@ -61,11 +61,11 @@ class Core:
         """Note new values and announce what changed."""
         self.publisher.publish(self.board.put(values, time.time()))
 
-    def put_fields(self, group: Group, slot: int, fields: Mapping[str, Value]) -> None:
+    def put_fields(self, group: str, slot: int, fields: Mapping[str, Value]) -> None:
         """As `put`, by field of one group and slot."""
         self.put({key_of(group, slot, field): value for field, value in fields.items()})
 
-    def fields(self, group: Group, slot: int) -> dict[str, Value]:
+    def fields(self, group: str, slot: int) -> dict[str, Value]:
         """The values of one group and slot, by field."""
         values = self.board.values
         return {parameter.field: values[parameter.key] for parameter in self.catalogue.of(group, slot)}
@@ -110,22 +110,22 @@ class Core:
     def configured_values(self) -> dict[str, Value]:
         """Every configured value by key, `None` for empty slots, and the names of what is in them."""
         values: dict[str, Value] = {"engine.config": storage.dump(self.configuration)}
-        values |= _values(Group.SOURCE, 0, self.configuration.source)
-        for group in (Group.STREAM, Group.WRITER):
-            for slot in self.catalogue.slots(group):
-                values |= self._slot_values(group, slot)
+        for group, slot in self.catalogue.owners:
+            name = slots.name_at(self.configuration, group, slot)
+            if group in self.catalogue.named:
+                values |= self._named_values(group, slot, name)
+            elif name is not None:
+                values |= _values(group, slot, self.configuration.sections(group)[name])
         return values
 
-    def _slot_values(self, group: Group, slot: int) -> dict[str, Value]:
-        name = slots.name_at(self.configuration, group, slot)
+    def _named_values(self, group: str, slot: int, name: str | None) -> dict[str, Value]:
         was = self.board.values[key_of(group, slot, "name")]
         if name is None:
             return {p.key: None for p in self.catalogue.of(group, slot)} if was is not None else {}
-        section = slots.names_in(self.configuration, group)[name]
-        assert isinstance(section, Section)
+        section = self.configuration.sections(group)[name]
         fresh = {p.key: p.default for p in self.catalogue.of(group, slot)} if was != name else {}
         return fresh | _values(group, slot, section) | {key_of(group, slot, "name"): name}
 
 
-def _values(group: Group, slot: int, section: Section) -> dict[str, Value]:
+def _values(group: str, slot: int, section: Section) -> dict[str, Value]:
     return {key_of(group, slot, field): value for field, value in section.model_dump(mode="json").items()}

@@ -102,8 +102,8 @@ class Repeater:
         """The outputs that hold up the source, as last told: ``stream live``, ``writer main``."""
         values = self._core.board.values
         return [
-            f"{kind} {values[key_of(group, slot, 'name')]}"
-            for group, kind in ((Group.STREAM, "stream"), (Group.WRITER, "writer"))
+            f"{self._core.catalogue.groups[group].singular} {values[key_of(group, slot, 'name')]}"
+            for group in self._core.catalogue.named
             for slot in self._core.catalogue.slots(group)
             if values[key_of(group, slot, "blocking")]
         ]
@@ -189,7 +189,7 @@ class Repeater:
         """How many frames wait in all outputs, as last told, and how long the slowest takes."""
         values, catalogue = self._core.board.values, self._core.catalogue
         frames, times = 0, list[float | None]()
-        for group in (Group.STREAM, Group.WRITER):
+        for group in catalogue.named:
             for slot in catalogue.slots(group):
                 queued = int(values[key_of(group, slot, "queued")] or 0)
                 frames += queued

@@ -42,9 +42,10 @@ class Service:
     def __init__(self, options: ServiceOptions, plane: Plane | None = None) -> None:
         self._options = options
         self._roots = resolve_roots([str(root) for root in options.roots])
-        self._catalogue = build(options.max_streams, options.max_writers)
-        limits = {Group.STREAM: options.max_streams, Group.WRITER: options.max_writers}
-        configuration = slots.assign(_initial(options), limits)
+        self._catalogue = build(
+            slots={Group.STREAM: options.max_streams, Group.WRITER: options.max_writers}
+        )
+        configuration = slots.assign(_initial(options), self._catalogue)
         self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name)
         self._lock = ControlLock()
         self._repeater = Repeater(self._core)
@@ -147,7 +148,7 @@ class Service:
 
     def _do(self, record: Command, argument: Value, requester: Requester) -> PendingHandle:
         handle = self._core.begin(record.key)
-        if record.group is Group.WRITER:
+        if record.group == Group.WRITER:
             self._do_writer(record, argument, requester, handle)
         else:
             self._do_engine(record, argument, requester, handle)

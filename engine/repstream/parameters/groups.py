@@ -1,0 +1,80 @@
+"""The groups of a catalogue, declared once: their settings, status, commands and slots.
+
+A kind of engine is a list of groups; `REPEATER` is that of the engine that repeats frames and writes them.
+A new group is one more declaration here, and a field of the same name in the configuration where it has
+settings.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, CommandDeclaration
+from repstream.parameters.facts import Section
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
+from repstream.parameters.stream import StreamConfig
+from repstream.parameters.writer import WriterConfig
+
+
+class Group(enum.StrEnum):
+    """The names of the groups, as keys and the configuration have them."""
+
+    ENGINE = "engine"
+    SOURCE = "source"
+    STREAM = "streams"
+    WRITER = "writers"
+
+
+class Slots(enum.Enum):
+    """How the slots of a group are filled.
+
+    NONE: the group has no slots, there is one of it. NAMED: users create, name and remove what is in a
+    slot, and an empty one has no values. NUMBERED: every slot is always there and goes by its number;
+    its settings stand in the configuration by that number (see `configuration.numbered`).
+    """
+
+    NONE = "none"
+    NAMED = "named"
+    NUMBERED = "numbered"
+
+
+class GroupDeclaration(msgspec.Struct, frozen=True):
+    """One group. No field name may stand in two of its models.
+
+    `singular` names one of it (``stream``). `settings` is the model of its part of the configuration,
+    which has the group's name there; None where the group has no settings. `count` is the number of
+    slots where an engine does not say otherwise.
+    """
+
+    name: str
+    singular: str
+    settings: type[Section] | None = None
+    status: tuple[type[Section], ...] = ()
+    commands: tuple[CommandDeclaration, ...] = ()
+    slots: Slots = Slots.NONE
+    count: int = 0
+
+    @property
+    def models(self) -> tuple[type[Section], ...]:
+        """All models, in the order in which the catalogue has their fields."""
+        return (*((self.settings,) if self.settings else ()), *self.status)
+
+
+REPEATER = (
+    GroupDeclaration(Group.ENGINE, "engine", status=(EngineStatus,), commands=ENGINE_COMMANDS),
+    GroupDeclaration(Group.SOURCE, "source", SourceConfig, (SourceStatus,)),
+    GroupDeclaration(Group.STREAM, "stream", StreamConfig, (StreamStatus,), slots=Slots.NAMED, count=8),
+    GroupDeclaration(
+        Group.WRITER,
+        "writer",
+        WriterConfig,
+        (WriterStatus, PreviousStatus),
+        WRITER_COMMANDS,
+        slots=Slots.NAMED,
+        count=4,
+    ),
+)
+"""The engine that receives frames, repeats them as streams and writes them."""
