@@ -18,7 +18,7 @@ from repstream_tango import names as tango
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by `make docs`; change the declaration in engine/repstream/ instead. -->\n"
-TITLES = {
+TITLES: Mapping[str, str] = {
     Group.ENGINE: "Engine",
     Group.SOURCE: "Source: the input",
     Group.STREAM: "Streams",
@@ -46,7 +46,7 @@ def parameters_page(catalogue: Catalogue) -> str:
         "",
         '"While idle": the repeater not RUNNING (source and streams), the writer READY (writers).',
     ]
-    for group in Group:
+    for group in catalogue.groups:
         slot = 1 if catalogue.slots(group) else 0
         lines += ["", f"## {TITLES[group]}", ""]
         lines += table(

@@ -11,6 +11,7 @@ import typer
 from repstream.errors import EngineUnreachable
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.remote import RemoteEngine
+from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
 from repstream_cli.exits import Exit
 
@@ -32,7 +33,7 @@ def status(
     try:
         engine.wait_connected(timeout)
         values = engine.snapshot().values
-        slots = engine.catalogue.max_streams, engine.catalogue.max_writers
+        slots = engine.catalogue.slots(Group.STREAM), engine.catalogue.slots(Group.WRITER)
     except EngineUnreachable as error:
         typer.echo(f"repstream status: {error}", err=True)
         raise typer.Exit(Exit.NOTHING) from error
@@ -43,7 +44,7 @@ def status(
     raise typer.Exit(Exit.FAULTS if bad else Exit.OK)
 
 
-def lines(values: Values, max_streams: int, max_writers: int) -> list[str]:
+def lines(values: Values, streams: range, writers: range) -> list[str]:
     """The engine in a few lines."""
     get = values.__getitem__
     found = [
@@ -56,8 +57,8 @@ def lines(values: Values, max_streams: int, max_writers: int) -> list[str]:
     ]
     if get("engine.last_error"):
         found.append(f"  last error: {get('engine.last_error')}")
-    found += [stream(values, slot) for slot in range(1, max_streams + 1) if get(f"streams.{slot}.name")]
-    found += [writer(values, slot) for slot in range(1, max_writers + 1) if get(f"writers.{slot}.name")]
+    found += [stream(values, slot) for slot in streams if get(f"streams.{slot}.name")]
+    found += [writer(values, slot) for slot in writers if get(f"writers.{slot}.name")]
     return found
 
 

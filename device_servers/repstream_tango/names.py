@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
@@ -23,8 +23,16 @@ OWN_NAMES = frozenset({"State", "Status", "Init"})
 PROPERTY_NAMES = frozenset({"Engine", "Slot"})
 """The device properties; they live in the same Python class as attributes and commands."""
 
-_PREFIX = {Group.ENGINE: "", Group.SOURCE: "Source", Group.STREAM: "Stream{slot}", Group.WRITER: ""}
-_OWNER = {Group.ENGINE: "Engine", Group.SOURCE: "Source", Group.STREAM: "Stream", Group.WRITER: "Writer"}
+_OWNER: Mapping[str, str] = {
+    Group.ENGINE: "Engine",
+    Group.SOURCE: "Source",
+    Group.STREAM: "Stream",
+    Group.WRITER: "Writer",
+}
+"""What stands for a group in names; a group that is not here goes by its own name (``Pictures``)."""
+
+_UNPREFIXED = frozenset({Group.ENGINE, Group.WRITER})
+"""The groups that are what their device is about: their names carry no group."""
 
 
 def pascal(field: str) -> str:
@@ -35,8 +43,10 @@ def pascal(field: str) -> str:
 def attribute_name(parameter: Parameter) -> str:
     """``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
     ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device)."""
-    name = _PREFIX[parameter.group].format(slot=parameter.slot) + pascal(parameter.field)
-    return _OWNER[parameter.group] + name if name in OWN_NAMES else name
+    group, name = _OWNER.get(parameter.group, pascal(parameter.group)), pascal(parameter.field)
+    if parameter.group in _UNPREFIXED:
+        return group + name if name in OWN_NAMES else name
+    return f"{group}{parameter.slot or ''}{name}"
 
 
 def command_names(command: Command) -> tuple[str, ...]:
@@ -58,14 +68,14 @@ def check(catalogue: Catalogue) -> None:
     Tango compares names without case. One device shows the groups engine, source and streams,
     another one slot of the writers.
     """
-    writers = [(Group.WRITER, slot) for slot in catalogue.slots(Group.WRITER)]
-    repeater = [owner for owner in catalogue.groups if owner not in writers]
+    writers = [owner for owner in catalogue.owners if owner[0] == Group.WRITER]
+    repeater = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
     for owners in (repeater, *([writer] for writer in writers)):
         names = chain.from_iterable(_names_of(catalogue, group, slot) for group, slot in owners)
         _refuse_clashes(chain(((name, "Tango") for name in OWN_NAMES | PROPERTY_NAMES), names))
 
 
-def _names_of(catalogue: Catalogue, group: Group, slot: int) -> Iterable[tuple[str, str]]:
+def _names_of(catalogue: Catalogue, group: str, slot: int) -> Iterable[tuple[str, str]]:
     for parameter in catalogue.of(group, slot):
         yield attribute_name(parameter), parameter.key
     for command in catalogue.commands_of(group, slot):

@@ -39,14 +39,14 @@ def device_classes(
             doc="Slot of the writer; 0 takes the number that the device's name ends with, else 1.",
         ),
     }
-    owners = [owner for owner in catalogue.groups if owner[0] is not Group.WRITER]
+    owners = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
     return (
         type(REPEATER_CLASS, (RepeaterDevice,), _members(catalogue, owners) | common),
         type(WRITER_CLASS, (WriterDevice,), _members(catalogue, [(Group.WRITER, 1)]) | common | writer),
     )
 
 
-def _members(catalogue: Catalogue, owners: Iterable[tuple[Group, int]]) -> dict[str, Any]:
+def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]]) -> dict[str, Any]:
     owners = tuple(owners)
     parameters = tuple(p for owner in owners for p in catalogue.of(*owner))
     commands = (c for owner in owners for c in catalogue.commands_of(*owner))

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from repstream.parameters.catalogue import Command, Group, Parameter
 
 LONGEST = 60
@@ -14,12 +16,18 @@ LONGEST = 60
 ENGINE_MACRO = "$(ENGINE)"
 """Stands for the engine's name in a prefix; needed when one IOC serves several."""
 
-_HEADS = {Group.ENGINE: "", Group.SOURCE: "Src:", Group.STREAM: "Strm{}:", Group.WRITER: "Wr{}:"}
+_HEADS: Mapping[str, str] = {
+    Group.ENGINE: "",
+    Group.SOURCE: "Src:",
+    Group.STREAM: "Strm{}:",
+    Group.WRITER: "Wr{}:",
+}
+"""What names begin with; those of a group that is not here begin with the group (``Pictures1:``)."""
 
 
-def head(group: Group, slot: int = 0) -> str:
+def head(group: str, slot: int = 0) -> str:
     """What the names of a group begin with, behind the prefix."""
-    return _HEADS[group].format(slot)
+    return _HEADS.get(group, f"{_pascal(group)}{slot or ''}:").format(slot)
 
 
 def setpoint(item: Parameter | Command) -> str:

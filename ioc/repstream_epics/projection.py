@@ -108,14 +108,14 @@ class View:
         self._handlers = handlers
         self.parameters = {p.key: self._parameter(p) for p in catalogue.parameters.values()}
         self.commands = {c.key: self._command(c) for c in catalogue.commands.values()}
-        self.reports = {(Group.ENGINE, 0): self._engine_report()} | {
-            (Group.WRITER, slot): self._writer_report(slot) for slot in catalogue.slots(Group.WRITER)
-        }
+        self.reports: dict[tuple[str, int], ReportPVs] = {(Group.ENGINE, 0): self._engine_report()}
+        for slot in catalogue.slots(Group.WRITER):
+            self.reports[Group.WRITER, slot] = self._writer_report(slot)
 
     def reports_of(self, item: Parameter | Command) -> Iterator[ReportPVs]:
         """Where the outcome of a request for `item` is shown."""
         yield self.reports[Group.ENGINE, 0]
-        if item.group is Group.WRITER:
+        if item.group == Group.WRITER:
             yield self.reports[item.group, item.slot]
 
     def _add(self, name: str, make: Callable[[str], Channel]) -> Channel:

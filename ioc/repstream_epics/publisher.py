@@ -106,7 +106,7 @@ class Publisher:
     async def _acquisitions(self, values: dict[str, Value], time: float) -> None:
         """A writer's report follows its acquisition too: it may have been started by somebody else."""
         for (group, slot), report in self._view.reports.items():
-            if group is Group.WRITER and (state := values.get(key_of(group, slot, "acq_state"))) is not None:
+            if group == Group.WRITER and (state := values.get(key_of(group, slot, "acq_state"))) is not None:
                 message = self._view.parameters[key_of(group, slot, "acq_message")].readback.value
                 await _show_acquisition(report, state, message, time)
 

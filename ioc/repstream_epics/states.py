@@ -24,7 +24,7 @@ _UNREACHABLE: Severity = (AlarmStatus.COMM, AlarmSeverity.INVALID_ALARM)
 ENGINE_STATE = "engine.state"
 LOSING = "engine.losing"
 
-_STATES: dict[tuple[Group, str], Mapping[Value, Severity]] = {
+_STATES: dict[tuple[str, str], Mapping[Value, Severity]] = {
     (Group.ENGINE, "state"): {
         RepeaterState.ERROR.value: _MAJOR,
         RepeaterState.UNKNOWN.value: _UNREACHABLE,

@@ -75,7 +75,7 @@ class GroupEntry(BaseModel):
 
     name: str = Field(description="What their keys begin with.", examples=["streams"])
     singular: str = Field(description="What one of it is called.", examples=["stream"])
-    slots: int = Field(description="Number of slots; 0 where there is one of it, without slots.", examples=[8])
+    slots: int = Field(description="Number of slots; 0: one, without slots.", examples=[8])
     named: bool = Field(
         description="Whether users create, name and remove what is in a slot.", examples=[True]
     )

@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from repstream.parameters.catalogue import Catalogue, Group, Parameter
+from repstream.parameters.catalogue import Catalogue, Parameter
 from repstream.parameters.facts import Kind, Value
 from repstream.protocol import Engine
 from repstream_http.projection import View
@@ -52,7 +52,8 @@ class EngineCollector(Collector):
         families: dict[str, Metric] = {}
         for view in views:
             for parameter, labels in _occupied(view):
-                _add(families, parameter, labels, view.snapshot.values[parameter.key])
+                name = metric_name(view.catalogue, parameter)
+                _add(families, name, parameter, labels, view.snapshot.values[parameter.key])
         yield from families.values()
 
 
@@ -64,9 +65,9 @@ def exposition(engines: Mapping[str, Engine], accept: str) -> tuple[bytes, str]:
     return encode(registry), content_type
 
 
-def metric_name(parameter: Parameter) -> str:
+def metric_name(catalogue: Catalogue, parameter: Parameter) -> str:
     """The name without ``_total``: ``repstream_stream_sent_frames``."""
-    name = f"{PREFIX}_{SINGULAR[parameter.group]}_{parameter.field}"
+    name = f"{PREFIX}_{catalogue.groups[parameter.group].singular}_{parameter.field}"
     unit, _ = BASE_UNITS.get(parameter.unit, (parameter.unit, 1))
     return name if not unit or name.endswith(f"_{unit}") else f"{name}_{unit}"
 
@@ -75,7 +76,7 @@ def check_names(catalogue: Catalogue) -> None:
     """Raise `ValueError` where two parameters of a group would share a name."""
     seen: dict[tuple[str, int], str] = {}
     for parameter in filter(_measured, catalogue.parameters.values()):
-        name = metric_name(parameter)
+        name = metric_name(catalogue, parameter)
         other = seen.setdefault((name, parameter.slot), parameter.key)
         if other != parameter.key:
             raise ValueError(f"{other} and {parameter.key} would both be the metric {name}")
@@ -86,20 +87,22 @@ def _measured(parameter: Parameter) -> bool:
 
 
 def _occupied(view: View) -> Iterator[tuple[Parameter, dict[str, str]]]:
-    names = {(group, slot): name for group in Group for name, slot in view.names.occupied(group).items()}
+    groups = view.catalogue.groups
+    names = {(group, slot): name for group in groups for name, slot in view.names.occupied(group).items()}
     for parameter in filter(_measured, view.catalogue.parameters.values()):
         labels = {"engine": view.name}
         if parameter.slot:
             if (parameter.group, parameter.slot) not in names:
                 continue
-            labels[SINGULAR[parameter.group]] = names[parameter.group, parameter.slot]
+            labels[groups[parameter.group].singular] = names[parameter.group, parameter.slot]
         yield parameter, labels
 
 
-def _add(families: dict[str, Metric], parameter: Parameter, labels: dict[str, str], value: Value) -> None:
+def _add(
+    families: dict[str, Metric], name: str, parameter: Parameter, labels: dict[str, str], value: Value
+) -> None:
     if value is None:
         return
-    name = metric_name(parameter)
     family = families.get(name)
     if family is None:
         family = families[name] = _family(name, parameter, labels)

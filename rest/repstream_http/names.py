@@ -35,7 +35,9 @@ class Names:
         return self._slots
 
     def occupied(self, group: str) -> dict[str, int]:
-        """The slot number of each name in a group."""
+        """The slot number of each name in a group; numbered slots go by their numbers."""
+        if group not in self._catalogue.named:
+            return {str(slot): slot for slot in self._catalogue.slots(group)}
         heads = ((shown.split("."), head.split(".")) for shown, head in self._slots.items())
         return {shown[1]: int(head[1]) for shown, head in heads if head[0] == group}
 

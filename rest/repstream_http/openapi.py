@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
+from repstream.parameters.catalogue import Catalogue, Command, Parameter
 from repstream_http.answers import CommandAnswer, ErrorAnswer
 from repstream_http.names import NAME_FIELD
 from repstream_http.types import argument_schema, schema
@@ -72,7 +72,7 @@ def document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
     )
     found["components"]["schemas"] |= _bodies(catalogue)
     found["x-parameters"] = {
-        group.value: {p.field: schema(p) for p in _declared(catalogue, group)} for group in Group
+        group: {p.field: schema(p) for p in _declared(catalogue, group)} for group in catalogue.groups
     }
     found["x-commands"] = {
         _pattern(command): {
@@ -145,14 +145,16 @@ def _bodies(catalogue: Catalogue) -> dict[str, Any]:
         "Config": {
             "type": "object",
             "description": "A configuration, whole or in part, in the shape of a configuration file.",
-            "properties": {group.value: _section(group, fields) for group, fields in sections.items()},
+            "properties": {
+                group: _section(bool(catalogue.slots(group)), fields) for group, fields in sections.items()
+            },
             "examples": [{"streams": {"live": {"every_nth": 10}}}],
         },
     }
 
 
-def _section(group: Group, fields: dict[str, Any]) -> dict[str, Any]:
+def _section(slotted: bool, fields: dict[str, Any]) -> dict[str, Any]:
     section = {"type": "object", "properties": fields}
-    if group in (Group.STREAM, Group.WRITER):
+    if slotted:
         return {"type": "object", "description": "By name.", "additionalProperties": section}
     return section

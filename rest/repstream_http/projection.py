@@ -12,7 +12,15 @@ from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Access, Value
 from repstream.protocol import Engine, Snapshot
 from repstream.states import RepeaterState
-from repstream_http.answers import CatalogueAnswer, CommandFacts, Facts, GroupEntry, Reading, StateAnswer, Values
+from repstream_http.answers import (
+    CatalogueAnswer,
+    CommandFacts,
+    Facts,
+    GroupEntry,
+    Reading,
+    StateAnswer,
+    Values,
+)
 from repstream_http.names import NAME_FIELD, Names
 from repstream_http.types import argument_schema, to_json
 
@@ -133,23 +141,23 @@ def whole_config(view: View, tree: Mapping[str, Any]) -> dict[str, Any]:
     The command `configure` keeps what it is not told; so told, it replaces. A tree without any of
     our sections (another program's shape) and what is no object are left for the engine to judge.
     """
-    if not any(group.value in tree for group in Group):
+    if not view.catalogue.groups.keys() & tree.keys():
         return dict(tree)
-    whole = dict(tree)
-    whole[Group.SOURCE.value] = _section(view, Group.SOURCE, tree.get(Group.SOURCE.value, {}))
-    for group in (Group.STREAM, Group.WRITER):
-        named = tree.get(group.value, {})
-        if isinstance(named, dict):
-            gone = dict.fromkeys(view.names.occupied(group).keys() - named.keys())
-            whole[group.value] = gone | {name: _section(view, group, part) for name, part in named.items()}
-    return whole
+    configured = {p.group for p in view.catalogue.parameters.values() if p.writable}
+    return {**tree, **{group: _whole_group(view, group, tree.get(group, {})) for group in configured}}
 
 
-def _section(view: View, group: str, given: Any) -> Any:
+def _whole_group(view: View, group: str, given: Any) -> Any:
     if not isinstance(given, dict):
         return given
-    slot = 1 if view.catalogue.slots(group) else 0
-    return {p.field: p.default for p in view.catalogue.of(group, slot) if p.writable} | given
+    slots = view.catalogue.slots(group)
+    defaults = {p.field: p.default for p in view.catalogue.of(group, min(slots, default=0)) if p.writable}
+    if not slots:
+        return defaults | given
+    named = group in view.catalogue.named
+    absent = dict.fromkeys(view.names.occupied(group), None if named else defaults)
+    whole = {name: defaults | part if isinstance(part, dict) else part for name, part in given.items()}
+    return absent | whole
 
 
 def _told_by_name(view: View, group: str) -> dict[str, dict[str, Value]]:

@@ -88,7 +88,7 @@ class TangoClient:
             proxy.unsubscribe_event(subscription)
 
     def _proxy(self, record: Parameter | Command) -> Any:
-        return self._writers[record.slot] if record.group is Group.WRITER else self.repeater
+        return self._writers[record.slot] if record.group == Group.WRITER else self.repeater
 
     def _attribute(self, key: str) -> tuple[Any, str]:
         parameter = self._catalogue.parameters[key]
@@ -118,7 +118,7 @@ class TangoClient:
 
     def _ended(self, command: Command, counted: bool) -> Callable[[], bool]:
         key = f"{command.group.value}.{command.slot}" if command.slot else "engine"
-        if command.group is Group.ENGINE:
+        if command.group == Group.ENGINE:
             if command.name == "start":
                 return lambda: self.read("engine.state") in ("RUNNING", "ERROR")
             return lambda: self.read("engine.state") != "RUNNING" and not self.read("engine.draining")
@@ -148,7 +148,7 @@ def _number(text: str) -> float | int | None:
 @contextmanager
 def serving(engine: Engine, address: str) -> Iterator[TangoClient]:
     """The Tango server without a database, a process of its own, on the engine at `address`."""
-    with tango_server(address, slots=engine.catalogue.max_writers) as trl:
+    with tango_server(address, slots=len(engine.catalogue.slots(Group.WRITER))) as trl:
         client = TangoClient(engine.catalogue, trl)
         until(lambda: client.read("engine.state") != "UNKNOWN", "the server to find the engine")
         yield client

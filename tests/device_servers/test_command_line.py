@@ -34,7 +34,7 @@ def test_the_server_understands_the_line_that_others_start_it_by() -> None:
 
 
 def test_without_names_there_is_a_writer_for_each_slot() -> None:
-    names = [device.name for device in devices(None, None, build(max_writers=2))]
+    names = [device.name for device in devices(None, None, build(slots={"writers": 2}))]
     assert names == ["repstream/repeater/1", "repstream/writer/1", "repstream/writer/2"]
 
 

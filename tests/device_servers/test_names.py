@@ -36,7 +36,7 @@ def test_a_number_that_may_be_left_out_makes_a_second_command() -> None:
 
 @pytest.mark.parametrize("slots", [(1, 1), (8, 4), (16, 8)])
 def test_the_catalogue_fits_whatever_its_slots(slots: tuple[int, int]) -> None:
-    check(build(*slots))
+    check(build(slots=dict(zip(("streams", "writers"), slots, strict=True))))
 
 
 @pytest.mark.parametrize(

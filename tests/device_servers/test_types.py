@@ -19,7 +19,7 @@ from repstream_tango.types import (
     to_tango,
 )
 
-PARAMETERS = build(max_streams=1, max_writers=1).parameters
+PARAMETERS = build(slots={"streams": 1, "writers": 1}).parameters
 CHOICES = [p for p in PARAMETERS.values() if p.kind is Kind.CHOICE]
 
 

@@ -92,7 +92,7 @@ def test_stopping_leaves_no_thread_and_no_subscription() -> None:
 
 def test_a_larger_engine_than_was_known_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """As when an IOC is started before its engine, which then has more slots than usual."""
-    with BoardEngine(build(max_streams=9)).running() as engine:
+    with BoardEngine(build(slots={"streams": 9})).running() as engine:
         engine.catalogue = build()
         with IocServer({"a": engine}, PREFIX, port=0) as ioc:
             assert "RUNNING" in tool(ioc.port, "caget", f"{PREFIX}State_RBV").stdout

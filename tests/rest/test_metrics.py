@@ -72,7 +72,8 @@ def test_openmetrics_is_valid_and_carries_units_and_help(http: httpx.Client, ser
     ],
 )
 def test_names_follow_the_rule(key: str, name: str) -> None:
-    assert metric_name(build().parameters[key]) == name
+    catalogue = build()
+    assert metric_name(catalogue, catalogue.parameters[key]) == name
 
 
 def test_values_are_in_base_units(http: httpx.Client, api: httpx.Client) -> None:
@@ -88,4 +89,4 @@ def test_two_parameters_with_one_name_are_refused() -> None:
     received = catalogue.parameters["source.received"]
     twin = msgspec.structs.replace(received, key="source.twin", field="received_frames", unit="")
     with pytest.raises(ValueError, match="both be the metric"):
-        check_names(Catalogue({**catalogue.parameters, twin.key: twin}, {}, 8, 4))
+        check_names(Catalogue(catalogue.groups, {**catalogue.parameters, twin.key: twin}, {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from repstream.parameters.catalogue import Group
 from repstream.protocol import Engine
 from repstream_cli.status import number
 
@@ -16,13 +17,13 @@ class LiveStatus:
         catalogue, values = self._engine.catalogue, self._engine.snapshot().values
         streams = [
             f"{values[f'streams.{n}.name']} {number(values[f'streams.{n}.rate'])} Hz"
-            for n in range(1, catalogue.max_streams + 1)
+            for n in catalogue.slots(Group.STREAM)
             if values[f"streams.{n}.name"]
         ]
         writers = [
             f"{values[f'writers.{n}.name']} {values[f'writers.{n}.acq_state']} "
             f"{values[f'writers.{n}.num_written']}"
-            for n in range(1, catalogue.max_writers + 1)
+            for n in catalogue.slots(Group.WRITER)
             if values[f"writers.{n}.name"]
         ]
         losing = ", losing" if values["engine.losing"] else ""

@@ -17,8 +17,7 @@ class Board:
 
     def __init__(self, catalogue: Catalogue, epoch: str, time: float) -> None:
         self.values: dict[str, Value] = {
-            p.key: None if p.group in catalogue.named else p.default
-            for p in catalogue.parameters.values()
+            p.key: None if p.group in catalogue.named else p.default for p in catalogue.parameters.values()
         }
         self._times = dict.fromkeys(self.values, time)
         self._epoch = epoch

@@ -42,9 +42,7 @@ class Service:
     def __init__(self, options: ServiceOptions, plane: Plane | None = None) -> None:
         self._options = options
         self._roots = resolve_roots([str(root) for root in options.roots])
-        self._catalogue = build(
-            slots={Group.STREAM: options.max_streams, Group.WRITER: options.max_writers}
-        )
+        self._catalogue = build(slots={Group.STREAM: options.max_streams, Group.WRITER: options.max_writers})
         configuration = slots.assign(_initial(options), self._catalogue)
         self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name)
         self._lock = ControlLock()

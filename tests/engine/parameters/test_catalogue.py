@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from repstream.parameters.catalogue import SECTIONS, Group, Parameter, build
+from repstream.parameters.catalogue import Parameter, build
+from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind
+from repstream.parameters.groups import REPEATER, Slots
 
 CATALOGUE = build()
 parameters = pytest.mark.parametrize("parameter", CATALOGUE.parameters.values(), ids=lambda p: p.key)
@@ -36,15 +38,20 @@ def test_choices_fit_every_control_system(parameter: Parameter) -> None:
 
 
 def test_every_declared_field_is_there_once() -> None:
-    for group, sections in SECTIONS.items():
-        declared = [name for section in sections for name in section.model_fields]
+    for group in REPEATER:
+        declared = [name for model in group.models for name in model.model_fields]
         assert len(declared) == len(set(declared))
-        slot = 1 if group in (Group.STREAM, Group.WRITER) else 0
-        assert [p.field for p in CATALOGUE.of(group, slot)] == declared
+        slot = 0 if group.slots is Slots.NONE else 1
+        assert [p.field for p in CATALOGUE.of(group.name, slot)] == declared
+
+
+def test_every_group_with_settings_is_in_the_configuration() -> None:
+    settings = {group.name for group in REPEATER if group.settings}
+    assert settings == Configuration.model_fields.keys() - {"schema_version", "slots"}
 
 
 def test_slots_are_as_many_as_asked_for() -> None:
-    small = build(max_streams=2, max_writers=1)
+    small = build(slots={"streams": 2, "writers": 1})
     assert "streams.2.every_nth" in small.parameters
     assert "streams.3.every_nth" not in small.parameters
     assert {c.slot for c in small.commands.values()} == {0, 1}
