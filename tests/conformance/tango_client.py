@@ -117,7 +117,7 @@ class TangoClient:
             until(ended, f"the end of {command.key}")
 
     def _ended(self, command: Command, counted: bool) -> Callable[[], bool]:
-        key = f"{command.group.value}.{command.slot}" if command.slot else "engine"
+        key = f"{command.group}.{command.slot}" if command.slot else "engine"
         if command.group == Group.ENGINE:
             if command.name == "start":
                 return lambda: self.read("engine.state") in ("RUNNING", "ERROR")

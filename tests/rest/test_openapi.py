@@ -40,7 +40,7 @@ def test_every_route_says_what_it_does_and_how_it_fails(document: dict[str, Any]
 
 def test_every_parameter_is_described_with_its_facts(document: dict[str, Any], service: Service) -> None:
     for parameter in service.catalogue.parameters.values():
-        schema = document["x-parameters"][parameter.group.value][parameter.field]
+        schema = document["x-parameters"][parameter.group][parameter.field]
         assert schema["description"] == parameter.text
         assert schema.get("minimum") == parameter.minimum
         assert schema.get("x-unit", "") == parameter.unit
