@@ -104,7 +104,10 @@ def save(configuration: Configuration, path: Path) -> None:
     """Write the configuration to a file, whole or not at all; raises `Refused`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.write_text(dump(configuration) + "\n", encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(dump(configuration) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

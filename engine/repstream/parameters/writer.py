@@ -12,6 +12,8 @@ from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 from repstream.parameters.stream import OutputConfig
 from repstream.policies.slow_consumer import SlowRule
 
+MOST_FILE_NUMBER = 999_999_999
+
 
 class WriterConfig(OutputConfig):
     """A writer: an output whose frames go to HDF5 files, one an acquisition."""
@@ -37,7 +39,10 @@ class WriterConfig(OutputConfig):
         description="C format of the full file name: folder, file name and, if it has a third field, number.",
     )
     file_number: Annotated[int, Access.WHILE_IDLE] = Field(
-        0, ge=0, le=999_999_999, description="Number of the next file, where the template has a place for it."
+        0,
+        ge=0,
+        le=MOST_FILE_NUMBER,
+        description="Number of the next file, where the template has a place for it.",
     )
     auto_increment: Annotated[bool, Access.WHILE_IDLE] = Field(
         True, description="Whether file_number rises by one when a file is opened."

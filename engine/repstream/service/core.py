@@ -35,15 +35,22 @@ class Death(msgspec.Struct, frozen=True):
 class Core:
     """Shared by the parts of one service; whoever calls holds `lock`, except where said otherwise."""
 
-    def __init__(self, catalogue: Catalogue, configuration: Configuration, plane: Plane, name: str) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        configuration: Configuration,
+        plane: Plane,
+        name: str,
+        keep: Callable[[Configuration], None],
+    ) -> None:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.catalogue = catalogue
         self.configuration = configuration
         self.plane = plane
+        self._keep = keep
         self.publisher = Publisher(name)
         self.inbox: SimpleQueue[control.Notice | Death | None] = SimpleQueue()
-        self.unsaved = False
         epoch = str(time.time_ns())
         self.board = Board(catalogue, epoch, time.time())
         self._epoch = epoch
@@ -104,7 +111,7 @@ class Core:
     def reconfigure(self, configuration: Configuration) -> None:
         """Take a checked configuration, announce every value that differs, and keep it."""
         self.configuration = configuration
-        self.unsaved = True
+        self._keep(configuration)
         self.put(self.configured_values())
 
     def configured_values(self) -> dict[str, Value]:

@@ -15,7 +15,7 @@ from repstream.errors import InvalidValue, Refused, RepstreamError, UnknownKey
 from repstream.files.paths import resolve_roots
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Registration
-from repstream.parameters import slots, storage
+from repstream.parameters import slots
 from repstream.parameters.catalogue import Catalogue, Command, Group, build
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Value
@@ -26,6 +26,7 @@ from repstream.service.configuring import Configurator
 from repstream.service.core import Core, Death
 from repstream.service.options import ServiceOptions
 from repstream.service.repeater import Repeater
+from repstream.service.settings import Settings
 from repstream.service.supervisor import Plane, ProcessPlane
 from repstream.service.writers import Writer
 from repstream.version import __version__
@@ -33,7 +34,7 @@ from repstream.version import __version__
 log = logging.getLogger(__name__)
 
 TICK = 1.0
-"""Seconds between heartbeats, looks at the folders, and savings of changed settings."""
+"""Seconds between heartbeats and looks at the folders."""
 
 
 class Service:
@@ -43,8 +44,14 @@ class Service:
         self._options = options
         self._roots = resolve_roots([str(root) for root in options.roots])
         self._catalogue = build(slots={Group.STREAM: options.max_streams, Group.WRITER: options.max_writers})
-        configuration = slots.assign(_initial(options), self._catalogue)
-        self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name)
+        self._settings = None if options.settings is None else Settings(options.settings, self._on_unsaved)
+        try:
+            configuration = slots.assign(self._initial(), self._catalogue)
+        except BaseException:
+            self._release_settings()
+            raise
+        keep = (lambda _: None) if self._settings is None else self._settings.keep
+        self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name, keep)
         self._lock = ControlLock()
         self._repeater = Repeater(self._core)
         preparation = Preparation(options.name, self._roots)
@@ -79,11 +86,10 @@ class Service:
 
     def close(self) -> None:
         """End acquisitions as interrupted, end the data plane, save, end the threads."""
-        with self._core.lock:
-            self._save_settings()
         self._core.plane.close()
         self._core.inbox.put(None)
         self._worker.join(5)
+        self._release_settings()
         self._core.publisher.close()
 
     # --- protocol.Engine ------------------------------------------------------------------
@@ -273,7 +279,6 @@ class Service:
             for slot, folder in folders.items():
                 if self._writers[slot].name is not None:
                     self._writers[slot].tick(folder)
-            self._save_settings()
 
     def _look_at_folders(self) -> dict[int, FolderState]:
         """Outside the lock: a file system that hangs must not hold up the engine."""
@@ -281,20 +286,17 @@ class Service:
             folders = {s: w.configuration.folder for s, w in self._writers.items() if w.name is not None}
         return {slot: folder_state(folder) for slot, folder in folders.items()}
 
-    def _save_settings(self) -> None:
-        if not self._core.unsaved or self._options.settings is None:
-            return
-        self._core.unsaved = False
-        try:
-            storage.save(self._core.configuration, self._options.settings)
-        except Refused as error:
-            self._core.note_error(f"the settings were not saved: {error}")
+    def _initial(self) -> Configuration:
+        kept = None if self._settings is None else self._settings.load()
+        return kept or self._options.configuration or Configuration()
 
+    def _release_settings(self) -> None:
+        if self._settings is not None:
+            self._settings.close()
 
-def _initial(options: ServiceOptions) -> Configuration:
-    if options.settings is not None and options.settings.exists():
-        return storage.load(options.settings)
-    return options.configuration or Configuration()
+    def _on_unsaved(self, reason: str) -> None:
+        with self._core.lock:
+            self._core.note_error(reason)
 
 
 def _argument(record: Command, name: str, given: Value) -> Value:
