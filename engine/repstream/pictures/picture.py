@@ -44,8 +44,8 @@ FULL = View()
 class Region(msgspec.Struct, frozen=True):
     """A named part of the image and what was counted in it; `box` is clipped to the image.
 
-    `pixels` were counted, which are those that are neither masked nor NaN. `sum` is exact for
-    integers. `mean` is None without pixels.
+    `pixels` were counted, the good ones. `sum` is exact for integers as long as it fits into 64 bits.
+    `mean` is None without pixels.
     """
 
     name: str
@@ -69,10 +69,11 @@ class Histogram(msgspec.Struct, frozen=True):
 class Statistics(msgspec.Struct, frozen=True):
     """What was counted in the slot's region of the full image, before anything was reduced.
 
-    Only pixels that are neither masked nor NaN count, `pixels` of them; `bad` is the number of the
-    others. `sum` is exact for integers. `saturated`: pixels at or above the saturation value.
-    `centre`: centre of mass, `width`: standard deviation of the intensity about it, both (y, x) in
-    pixels of the full image, None where there is no intensity above 0. What has no pixels is None.
+    Only good pixels count, `pixels` of them; `bad` is the number of those that are masked, NaN or
+    infinite. `sum` is exact for integers as long as it fits into 64 bits. `saturated`: pixels at or above
+    `saturation`, which is None where none is known. `centre`: centre of mass, `width`: standard deviation
+    of the intensity about it, both (y, x) in pixels of the full image, None where there is no intensity.
+    What has no pixels is None.
     """
 
     pixels: int
@@ -82,6 +83,7 @@ class Statistics(msgspec.Struct, frozen=True):
     mean: float | None
     sum: int | float
     saturated: int
+    saturation: int | float | None
     centre: tuple[float, float] | None
     width: tuple[float, float] | None
     regions: tuple[Region, ...] = ()
@@ -98,7 +100,9 @@ class Picture(msgspec.Struct, frozen=True, eq=False):
     came. `origin`: row and column of ``data[0, 0]`` in the full image; `step`: rows and columns of it
     that one sample stands for (the last sample may stand for fewer). `data` has two dimensions, is
     read-only and in native byte order; its type is that of the image, or a wider one where pixels were
-    summed. `statistics` are of the same image.
+    summed. `bad` has the shape of `data` and is true where a sample stands for bad pixels only (masked,
+    NaN or infinite), which `data` has as 0; None where there are none. `statistics` are of the same
+    image.
     """
 
     slot: int
@@ -112,7 +116,4 @@ class Picture(msgspec.Struct, frozen=True, eq=False):
     step: tuple[int, int]
     data: NDArray[Any]
     statistics: Statistics
-
-    @property
-    def nbytes(self) -> int:
-        return int(np.asarray(self.data).nbytes)
+    bad: NDArray[np.bool_] | None = None
