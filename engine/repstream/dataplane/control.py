@@ -76,8 +76,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
     """Make the file of an acquisition; `AcquisitionNotice` tells when it waits.
 
-    The gate stays shut where `frames` is None; otherwise it opens as soon as the file waits, as
-    `OpenGate` says.
+    The gate stays shut where `frames` is None; otherwise it opens at once, as `OpenGate` says.
     """
 
     request: int
@@ -87,7 +86,10 @@ class Arm(msgspec.Struct, frozen=True, tag="arm"):
 
 
 class OpenGate(msgspec.Struct, frozen=True, tag="gate"):
-    """Let frames through to the file: `frames` of them, or (0) until num_images."""
+    """Let frames through to the file: `frames` of them, or (0) until num_images.
+
+    The gate is open when this is answered; frames wait in the queue while the file is not there yet.
+    """
 
     request: int
     slot: int

@@ -52,7 +52,6 @@ class Acquisition:
         self.state = AcquisitionState.NONE
         self.result = AcquisitionResult.NONE
         self.message = ""
-        self.asked: int | None = None
         placement = Placement(source.id_step) if plan.placement == "by_id" else None
         limit = min(plan.num_images or CAPACITY, CAPACITY)
         self.gate = Gate(limit, source, placement, plan.compression != "none")
@@ -91,13 +90,12 @@ class Acquisition:
         """Why the gate cannot be opened now; empty if it can."""
         if self.ending:
             return f"acquisition {self.id} is ending"
-        if self.gate.is_open or self.asked is not None:
+        if self.gate.is_open:
             return f"the gate of acquisition {self.id} is open already"
         return ""
 
     def open(self, frames: int) -> None:
-        """Open the gate for `frames` frames, or (0) for all of the file."""
-        self.asked = None
+        """Open the gate for `frames` frames, or (0) for all of the file, whether that is there yet or not."""
         with self._lock:
             taken = self.ledger.sent + self.ledger.queued
         self.gate.open(taken, frames)
@@ -176,6 +174,8 @@ class Acquisition:
         closed = job.closed
         if job.opened and self.state is AcquisitionState.NONE:
             self._enter("waiting")
+            if self._images:
+                self._enter("first_image")
             if job.ending:
                 self._enter("flushing")
         return closed
@@ -224,7 +224,6 @@ class Acquisition:
 
     def _shut(self) -> None:
         self.gate.shut()
-        self.asked = None
         if self._malformed_at_end is None:
             self._malformed_at_end = self._malformed()
 

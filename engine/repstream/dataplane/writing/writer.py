@@ -195,10 +195,8 @@ class WriterOutput:
             return ""
         if reason := current.cannot_open:
             return reason
-        current.asked = frames
-        # While the file is not there yet the request waits for it.
-        if current.state is not AcquisitionState.NONE:
-            self._open(current, frames)
+        # Frames wait in the queue while the file is not there yet: what comes after the answer is taken.
+        self._open(current, frames)
         return ""
 
     def end(self, discard: bool, acquisition_id: str = "") -> str:
@@ -246,8 +244,6 @@ class WriterOutput:
         for acquisition in self._under_way():
             closed = acquisition.look()
             if acquisition is self._current:
-                if acquisition.asked is not None and acquisition.state is not AcquisitionState.NONE:
-                    self._open(acquisition, acquisition.asked)
                 self._open_to_series()
                 self._feed()
             if closed:
