@@ -224,6 +224,10 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     undelivered: int
 
 
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """Nothing is open and the data plane is well; ten times a second, where `Report` says it otherwise."""
+
+
 class Note(msgspec.Struct, frozen=True, tag="note"):
     """Something for the log: `level` as in `logging`."""
 
@@ -231,7 +235,7 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     message: str
 
 
-Notice = Answer | Report | AcquisitionNotice | GateNotice | Closed | Note
+Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | Closed | Note
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

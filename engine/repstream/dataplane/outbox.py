@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections import deque
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from repstream.dataplane import control
@@ -21,6 +22,7 @@ class Outbox:
         self._writable = select.poll()
         self._writable.register(pipe, select.POLLOUT)
         self._notices: deque[control.Notice] = deque()
+        self._holding = False
 
     @property
     def waiting(self) -> bool:
@@ -32,10 +34,20 @@ class Outbox:
         self._notices.append(notice)
         self.flush()
 
+    def answer(self, request: control.Request, do: Callable[[control.Request], str]) -> None:
+        """Do what is asked and answer it, before all notices that come of it."""
+        before, self._holding = len(self._notices), True
+        try:
+            reason = do(request)
+        finally:
+            self._holding = False
+        self._notices.insert(before, control.Answer(request.request, reason))
+        self.flush()
+
     def flush(self) -> None:
         """Send what waits, as much as the pipe takes; nothing where the reader is gone."""
         try:
-            while self._notices and self._writable.poll(0):
+            while self._notices and not self._holding and self._writable.poll(0):
                 control.send(self._pipe, self._notices.popleft())
         except OSError:
             # The end of the pipe shows at its reading side, where it is acted upon.

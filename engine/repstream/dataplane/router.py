@@ -103,6 +103,8 @@ class Router:
                 received = repeater.receive(end, self._called)
             self._report(repeater)
             self._close_further(repeater, received)
+        else:
+            self._beat()
         self._outbox.flush()
 
     def _interest(self) -> tuple[list[tuple[Any, int]], int]:
@@ -125,11 +127,20 @@ class Router:
             wait = min(wait, 0.01)
         return wanted, math.ceil(wait * 1000)
 
-    def _report(self, repeater: Repeater) -> None:
+    def _report_is_due(self) -> bool:
         now = time.monotonic()
         if now < self._next_report:
-            return
+            return False
         self._next_report = max(self._next_report + REPORT_INTERVAL, now)
+        return True
+
+    def _beat(self) -> None:
+        if self._report_is_due() and not self._outbox.waiting:
+            self._outbox.put(control.Beat())
+
+    def _report(self, repeater: Repeater) -> None:
+        if not self._report_is_due():
+            return
         repeater.watch()
         # A service that is behind gets its notices first and a fresh report afterwards.
         if not self._outbox.waiting:
@@ -141,8 +152,7 @@ class Router:
     def _serve(self) -> None:
         try:
             while self._pipe.poll():
-                request = control.receive_request(self._pipe)
-                self._outbox.put(control.Answer(request.request, self._do(request)))
+                self._outbox.answer(control.receive_request(self._pipe), self._do)
         except (EOFError, OSError):
             if self._serving:
                 log.warning("the service is gone without a farewell")
