@@ -36,7 +36,7 @@ def states(plane: Plane) -> list[str]:
 
 @pytest.mark.parametrize("wanted", [3, 5])
 def test_frames_that_come_before_the_file_is_made_are_in_it(
-    plane: Plane, address: Address, peer: Opener, tmp_path: Path, held: threading.Event, wanted: int
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path, *, held: threading.Event, wanted: int
 ) -> None:
     assert plane.open(configuration(address("in"), writers={"file": {}})) == ""
     source = peer(zmq.PUSH, bind=address("in"))
