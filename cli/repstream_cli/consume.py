@@ -38,8 +38,17 @@ def consume(
         float, typer.Option(min=0, help="End when nothing came for so many seconds; 0: wait on.")
     ] = 0,
     save: Annotated[
-        Path | None, typer.Option(help="Keep every part as NNNNNN_MMM.raw (message, part) in this folder.")
+        Path | None,
+        typer.Option(
+            help="Keep every part as NNNNNN_MMM.raw (message, part) in this folder, which has none yet."
+        ),
     ] = None,
+    decimated: Annotated[
+        bool,
+        typer.Option(
+            "--decimated", help="The stream leaves frames out on purpose: gaps in its ids are no fault."
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if frames are missing or messages malformed.")
     ] = False,
@@ -55,11 +64,12 @@ def consume(
 
       repstream consume tcp://127.0.0.1:9610 --mode sub
       repstream consume -n 100 --timeout 10 --strict --json
+      repstream consume tcp://127.0.0.1:9611 --decimated --strict      (every tenth frame, say)
       repstream consume --save /tmp/recorded -n 20
       repstream simulate --folder /tmp/recorded      (sends it again)
     """
     if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
+        _prepare(save)
     ledger = InputLedger()
     with (
         until_interrupted() as stop,
@@ -67,8 +77,21 @@ def consume(
         _socket(context, address, mode, bind) as socket,
     ):
         receive(socket, ledger, stop, number=number, seconds=seconds, timeout=timeout, save=save, quiet=quiet)
-    _print_summary(ledger, as_json)
-    raise typer.Exit(_exit_code(ledger, number if not stop.is_set() else 0, strict))
+    _print_summary(ledger, as_json, decimated)
+    faults = bool(ledger.malformed) or (bool(ledger.gaps.missing) and not decimated)
+    raise typer.Exit(_exit_code(ledger, number if not stop.is_set() else 0, strict and faults))
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder of recorded parts; refuse one that has some, which a replay would mix."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if next(folder.glob("*.raw"), None) is not None:
+            raise typer.BadParameter(
+                f"{folder} has recorded parts already; name an empty folder", param_hint="--save"
+            )
+    except OSError as error:
+        raise typer.BadParameter(f"{folder} cannot be made: {error.strerror}", param_hint="--save") from error
 
 
 def receive(
@@ -140,19 +163,20 @@ class _Text:
         rates = self._meter.rates(frames=ledger.frames, nbytes=ledger.nbytes)
         return (
             f"{ledger.frames} frames, {rates['frames']:.1f} Hz, {rates['nbytes'] / 1e6:.1f} MB/s, "
-            f"last id {ledger.last_frame_id}, missing {ledger.gaps.missing}, "
+            f"last id {ledger.last_frame_id}, ids not seen {ledger.gaps.missing}, "
             f"duplicates {ledger.gaps.duplicates}, malformed {sum(ledger.malformed.values())}"
         )
 
 
-def _print_summary(ledger: InputLedger, as_json: bool) -> None:
+def _print_summary(ledger: InputLedger, as_json: bool, decimated: bool) -> None:
     seen = ledger.snapshot()
+    gaps = "left_out" if decimated else "missing"
     counts = {
         "messages": seen.messages,
         "frames": seen.frames,
         "malformed": sum(seen.malformed.values()),
         "malformed_reasons": dict(seen.malformed),
-        "missing": seen.missing,
+        gaps: seen.missing,
         "duplicates": seen.duplicates,
         "late": seen.late,
         "resets": seen.resets,
@@ -167,9 +191,7 @@ def _print_summary(ledger: InputLedger, as_json: bool) -> None:
             typer.echo("nothing was received")
 
 
-def _exit_code(ledger: InputLedger, expected: int, strict: bool) -> Exit:
+def _exit_code(ledger: InputLedger, expected: int, faulty: bool) -> Exit:
     if not ledger.messages or ledger.frames < expected:
         return Exit.NOTHING
-    if strict and (ledger.gaps.missing or ledger.malformed):
-        return Exit.FAULTS
-    return Exit.OK
+    return Exit.FAULTS if faulty else Exit.OK

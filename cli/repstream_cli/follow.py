@@ -47,7 +47,9 @@ def follow(
     line = ProgressLine(watch.text, quiet)
     try:
         with until_interrupted() as stop:
-            _wait_for(file, stop, timeout)
+            if not _appears(file, stop, timeout):
+                typer.echo(f"{file} does not exist", err=True)
+                raise typer.Exit(Exit.NOTHING)
             for _, extent in look(file, swmr=swmr, interval=interval, wait=stop.wait):
                 idle = watch.note(extent)
                 line.tick()
@@ -91,12 +93,13 @@ class _Watch:
         )
 
 
-def _wait_for(file: Path, stop: threading.Event, timeout: float) -> None:
-    """Wait until the file is there; raises `StorageError` after `timeout` seconds (0: never)."""
+def _appears(file: Path, stop: threading.Event, timeout: float) -> bool:
+    """Whether the file is there within `timeout` seconds (0: wait on)."""
     end = time.monotonic() + timeout
-    while not file.exists() and not stop.wait(0.1):
-        if timeout and time.monotonic() >= end:
-            raise StorageError(f"{file} does not exist")
+    while not file.exists():
+        if stop.wait(0.1) or (timeout and time.monotonic() >= end):
+            return False
+    return True
 
 
 def _exit_code(extent: Extent, interrupted: bool) -> Exit:

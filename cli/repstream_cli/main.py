@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
+from repstream.errors import RepstreamError
 from repstream_cli.consume import consume
 from repstream_cli.demo.command import demo
+from repstream_cli.exits import Exit
 from repstream_cli.follow import follow
 from repstream_cli.serve import serve
 from repstream_cli.simulate import simulate
@@ -27,7 +31,11 @@ for command in (demo, serve, status, simulate, consume, follow, verify, version)
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except (RepstreamError, OSError) as error:  # the user's or the system's; a fault of ours shows itself
+        typer.echo(f"repstream: {error}", err=True)
+        sys.exit(Exit.FAULTS)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""One line that tells how it goes: rewritten on a terminal, now and then repeated in a log."""
+"""One line that shows how far a command is: rewritten on a terminal, now and then repeated in a log."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 TERMINAL_PERIOD = 0.2
 LOG_PERIOD = 10.0
@@ -15,14 +18,13 @@ LOG_PERIOD = 10.0
 class ProgressLine:
     """A progress line on standard error. `text` is called only when a line is due."""
 
-    def __init__(self, text: Callable[[], str], quiet: bool = False, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, text: Callable[[], str], quiet: bool = False, stream: TextIO | None = None) -> None:
         self._text = text
-        self._stream = stream
-        self._terminal = stream.isatty()
         self._quiet = quiet
-        self._period = TERMINAL_PERIOD if self._terminal else LOG_PERIOD
+        self._console = Console(file=stream or sys.stderr, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False)
+        self._period = TERMINAL_PERIOD if self._console.is_terminal else LOG_PERIOD
         self._due = time.monotonic() + self._period
-        self._shown = False
 
     def tick(self) -> None:
         """Show the line if it is due; cheap when it is not."""
@@ -35,20 +37,14 @@ class ProgressLine:
         """Leave the line as it is, or (`show`) with its last text, and go to the next."""
         if show and not self._quiet:
             self._show()
-        if self._terminal and self._shown:
-            self._stream.write("\n")
-            self._stream.flush()
-            self._shown = False
+        self._live.stop()
 
     def _show(self) -> None:
-        text = self._text()
-        if self._terminal:
-            width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{text[:width]}")
+        if self._console.is_terminal:
+            self._live.start()
+            self._live.update(Text(self._text(), no_wrap=True, overflow="ellipsis"), refresh=True)
         else:
-            self._stream.write(f"{text}\n")
-        self._stream.flush()
-        self._shown = True
+            self._console.print(self._text(), markup=False, soft_wrap=True)
 
 
 class Meter:

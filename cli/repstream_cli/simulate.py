@@ -34,6 +34,8 @@ from repstream_cli.played import image_bytes, played
 from repstream_cli.progress import Meter, ProgressLine
 from repstream_cli.sizes import size as parse_size
 
+LAST_ID = 2**64 - 1
+
 
 def _pixel_type(text: str) -> str:
     if text not in PIXEL_TYPES:
@@ -63,7 +65,7 @@ def simulate(
         int | None,
         typer.Option("--number", "-n", min=0, help="Frames; 0 goes on until Ctrl-C (folder, file: once)."),
     ] = None,
-    first: Annotated[int, typer.Option(min=0, help="Id of the first frame.")] = 0,
+    first: Annotated[int, typer.Option(min=0, max=LAST_ID, help="Id of the first frame.")] = 0,
     gaps: Annotated[float, typer.Option(min=0, max=1, help="Probability that a frame is left out.")] = 0,
     duplicates: Annotated[float, typer.Option(min=0, max=1, help="… that a frame is sent twice.")] = 0,
     errors: Annotated[float, typer.Option(min=0, max=1, help="… of a malformed message before a frame.")] = 0,
@@ -102,6 +104,8 @@ def simulate(
     """
     if folder is not None and file is not None:
         raise typer.BadParameter("a folder and a file: only one of them can be sent")
+    if first + max(number or 0, 1) - 1 > LAST_ID:
+        raise typer.BadParameter(f"--first {first} and --number {number}: ids end at {LAST_ID}")
     counts = Counts()
     messages: Iterator[tuple[int, Parts]]
     numbered = first if renumber else None

@@ -29,7 +29,10 @@ def status(
     Exit codes: 0 all well, 1 in ERROR or losing frames, 2 wrong usage,
     3 no engine answered.
     """
-    engine = RemoteEngine(address, key)
+    try:
+        engine = RemoteEngine(address, key)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--address") from error
     try:
         engine.wait_connected(timeout)
         values = engine.snapshot().values

@@ -50,7 +50,7 @@ def verify(
             json.dumps({"path": str(file), "error": str(error)}) if as_json else str(error), err=not as_json
         )
         raise typer.Exit(Exit.USAGE) from error
-    line.finish()
+    line.finish(show=True)
     typer.echo(json.dumps(found.as_dict()) if as_json else "\n".join(lines(found)))
     raise typer.Exit(Exit.OK if found.complete else Exit.FAULTS)
 

@@ -1,15 +1,23 @@
 """A simulated detector and a consumer as users run them: two commands on two terminals."""
 
+import errno
 import json
+import os
 import signal
 import socket
 
 import pytest
 
+from repstream_cli import main
 from repstream_cli.exits import Exit
 from tests.cli.running import free_port, repstream, started
 
 SMALL = ("--size", "64x80", "--rate", 0)
+
+
+def said_in(stderr):
+    """An error message without its box and its line breaks."""
+    return " ".join(stderr.replace("│", "").split())
 
 
 @pytest.fixture
@@ -101,3 +109,48 @@ def test_an_interrupted_command_still_sums_up(address, number):
         stdout, _ = detector.communicate(timeout=20)
     assert detector.returncode == Exit.OK
     assert json.loads(stdout)["frames"] >= 5
+
+
+def test_what_a_stream_leaves_out_on_purpose_is_no_fault(address, tmp_path):
+    with started("simulate", "-a", address, *SMALL, "-n", 100, "--gaps", 0.5, "--seed", 5):
+        seen = repstream("consume", address, "--timeout", 3, "--json", "--strict", "--decimated")
+    counted = json.loads(seen.stdout)
+    assert seen.returncode == Exit.OK
+    assert counted["left_out"] > 0
+    assert "missing" not in counted
+
+
+def test_two_recordings_are_never_mixed(address, tmp_path):
+    (tmp_path / "000000_000.raw").touch()
+    seen = repstream("consume", address, "--save", tmp_path)
+    assert seen.returncode == Exit.USAGE
+    assert "has recorded parts already" in said_in(seen.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("status", "-a", "127.0.0.1"), "tcp://host:9600"),
+        (("consume", "--save", "/proc/x"), "cannot be made"),
+        (("simulate", "--first", 2**64 - 1, "-n", 2), "ids end at"),
+        (("simulate", "--first", 2**64, "-n", 1), "less than or equal to 18446744073709551615"),
+        (("simulate", "--file", "/nothing.h5"), "/nothing.h5"),
+        (("simulate", "--folder", "/nothing"), "/nothing"),
+    ],
+)
+def test_wrong_usage_is_said_in_words(arguments, said):
+    seen = repstream(*arguments)
+    assert seen.returncode == Exit.USAGE
+    assert said in said_in(seen.stderr)
+    assert "Traceback" not in seen.stderr
+
+
+def test_a_fault_of_the_system_is_said_in_words(monkeypatch, capsys):
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/000000_000.raw")
+
+    monkeypatch.setattr(main, "app", full)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == Exit.FAULTS
+    assert "No space left on device: '/data/000000_000.raw'" in capsys.readouterr().err

@@ -27,4 +27,4 @@ def test_follow_tells_how_a_file_ended_and_gives_up_in_time(tmp_path: Path) -> N
     killed = repstream("follow", "--timeout", 0.2, "--json", written(tmp_path / "b.h5", [0, 5], outcome=""))
     assert killed.returncode == 3
     assert json.loads(killed.stdout) == {"images": 2, "last_id": 5, "outcome": "unfinished"}
-    assert repstream("follow", "--timeout", 0.2, tmp_path / "nothing.h5").returncode == 2
+    assert repstream("follow", "--timeout", 0.2, tmp_path / "nothing.h5").returncode == 3

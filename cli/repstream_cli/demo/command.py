@@ -131,7 +131,7 @@ def acquire(stack: Stack, options: DemoOptions, file: Path, stop: threading.Even
 
     line = ProgressLine(lambda: f"checking {checked} of {options.images} images")
     complaint = check_file(file, options.images, Images(options.shape, "uint16"), tick)
-    line.finish()
+    line.finish(show=True)
     if complaint:
         typer.echo(f"{file} is wrong: {complaint}", err=True)
         return Exit.FAULTS
