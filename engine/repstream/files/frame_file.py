@@ -26,7 +26,7 @@ from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS
 from repstream.files.pieces import Pieces
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_in_place, is_same_file, publish, settle
+from repstream.files.publish import check_in_place, damage_of, is_same_file, may_overwrite, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.stated_end import StatedEnd
@@ -48,7 +48,7 @@ class FrameFile:
         self._fd = fd
         self._end = len(image.data)
         ahead = min(max(_AHEAD_FRAMES * plan.image_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
-        self._stated = StatedEnd(fd, self._end, ahead)
+        self._stated = StatedEnd(fd, image.data, ahead)
         self._row_dtype = plan.row_dtype
         self._rows = RowStore(self._row_dtype, nexus.rows_per_chunk(self._row_dtype))
         self._images = ChunkIndex((1, *plan.shape))
@@ -75,11 +75,12 @@ class FrameFile:
 
         def may_replace() -> bool:
             if replacing is None:
-                return plan.overwrite
+                return plan.overwrite and may_overwrite(plan.path)
             return is_same_file(plan.path, replacing)
 
         file = cls(plan, image, publish(plan.path, image.data, may_replace, plan.user_id))
         try:
+            file._stated.make_room(file.nbytes)
             file._stated.claim(file.nbytes)
         except OSError as error:
             file.close()
@@ -90,6 +91,11 @@ class FrameFile:
     def nbytes(self) -> int:
         """Size of the file's content in bytes."""
         return self._end
+
+    @property
+    def state(self) -> os.stat_result:
+        """What tells this file from others."""
+        return os.fstat(self._fd)
 
     @cached_property
     def blank(self) -> bytes:
@@ -124,6 +130,7 @@ class FrameFile:
             return self.count
         tail, in_place = self._lay_out(payloads, nbytes, rows)
         with self._failing("cannot be written"):
+            self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
         self._gather(tail, in_place)
@@ -155,6 +162,7 @@ class FrameFile:
         address = tail.put_image(payload, nbytes)
         place, data = self._rows.place(number), row.tobytes()
         with self._failing("cannot be written"):
+            self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
             self._end, self._unsynced = tail.end, True
@@ -183,8 +191,10 @@ class FrameFile:
         self._unsynced = False
 
     def check_in_place(self) -> None:
-        """Raise StorageError where the file is no longer to be found under its name."""
+        """Raise StorageError where the file is not under its name any more, or others damaged it."""
         check_in_place(self.path, self._fd)
+        with damage_of(self.path):
+            self._stated.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results (names of `nexus.RESULTS`), end the file where its content ends, close.
@@ -198,6 +208,8 @@ class FrameFile:
         try:
             if not failed and self._unsynced:
                 self.sync()
+            # Nothing is entered in what is not ours any more.
+            self._stated.check()
             self._stated.settle(self._end)
             write_results(self._fd, writes)
             if not failed:

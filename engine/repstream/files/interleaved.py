@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
+from repstream.files.intact import HEAD, check_intact
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_in_place, is_same_file, publish, settle
+from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.row_file import RowFile
 
@@ -53,7 +55,7 @@ class InterleavedMaster:
         self._state = replacing
         self._meta = meta
         self._fd = -1
-        self._size = 0
+        self._head, self._size = b"", 0
         self.path = plan.path
         self.show(rows)
 
@@ -71,12 +73,12 @@ class InterleavedMaster:
         self._hang_up()
         self._fd, self._state = fd, os.fstat(fd)
         self._results = ResultFields(image.fields)
-        self._size = len(image.data)
+        self._head, self._size = image.data[:HEAD], len(image.data)
 
     def check_in_place(self) -> None:
         """As `FrameFile.check_in_place`, of both files."""
         self._meta.check_in_place()
-        check_in_place(self.path, self._fd)
+        check_unchanged(self.path, self._fd, self._head, self._size)
 
     def sync(self) -> None:
         """Put all that is shown and the names on the disk. Raises StorageError."""
@@ -90,9 +92,12 @@ class InterleavedMaster:
         """Enter the results and close, as `FrameFile.finish` does, in both files."""
         writes = self._results.encode(results)
         try:
-            self._meta.finish({**results, "message": f"Metadata of {self.path.name}."})
-            write_results(self._fd, writes)
-            settle(self._fd, self.path)
+            # The master says how it ended, also where the metadata cannot any more.
+            with ExitStack() as meta:
+                meta.callback(self._meta.finish, {**results, "message": f"Metadata of {self.path.name}."})
+                check_intact(self._fd, self._head, self._size)
+                write_results(self._fd, writes)
+                settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
         finally:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repstream.errors import Refused, StorageError
+from repstream.files.locks import is_written
 from repstream.files.users import acting_as
 
 _LONGEST_NAME = 255
@@ -137,6 +138,8 @@ def _check_existing(target: Path, overwrite: bool) -> None:
         raise _refused(f"{target} exists and is not a file: choose another name")
     if not overwrite:
         raise _refused(f"{target} exists: choose another name or set overwrite")
+    if is_written(target):
+        raise _refused(f"{target} is being written: choose another name, or wait until it is finished")
 
 
 def _refused(reason: str, allowed: tuple[str, ...] = ()) -> Refused:

@@ -17,8 +17,9 @@ from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile
+from repstream.files.intact import HEAD, check_intact
 from repstream.files.plan import Compression, FilePlan, Scalar
-from repstream.files.publish import check_in_place, publish
+from repstream.files.publish import check_unchanged, may_overwrite, publish
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.series import FileSeries
 
@@ -38,6 +39,7 @@ class Placeholder:
         self._user_id = user_id
         self._user_metadata = metadata
         self._overwrite = False
+        self._head, self._size = b"", 0
         self._fd = -1
         self._results = ResultFields({})
 
@@ -57,7 +59,8 @@ class Placeholder:
         self = cls(path, detector_name, attributes, user_id, user_metadata)
         self._results = ResultFields(image.fields)
         self._overwrite = overwrite
-        self._fd = publish(path, image.data, lambda: overwrite, user_id)
+        self._head, self._size = image.data[:HEAD], len(image.data)
+        self._fd = publish(path, image.data, lambda: overwrite and may_overwrite(path), user_id)
         return self
 
     def become(
@@ -117,12 +120,13 @@ class Placeholder:
 
     def check_in_place(self) -> None:
         """As `FrameFile.check_in_place`."""
-        check_in_place(self.path, self._fd)
+        check_unchanged(self.path, self._fd, self._head, self._size)
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does."""
         writes = self._results.encode(results)
         try:
+            check_intact(self._fd, self._head, self._size)
             write_results(self._fd, writes)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from repstream.errors import StorageError
+from repstream.files import locks
+from repstream.files.intact import check_intact
 from repstream.files.raw_io import write_all
 from repstream.files.users import acting_as
 
@@ -31,6 +34,13 @@ def publish(path: Path, data: bytes, replace: Callable[[], bool], user_id: int =
         raise StorageError(f"{path} cannot be made: {error.strerror or error}") from error
 
 
+def may_overwrite(path: Path) -> bool:
+    """True, unless somebody is writing the file `path`: then StorageError says so."""
+    if locks.is_written(path):
+        raise StorageError(f"{path} is being written and stays as it is: choose another name")
+    return True
+
+
 def is_same_file(path: Path, state: os.stat_result) -> bool:
     """Whether the name `path` still stands for the file that had this `state`."""
     try:
@@ -49,6 +59,22 @@ def check_in_place(path: Path, fd: int) -> None:
         raise StorageError(f"{path} was removed, renamed or replaced while it was written")
 
 
+def check_unchanged(path: Path, fd: int, head: bytes, size: int) -> None:
+    """As `check_in_place`, and where another program cut the file or wrote over its beginning."""
+    check_in_place(path, fd)
+    with damage_of(path):
+        check_intact(fd, head, size)
+
+
+@contextmanager
+def damage_of(path: Path) -> Iterator[None]:
+    """What a check within the block finds wrong becomes a StorageError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} is damaged: {error.strerror or error}") from error
+
+
 def settle(fd: int, path: Path) -> None:
     """Return when the file and its name are on the disk. Raises OSError as the system gives it."""
     os.fsync(fd)
@@ -62,6 +88,7 @@ def settle(fd: int, path: Path) -> None:
 def _publish(path: Path, hidden: Path, data: bytes, replace: Callable[[], bool]) -> int:
     fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
+        locks.hold(fd, path)
         write_all(fd, data, 0)
         if replace():
             hidden.replace(path)

@@ -18,7 +18,7 @@ from repstream.files import hdf5, nexus
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_in_place, is_same_file, publish, settle
+from repstream.files.publish import check_in_place, damage_of, is_same_file, publish, settle
 from repstream.files.raw_io import write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.stated_end import StatedEnd
@@ -43,7 +43,7 @@ class RowFile:
         self._rows = RowStore(plan.row_dtype, nexus.rows_per_chunk(plan.row_dtype))
         self._end = len(image.data)
         self._fd = publish(self.path, image.data, lambda: is_same_file(self.path, replacing), plan.user_id)
-        self._stated = StatedEnd(self._fd, self._end, _AHEAD)
+        self._stated = StatedEnd(self._fd, image.data, _AHEAD)
 
     @property
     def nbytes(self) -> int:
@@ -56,6 +56,7 @@ class RowFile:
         offset, data = self._rows.add(rows, tail)
         index = self._rows.index
         with self._failing("cannot be written"):
+            self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
             write_all(self._fd, data, offset)
@@ -77,12 +78,15 @@ class RowFile:
     def check_in_place(self) -> None:
         """As `FrameFile.check_in_place`."""
         check_in_place(self.path, self._fd)
+        with damage_of(self.path):
+            self._stated.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results, end the file where its content ends, close; as `FrameFile.finish`."""
         writes = self._results.encode(results)
         try:
             with self._failing("cannot be finished"):
+                self._stated.check()
                 self._stated.settle(self._end)
                 write_results(self._fd, writes)
                 settle(self._fd, self.path)

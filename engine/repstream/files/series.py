@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
+from repstream.files.closed_parts import ClosedParts
 from repstream.files.frame_file import FrameFile
+from repstream.files.intact import HEAD, check_intact
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_in_place, is_same_file, publish, settle
+from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer
 from repstream.files.results import ResultFields, close, write_results
+from repstream.states import AcquisitionResult
 
 
 def part_path(path: Path, number: int) -> Path:
@@ -50,7 +54,8 @@ class FileSeries:
         self._fd = -1
         self._parts = 0
         self._open: list[FrameFile] = []
-        self._closed_bytes = 0
+        self._closed = ClosedParts()
+        self._head, self._size = b"", 0
         self.path = plan.path
         self._begin_part()
 
@@ -61,7 +66,7 @@ class FileSeries:
 
     @property
     def nbytes(self) -> int:
-        return self._closed_bytes + sum(part.nbytes for part in self._open)
+        return self._closed.nbytes + sum(part.nbytes for part in self._open)
 
     @property
     def places(self) -> int:
@@ -101,17 +106,23 @@ class FileSeries:
             part.sync()
 
     def check_in_place(self) -> None:
-        check_in_place(self.path, self._fd)
+        check_unchanged(self.path, self._fd, self._head, self._size)
         for part in self._open:
             part.check_in_place()
+        self._closed.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         writes = self._results.encode(results)
+        if results.get("outcome") != AcquisitionResult.FAILED:
+            self._closed.check_all()
         try:
-            while self._open:
-                self._finish_part({**results, "message": f"Part of {self.path.name}."})
-            write_results(self._fd, writes)
-            settle(self._fd, self.path)
+            # The master says how it ended, also where a part cannot any more.
+            with ExitStack() as parts:
+                for part in self._open:
+                    parts.callback(self._finish_part, part, results)
+                check_intact(self._fd, self._head, self._size)
+                write_results(self._fd, writes)
+                settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
         finally:
@@ -129,7 +140,7 @@ class FileSeries:
             # The new master says that this part is full.
             self._open[-1].sync()
         if len(self._open) > 1:
-            self._finish_part({"outcome": "completed", "message": f"Part of {self.path.name}."})
+            self._finish_part(self._open.pop(0), {"outcome": "completed"})
         number = self._parts + 1
         facts = {**self._plan.attributes, "part": number, "master": self.path.name}
         self._open.append(
@@ -140,11 +151,10 @@ class FileSeries:
         self._parts = number
         self._publish_master()
 
-    def _finish_part(self, results: Mapping[str, Scalar]) -> None:
-        part = self._open[0]
-        part.finish({**results, "written": part.places - part.blanks})
-        self._closed_bytes += part.nbytes
-        del self._open[0]
+    def _finish_part(self, part: FrameFile, results: Mapping[str, Scalar]) -> None:
+        state, written = part.state, part.places - part.blanks
+        part.finish({**results, "message": f"Part of {self.path.name}.", "written": written})
+        self._closed.add(part.path, state, part.nbytes)
 
     def _publish_master(self) -> None:
         names = [part_path(self.path, number).name for number in range(1, self._parts + 1)]
@@ -153,4 +163,5 @@ class FileSeries:
         if self._fd >= 0:
             close(self._fd, self.path)
         self._fd, self._state = fd, os.fstat(fd)
+        self._head, self._size = image.data[:HEAD], len(image.data)
         self._results = ResultFields(image.fields)

@@ -69,6 +69,8 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
     """
     path = Path(path)
     found = Findings(os.fspath(path))
+    # Files that a master names lie beside itself, not beside a link to it.
+    path = path.resolve()
     with open_file(path) as file:
         try:
             facts = _facts(file)
@@ -84,7 +86,7 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
                 if lost := _lost_rows(path, file.get(ROWS), images):
                     found.problems += [f"{name} does not exist" for name in lost]
                 else:
-                    _check_rows(_rows(file, ROWS, found.images), facts, found)
+                    _check_rows(_readable_rows(file, found), facts, found)
             elif not facts:
                 raise StorageError(f"{path} has no images under {IMAGES}")
         except (OSError, RuntimeError, KeyError, ValueError) as error:
@@ -116,6 +118,15 @@ def _rows(file: h5py.File, path: str, count: int) -> NDArray[Any] | None:
     if not isinstance(rows, h5py.Dataset) or "image_id" not in (rows.dtype.names or ()):
         return None
     return rows[:count]  # type: ignore[no-any-return]
+
+
+def _readable_rows(file: h5py.File, found: Findings) -> NDArray[Any] | None:
+    """The metadata; where a file that holds some of it cannot be read, that is one problem of all."""
+    try:
+        return _rows(file, ROWS, found.images)
+    except OSError as error:
+        found.problems.append(f"the metadata cannot be read: {error}")
+        return None
 
 
 class _Images:

@@ -15,8 +15,8 @@ from repstream.accounting import WINDOW
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused, StorageError
 from repstream.files import paths
-from repstream.files.interleaved import meta_path, turn_paths
-from repstream.files.series import parts_there
+from repstream.files.file_set import FileSet
+from repstream.files.locks import is_written
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.file_names import has_number
@@ -34,14 +34,6 @@ class FolderState(msgspec.Struct, frozen=True):
     free_space: float | None
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """Shape and pixel type of the last image that came; 0 and "any" where none did."""
-
-    height: int = 0
-    width: int = 0
-    dtype: str = "any"
-
-
 class Preparation:
     """Makes the plan of an acquisition, or refuses it with the reason."""
 
@@ -49,6 +41,7 @@ class Preparation:
         self._engine = engine
         self._roots = tuple(roots)
         self._sequence = itertools.count(1)
+        self._under_way: dict[str, FileSet] = {}
 
     def plan(
         self,
@@ -58,23 +51,24 @@ class Preparation:
         *,
         now: float,
         requester: Requester,
-        seen: Seen,
     ) -> AcquisitionPlan:
         """The plan of an acquisition that starts `now` (Unix seconds), its folder made if that is allowed.
 
-        Raises `Refused` naming `subject` for every reason that is known before the first frame.
+        Its file names are taken until `release`. Raises `Refused` naming `subject` for every reason
+        that is known before the first frame.
         """
         if not writer.enable:
             raise Refused(subject, "the writer is not enabled")
         _check_following(subject, writer)
         _check_parts(subject, writer)
-        path = self._target(subject, writer, configuration.source, seen)
+        files = self._target(subject, writer, configuration.source)
         acquisition_id = f"{int(now * 1000)}-{next(self._sequence)}"
+        self._under_way[acquisition_id] = files
         run_id = writer.run_id or str(int(now * 1e9))
         return AcquisitionPlan(
             acquisition_id=acquisition_id,
             run_id=run_id,
-            path=str(path),
+            path=str(files.path),
             detector_name=writer.detector_name,
             num_images=writer.num_images,
             compression=writer.compression,
@@ -105,7 +99,11 @@ class Preparation:
             },
         )
 
-    def _target(self, subject: str, writer: WriterConfig, source: SourceConfig, seen: Seen) -> Path:
+    def release(self, acquisition_id: str) -> None:
+        """The files of this acquisition are closed, or will not be made."""
+        self._under_way.pop(acquisition_id, None)
+
+    def _target(self, subject: str, writer: WriterConfig, source: SourceConfig) -> FileSet:
         if not writer.output_file:
             raise Refused(subject, "no file is set; set output_file, or folder and file_name")
         if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
@@ -125,25 +123,29 @@ class Preparation:
                 self._roots,
                 overwrite=writer.overwrite,
                 create_directory=writer.create_directory,
-                needed_bytes=_planned_bytes(writer, source, seen),
+                needed_bytes=_planned_bytes(writer, source),
                 user_id=writer.user_id,
             )
-            if not writer.overwrite and (parts := _parts_there(target, writer)):
-                raise Refused(subject, f"{parts[0]} exists: choose another name or set overwrite")
+            files = FileSet(target, writer.images_per_file, writer.number_of_parts)
+            for other in self._under_way.values():
+                if files.meets(other):
+                    raise Refused(
+                        subject, f"{other.path} and its parts are being written: choose another name"
+                    )
+            _check_parts_there(subject, files, writer.overwrite)
             paths.make_folders(target, writer.create_directory, writer.user_id)
-            return target
+            return files
         except (Refused, StorageError) as error:
             raise Refused(subject, getattr(error, "reason", str(error))) from error
 
 
-def _parts_there(target: Path, writer: WriterConfig) -> list[Path]:
-    """Files in the way of those that the master `target` will show."""
-    if writer.images_per_file:
-        return parts_there(target)
-    if writer.number_of_parts > 1:
-        found = [*turn_paths(target, writer.number_of_parts), meta_path(target)]
-        return [path for path in found if os.path.lexists(path)]
-    return []
+def _check_parts_there(subject: str, files: FileSet, overwrite: bool) -> None:
+    """Refuse what is in the way of the files that the master will show."""
+    for part in files.parts_there():
+        if not overwrite:
+            raise Refused(subject, f"{part} exists: choose another name or set overwrite")
+        if is_written(part):
+            raise Refused(subject, f"{part} is being written: choose another name")
 
 
 def _check_parts(subject: str, writer: WriterConfig) -> None:
@@ -181,13 +183,12 @@ def folder_state(folder: str) -> FolderState:
     return FolderState(True, os.access(folder, os.W_OK | os.X_OK), round(free, 2))
 
 
-def _planned_bytes(writer: WriterConfig, source: SourceConfig, seen: Seen) -> int:
-    """Size of the images that are asked for; 0 where it cannot be told.
+def _planned_bytes(writer: WriterConfig, source: SourceConfig) -> int:
+    """Size of the images that are asked for; 0 where the configuration does not say it.
 
-    What is not configured of shape and type is taken from the last image that came.
+    The next images need not be as large as the last that came: those are no reason to refuse.
     """
-    dtype = seen.dtype if source.image_type == "any" else source.image_type
-    if dtype == "any" or writer.compression != "none":
+    if source.image_type == "any" or writer.compression != "none":
         return 0
-    height, width = source.image_height or seen.height, source.image_width or seen.width
-    return writer.num_images * height * width * np.dtype(dtype).itemsize
+    itemsize = np.dtype(source.image_type).itemsize
+    return writer.num_images * source.image_height * source.image_width * itemsize

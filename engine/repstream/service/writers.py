@@ -161,6 +161,7 @@ class Writer:
         if state is AcquisitionState.WAITING_IMAGES:
             self._core.end(self._handles[which].file, True, f"{notice.path} waits for images")
         if state in ENDED:
+            self._preparation.release(notice.acquisition_id)
             self._close(which, state is AcquisitionState.FINISHED, message)
         if notice.follow:
             self._follow()
@@ -191,6 +192,7 @@ class Writer:
         message = f"the data plane died: {reason}"
         failed = [which for which in (PREVIOUS, NEWEST) if self._board.is_under_way(which)]
         for which in failed:
+            self._preparation.release(str(self._value(f"{which}acquisition_id")))
             self._board.put_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())
             self._board.put_of(which, {"acq_state": AcquisitionState.FAILED.value})
         self._put({"gate": "shut", "state": after(WRITER, self.state, "lost", "writer").value})
@@ -231,8 +233,15 @@ class Writer:
             self._core.configuration,
             now=now,
             requester=requester,
-            seen=self._seen(),
         )
+        try:
+            self._ask_arm(subject, plan, frames)
+        except Refused:
+            self._preparation.release(plan.acquisition_id)
+            raise
+        self._begun(plan, now)
+
+    def _ask_arm(self, subject: str, plan: control.AcquisitionPlan, frames: int | None) -> None:
         started = self._repeater.state is not RepeaterState.RUNNING
         if started:
             self._repeater.start()
@@ -242,7 +251,6 @@ class Writer:
             if started:
                 self._repeater.stop(self._core.begin("engine.stop"))
             raise
-        self._begun(plan, now)
 
     def _follow_with(self, requester: Requester, frames: int | None) -> None:
         """Have the acquisitions of later series begin as this one."""
@@ -265,12 +273,6 @@ class Writer:
             ending = str(self._value("acquisition_id"))
             with suppress(Refused):
                 self._core.ask(subject, lambda number: control.End(number, self._slot, False, ending))
-
-    def _seen(self) -> acquisitions.Seen:
-        """The shape and type of the last image, where there was one."""
-        source = self._core.fields(Group.SOURCE, 0)
-        height, width, dtype = (source[name] for name in ("seen_height", "seen_width", "seen_type"))
-        return acquisitions.Seen(int(height or 0), int(width or 0), str(dtype or "any"))
 
     def _begun(self, plan: control.AcquisitionPlan, now: float) -> None:
         self._handles = {NEWEST: AcquisitionHandles(), PREVIOUS: self._handles[NEWEST]}

@@ -24,7 +24,11 @@ DONE = {"outcome": "completed", "series": 1, "stop_time": 1.7e9}
 def begun(path: Path, per_file: int, compression: str = "none", overwrite: bool = False) -> FileSeries:
     of = plan(path, compression=compression)
     waiting = Placeholder.create(path, "det", {"start_time": 1.7e9}, overwrite=overwrite)
-    file = waiting.become(of.shape, of.dtype, of.members, compression, per_file)  # type: ignore[arg-type]
+    try:
+        file = waiting.become(of.shape, of.dtype, of.members, compression, per_file)  # type: ignore[arg-type]
+    except StorageError:
+        waiting.close()
+        raise
     assert isinstance(file, FileSeries)
     return file
 

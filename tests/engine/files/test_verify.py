@@ -7,10 +7,10 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
-from tests.engine.files.samples import image, payload
+from tests.engine.files.samples import image, payload, plan, rows
 
 from repstream.errors import StorageError
-from repstream.files import FilePlan, FrameFile, checksum
+from repstream.files import FilePlan, FrameFile, Placeholder, checksum
 from repstream.files.plan import MISSING
 from repstream.files.verify import verify
 
@@ -180,3 +180,15 @@ def test_it_says_how_far_it_is(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     verify(written(tmp_path / "a.h5", [0, 1, 2]), lambda *step: steps.append(step))
     assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_master_is_found_through_a_link_in_another_folder(tmp_path: Path) -> None:
+    of = plan(tmp_path / "a.h5")
+    file = Placeholder.create(of.path, "det", {}).become(of.shape, of.dtype, of.members, "none", 2)
+    file.append([payload(of, n) for n in range(5)], rows(of, 0, 5))
+    file.finish({"outcome": "completed", "series": 1, "written": 5})
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.h5"
+    link.symlink_to(of.path)
+    found = verify(link)
+    assert (found.complete, found.images, found.problems) == (True, 5, [])

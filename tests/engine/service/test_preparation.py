@@ -12,16 +12,14 @@ from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
-from repstream.service.acquisitions import Preparation, Seen
+from repstream.service.acquisitions import Preparation
 
 
 def planned(folder: Path, **settings: Any) -> AcquisitionPlan:
     writer = WriterConfig(output_file=str(folder / "scan.h5"), **settings)
     configuration = Configuration(writers={"main": writer})
     preparation = Preparation("engine", [folder])
-    return preparation.plan(
-        "start", writer, configuration, now=1.7e9, requester=Requester("test"), seen=Seen()
-    )
+    return preparation.plan("start", writer, configuration, now=1.7e9, requester=Requester("test"))
 
 
 def test_every_setting_of_a_file_reaches_its_plan(tmp_path: Path) -> None:
@@ -64,3 +62,27 @@ def test_a_file_in_the_way_of_several_processes_is_refused(tmp_path: Path, name:
         planned(tmp_path, number_of_parts=2)
     assert planned(tmp_path, number_of_parts=2, overwrite=True).number_of_parts == 2
     assert planned(tmp_path).number_of_parts == 1
+
+
+def test_names_of_an_acquisition_under_way_are_taken_until_it_is_over(tmp_path: Path) -> None:
+    preparation = Preparation("engine", [tmp_path])
+
+    def plan(name: str, **settings: Any) -> AcquisitionPlan:
+        writer = WriterConfig(output_file=str(tmp_path / name), overwrite=True, **settings)
+        configuration = Configuration(writers={"main": writer})
+        return preparation.plan("start", writer, configuration, now=1.7e9, requester=Requester("test"))
+
+    first = plan("a.h5", number_of_parts=2)
+    series = plan("b.h5", images_per_file=10)
+    for taken in ("a.h5", "a_part1.h5", "a_meta.h5", "b_part0007.h5", "b_part12345.h5"):
+        with pytest.raises(Refused, match="are being written: choose another name"):
+            plan(taken)
+    for master, settings in (("a", {"number_of_parts": 3}), ("b", {"images_per_file": 3})):
+        with pytest.raises(Refused, match="are being written"):
+            plan(f"{master}.h5", **settings)
+    plan("a_part2.h5"), plan("a_part0001.h5"), plan("b_part1.h5")
+    preparation.release(first.acquisition_id)
+    preparation.release(series.acquisition_id)
+    assert plan("a_part1.h5").path.endswith("a_part1.h5")
+    with pytest.raises(Refused, match=r"a_part1.h5 and its parts are being written"):
+        plan("a.h5", number_of_parts=2)

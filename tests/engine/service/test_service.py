@@ -354,15 +354,23 @@ def test_storage_that_fails_ends_the_acquisition_only(service: Service, plane: F
 
 def test_more_images_than_there_is_room_for_are_refused(service: Service, plane: FakePlane) -> None:
     service.write({"writers.main.num_images": 2_000_000_000}, ME)
-    plane.shape = (100_000, 100_000)
-    queue = events_of(service)
-    service.execute("engine.start", None, ME)
-    plane.receive(1)  # nothing is configured, but this was seen
-    while value(service, "source.seen_height") != 100_000:
-        queue.get(timeout=5)
+    size = {"source.image_height": 100_000, "source.image_width": 100_000, "source.image_type": "uint16"}
+    service.write(size, ME)
     with pytest.raises(Refused, match=r"the file would take 40000000000\.000 GB"):
         service.execute("writers.main.start", None, ME)
     assert value(service, "writers.main.state") == "READY"
+
+
+def test_the_size_of_earlier_images_is_no_reason_to_refuse(service: Service, plane: FakePlane) -> None:
+    service.write({"writers.main.num_images": 2_000_000_000}, ME)
+    plane.shape = (100_000, 100_000)
+    queue = events_of(service)
+    service.execute("engine.start", None, ME)
+    plane.receive(1)
+    while value(service, "source.seen_height") != 100_000:
+        queue.get(timeout=5)
+    service.execute("writers.main.start", None, ME)
+    assert value(service, "writers.main.state") == "WRITING"
 
 
 def test_a_blocking_writer_is_named_in_the_status(service: Service, plane: FakePlane) -> None:

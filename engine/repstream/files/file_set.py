@@ -1,0 +1,46 @@
+"""All files that one acquisition makes, by their names."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from repstream.files.interleaved import meta_path, turn_paths
+from repstream.files.series import parts_there
+
+
+@dataclass(frozen=True, slots=True)
+class FileSet:
+    """The file `path` and its parts; fields as in `WriterConfig`, and 1 part is the file itself."""
+
+    path: Path
+    images_per_file: int = 0
+    number_of_parts: int = 1
+
+    def __contains__(self, path: Path) -> bool:
+        """Whether this acquisition may make a file of this name, now or later."""
+        return path == self.path or self._is_part(path)
+
+    def meets(self, other: FileSet) -> bool:
+        """Whether both may make a file of the same name."""
+        return other.path in self or self.path in other
+
+    def parts_there(self) -> list[Path]:
+        """Files that are in the way of the parts."""
+        if self.images_per_file:
+            return parts_there(self.path)
+        return [path for path in self._fixed_parts if os.path.lexists(path)]
+
+    @property
+    def _fixed_parts(self) -> list[Path]:
+        if self.number_of_parts == 1:
+            return []
+        return [*turn_paths(self.path, self.number_of_parts), meta_path(self.path)]
+
+    def _is_part(self, path: Path) -> bool:
+        if not self.images_per_file:
+            return path in self._fixed_parts
+        own = re.escape(self.path.stem) + r"_part\d{4,}" + re.escape(self.path.suffix)
+        return path.parent == self.path.parent and re.fullmatch(own, path.name) is not None
