@@ -140,7 +140,7 @@ class FileSeries:
             # The new master says that this part is full.
             self._open[-1].sync()
         if len(self._open) > 1:
-            self._finish_part(self._open.pop(0), {"outcome": "completed"})
+            self._finish_part(self._open[0], {"outcome": "completed"})
         number = self._parts + 1
         facts = {**self._plan.attributes, "part": number, "master": self.path.name}
         self._open.append(
@@ -154,6 +154,7 @@ class FileSeries:
     def _finish_part(self, part: FrameFile, results: Mapping[str, Scalar]) -> None:
         state, written = part.state, part.places - part.blanks
         part.finish({**results, "message": f"Part of {self.path.name}.", "written": written})
+        self._open.remove(part)
         self._closed.add(part.path, state, part.nbytes)
 
     def _publish_master(self) -> None:

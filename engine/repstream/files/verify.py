@@ -35,7 +35,8 @@ class Findings:
     that are there twice. `dropped`: images that came and were lost, by reason. `damaged`:
     (number, what is wrong) of images that cannot be read or are not what was written, the
     first 1,000. `checked`: ``"xxh3"`` or ``"crc32c"``, else ``"readable"``. `files`: those
-    that were read. `problems`: a sentence for each thing that is wrong.
+    that were read. `problems`: a sentence for each thing that is wrong. `requested`: images
+    that were asked for, 0 = as many as come.
     """
 
     path: str
@@ -51,6 +52,12 @@ class Findings:
     checked: str = "readable"
     files: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    requested: int = 0
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the acquisition ended in good order with fewer images than were asked for."""
+        return self.outcome == "interrupted" and self.images - self.blank < self.requested
 
     @property
     def complete(self) -> bool:
@@ -59,7 +66,7 @@ class Findings:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        return {"complete": self.complete, **asdict(self)}
+        return {"complete": self.complete, "cut_short": self.cut_short, **asdict(self)}
 
 
 def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) -> Findings:
@@ -225,9 +232,9 @@ def _judge(facts: Mapping[str, Any], found: Findings) -> None:
         problems.append(f"{found.outcome}: {found.message}")
     elif facts and facts.get("written") != found.images - found.blank:
         problems.append(f"{facts.get('written')} images were written, {found.images - found.blank} are there")
-    requested = int(facts.get("num_requested", 0))
-    if found.outcome == "completed" and found.images - found.blank + found.missing_count < requested:
-        problems.append(f"{requested} images were asked for, {found.images} are there")
+    found.requested = int(facts.get("num_requested", 0))
+    if found.outcome == "completed" and found.images - found.blank + found.missing_count < found.requested:
+        problems.append(f"{found.requested} images were asked for, {found.images} are there")
     if found.missing_count:
         problems.append(f"{found.missing_count} images never came: {gaps.as_text(found.missing, 200)}")
     found.dropped = json.loads(str(facts.get("dropped_by_reason") or "{}"))

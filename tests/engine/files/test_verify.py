@@ -192,3 +192,19 @@ def test_a_master_is_found_through_a_link_in_another_folder(tmp_path: Path) -> N
     link.symlink_to(of.path)
     found = verify(link)
     assert (found.complete, found.images, found.problems) == (True, 5, [])
+
+
+def test_a_file_cut_short_is_told_from_a_complete_one(tmp_path: Path) -> None:
+    facts = {"num_requested": 10}
+    for outcome, count, cut in (
+        ("interrupted", 4, True),
+        ("interrupted", 10, False),
+        ("completed", 10, False),
+    ):
+        of = plan(tmp_path / f"{outcome}{count}.h5", attributes=facts)
+        file = FrameFile.create(of)
+        file.append([payload(of, n) for n in range(count)], rows(of, 0, count))
+        file.finish({"outcome": outcome, "series": 1, "written": count})
+        found = verify(of.path)
+        assert (found.complete, found.cut_short, found.requested) == (True, cut, 10)
+        assert found.as_dict()["cut_short"] is cut
