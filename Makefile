@@ -1,26 +1,40 @@
 # Each word makes what it needs: `make demo` and `make test` work in a fresh clone.
 #   make demo [ONCE=1]   simulated detector, engine, Tango, EPICS and HTTP; one acquisition, checked
 #   make test            check, then all tests          make check   format, lint, types, contracts
+#   make wheels          installed from wheels alone, no compiler in reach, on each Python: the demo runs
+#   make versions        the unit tests on each Python that is installed beside this one
 #   make bench, soak     figures; long runs             make docs    generated reference pages
-# PYTHON=… takes another interpreter (3.11 or newer), VENV=… another folder, TESTS=… some tests only.
+# PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, TESTS=… some tests only.
 
 VENV   ?= .venv
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell \
             $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 TESTS  ?= tests
+# What needs no engine, on any Python.
+UNIT   ?= tests/engine/test_*.py $(addprefix tests/engine/,messages mflow parameters policies sources) \
+          $(wildcard tests/*/test_types.py tests/*/test_states.py tests/*/test_names.py)
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test check format bench soak docs clean
+.PHONY: demo test test-unit check wheels versions format bench soak docs clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
 
 test: check
 	@$(BIN)/python -m pytest $(TESTS)
+
+test-unit: $(READY)
+	@$(BIN)/python -m pytest $(UNIT)
+
+wheels:
+	@.ci/wheels "$(PYTHON)"
+
+versions: $(READY)
+	@.ci/versions $(BIN)/python
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
@@ -51,4 +65,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-3.* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

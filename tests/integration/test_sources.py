@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import bsread
 import h5py
 import hdf5plugin  # noqa: F401  registers the filters
 import numpy as np
@@ -58,6 +57,7 @@ def arm(service: Service) -> None:
 
 @pytest.mark.parametrize("compression", ["none", "lz4", "bitshuffle_lz4"])
 def test_a_bsread_camera_is_written_with_its_scalars(tmp_path: Path, compression: str) -> None:
+    bsread = pytest.importorskip("bsread")
     sender = bsread.Sender(port=free_port(), mode=bsread.PUSH)
     images = np.random.default_rng(1).integers(0, 2**16, (20, 30, 40), np.uint16)
     sender.add_channel("cam", metadata={"type": "uint16", "shape": [40, 30], "compression": compression})

@@ -1,4 +1,4 @@
-"""Compressed pixels: checked, packed and unpacked by compiled libraries.
+"""Compressed pixels: checked here, packed and unpacked by compiled libraries (`blocks`).
 
 Three layouts occur, all numbers in them big-endian:
 
@@ -19,16 +19,15 @@ Raises `MalformedMessage`, reason "compression", throughout.
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from typing import Any
 
-import bitshuffle.ext
 import lz4.block
 import numpy as np
-from dectris.compression import decompress as _decompress
 
 from repstream.errors import MalformedMessage
+from repstream.messages import blocks
+from repstream.messages.blocks import use_one_core as use_one_core
 from repstream.messages.header import size_of
 
 Buffer = Any
@@ -66,16 +65,19 @@ def check(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> None:
         raise ValueError(f"encoding = {encoding!r}: must be lz4, lz4_hdf5 or bitshuffle_lz4")
 
 
-def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes:
-    """The `nbytes` bytes in `data`, which is checked first."""
+def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes | bytearray:
+    """The `nbytes` bytes in `data`, which is checked first and never asked for more than it can hold."""
     check(data, encoding, nbytes, itemsize)
+    if nbytes > size_of(data) * _LZ4_RATIO:
+        raise _malformed(f"{size_of(data)} bytes cannot hold {nbytes} bytes")
     try:
         if encoding == "lz4":
-            found: bytes = lz4.block.decompress(memoryview(data), uncompressed_size=nbytes)
+            found: bytes | bytearray = lz4.block.decompress(memoryview(data), uncompressed_size=nbytes)
         elif encoding == "lz4_hdf5":
-            found = _decompress(memoryview(data), "lz4")
+            packed = memoryview(data).cast("B")
+            found = blocks.unpack_lz4(packed, PREFIX_BYTES, nbytes, _prefix(packed)[1])
         else:
-            found = _decompress(memoryview(data), "bslz4", elem_size=itemsize)
+            found = blocks.unpack(memoryview(data), PREFIX_BYTES, nbytes, itemsize)
     except (lz4.block.LZ4BlockError, RuntimeError) as error:
         raise _malformed(f"a damaged block: {error}") from None
     if len(found) != nbytes:
@@ -86,8 +88,9 @@ def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes
 def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") -> bytes:
     """`pixels` of `itemsize` bytes each, in any byte order, as ``"bitshuffle_lz4"`` or ``"lz4"``.
 
-    Works without the interpreter lock, bitshuffle on all cores that OpenMP gives it
-    (OMP_NUM_THREADS, or `use_one_core`). Raises ValueError where the size is no multiple of `itemsize`.
+    Works without the interpreter lock, the package bitshuffle on all cores that OpenMP
+    gives it (OMP_NUM_THREADS, or `use_one_core`). Raises ValueError where the size is no multiple of
+    `itemsize`.
     """
     numbers = np.frombuffer(pixels, np.dtype(f"u{itemsize}"))
     if encoding == "lz4":
@@ -96,16 +99,7 @@ def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") ->
     if encoding != "bitshuffle_lz4":
         raise ValueError(f"encoding = {encoding!r}: must be lz4 or bitshuffle_lz4")
     block = max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
-    blocks = bitshuffle.compress_lz4(numbers, block)
-    return _PREFIX.pack(numbers.nbytes, block * itemsize) + memoryview(blocks)
-
-
-def use_one_core() -> None:
-    """Keep bitshuffle to one core in the thread that calls this, for threads that share the cores out."""
-    # The library itself does not tell; a symbol is searched among what it was linked with, too.
-    set_threads = getattr(ctypes.CDLL(bitshuffle.ext.__file__), "omp_set_num_threads", None)
-    if set_threads is not None:
-        set_threads(1)
+    return b"".join((_PREFIX.pack(numbers.nbytes, block * itemsize), blocks.pack(numbers, block)))
 
 
 def promised_size(data: Buffer) -> int:
@@ -134,9 +128,7 @@ def _walk_bitshuffle(data: memoryview, nbytes: int, itemsize: int) -> None:
     # 0 is "the default" to the filter alone, others divide by it; from 2^31 on readers disagree.
     if not 0 < block < 2**31 or block % group:
         raise _malformed(f"blocks of {block} bytes, not a multiple of 8 elements of {itemsize} below 2^31")
-    blocks = total // block + (total % block >= group)
-    rest = total % group
-    _walk(data, blocks, rest)
+    _walk(data, total // block + (total % block >= group), total % group)
 
 
 def _walk_lz4_hdf5(data: memoryview, nbytes: int) -> None:

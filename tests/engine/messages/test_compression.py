@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+import threading
+import time
 
-import bitshuffle
 import h5py
 import hdf5plugin
 import lz4.block
@@ -14,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from repstream.errors import MalformedMessage
-from repstream.messages import compression
+from repstream.messages import blocks, compression
 from repstream.messages.compression import check, compress, decompress, promised_size
 
 COUNTS = [1, 7, 8, 9, 1000, 4096, 4103, 100_003]
@@ -48,6 +49,35 @@ def test_what_is_packed_unpacks_to_the_same(encoding: str, count: int, itemsize:
     pixels = np.random.default_rng(count).bytes(count * itemsize // 2).ljust(count * itemsize, b"\0")
     chunk = compress(pixels, itemsize, encoding)
     assert decompress(memoryview(chunk), encoding, len(pixels), itemsize) == pixels
+
+
+@pytest.mark.parametrize("itemsize", [1, 2, 4, 8])
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_library_packs_alike_and_unpacks_what_hdf5_stores(count: int, itemsize: int) -> None:
+    pixels = np.random.default_rng(count).poisson(3, count).astype(f"u{itemsize}")
+    chunk = filtered(pixels, hdf5plugin.Bitshuffle(0, "lz4"))
+    block = struct.unpack_from(">QI", chunk)[1] // itemsize
+    for pack in blocks.PACKERS:
+        assert bytes(pack(pixels, block)) == chunk[12:]
+    for unpack in blocks.UNPACKERS:
+        assert unpack(memoryview(chunk), 12, pixels.nbytes, itemsize) == pixels.tobytes()
+
+
+def test_packing_and_unpacking_by_the_filter_leave_the_interpreter_lock() -> None:
+    pixels = np.random.default_rng(1).poisson(3, 5_000_000).astype("u2")
+    packed = blocks.pack_by_filter(pixels, 4096)
+    chunk = memoryview(struct.pack(">QI", pixels.nbytes, 8192) + bytes(packed))
+    for call in (
+        lambda: blocks.pack_by_filter(pixels, 4096),
+        lambda: blocks.unpack_by_filter(chunk, 12, pixels.nbytes, 2),
+    ):
+        rounds, working = 0, threading.Thread(target=call)
+        working.start()
+        while working.is_alive():
+            rounds += 1
+            time.sleep(0)
+        # A thread that kept the lock would let this one through twice: before it and after it.
+        assert rounds > 10
 
 
 def test_blocks_that_are_not_compressed_are_read() -> None:
@@ -104,6 +134,14 @@ def test_many_tiny_blocks_are_not_counted_one_by_one() -> None:
         check(data, "bitshuffle_lz4", total, 1)
 
 
+@pytest.mark.parametrize("encoding", ["bitshuffle_lz4", "lz4_hdf5"])
+def test_memory_is_not_taken_for_what_lz4_cannot_hold(encoding: str) -> None:
+    total = 2**30
+    data = struct.pack(">QII", total, total, 100) + bytes(100)
+    with pytest.raises(MalformedMessage, match="cannot hold"):
+        decompress(data, encoding, total, 1)
+
+
 def test_pixels_of_another_size_are_refused_before_they_are_made() -> None:
     for nbytes in (39, 41, 2**31, 10**15):
         with pytest.raises(MalformedMessage, match="compression"):
@@ -118,20 +156,25 @@ def test_other_encodings_are_a_mistake_of_the_caller() -> None:
 
 PIXELS = np.random.default_rng(3).poisson(4, 3001).astype("u2")
 STREAMS = {
-    "bitshuffle_lz4": struct.pack(">QI", PIXELS.nbytes, 512) + bytes(bitshuffle.compress_lz4(PIXELS, 256)),
+    "bitshuffle_lz4": filtered(PIXELS, hdf5plugin.Bitshuffle(256, "lz4")),
     "lz4_hdf5": filtered(PIXELS, hdf5plugin.LZ4(1024)),
     "lz4": lz4.block.compress(PIXELS.tobytes(), store_size=False),
 }
 
 
+@pytest.mark.parametrize("unpack", blocks.UNPACKERS)
 @given(encoding=st.sampled_from(sorted(STREAMS)), data=st.data())
-def test_damaged_streams_unpack_to_the_right_size_or_are_refused(encoding: str, data: st.DataObject) -> None:
+def test_damaged_streams_unpack_to_the_right_size_or_are_refused(
+    unpack: blocks.Unpack, encoding: str, data: st.DataObject
+) -> None:
     damaged = bytearray(STREAMS[encoding])
     for _ in range(data.draw(st.integers(1, 8))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     cut = data.draw(st.just(len(damaged)) | st.integers(0, len(damaged)))
     try:
-        found = decompress(bytes(damaged[:cut]), encoding, PIXELS.nbytes, 2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blocks, "unpack", unpack)
+            found = decompress(bytes(damaged[:cut]), encoding, PIXELS.nbytes, 2)
     except MalformedMessage as error:
         assert error.reason == "compression"
     else:
