@@ -12,8 +12,8 @@ from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
 from tango.server import Device
 
 from repstream.errors import UnknownKey
-from repstream.parameters.catalogue import Command, Parameter, key_of
-from repstream.parameters.facts import Value
+from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
+from repstream.parameters.facts import Role, Value
 from repstream.protocol import Engine as AnyEngine
 from repstream.protocol import Reading, Requester
 from repstream_tango.names import attribute_name, command_names
@@ -30,6 +30,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     """Base of the devices; the classes of a server are made of it by `projection.device_classes`."""
 
     publisher: ClassVar[Publisher]
+    catalogue: ClassVar[Catalogue]
     parameters: ClassVar[tuple[Parameter, ...]]
     """What the class shows; for a class of one slot a device, the parameters of slot 1."""
 
@@ -93,6 +94,14 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def value(self, key: str) -> Value:
         """The value that the engine holds."""
         return self.reading(key).value
+
+    def key_of_engine(self, role: Role) -> str:
+        """Key of the engine's parameter that has a role."""
+        return self.catalogue.key(role, Group.ENGINE)
+
+    def of_engine(self, role: Role) -> Value:
+        """The engine's value that has a role."""
+        return self.value(self.key_of_engine(role))
 
     def engine(self, what: str) -> AnyEngine:
         """The engine; DevFailed where a property keeps from having one."""

@@ -8,8 +8,10 @@ from typing import ClassVar
 
 from tango import DevState
 
+from repstream.parameters.catalogue import Group
+from repstream.parameters.facts import Role, Value
 from repstream_tango.device import EngineDevice
-from repstream_tango.states import writer_keys, writer_state, writer_status
+from repstream_tango.states import WRITER_ROLES, writer_state, writer_status
 
 
 class WriterDevice(EngineDevice):
@@ -25,14 +27,19 @@ class WriterDevice(EngineDevice):
             raise ValueError(f"the property Slot says {slot}, but writers have slots 1 to {self.slots[-1]}")
         return slot
 
+    def of_writer(self, role: Role) -> Value:
+        """The writer's value that has a role."""
+        return self.value(self.catalogue.key(role, Group.WRITER, self.slot))
+
     def state_keys(self) -> Iterable[str]:
-        return writer_keys(self.slot)
+        own = (self.catalogue.key(role, Group.WRITER, self.slot) for role in WRITER_ROLES)
+        return (self.key_of_engine(Role.STATE), *own)
 
     def engine_state(self) -> DevState:
-        return writer_state(self.value, self.slot)
+        return writer_state(self.of_engine, self.of_writer)
 
     def engine_status(self) -> str:
-        return writer_status(self.value, self.slot)
+        return writer_status(self.of_engine, self.of_writer, self.slot)
 
 
 def slot_of(device_name: str) -> int:

@@ -49,6 +49,14 @@ def attribute_name(parameter: Parameter) -> str:
     return f"{group}{parameter.slot or ''}{name}"
 
 
+def label(parameter: Parameter) -> str:
+    """The title, unique on the device: with source or stream in front where the device shows several."""
+    if parameter.group in _UNPREFIXED:
+        return parameter.title
+    group = _OWNER.get(parameter.group, pascal(parameter.group))
+    return f"{group} {parameter.slot or ''}".strip() + f": {parameter.title}"
+
+
 def command_names(command: Command) -> tuple[str, ...]:
     """The Tango commands of one command: a second one where a number may be given or left out.
 

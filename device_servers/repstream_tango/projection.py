@@ -29,6 +29,7 @@ def device_classes(
     check(catalogue)
     common = {
         "publisher": publisher,
+        "catalogue": catalogue,
         "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
     }
     writer = {

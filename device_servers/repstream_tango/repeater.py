@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from tango import DevState
 
 from repstream_tango.device import EngineDevice
-from repstream_tango.states import REPEATER_KEYS, repeater_state, repeater_status
+from repstream_tango.states import REPEATER_ROLES, repeater_state, repeater_status
 
 
 class RepeaterDevice(EngineDevice):
     """The repeater of one engine."""
 
     def state_keys(self) -> Iterable[str]:
-        return REPEATER_KEYS
+        return (self.key_of_engine(role) for role in REPEATER_ROLES)
 
     def engine_state(self) -> DevState:
-        return repeater_state(self.value)
+        return repeater_state(self.of_engine)
 
     def engine_status(self) -> str:
-        return repeater_status(self.value)
+        return repeater_status(self.of_engine)

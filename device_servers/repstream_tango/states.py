@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 from tango import DevState
 
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Role, Value
 from repstream.states import AcquisitionState, RepeaterState, WriterState
 
-Read = Callable[[str], Value]
-"""Gives the value of a key now."""
+Read = Callable[[Role], Value]
+"""Gives the value that has a role now: of the engine, or of one writer."""
 
-REPEATER_KEYS = ("engine.state", "engine.losing", "engine.status", "engine.last_error")
+REPEATER_ROLES = (Role.STATE, Role.LOSING, Role.STATUS, Role.ERROR)
 """What a repeater's State and Status follow from."""
 
-_WRITER_FIELDS = ("state", "acq_state", "acq_message", "waiting", "name")
+WRITER_ROLES = (Role.STATE, Role.ACQUISITION, Role.OUTCOME, Role.WAITING, Role.NAME)
+"""What a writer's State and Status follow from, beside the state of its engine."""
 
 _REPEATER = {
     RepeaterState.INITIALIZED: DevState.STANDBY,
@@ -31,39 +32,34 @@ _WRITER = {
 }
 
 
-def repeater_state(read: Read) -> DevState:
+def repeater_state(engine: Read) -> DevState:
     """State of the repeater; ALARM is running but losing frames."""
-    state = _REPEATER[RepeaterState(str(read("engine.state") or RepeaterState.UNKNOWN))]
-    return DevState.ALARM if state == DevState.RUNNING and read("engine.losing") else state
+    state = _REPEATER[RepeaterState(str(engine(Role.STATE) or RepeaterState.UNKNOWN))]
+    return DevState.ALARM if state == DevState.RUNNING and engine(Role.LOSING) else state
 
 
-def repeater_status(read: Read) -> str:
+def repeater_status(engine: Read) -> str:
     """Status of the repeater: what it does now and, in an error, which."""
-    lines = [str(read("engine.status") or read("engine.state") or "The engine says nothing.")]
-    if read("engine.state") == RepeaterState.ERROR:
-        lines.append(str(read("engine.last_error") or ""))
+    lines = [str(engine(Role.STATUS) or engine(Role.STATE) or "The engine says nothing.")]
+    if engine(Role.STATE) == RepeaterState.ERROR:
+        lines.append(str(engine(Role.ERROR) or ""))
     return _joined(lines)
 
 
-def writer_keys(slot: int) -> tuple[str, ...]:
-    """What the State and Status of the writer in `slot` follow from."""
-    return ("engine.state", *(f"writers.{slot}.{field}" for field in _WRITER_FIELDS))
-
-
-def writer_state(read: Read, slot: int) -> DevState:
+def writer_state(engine: Read, writer: Read) -> DevState:
     """State of a writer; ALARM from a failed acquisition on until the next start or reset."""
-    if read("engine.state") == RepeaterState.UNKNOWN:
+    if engine(Role.STATE) == RepeaterState.UNKNOWN:
         return DevState.UNKNOWN
-    state = _WRITER[WriterState(str(read(f"writers.{slot}.state") or WriterState.UNKNOWN))]
-    failed = read(f"writers.{slot}.acq_state") == AcquisitionState.FAILED
+    state = _WRITER[WriterState(str(writer(Role.STATE) or WriterState.UNKNOWN))]
+    failed = writer(Role.ACQUISITION) == AcquisitionState.FAILED
     return DevState.ALARM if state == DevState.STANDBY and failed else state
 
 
-def writer_status(read: Read, slot: int) -> str:
+def writer_status(engine: Read, writer: Read, slot: int) -> str:
     """Status of a writer: state, state of the acquisition, what came of it or what it waits for."""
-    if read("engine.state") == RepeaterState.UNKNOWN:
-        return str(read("engine.status") or "The engine cannot be reached.")
-    state, acquisition, message, waiting, name = (read(key) for key in writer_keys(slot)[1:])
+    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+        return str(engine(Role.STATUS) or "The engine cannot be reached.")
+    state, acquisition, message, waiting, name = map(writer, WRITER_ROLES)
     if state is None:
         return f"There is no writer in slot {slot} of this engine."
     lines = [f"Writer {name} is {state}, its acquisition is {acquisition}."]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from tango import CmdArgType
+from tango import CmdArgType, DispLevel
 
 from repstream.parameters.catalogue import Parameter
-from repstream.parameters.facts import Kind, Value
+from repstream.parameters.facts import Format, Kind, Level, Value
+from repstream_tango.names import label
 
 CANNOT = frozenset({"default", "length", "unicode"})
 """Facts that Tango cannot carry: an attribute has no default and a text no greatest length, and
@@ -51,14 +52,15 @@ def argument_type(kind: Kind) -> CmdArgType:
 def configuration(parameter: Parameter) -> dict[str, Any]:
     """The facts that an attribute's configuration carries, as `tango.server.attribute` takes them."""
     facts: dict[str, Any] = {
-        "label": parameter.label,
+        "label": label(parameter),
+        "display_level": DispLevel.EXPERT if parameter.level is Level.EXPERT else DispLevel.OPERATOR,
         "unit": parameter.unit,
         "doc": parameter.text,
         "min_value": parameter.minimum,
         # cppTango reads a limit beyond 63 bits as less than 0; DevULong64 ends there by itself.
         "max_value": None if _needs_unsigned(parameter) else parameter.maximum,
         "enum_labels": list(parameter.choices) or None,
-        "format": {Kind.INT: "%d", Kind.FLOAT: "%.6g", Kind.TEXT: "%s"}.get(parameter.kind),
+        "format": _format(parameter),
     }
     if parameter.alarm is not None:
         facts |= {
@@ -68,6 +70,12 @@ def configuration(parameter: Parameter) -> dict[str, Any]:
             "max_alarm": parameter.alarm.alarm_high,
         }
     return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _format(parameter: Parameter) -> str | None:
+    if parameter.format is Format.TIME:
+        return "%.3f"  # "%.6g" would hide the last three hours of a Unix time
+    return {Kind.INT: "%d", Kind.FLOAT: "%.6g", Kind.TEXT: "%s"}.get(parameter.kind)
 
 
 def to_tango(parameter: Parameter, value: Value) -> TangoValue | None:

@@ -41,7 +41,7 @@ def run(
     ] = PORT,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
     list_pvs: Annotated[
-        bool, typer.Option("--list-pvs", help="Print name, record type and description of all PVs, and end.")
+        bool, typer.Option("--list-pvs", help="Print name, record type and title of all PVs, and end.")
     ] = False,
 ) -> None:
     """Serve engines as EPICS PVs over Channel Access.

@@ -106,6 +106,7 @@ class View:
         self.channels: dict[str, Channel] = {}
         self._prefix = prefix
         self._handlers = handlers
+        self.catalogue = catalogue
         self.parameters = {p.key: self._parameter(p) for p in catalogue.parameters.values()}
         self.commands = {c.key: self._command(c) for c in catalogue.commands.values()}
         self.reports: dict[tuple[str, int], ReportPVs] = {(Group.ENGINE, 0): self._engine_report()}
@@ -136,7 +137,7 @@ class View:
         if parameter.writable:
             setpoint = self._add(names.setpoint(parameter), lambda name: _value_channel(name, parameter, put))
         if types.needs_text(parameter):
-            exact = self._add(names.exact(parameter), lambda name: _text(name, parameter.text, EXACT_LENGTH))
+            exact = self._add(names.exact(parameter), lambda name: _text(name, parameter.title, EXACT_LENGTH))
         made.append(ParameterPVs(parameter, readback, setpoint, exact))
         return made[0]
 
@@ -150,13 +151,13 @@ class View:
             return await self._handlers.argue(made[0], raw, requester)
 
         button = self._add(
-            names.setpoint(command), lambda name: EnumChannel(Head(name, "bo", command.text, press), OFF_ON)
+            names.setpoint(command), lambda name: EnumChannel(Head(name, "bo", command.title, press), OFF_ON)
         )
         argument = None
         if command.argument is not None:
             declared = command.argument
             name = names.argument(command)
-            argument = self._add(name, lambda full: _argument_channel(full, declared, argue))
+            argument = self._add(name, lambda full: _argument_channel(full, command.title, declared, argue))
         made.append(CommandPVs(command, button, argument))
         return made[0]
 
@@ -184,7 +185,7 @@ def _text(name: str, text: str, length: int) -> Channel:
 
 def _value_channel(name: str, parameter: Parameter, put: Put | None) -> Channel:
     record = types.record_of(parameter)
-    head = Head(name, record.value[0 if put is None else 1], parameter.text, put, parameter.unit)
+    head = Head(name, record.value[0 if put is None else 1], parameter.title, put, parameter.unit)
     match record:
         case Record.SWITCH | Record.CHOICE:
             return EnumChannel(head, types.choices(parameter))
@@ -199,7 +200,7 @@ def _value_channel(name: str, parameter: Parameter, put: Put | None) -> Channel:
             assert_never(never)
 
 
-def _argument_channel(name: str, argument: Argument, put: Put) -> Channel:
+def _argument_channel(name: str, title: str, argument: Argument, put: Put) -> Channel:
     """An argument as the parameter it would be."""
     return _value_channel(
         name,
@@ -210,6 +211,7 @@ def _argument_channel(name: str, argument: Argument, put: Put) -> Channel:
             field="argument",
             kind=argument.kind,
             access=Access.ALWAYS,
+            title=f"{title}: argument",
             text=argument.text,
             minimum=argument.minimum,
             maximum=argument.maximum,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from repstream.parameters.catalogue import Group, key_of
-from repstream.parameters.facts import Value
+from repstream.parameters.catalogue import Group
+from repstream.parameters.facts import Role, Value
 from repstream.protocol import Change, Engine, Event, Subscription
 from repstream.states import AcquisitionState
 from repstream_epics.projection import ReportPVs, View
 from repstream_epics.refusal import WriteStatus
 from repstream_epics.reports import show_report
-from repstream_epics.states import ENGINE_STATE, LOSING
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +29,8 @@ class Publisher:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._published = asyncio.Condition()
         self._epoch, self._sequence = self._joined = "", 0
+        self._losing_key = view.catalogue.key(Role.LOSING, Group.ENGINE)
+        self._state_key = view.catalogue.key(Role.STATE, Group.ENGINE)
         self._losing: Value = False
         self._state: Value = None
         self._other_catalogue = False
@@ -41,7 +42,7 @@ class Publisher:
         self._subscription = await asyncio.to_thread(self._engine.subscribe, self._hand_over)
         now = await asyncio.to_thread(self._engine.snapshot)
         self._epoch, self._sequence = self._joined = now.epoch, now.sequence
-        self._losing = now.values.get(LOSING)
+        self._losing = now.values.get(self._losing_key)
         for key, value in now.values.items():
             await self._show(key, value, now.times.get(key, now.time))
         await self._acquisitions(now.values, now.time)
@@ -83,18 +84,18 @@ class Publisher:
         return event.epoch == epoch and event.sequence < sequence
 
     async def _publish(self, change: Change) -> None:
-        self._losing = change.values.get(LOSING, self._losing)
+        self._losing = change.values.get(self._losing_key, self._losing)
         for key, value in change.values.items():
             try:
                 await self._show(key, value, change.time)
             except Exception:  # one value that cannot be shown must not silence the others
                 log.exception("%s = %r cannot be published", key, value)
-        if LOSING in change.values and ENGINE_STATE not in change.values:
-            await self._show(ENGINE_STATE, self._state, change.time)
+        if self._losing_key in change.values and self._state_key not in change.values:
+            await self._show(self._state_key, self._state, change.time)
         await self._acquisitions(change.values, change.time)
 
     async def _show(self, key: str, value: Value, time: float) -> None:
-        if key == ENGINE_STATE:
+        if key == self._state_key:
             self._state = value
         pvs = self._view.parameters.get(key)
         if pvs is not None:
@@ -106,9 +107,12 @@ class Publisher:
     async def _acquisitions(self, values: dict[str, Value], time: float) -> None:
         """A writer's report follows its acquisition too: it may have been started by somebody else."""
         for (group, slot), report in self._view.reports.items():
-            if group == Group.WRITER and (state := values.get(key_of(group, slot, "acq_state"))) is not None:
-                message = self._view.parameters[key_of(group, slot, "acq_message")].readback.value
-                await _show_acquisition(report, state, message, time)
+            if group != Group.WRITER:
+                continue
+            state = values.get(self._view.catalogue.key(Role.ACQUISITION, group, slot))
+            if state is not None:
+                message = self._view.parameters[self._view.catalogue.key(Role.OUTCOME, group, slot)]
+                await _show_acquisition(report, state, message.readback.value, time)
 
 
 async def _show_acquisition(report: ReportPVs, state: Value, message: str, time: float) -> None:

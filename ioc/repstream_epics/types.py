@@ -124,7 +124,7 @@ def from_pv(item: Parameter | Argument, raw: str | bytes | int | float) -> Value
 def cannot(catalogue: Catalogue) -> frozenset[str]:
     """The facts that Channel Access cannot carry, as ``fact`` or ``fact:key``.
 
-    Descriptions are cut at 40 characters; limits beyond 2^53 are rounded.
+    There is room for the title only (``.DESC``), not for the description; limits beyond 2^53 are rounded.
     """
     rounded = {f"limits:{p.key}" for p in catalogue.parameters.values() if needs_text(p)}
     return frozenset({"description", *rounded})

@@ -30,13 +30,17 @@ class Facts(BaseModel):
     group: str = Field(description="engine, source, streams or writers.", examples=["streams"])
     slot: int = Field(description="Slot, counted from 1; 0 where there are none.", examples=[1])
     field: str = Field(examples=["every_nth"])
-    label: str = Field(description="Name for people.", examples=["Every nth"])
+    title: str = Field(description="Name for people, unique in its group.", examples=["Every nth frame"])
+    level: str = Field(description="Who needs it: operator or expert.", examples=["operator"])
+    format: str = Field(
+        description="How people read a number: plain, or time for a Unix time.", examples=["plain"]
+    )
     kind: str = Field(description="bool, int, float, text or choice.", examples=["int"])
     access: str = Field(
         description="read_only, while_idle (its owner not running) or always.", examples=["always"]
     )
     writable: bool = Field(examples=[True])
-    description: str = Field(examples=["send_every_nth: a frame when its id is a multiple of this."])
+    description: str = Field(examples=["Address that consumers connect to, such as tcp://*:9610."])
     unit: str = Field(description="Empty where there is none.", examples=["frames"])
     default: JsonValue = Field(examples=[1])
     minimum: int | float | None = Field(description="Least value, itself allowed.", examples=[1])
@@ -45,8 +49,8 @@ class Facts(BaseModel):
     )
     length: int = Field(description="Most characters of a text; 0 for what is no text.", examples=[0])
     choices: list[str] = Field(description="All values of a choice.", examples=[[]])
-    alarm: dict[str, float | None] | None = Field(
-        description="Levels from which the value is a warning or an alarm.", examples=[None]
+    alarm: dict[str, Any] | None = Field(
+        description="Levels from which, and values at which, this is a warning or an alarm.", examples=[None]
     )
 
 
@@ -65,6 +69,7 @@ class CommandFacts(BaseModel):
     group: str = Field(examples=["writers"])
     slot: int = Field(examples=[1])
     name: str = Field(examples=["start"])
+    title: str = Field(description="Name for people.", examples=["Start writing"])
     description: str
     waits: bool = Field(description="Whether its completion may take long.")
     argument: dict[str, Any] | None = Field(description="JSON Schema of the argument, where there is one.")

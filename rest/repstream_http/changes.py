@@ -16,10 +16,9 @@ from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 
 from repstream.errors import EngineUnreachable, UnknownKey
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Role, Value
 from repstream.protocol import Change, Completion, Engine, Event, Subscription
 from repstream_http import projection
-from repstream_http.names import NAME_FIELD
 from repstream_http.projection import View
 
 MERGE_FROM = 100
@@ -132,7 +131,7 @@ async def _send_all(
         while (event := await outbox.get()) is not None:
             if isinstance(event, Completion):
                 await _send(websocket, _completion(event, view))
-            elif event.epoch != view.snapshot.epoch or _renames(event.values):
+            elif event.epoch != view.snapshot.epoch or _renames(event.values, view):
                 view = await run_in_threadpool(look)
                 await _send(websocket, _snapshot(view, group))
             elif event.sequence > view.snapshot.sequence and (change := _change(event, view, group)):
@@ -146,12 +145,13 @@ async def _send(websocket: WebSocket, message: Mapping[str, Any]) -> None:
     await websocket.send_text(msgspec.json.encode(message).decode())
 
 
-def _renames(values: Mapping[str, Value]) -> bool:
+def _renames(values: Mapping[str, Value], view: View) -> bool:
     """Whether a slot got another name, so that its keys are shown differently.
 
     That is so, too, when the engine is lost and when it is found again: all values change then.
     """
-    return any(key.count(".") == 2 and key.endswith(f".{NAME_FIELD}") for key in values)
+    known = (view.catalogue.parameters.get(key) for key in values)
+    return any(p is not None and p.slot and p.role is Role.NAME for p in known)
 
 
 def _snapshot(view: View, group: str | None) -> dict[str, Any]:

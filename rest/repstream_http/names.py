@@ -11,10 +11,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from repstream.errors import UnknownKey
-from repstream.parameters.catalogue import Catalogue, Command, Parameter, key_of
-from repstream.parameters.facts import Value
-
-NAME_FIELD = "name"
+from repstream.parameters.catalogue import Catalogue, Command, Parameter
+from repstream.parameters.facts import Role, Value
 
 
 class Names:
@@ -24,8 +22,7 @@ class Names:
         self._catalogue = catalogue
         self._shown: dict[str, str] = {}
         for group, slot in catalogue.owners:
-            name = values.get(key_of(group, slot, NAME_FIELD)) if slot else None
-            if name:
+            if group in catalogue.named and (name := values.get(catalogue.key(Role.NAME, group, slot))):
                 self._shown[f"{group}.{slot}"] = f"{group}.{name}"
         self._slots = {shown: head for head, shown in self._shown.items()}
 

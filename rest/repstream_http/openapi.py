@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from repstream.parameters.catalogue import Catalogue, Command, Parameter
+from repstream.parameters.facts import Role
 from repstream_http.answers import CommandAnswer, ErrorAnswer
-from repstream_http.names import NAME_FIELD
 from repstream_http.types import argument_schema, schema
 
 DESCRIPTION = """\
@@ -107,7 +107,7 @@ def _bodies(catalogue: Catalogue) -> dict[str, Any]:
             else:
                 single[parameter.key] = schema(parameter)
     sections = {
-        group: {p.field: schema(p) for p in parameters if p.field != NAME_FIELD}
+        group: {p.field: schema(p) for p in parameters if p.role is not Role.NAME}
         for group, parameters in writable.items()
         if parameters
     }

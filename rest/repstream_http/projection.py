@@ -9,7 +9,7 @@ import msgspec
 
 from repstream.errors import EngineUnreachable, UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
-from repstream.parameters.facts import Access, Value
+from repstream.parameters.facts import Access, Role, Value
 from repstream.protocol import Engine, Snapshot
 from repstream.states import RepeaterState
 from repstream_http.answers import (
@@ -21,11 +21,8 @@ from repstream_http.answers import (
     StateAnswer,
     Values,
 )
-from repstream_http.names import NAME_FIELD, Names
+from repstream_http.names import Names
 from repstream_http.types import argument_schema, to_json
-
-STATE_KEY = "engine.state"
-STATUS_KEY = "engine.status"
 
 T = TypeVar("T")
 
@@ -40,9 +37,13 @@ class View:
         self.snapshot: Snapshot = engine.snapshot()
         self.names = Names(self.catalogue, self.snapshot.values)
 
+    def of_engine(self, role: Role) -> Value:
+        """The engine's value that has a role."""
+        return self.snapshot.values[self.catalogue.key(role, Group.ENGINE)]
+
     @property
     def state(self) -> str:
-        return str(self.snapshot.values[STATE_KEY])
+        return str(self.of_engine(Role.STATE))
 
     @property
     def reachable(self) -> bool:
@@ -67,7 +68,7 @@ class View:
             if self.reachable:
                 raise
             # The names of streams and writers are known to the engine only.
-            raise EngineUnreachable(str(self.snapshot.values[STATUS_KEY])) from error
+            raise EngineUnreachable(str(self.of_engine(Role.STATUS))) from error
 
 
 def facts(parameter: Parameter, names: Names) -> Facts:
@@ -88,6 +89,7 @@ def command_facts(command: Command, names: Names) -> CommandFacts:
         group=command.group,
         slot=command.slot,
         name=command.name,
+        title=command.title,
         description=command.text,
         waits=command.waits,
         argument=argument_schema(command.argument) if command.argument else None,
@@ -123,7 +125,7 @@ def shown_values(held: Mapping[str, Value], names: Names) -> dict[str, Value]:
 
 def state(view: View) -> StateAnswer:
     """State and status, and what source, streams and writers tell about themselves."""
-    status = view.snapshot.values[STATUS_KEY]
+    status = view.of_engine(Role.STATUS)
     return StateAnswer(
         engine=view.name,
         state=view.state,
@@ -167,7 +169,7 @@ def _told_by_name(view: View, group: str) -> dict[str, dict[str, Value]]:
 def _told(view: View, group: str, slot: int = 0) -> dict[str, Value]:
     told: dict[str, Value] = {"slot": slot} if slot else {}
     for parameter in view.catalogue.of(group, slot):
-        if parameter.access is Access.READ_ONLY and parameter.field != NAME_FIELD:
+        if parameter.access is Access.READ_ONLY and parameter.role is not Role.NAME:
             told[parameter.field] = to_json(view.snapshot.values[parameter.key])
     return told
 
@@ -179,7 +181,9 @@ def _facts(parameter: Parameter, names: Names) -> dict[str, Any]:
         "group": parameter.group,
         "slot": parameter.slot,
         "field": parameter.field,
-        "label": parameter.label,
+        "title": parameter.title,
+        "level": parameter.level.value,
+        "format": parameter.format.value,
         "kind": parameter.kind.value,
         "access": parameter.access.value,
         "writable": parameter.writable,

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 
 from repstream.errors import EngineUnreachable, InvalidValue
 from repstream.parameters.catalogue import Parameter
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Role, Value
 from repstream.protocol import Requester
 from repstream_http import openapi, projection, waiting
 from repstream_http.answers import CatalogueAnswer, CommandAnswer, CommandFacts, Reading, StateAnswer, Values
@@ -24,7 +24,6 @@ from repstream_http.projection import View
 from repstream_http.request import Asker, Body, ViewNow
 from repstream_http.types import from_json
 
-CONFIG_KEY = "engine.config"
 CONFIGURE = "engine.configure"
 CONFIGURE_WAIT = 60.0
 """Seconds: a configuration given while running stops and starts the repeater."""
@@ -127,7 +126,7 @@ def read_state(view: ViewNow) -> StateAnswer:
 @router.get("/config", tags=["Configuration"], response_model=dict[str, Any])
 def read_config(view: ViewNow) -> Response:
     """The whole configuration, in the shape of a configuration file."""
-    text = view.snapshot.values[CONFIG_KEY]
+    text = view.of_engine(Role.CONFIGURATION)
     if not text:
         raise EngineUnreachable("the engine does not tell its configuration now")
     return Response(str(text), media_type="application/json")

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from repstream.errors import InvalidValue
 from repstream.parameters.catalogue import Parameter
 from repstream.parameters.commands import Argument
-from repstream.parameters.facts import Kind, Value
+from repstream.parameters.facts import Format, Kind, Value
 
 CANNOT: frozenset[str] = frozenset()
 """Facts that JSON cannot carry: none. (JavaScript rounds integers beyond 2^53 when it parses them.)"""
@@ -19,7 +19,7 @@ def schema(parameter: Parameter) -> dict[str, Any]:
     """The facts of a parameter as a JSON Schema; what that has no word for begins with ``x-``."""
     name = _type_name(parameter.kind)
     facts: dict[str, Any] = {
-        "title": parameter.label,
+        "title": parameter.title,
         "description": parameter.text,
         "type": name if parameter.writable else [name, "null"],
         "minimum": parameter.minimum,
@@ -29,6 +29,8 @@ def schema(parameter: Parameter) -> dict[str, Any]:
         "readOnly": True if not parameter.writable else None,
         "x-unit": parameter.unit or None,
         "x-access": parameter.access.value,
+        "x-level": parameter.level.value,
+        "x-format": parameter.format.value if parameter.format is not Format.PLAIN else None,
     }
     if parameter.choices:
         facts["enum"] = [*parameter.choices, *([] if parameter.writable else [None])]

@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 from tango import DevState
 
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Role, Value
 from repstream.states import AcquisitionState, RepeaterState, WriterState
 from repstream_tango.states import repeater_state, repeater_status, writer_state, writer_status
 
-
-def engine(**values: Value) -> dict[str, Value]:
-    return {f"engine.{field}": value for field, value in values.items()}
-
-
-def writer(**values: Value) -> dict[str, Value]:
-    return engine(state="RUNNING") | {f"writers.1.{field}": value for field, value in values.items()}
+RUNNING = {Role.STATE: "RUNNING"}.get
 
 
 @pytest.mark.parametrize(
@@ -31,12 +25,12 @@ def writer(**values: Value) -> dict[str, Value]:
     ],
 )
 def test_state_of_the_repeater(state: Value, losing: Value, expected: DevState) -> None:
-    assert repeater_state(engine(state=state, losing=losing).get) == expected
+    assert repeater_state({Role.STATE: state, Role.LOSING: losing}.get) == expected
 
 
 @pytest.mark.parametrize("state", RepeaterState)
 def test_every_state_of_the_repeater_is_mapped(state: RepeaterState) -> None:
-    assert isinstance(repeater_state(engine(state=state.value).get), DevState)
+    assert isinstance(repeater_state({Role.STATE: state.value}.get), DevState)
 
 
 @pytest.mark.parametrize(
@@ -52,34 +46,44 @@ def test_every_state_of_the_repeater_is_mapped(state: RepeaterState) -> None:
     ],
 )
 def test_state_of_a_writer(state: Value, acquisition: Value, expected: DevState) -> None:
-    assert writer_state(writer(state=state, acq_state=acquisition).get, 1) == expected
+    assert writer_state(RUNNING, {Role.STATE: state, Role.ACQUISITION: acquisition}.get) == expected
 
 
 @pytest.mark.parametrize("state", WriterState)
 @pytest.mark.parametrize("acquisition", AcquisitionState)
 def test_every_state_of_a_writer_is_mapped(state: WriterState, acquisition: AcquisitionState) -> None:
-    assert isinstance(writer_state(writer(state=state.value, acq_state=acquisition.value).get, 1), DevState)
+    values = {Role.STATE: state.value, Role.ACQUISITION: acquisition.value}
+    assert isinstance(writer_state(RUNNING, values.get), DevState)
 
 
 def test_an_engine_out_of_reach_makes_its_writers_unknown() -> None:
-    values = writer(state="READY") | engine(state="UNKNOWN", status="no answer since 12:00")
-    assert writer_state(values.get, 1) == DevState.UNKNOWN
-    assert writer_status(values.get, 1) == "no answer since 12:00"
+    engine = {Role.STATE: "UNKNOWN", Role.STATUS: "no answer since 12:00"}.get
+    writer = {Role.STATE: "READY"}.get
+    assert writer_state(engine, writer) == DevState.UNKNOWN
+    assert writer_status(engine, writer, 1) == "no answer since 12:00"
 
 
-def test_status_of_an_error_says_which_once() -> None:
-    assert repeater_status(engine(state="ERROR", status="Failed.", last_error="disk").get) == "Failed.\ndisk"
-    assert repeater_status(engine(state="ERROR", status="disk", last_error="disk").get) == "disk"
-    assert repeater_status(engine(state="RUNNING", status="Fine.", last_error="disk").get) == "Fine."
+@pytest.mark.parametrize(
+    ("state", "status", "expected"),
+    [("ERROR", "Failed.", "Failed.\ndisk"), ("ERROR", "disk", "disk"), ("RUNNING", "Fine.", "Fine.")],
+)
+def test_status_of_an_error_says_which_once(state: str, status: str, expected: str) -> None:
+    values = {Role.STATE: state, Role.STATUS: status, Role.ERROR: "disk"}
+    assert repeater_status(values.get) == expected
 
 
 def test_status_of_a_writer_says_what_it_waits_for() -> None:
-    values = writer(state="WRITING", acq_state="WAITING_IMAGES", name="main", waiting="no frames since 12:00")
-    assert writer_status(values.get, 1).splitlines() == [
+    values = {
+        Role.STATE: "WRITING",
+        Role.ACQUISITION: "WAITING_IMAGES",
+        Role.NAME: "main",
+        Role.WAITING: "no frames since 12:00",
+    }
+    assert writer_status(RUNNING, values.get, 1).splitlines() == [
         "Writer main is WRITING, its acquisition is WAITING_IMAGES.",
         "no frames since 12:00",
     ]
 
 
 def test_status_of_an_empty_slot_says_so() -> None:
-    assert writer_status(writer(state=None).get, 1) == "There is no writer in slot 1 of this engine."
+    assert writer_status(RUNNING, {Role.STATE: None}.get, 1) == "There is no writer in slot 1 of this engine."

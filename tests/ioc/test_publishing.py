@@ -119,10 +119,18 @@ def test_a_field_follows_its_record(bench: Bench) -> None:
     assert bench.get("State_RBV.SEVR") == "MAJOR"
 
 
-def test_a_long_description_is_cut_and_says_so(shared_bench: Bench) -> None:
-    text = shared_bench.get("Strm1:Burst_RBV.DESC")
-    assert len(text) == 40
-    assert text.endswith("...")
+@pytest.mark.parametrize(
+    ("pv", "title"),
+    [
+        ("Strm1:Burst_RBV", "Burst length"),
+        ("Strm1:Burst", "Burst length"),
+        ("Wr1:PreviousDroppedReasons_RBV", "Previous: frames dropped by reason"),
+        ("Wr1:Start", "Start writing"),
+        ("Wr1:StartArg", "Start writing: argument"),
+    ],
+)
+def test_a_description_is_the_title(shared_bench: Bench, pv: str, title: str) -> None:
+    assert shared_bench.get(f"{pv}.DESC") == title
 
 
 def test_a_pv_that_is_not_there_is_not_found(shared_bench: Bench) -> None:

@@ -147,7 +147,7 @@ def test_the_console_script_lists_its_pvs(tmp_path: Path) -> None:
         finally:
             server.close()
     lines = [line.split("\t") for line in said.splitlines()]
-    assert [f"{PREFIX}State_RBV", "mbbi", "State of the repeater."] in lines
+    assert [f"{PREFIX}State_RBV", "mbbi", "State"] in lines
     assert len(lines) == len(IocServer({"a": BoardEngine()}, PREFIX).channels)
 
 

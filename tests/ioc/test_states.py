@@ -24,7 +24,7 @@ OK, MINOR, MAJOR, INVALID = AlarmSeverity
         ("writers.1.acq_state", "FAILED", MAJOR),
         ("writers.1.acq_state", "FINISHED", OK),
         ("writers.1.acq_result", "interrupted", OK),
-        ("writers.1.acq_result", "aborted", MAJOR),
+        ("writers.1.acq_result", "aborted", OK),
         ("writers.1.num_written", None, INVALID),
     ],
 )

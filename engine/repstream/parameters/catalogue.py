@@ -19,7 +19,20 @@ import msgspec
 from pydantic.fields import FieldInfo
 
 from repstream.parameters.commands import Argument
-from repstream.parameters.facts import Access, Alarm, Counter, Kind, LongText, Unit, Value
+from repstream.parameters.facts import (
+    TITLE_LENGTH,
+    Access,
+    Alarm,
+    Counter,
+    Format,
+    Kind,
+    Level,
+    LongText,
+    Role,
+    Severity,
+    Unit,
+    Value,
+)
 from repstream.parameters.groups import REPEATER, Group, GroupDeclaration, Slots
 
 __all__ = ["Catalogue", "Command", "Group", "GroupFacts", "Parameter", "build", "key_of"]
@@ -48,7 +61,8 @@ class Parameter(msgspec.Struct, frozen=True):
     `key` is ``group.field`` or ``group.slot.field``; `slot` counts from 1 and is 0 where there are
     none. `minimum` and `maximum` are inclusive and None where a number has no limit; `length` is
     the most characters a text may have. `unit` is empty where there is none. `counter`: a number
-    that only rises until it begins anew.
+    that only rises until it begins anew. `title` is the name for people, at most 40 characters and
+    unique in a group, `text` the description.
     """
 
     key: str
@@ -57,6 +71,7 @@ class Parameter(msgspec.Struct, frozen=True):
     field: str
     kind: Kind
     access: Access
+    title: str
     text: str
     default: Value = None
     unit: str = ""
@@ -66,15 +81,17 @@ class Parameter(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     length: int = 0
     counter: bool = False
-
-    @property
-    def label(self) -> str:
-        """The field's name for people: ``Every nth``."""
-        return self.field.replace("_", " ").capitalize()
+    level: Level = Level.OPERATOR
+    format: Format = Format.PLAIN
+    role: Role | None = None
 
     @property
     def writable(self) -> bool:
         return self.access is not Access.READ_ONLY
+
+    def severity(self, value: Value) -> Severity:
+        """How bad a value is; no value is INVALID."""
+        return (self.alarm or Alarm()).severity(value)
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -84,6 +101,7 @@ class Command(msgspec.Struct, frozen=True):
     group: str
     slot: int
     name: str
+    title: str
     text: str
     argument: Argument | None = None
     waits: bool = False
@@ -105,8 +123,17 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
         return (c for c in self.commands.values() if c.group == group and c.slot == slot)
 
     def slots(self, group: str) -> range:
-        """The slots of a group: empty for one that has none."""
-        return range(1, self.groups[group].slots + 1)
+        """The slots of a group: empty for one that has none, or is not there."""
+        known = self.groups.get(group)
+        return range(1, known.slots + 1) if known else range(0)
+
+    def key(self, role: Role, group: str, slot: int = 0) -> str:
+        """The key of the parameter that has a role; raises `KeyError` where none has it."""
+        return self._roles[role, group, slot]
+
+    @cached_property
+    def _roles(self) -> dict[tuple[Role, str, int], str]:
+        return {(p.role, p.group, p.slot): p.key for p in self.parameters.values() if p.role is not None}
 
     @cached_property
     def owners(self) -> tuple[tuple[str, int], ...]:
@@ -124,18 +151,43 @@ def build(groups: Sequence[GroupDeclaration] = REPEATER, slots: Mapping[str, int
     catalogue = Catalogue({g.name: _group(g, slots) for g in groups}, {}, {})
     declared = {group.name: group for group in groups}
     for owner in catalogue.owners:
-        for record in _records(declared[owner[0]], *owner):
-            if record.key in catalogue.parameters:
-                raise TypeError(f"{record.key} is declared twice")
-            catalogue.parameters[record.key] = record
-        for command in _commands(declared[owner[0]], *owner):
-            catalogue.commands[command.key] = command
+        records = list(_records(declared[owner[0]], *owner))
+        commands = list(_commands(declared[owner[0]], *owner))
+        _check(records)
+        _check(commands)
+        catalogue.parameters.update({record.key: record for record in records})
+        catalogue.commands.update({command.key: command for command in commands})
     return catalogue
 
 
 def key_of(group: str, slot: int | str, field: str) -> str:
     """The key of a field or command; `slot` may be the name of what is in it."""
     return f"{group}.{slot}.{field}" if slot else f"{group}.{field}"
+
+
+def _check(records: Sequence[Parameter | Command]) -> None:
+    """Refuse records of one owner that lack a fact or would be mistaken for each other."""
+    keys: set[str] = set()
+    titles: dict[str, str] = {}
+    for record in records:
+        if record.key in keys:
+            raise TypeError(f"{record.key} is declared twice")
+        keys.add(record.key)
+        if not 0 < len(record.title) <= TITLE_LENGTH:
+            raise TypeError(f"{record.key} needs a title of 1 to {TITLE_LENGTH} characters: {record.title!r}")
+        if not record.text:
+            raise TypeError(f"{record.key} needs a description")
+        if (other := titles.setdefault(record.title.lower(), record.key)) != record.key:
+            raise TypeError(f"{other} and {record.key} have the same title {record.title!r}")
+        if isinstance(record, Parameter) and record.alarm is not None:
+            _check_alarm(record, record.alarm)
+
+
+def _check_alarm(record: Parameter, alarm: Alarm) -> None:
+    known = {Kind.BOOL: (False, True), Kind.CHOICE: record.choices}.get(record.kind, ())
+    for value in (*alarm.warning_values, *alarm.alarm_values, *alarm.invalid_values):
+        if value not in known:
+            raise TypeError(f"{record.key} never is {value!r}, so that cannot be an alarm")
 
 
 def _group(declared: GroupDeclaration, slots: Mapping[str, int]) -> GroupFacts:
@@ -146,7 +198,9 @@ def _group(declared: GroupDeclaration, slots: Mapping[str, int]) -> GroupFacts:
 def _commands(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Command]:
     for command in declared.commands:
         key = key_of(group, slot, command.name)
-        yield Command(key, group, slot, command.name, command.text, command.argument, command.waits)
+        yield Command(
+            key, group, slot, command.name, command.title, command.text, command.argument, command.waits
+        )
 
 
 def _records(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Parameter]:
@@ -167,6 +221,7 @@ def _record(group: str, slot: int, name: str, field: FieldInfo) -> Parameter:
         field=name,
         kind=kind,
         access=_first(facts, Access, Access.READ_ONLY),
+        title=field.title or "",
         text=field.description or "",
         default=default.value if isinstance(default, enum.Enum) else default,
         unit=_first(facts, Unit, Unit("")).name,
@@ -176,6 +231,9 @@ def _record(group: str, slot: int, name: str, field: FieldInfo) -> Parameter:
         choices=choices,
         length=_length(facts) if kind is Kind.TEXT else 0,
         counter=_first(facts, Counter, None) is not None,
+        level=_first(facts, Level, Level.OPERATOR),
+        format=_first(facts, Format, Format.PLAIN),
+        role=_first(facts, Role, None),
     )
 
 

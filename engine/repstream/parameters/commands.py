@@ -18,60 +18,74 @@ class Argument(msgspec.Struct, frozen=True):
 
 
 class CommandDeclaration(msgspec.Struct, frozen=True):
-    """A command of the engine or of a writer. `waits`: its completion may take long."""
+    """A command of a group. `waits`: its completion may take long. `title` as that of a parameter."""
 
     name: str
+    title: str
     text: str
     argument: Argument | None = None
     waits: bool = False
 
 
 ENGINE_COMMANDS = (
-    CommandDeclaration("initialize", "Check and apply the configuration; clears an error."),
+    CommandDeclaration("initialize", "Initialize", "Check and apply the configuration; clears an error."),
     CommandDeclaration(
-        "start", "Bind all enabled outputs and repeat frames; complete when running.", waits=True
+        "start", "Start", "Bind all enabled outputs and repeat frames; complete once running.", waits=True
     ),
-    CommandDeclaration("stop", "Stop receiving; complete when what was received has been sent.", waits=True),
-    CommandDeclaration("reset", "Clear the last error and its counter."),
+    CommandDeclaration(
+        "stop", "Stop", "Stop receiving; complete once everything received has been sent.", waits=True
+    ),
+    CommandDeclaration("reset", "Reset", "Clear the last error and the number of errors."),
     CommandDeclaration(
         "load_config",
+        "Load configuration",
         "Load the configuration from a JSON file.",
-        Argument(Kind.TEXT, "Path of the file; left out, the one last used."),
+        Argument(Kind.TEXT, "Path of the file; if omitted, the last one used."),
     ),
     CommandDeclaration(
         "save_config",
+        "Save configuration",
         "Save the configuration to a JSON file.",
-        Argument(Kind.TEXT, "Path of the file; left out, the one last used."),
+        Argument(Kind.TEXT, "Path of the file; if omitted, the last one used."),
     ),
     CommandDeclaration(
         "configure",
-        "Change many parameters at once: all of them or none.",
+        "Change configuration",
+        "Change several parameters at once: all of them or none.",
         Argument(Kind.TEXT, "JSON in the shape of the configuration, whole or in part.", optional=False),
     ),
-    CommandDeclaration("lock", "Keep others from writing and commanding; stop stays free for all."),
+    CommandDeclaration(
+        "lock", "Lock control", "Keep others from writing and giving commands; stop stays free for all."
+    ),
     CommandDeclaration(
         "unlock",
-        "Give the control lock back.",
-        Argument(Kind.TEXT, "The word force takes it from somebody else."),
+        "Unlock control",
+        "Release the control lock.",
+        Argument(Kind.TEXT, "The word force takes it from its holder."),
     ),
 )
 
 WRITER_COMMANDS = (
     CommandDeclaration(
-        "arm", "Make the file and keep the gate shut; complete when the file waits.", waits=True
+        "arm", "Arm", "Create the file and keep the gate shut; complete once the file is ready.", waits=True
     ),
     CommandDeclaration(
         "start",
-        "Write images, arming first if needed; complete when the file is closed.",
+        "Start writing",
+        "Write images, arming first if needed; complete once the file is closed.",
         Argument(
             Kind.INT,
-            "Shut the gate again after so many frames, with the file open; left out or 0: until num_images.",
+            "Shut the gate after this number of frames, the file stays open; omitted or 0: until num_images.",
             minimum=0,
             maximum=2**31 - 1,
         ),
         waits=True,
     ),
-    CommandDeclaration("stop", "End the acquisition; what was received is written.", waits=True),
-    CommandDeclaration("abort", "End the acquisition; what waits is discarded and counted.", waits=True),
-    CommandDeclaration("flush", "Put what was written so far on the disk."),
+    CommandDeclaration(
+        "stop", "Stop writing", "End the acquisition; what was received is written.", waits=True
+    ),
+    CommandDeclaration(
+        "abort", "Abort writing", "End the acquisition; what waits is discarded and counted.", waits=True
+    ),
+    CommandDeclaration("flush", "Flush", "Write everything received so far to the disk."),
 )

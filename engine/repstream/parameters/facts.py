@@ -2,7 +2,11 @@
 
 They stand in the `Annotated` metadata of a field of a `Section`; the catalogue reads them::
 
-    every_nth: Annotated[int, Unit("frames"), Access.ALWAYS] = Field(1, ge=1, le=10**9, description="…")
+    every_nth: Annotated[int, Unit("frames"), Access.ALWAYS] = Field(
+        1, ge=1, le=10**9, title="Every nth frame", description="…"
+    )
+
+Every field has a title of at most `TITLE_LENGTH` characters, unique in its group, and a description.
 """
 
 from __future__ import annotations
@@ -15,6 +19,10 @@ from pydantic import BaseModel, ConfigDict
 
 Value = bool | int | float | str | None
 """What a parameter can hold. `None`: no value now (an empty slot, nothing received yet)."""
+
+
+TITLE_LENGTH = 40
+"""Characters of a title: what EPICS has room for in a description (``.DESC``)."""
 
 
 class Access(enum.Enum):
@@ -39,6 +47,54 @@ class Kind(enum.Enum):
     CHOICE = "choice"
 
 
+class Level(enum.Enum):
+    """Who needs a parameter: everybody who operates, or who sets up and looks for faults."""
+
+    OPERATOR = "operator"
+    EXPERT = "expert"
+
+
+class Format(enum.Enum):
+    """How people read a number: as it is, or a Unix time as date and time."""
+
+    PLAIN = "plain"
+    TIME = "time"
+
+
+class Severity(enum.IntEnum):
+    """How bad a value is, with the numbers of EPICS; INVALID: nothing is known."""
+
+    NONE = 0
+    MINOR = 1
+    MAJOR = 2
+    INVALID = 3
+
+
+class Role(enum.Enum):
+    """What front ends look for by its meaning, at most one of each in a group; they never name a field."""
+
+    NAME = "name"
+    """What the engine, or what is in a slot, is called."""
+    STATE = "state"
+    """State of the repeater, or of a writer."""
+    STATUS = "status"
+    """What it does now, a sentence."""
+    LOSING = "losing"
+    """While this is true, running is an alarm."""
+    ERROR = "error"
+    """Reason of the error state."""
+    CONFIGURATION = "configuration"
+    """The whole configuration as JSON."""
+    BLOCKING = "blocking"
+    """Whether an output holds back the source."""
+    ACQUISITION = "acquisition"
+    """State of the newest acquisition."""
+    OUTCOME = "outcome"
+    """What became of the newest acquisition, a sentence."""
+    WAITING = "waiting"
+    """What the newest acquisition waits for, a sentence."""
+
+
 class Unit(msgspec.Struct, frozen=True):
     """Unit of a number, as people write it: ``"s"``, ``"Hz"``, ``"MB/s"``, ``"frames"``."""
 
@@ -46,12 +102,35 @@ class Unit(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """Levels from which a value is a warning (MINOR) or an alarm (MAJOR); `None`: no such level."""
+    """When a value is a warning (MINOR) or an alarm (MAJOR).
+
+    A number is so from a level on (`None`: no such level), a choice or a boolean at certain values;
+    `invalid_values` say that nothing is known.
+    """
 
     warning_low: float | None = None
     warning_high: float | None = None
     alarm_low: float | None = None
     alarm_high: float | None = None
+    warning_values: tuple[str | bool, ...] = ()
+    alarm_values: tuple[str | bool, ...] = ()
+    invalid_values: tuple[str | bool, ...] = ()
+
+    def severity(self, value: Value) -> Severity:
+        """How bad a value is; no value is INVALID."""
+        if value is None or value in self.invalid_values:
+            return Severity.INVALID
+        if value in self.alarm_values or _beyond(value, self.alarm_low, self.alarm_high):
+            return Severity.MAJOR
+        if value in self.warning_values or _beyond(value, self.warning_low, self.warning_high):
+            return Severity.MINOR
+        return Severity.NONE
+
+
+def _beyond(value: Value, low: float | None, high: float | None) -> bool:
+    if isinstance(value, bool | str) or value is None:
+        return False
+    return (low is not None and value <= low) or (high is not None and value >= high)
 
 
 class LongText(msgspec.Struct, frozen=True):
@@ -64,8 +143,12 @@ class Counter(msgspec.Struct, frozen=True):
     """Marks a number that only rises until it begins anew (at a start); any other may also fall."""
 
 
+class Derived(msgspec.Struct, frozen=True):
+    """Marks a setting that follows from others: it is not saved, and writing it sets those."""
+
+
 class OfPrevious(msgspec.Struct, frozen=True):
-    """Marks what is told of an acquisition, and goes on being told when the next one has begun."""
+    """Marks what describes an acquisition, and is kept as that of the previous one when the next begins."""
 
 
 class Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from repstream.parameters.facts import Access, Section, Unit
+from repstream.parameters.facts import Access, Level, Section, Unit
 from repstream.parameters.pixel_types import PixelType
 
 ImageType = Literal["any", PixelType]
@@ -20,46 +20,71 @@ class SourceConfig(Section):
         min_length=7,
         max_length=255,
         pattern=r"^(tcp|ipc|inproc)://\S+$",
+        title="Address",
         description="Address of the detector's stream, such as tcp://host:9990.",
     )
     mode: Annotated[Literal["PULL", "SUB"], Access.WHILE_IDLE] = Field(
-        "PULL", description="Socket type: PULL for a detector that pushes, SUB for one that publishes."
+        "PULL",
+        title="Socket type",
+        description="PULL for a detector that pushes, SUB for one that publishes.",
     )
     connection: Annotated[Literal["connect", "bind"], Access.WHILE_IDLE] = Field(
-        "connect", description="Whether the input connects to the address or binds it."
+        "connect",
+        title="Connect or bind",
+        description="Whether the input connects to the address or binds it.",
     )
-    io_threads: Annotated[int, Access.WHILE_IDLE, Unit("threads")] = Field(
-        2, ge=1, le=16, description="ZMQ I/O threads of the data plane."
+    io_threads: Annotated[int, Access.WHILE_IDLE, Unit("threads"), Level.EXPERT] = Field(
+        2, ge=1, le=16, title="ZMQ I/O threads", description="Number of ZMQ I/O threads of the data plane."
     )
-    buffer_size: Annotated[int, Access.WHILE_IDLE, Unit("messages")] = Field(
-        5000, ge=1, le=1_000_000, description="Messages that may wait in the input socket."
+    buffer_size: Annotated[int, Access.WHILE_IDLE, Unit("messages"), Level.EXPERT] = Field(
+        5000,
+        ge=1,
+        le=1_000_000,
+        title="Buffer length",
+        description="Maximum number of messages waiting in the input socket.",
     )
-    buffer_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB")] = Field(
+    buffer_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB"), Level.EXPERT] = Field(
         512,
         ge=1,
         le=1_000_000,
-        description="Memory for waiting messages; limits buffer_size where the image size is known.",
+        title="Buffer memory",
+        description="Memory for waiting messages; limits buffer_size if the image size is known.",
     )
     image_height: Annotated[int, Access.WHILE_IDLE, Unit("pixels")] = Field(
-        0, ge=0, le=1_000_000, description="Height that images must have; 0 learns it from the first frame."
+        0,
+        ge=0,
+        le=1_000_000,
+        title="Image height",
+        description="Required height of the images; 0 takes that of the first frame.",
     )
     image_width: Annotated[int, Access.WHILE_IDLE, Unit("pixels")] = Field(
-        0, ge=0, le=1_000_000, description="Width that images must have; 0 learns it from the first frame."
+        0,
+        ge=0,
+        le=1_000_000,
+        title="Image width",
+        description="Required width of the images; 0 takes that of the first frame.",
     )
     image_type: Annotated[ImageType, Access.WHILE_IDLE] = Field(
-        "any", description="Pixel type that images must have; any learns it from the first frame."
+        "any",
+        title="Pixel type",
+        description="Required pixel type of the images; any takes that of the first frame.",
     )
     channel: Annotated[str, Access.WHILE_IDLE] = Field(
         "",
         max_length=255,
-        description="Channel of a bsread message that holds the image; empty: the only one.",
+        title="bsread image channel",
+        description="bsread channel that holds the image; empty selects the only one.",
     )
     threshold: Annotated[str, Access.WHILE_IDLE] = Field(
-        "", max_length=255, description="Threshold of DECTRIS images that is taken; empty: the only one."
+        "",
+        max_length=255,
+        title="DECTRIS threshold",
+        description="DECTRIS threshold whose images are used; empty selects the only one.",
     )
     id_step: Annotated[int, Access.WHILE_IDLE] = Field(
         1,
         ge=1,
         le=1_000_000,
-        description="Difference of two frame ids in a row: 10 for 10 Hz pulses at 100 Hz.",
+        title="Frame id step",
+        description="Difference between consecutive frame ids: 10 for 10 Hz pulses at 100 Hz.",
     )

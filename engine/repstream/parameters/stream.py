@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from repstream.parameters.facts import Access, Section, Unit
+from repstream.parameters.facts import Access, Level, Section, Unit
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
 
@@ -14,43 +14,77 @@ from repstream.policies.slow_consumer import SlowRule
 class OutputConfig(Section):
     """What a stream and a writer have in common: a decimation policy and a bounded queue."""
 
-    enable: Annotated[bool, Access.WHILE_IDLE] = Field(True, description="Whether this output takes frames.")
+    enable: Annotated[bool, Access.WHILE_IDLE] = Field(
+        True, title="Enabled", description="Whether this output takes frames."
+    )
     policy: Annotated[Decimation, Access.ALWAYS] = Field(
-        Decimation.FORWARD, description="Which frames are sent; each policy has its own parameters."
+        Decimation.FORWARD,
+        title="Policy",
+        description="Rule that selects frames; each policy has its own parameters.",
     )
     every_nth: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
-        1, ge=1, le=1_000_000_000, description="send_every_nth: a frame when its id is a multiple of this."
+        1,
+        ge=1,
+        le=1_000_000_000,
+        title="Every nth frame",
+        description="send_every_nth: a frame is sent if its id is a multiple of this number.",
     )
     every_sec: Annotated[float, Access.ALWAYS, Unit("s")] = Field(
-        1.0, ge=0.0, le=86_400.0, description="send_every_sec: least time between two frames sent."
+        1.0,
+        ge=0.0,
+        le=86_400.0,
+        title="Minimum interval",
+        description="send_every_sec: minimum time between two frames sent.",
     )
     burst: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
         1,
         ge=1,
         le=1_000_000_000,
-        description="send_every_nth_frame, batch, periodic: frames in a row (Y).",
+        title="Burst length",
+        description="send_every_nth_frame, batch, periodic: number of consecutive frames sent (Y).",
     )
     frame_block: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
-        15, ge=1, le=1_000_000_000, description="send_every_nth_frame, batch: length of a block (N)."
+        15,
+        ge=1,
+        le=1_000_000_000,
+        title="Block length",
+        description="send_every_nth_frame, batch: number of frames in a block (N).",
     )
     stride: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
-        1, ge=1, le=1_000_000_000, description="strides: so many frames are sent, as many left out, in turn."
+        1,
+        ge=1,
+        le=1_000_000_000,
+        title="Stride",
+        description="strides: this number of frames is sent, then the same number is skipped.",
     )
     burst_rate: Annotated[float, Access.ALWAYS, Unit("Hz")] = Field(
-        1.0, ge=0.001, le=100_000.0, description="periodic: bursts a second (F)."
+        1.0, ge=0.001, le=100_000.0, title="Burst rate", description="periodic: bursts per second (F)."
     )
     modulo: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
-        1, ge=1, le=1_000_000_000, description="modulo: one in so many frames received, whatever their ids."
+        1,
+        ge=1,
+        le=1_000_000_000,
+        title="Modulo",
+        description="modulo: one frame is sent out of this number received, whatever their ids.",
     )
     on_slow: Annotated[SlowRule, Access.WHILE_IDLE] = Field(
         SlowRule.DROP_OLDEST,
-        description="When the queue is full: block the source, drop the newest or drop the oldest frame.",
+        title="When the queue is full",
+        description="With a full queue: block the source, drop the newest frame or drop the oldest frame.",
     )
-    buffer_size: Annotated[int, Access.WHILE_IDLE, Unit("frames")] = Field(
-        5000, ge=1, le=1_000_000, description="Frames that may wait in this output's queue."
+    buffer_size: Annotated[int, Access.WHILE_IDLE, Unit("frames"), Level.EXPERT] = Field(
+        5000,
+        ge=1,
+        le=1_000_000,
+        title="Queue length",
+        description="Maximum number of frames in the queue of this output.",
     )
-    buffer_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB")] = Field(
-        512, ge=1, le=1_000_000, description="Memory that the frames in this output's queue may hold."
+    buffer_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB"), Level.EXPERT] = Field(
+        512,
+        ge=1,
+        le=1_000_000,
+        title="Queue memory",
+        description="Maximum memory of the frames in the queue of this output.",
     )
 
 
@@ -62,15 +96,21 @@ class StreamConfig(OutputConfig):
         min_length=7,
         max_length=255,
         pattern=r"^(tcp|ipc)://\S+$",
+        title="Address",
         description="Address that consumers connect to, such as tcp://*:9610.",
     )
     mode: Annotated[Literal["PUSH", "PUB"], Access.WHILE_IDLE] = Field(
-        "PUSH", description="Socket type: PUSH shares frames between its consumers, PUB gives all to each."
+        "PUSH",
+        title="Socket type",
+        description="PUSH distributes frames among its consumers, PUB sends every frame to each of them.",
     )
-    header: Annotated[Literal["unchanged", "std_det_writer"], Access.WHILE_IDLE] = Field(
+    header: Annotated[Literal["unchanged", "std_det_writer"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "unchanged",
-        description="Whether headers go out as received, or rewritten for an external std-det-writer.",
+        title="Header",
+        description="Whether headers are sent as received or rewritten for an external std-det-writer.",
     )
     alarm_on_drop: Annotated[bool, Access.ALWAYS] = Field(
-        True, description="Whether a frame dropped here counts as losing; switch it off for previews."
+        True,
+        title="Alarm on dropped frames",
+        description="Whether a frame dropped here counts as losing; switch it off for previews.",
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from repstream.parameters.facts import Access, LongText, Unit
+from repstream.parameters.facts import Access, Derived, Level, LongText, Unit
 from repstream.parameters.file_names import check_template, full_name, split_full_name
 from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 from repstream.parameters.stream import OutputConfig
@@ -20,133 +20,188 @@ class WriterConfig(OutputConfig):
 
     on_slow: Annotated[SlowRule, Access.WHILE_IDLE] = Field(
         SlowRule.BLOCK,
-        description="When the queue is full: block the source, drop the newest or drop the oldest frame.",
+        title="When the queue is full",
+        description="With a full queue: block the source, drop the newest frame or drop the oldest frame.",
     )
-    output_file: Annotated[str, Access.WHILE_IDLE] = Field(
+    output_file: Annotated[str, Access.WHILE_IDLE, Derived()] = Field(
         "",
         max_length=1023,
-        description="Full name of the next file. Writing it sets folder, file name and template at once.",
+        title="Next file",
+        description="Full name of the next file. Writing it sets folder, file_name and file_template.",
     )
     folder: Annotated[str, Access.WHILE_IDLE] = Field(
-        "", max_length=512, description="Folder of the files, an absolute path below an allowed root."
+        "",
+        max_length=512,
+        title="Folder",
+        description="Folder of the files, an absolute path below an allowed folder.",
     )
     file_name: Annotated[str, Access.WHILE_IDLE] = Field(
-        "image", max_length=255, description="Name that file_template puts into the full file name."
+        "image",
+        max_length=255,
+        title="File name",
+        description="Name of the files without number and extension, used by file_template.",
     )
     file_template: Annotated[str, Access.WHILE_IDLE] = Field(
         "%s%s_%6.6d.h5",
         max_length=255,
-        description="C format of the full file name: folder, file name and, if it has a third field, number.",
+        title="File name template",
+        description="C format of the full file name from folder, file_name and, if it is used, file_number.",
     )
     file_number: Annotated[int, Access.WHILE_IDLE] = Field(
         0,
         ge=0,
         le=MOST_FILE_NUMBER,
-        description="Number of the next file, where the template has a place for it.",
+        title="File number",
+        description="Number of the next file, if file_template uses it.",
     )
     auto_increment: Annotated[bool, Access.WHILE_IDLE] = Field(
-        True, description="Whether file_number rises by one when a file is opened."
+        True,
+        title="Increment file number",
+        description="Whether file_number increases by one when a file is opened.",
     )
     create_directory: Annotated[int, Access.WHILE_IDLE, Unit("levels")] = Field(
         0,
         ge=-32,
         le=32,
-        description="Folders that may be made: 0 none, -n the last n levels, n all below the first n levels.",
+        title="Create folders",
+        description="Folders to create: 0 none, -n the last n levels, n all below the first n levels.",
     )
     overwrite: Annotated[bool, Access.WHILE_IDLE] = Field(
-        False, description="Whether a file that exists is replaced; otherwise it is an error."
+        False,
+        title="Overwrite files",
+        description="Whether an existing file is replaced; otherwise it is an error.",
     )
     num_images: Annotated[int, Access.WHILE_IDLE, Unit("images")] = Field(
-        0, ge=0, le=2_147_483_647, description="Images of an acquisition; 0 goes on until stopped."
+        0,
+        ge=0,
+        le=2_147_483_647,
+        title="Number of images",
+        description="Number of images in an acquisition; 0 continues until stopped.",
     )
     run_id: Annotated[str, Access.WHILE_IDLE] = Field(
-        "", max_length=255, description="Label of the run, free text; empty takes the start time in ns."
+        "",
+        max_length=255,
+        title="Run id",
+        description="Label of the run, any text; if it is empty, the start time in ns is used.",
     )
     detector_name: Annotated[str, Access.WHILE_IDLE] = Field(
         "detector",
         min_length=1,
         max_length=64,
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
-        description="Group that holds the images: letters, digits, _ . -, not beginning with entry.",
+        title="Detector name",
+        description="HDF5 group of the images: letters, digits, _ . -, not beginning with entry.",
     )
     compression: Annotated[Literal["none", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
-        "none", description="Compression of the images in the file (bitshuffle_lz4 is HDF5 filter 32008)."
+        "none",
+        title="Compression",
+        description="Compression of the images in the file; bitshuffle_lz4 is HDF5 filter 32008.",
     )
     checksum: Annotated[Literal["none", "xxh3", "crc32c"], Access.WHILE_IDLE] = Field(
-        "none", description="Checksum kept for each image as it is stored; verify compares with it."
+        "none",
+        title="Image checksum",
+        description="Checksum stored with each image; verify compares it with the image.",
     )
     keep_frames: Annotated[int, Access.WHILE_IDLE, Unit("frames")] = Field(
         0,
         ge=0,
         le=1_000_000,
-        description="The last frames before the start that begin the file; 0 sets no number (see keep_time).",
+        title="Pre-trigger frames",
+        description="Frames before the start that are written first; 0 sets no number (see keep_time).",
     )
     keep_time: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
         0.0,
         ge=0.0,
         le=3600.0,
-        description="Time before the start whose frames begin the file; 0 sets none. Both 0: none are kept.",
+        title="Pre-trigger time",
+        description="Time before the start whose frames are written first; 0 sets no time (see keep_frames).",
     )
-    keep_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB")] = Field(
-        256, ge=1, le=1_000_000, description="Memory for kept frames, beside buffer_memory."
+    keep_memory: Annotated[int, Access.WHILE_IDLE, Unit("MiB"), Level.EXPERT] = Field(
+        256,
+        ge=1,
+        le=1_000_000,
+        title="Pre-trigger memory",
+        description="Memory for pre-trigger frames, in addition to buffer_memory.",
     )
     trigger_attribute: Annotated[str, Access.WHILE_IDLE] = Field(
         "",
         max_length=64,
-        description="Numeric header attribute that starts an armed writer when it becomes other than 0.",
+        title="Trigger attribute",
+        description="Numeric header attribute that starts an armed writer when it is no longer 0.",
     )
     follow_series: Annotated[bool, Access.WHILE_IDLE] = Field(
-        False, description="Whether each series of a DECTRIS detector gets a file of its own, once armed."
+        False,
+        title="One file per series",
+        description="Whether an armed writer creates a file for each series of a DECTRIS detector.",
     )
-    spill_folder: Annotated[str, Access.WHILE_IDLE] = Field(
+    spill_folder: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=512,
-        description="Local folder where frames wait (in a nameless file) when storage stalls; empty: none.",
+        title="Spill folder",
+        description="Local folder for frames (in an unnamed file) while the storage stalls; empty: none.",
     )
-    spill_limit: Annotated[float, Access.WHILE_IDLE, Unit("GB")] = Field(
-        10.0, ge=0.001, le=1e6, description="Most that may wait in spill_folder."
+    spill_limit: Annotated[float, Access.WHILE_IDLE, Unit("GB"), Level.EXPERT] = Field(
+        10.0, ge=0.001, le=1e6, title="Spill limit", description="Maximum size of the frames in spill_folder."
     )
     first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
-        0.0, ge=0.0, le=1e9, description="End where no image comes within so long of the start; 0 waits."
+        0.0,
+        ge=0.0,
+        le=1e9,
+        title="First image timeout",
+        description="The acquisition ends if the first image takes longer than this; 0 waits forever.",
     )
     idle_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
-        0.0, ge=0.0, le=1e9, description="End where no further image comes for so long; 0 waits."
+        0.0,
+        ge=0.0,
+        le=1e9,
+        title="Idle timeout",
+        description="The acquisition ends if the next image takes longer than this; 0 waits forever.",
     )
     max_duration: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
-        0.0, ge=0.0, le=1e9, description="End so long after the start, whatever came; 0 sets no end."
+        0.0,
+        ge=0.0,
+        le=1e9,
+        title="Maximum duration",
+        description="The acquisition ends this long after the start; 0 sets no limit.",
     )
     placement: Annotated[Literal["arrival", "by_id"], Access.WHILE_IDLE] = Field(
         "arrival",
-        description="Images in order of arrival, or each at the place of its id, missing ones left blank.",
+        title="Image placement",
+        description="Images in order of arrival, or each at the position of its id, with gaps left blank.",
     )
     images_per_file: Annotated[int, Access.WHILE_IDLE, Unit("images")] = Field(
         0,
         ge=0,
         le=16_777_216,
+        title="Images per file",
         description="Images in a file; more go to _part0002.h5 and on, output_file shows all; 0: one file.",
     )
-    number_of_parts: Annotated[int, Access.WHILE_IDLE, Unit("files")] = Field(
+    number_of_parts: Annotated[int, Access.WHILE_IDLE, Unit("files"), Level.EXPERT] = Field(
         1,
         ge=1,
         le=32,
-        description="Processes that write, each every nth image to _part0.h5 and on; output_file shows all.",
+        title="Writing processes",
+        description="Processes that write every nth image to _part0.h5 and on; output_file shows all.",
     )
-    sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+    sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,
         le=3600.0,
-        description="Time between writes to the disk, after which images show; 0 leaves it to the system.",
+        title="Sync interval",
+        description="Time between syncs to the disk, which make images readable; 0 leaves it to the system.",
     )
     user_metadata: Annotated[str, Access.WHILE_IDLE, LongText(MOST_CHARACTERS)] = Field(
         "",
         max_length=MOST_CHARACTERS,
-        description='A JSON object kept in the file (sample, motors, …), such as {"sample": {"name": "A"}}.',
+        title="User metadata",
+        description='JSON object stored in the file, such as {"sample": {"name": "A"}}.',
     )
-    user_id: Annotated[int, Access.WHILE_IDLE] = Field(
+    user_id: Annotated[int, Access.WHILE_IDLE, Level.EXPERT] = Field(
         0,
         ge=0,
         le=2_147_483_647,
-        description="User id that owns the files; 0 leaves them to the service's user.",
+        title="File owner",
+        description="User id that owns the files; 0 leaves them to the user of the service.",
     )
 
     @field_validator("file_template")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from repstream.parameters.catalogue import Parameter, build
 from repstream.parameters.configuration import Configuration
-from repstream.parameters.facts import Kind
+from repstream.parameters.facts import Format, Kind, Severity, Value
 from repstream.parameters.groups import REPEATER, Slots
 
 CATALOGUE = build()
@@ -17,6 +19,44 @@ parameters = pytest.mark.parametrize("parameter", CATALOGUE.parameters.values(),
 def test_every_parameter_is_described(parameter: Parameter) -> None:
     assert parameter.text.endswith(".")
     assert len(parameter.text) > 12
+
+
+@parameters
+def test_titles_and_descriptions_are_short_sentences(parameter: Parameter) -> None:
+    assert parameter.title[0].isalnum()
+    assert not parameter.title.endswith(".")
+    assert parameter.text.count(". ") <= 1
+    assert not re.search(r"\b(tells?|told|so many)\b", parameter.text)
+
+
+@parameters
+def test_a_time_is_a_number_of_seconds(parameter: Parameter) -> None:
+    if parameter.format is Format.TIME:
+        assert (parameter.kind, parameter.unit) == (Kind.FLOAT, "s")
+        assert "Unix time" in parameter.text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "severity"),
+    [
+        ("engine.state", "ERROR", Severity.MAJOR),
+        ("engine.state", "UNKNOWN", Severity.INVALID),
+        ("engine.state", "RUNNING", Severity.NONE),
+        ("engine.losing", True, Severity.MINOR),
+        ("engine.losing", False, Severity.NONE),
+        ("writers.1.acq_state", "FAILED", Severity.MAJOR),
+        ("writers.2.previous_acq_state", "FAILED", Severity.MAJOR),
+        ("writers.1.acq_result", "failed", Severity.MAJOR),
+        ("writers.1.acq_result", "aborted", Severity.NONE),
+        ("streams.1.queue_use", 90.0, Severity.MAJOR),
+        ("streams.1.queue_use", 70.0, Severity.MINOR),
+        ("writers.1.free_space", 1, Severity.MAJOR),
+        ("writers.1.free_space", 10.5, Severity.NONE),
+        ("writers.1.free_space", None, Severity.INVALID),
+    ],
+)
+def test_how_bad_a_value_is(key: str, value: Value, severity: Severity) -> None:
+    assert CATALOGUE.parameters[key].severity(value) is severity
 
 
 @parameters

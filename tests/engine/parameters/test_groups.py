@@ -12,17 +12,19 @@ from repstream.parameters import slots
 from repstream.parameters.catalogue import GroupFacts, build
 from repstream.parameters.commands import CommandDeclaration
 from repstream.parameters.configuration import Configuration, numbered
-from repstream.parameters.facts import Access, Section
+from repstream.parameters.facts import Access, Alarm, Role, Section
 from repstream.parameters.groups import REPEATER, Group, GroupDeclaration, Slots
 from repstream.parameters.stream import StreamConfig
 
 
 class RegionConfig(Section):
-    width: Annotated[int, Access.ALWAYS] = Field(0, ge=0, le=10_000, description="Width of the region.")
+    width: Annotated[int, Access.ALWAYS] = Field(
+        0, ge=0, le=10_000, title="Width", description="Width of the region."
+    )
 
 
 class RegionStatus(Section):
-    mean: float = Field(0.0, description="Mean of the pixels.")
+    mean: float = Field(0.0, title="Mean", description="Mean of the pixels.")
 
 
 class CameraConfiguration(Configuration):
@@ -34,7 +36,7 @@ REGIONS = GroupDeclaration(
     "region",
     RegionConfig,
     (RegionStatus,),
-    (CommandDeclaration("clear", "Begin anew."),),
+    (CommandDeclaration("clear", "Clear", "Begin anew."),),
     slots=Slots.NUMBERED,
     count=2,
 )
@@ -88,3 +90,48 @@ def test_one_section_is_replaced_wherever_it_stands() -> None:
     source = configuration.source.changed({"id_step": 10})
     assert configuration.with_section("source", "", source).source.id_step == 10
     assert configuration.sections("engine") == {}
+
+
+class Twice(Section):
+    other: int = Field(0, title="WIDTH", description="Another width.")
+
+
+class Untitled(Section):
+    mean: int = Field(0, description="Mean of the pixels.")
+
+
+class TooLong(Section):
+    mean: int = Field(0, title="m" * 41, description="Mean of the pixels.")
+
+
+class Undescribed(Section):
+    mean: int = Field(0, title="Mean")
+
+
+class NeverSo(Section):
+    on: Annotated[bool, Alarm(alarm_values=("on",))] = Field(
+        False, title="On", description="Whether it is on."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ((Twice,), "regions.1.width and regions.1.other have the same title 'WIDTH'"),
+        ((Untitled,), "regions.1.mean needs a title of 1 to 40 characters"),
+        ((TooLong,), "regions.1.mean needs a title of 1 to 40 characters"),
+        ((Undescribed,), "regions.1.mean needs a description"),
+        ((RegionStatus, RegionStatus), "regions.1.mean is declared twice"),
+        ((NeverSo,), "regions.1.on never is 'on', so that cannot be an alarm"),
+    ],
+)
+def test_a_declaration_that_lacks_something_is_refused(status: tuple[type[Section], ...], said: str) -> None:
+    group = GroupDeclaration("regions", "region", RegionConfig, status, slots=Slots.NUMBERED, count=1)
+    with pytest.raises(TypeError, match=said):
+        build((group,))
+
+
+def test_what_has_a_role_is_found_by_it() -> None:
+    assert CATALOGUE.key(Role.NAME, "streams", 2) == "streams.2.name"
+    with pytest.raises(KeyError):
+        CATALOGUE.key(Role.NAME, "regions", 1)
