@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,9 +13,9 @@ import numpy as np
 import zmq
 
 from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger
-from repstream.dataplane.control import Report, SourceReport
+from repstream.dataplane.control import Note, Notice, Report, SourceReport
 from repstream.dataplane.outputs import Passing, Rewrite, StreamOutput
-from repstream.dataplane.writing.writer import Tell, WriterOutput
+from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0
 from repstream.messages.formats import FrameDecoder, NoImage
@@ -25,6 +26,8 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.sources.zmq import ZmqSource
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.005
 """How often is looked, while frames come, whether something else is to be done."""
@@ -40,14 +43,18 @@ SMALL, GROUP_FRAMES = 64 << 10, 64
 class Repeater:
     """One input and its outputs, from start to stop. Used from the loop's thread.
 
-    `tell` takes the writers' notices; `wake` is called from other threads when `poll` is due.
+    `tell` takes notices of writers and for the log; `wake` is called from other threads when `poll` is due.
     `expected` is the size of a frame in bytes as an earlier one showed it, 0 where none did; a
     configured size counts instead.
     Raises `Refused` where an address cannot be had; nothing stays open then.
     """
 
     def __init__(
-        self, configuration: Configuration, tell: Tell, wake: Callable[[], None], expected: int = 0
+        self,
+        configuration: Configuration,
+        tell: Callable[[Notice], None],
+        wake: Callable[[], None],
+        expected: int = 0,
     ) -> None:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self.streams: dict[int, StreamOutput] = {}
@@ -59,7 +66,13 @@ class Repeater:
         self._configuration = configuration
         source = configuration.source
         self._expected = _configured_bytes(source) or expected
-        self._decode = FrameDecoder(source.channel, source.threshold).decode
+        self._decode = FrameDecoder(
+            source.channel,
+            source.threshold,
+            source.verify_hash,
+            note=lambda text: tell(Note(logging.WARNING, f"metadata at the input: {text}")),
+        ).decode
+        self._repeat_malformed = source.repeat_malformed
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(source.io_threads)
         try:
             self._open(tell, wake)
@@ -214,9 +227,11 @@ class Repeater:
         try:
             frame = self._decode(parts)
         except MalformedMessage as error:
-            self.ledger.book_malformed(error.reason, sum(map(size_of, parts)))
-            self.last_malformed = str(error)
-            return False
+            return self._refuse(parts, error)
+        except Exception as error:
+            # A message that shows a fault of ours must not end the streams of all others.
+            log.exception("a message could not be decoded")
+            return self._refuse(parts, MalformedMessage("internal", f"{type(error).__name__}: {error}"))
         if not isinstance(frame, Frame):
             return self._pass_on(frame)
         self._shape, self._dtype = frame.shape, frame.dtype
@@ -230,6 +245,21 @@ class Repeater:
         if self.writers:
             self._group.append(frame)
             if (frame.nbytes > SMALL or len(self._group) >= GROUP_FRAMES) and self._hand_over():
+                held = True
+        return held
+
+    def _refuse(self, parts: Sequence[Any], error: MalformedMessage) -> bool:
+        """Count a malformed message, and forward it where that is asked for; whether an output blocks now."""
+        passing = Passing(parts, sum(map(size_of, parts)))
+        self.ledger.book_malformed(error.reason, passing.nbytes)
+        self.last_malformed = str(error)
+        return self._repeat_malformed and self._repeat(passing)
+
+    def _repeat(self, passing: Passing) -> bool:
+        """Offer a message without an image to all streams; whether one of them wants the loop's attention."""
+        held = False
+        for stream in self.streams.values():
+            if stream.pass_on(passing):
                 held = True
         return held
 
@@ -249,9 +279,8 @@ class Repeater:
         """Hand a message without an image to all streams; whether an output blocks now."""
         passing = Passing(message.parts, sum(map(size_of, message.parts)))
         held = self._hand_over()
-        for stream in self.streams.values():
-            if stream.pass_on(passing):
-                held = True
+        if self._repeat(passing):
+            held = True
         if isinstance(message, NoImage):
             self.ledger.book_other(message.why, passing.nbytes)
         elif isinstance(message, SeriesStart):
@@ -266,7 +295,7 @@ class Repeater:
                 writer.end_series(message)
         return held
 
-    def _open(self, tell: Tell, wake: Callable[[], None]) -> None:
+    def _open(self, tell: Callable[[Notice], None], wake: Callable[[], None]) -> None:
         configuration = self._configuration
         for name, config in configuration.streams.items():
             if config.enable:

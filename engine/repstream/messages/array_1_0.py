@@ -22,8 +22,19 @@ import numpy as np
 import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
-from repstream.messages.frame import PIXEL_TYPES, Frame, PixelType
-from repstream.messages.header import MAX_DETAIL, MAX_ID, Id, Shape, header_of, read_htype, read_json, size_of
+from repstream.messages.frame import PIXEL_TYPES, Frame, PixelType, image_shape
+from repstream.messages.header import (
+    MAX_DETAIL,
+    MAX_ID,
+    Id,
+    Shape,
+    has_odd_numbers,
+    header_of,
+    load_json,
+    read_htype,
+    read_json,
+    size_of,
+)
 
 HTYPE = "array-1.0"
 MAX_FRAME_ID = MAX_ID
@@ -93,7 +104,7 @@ def decode(parts: Sequence[Any]) -> Frame:
             )
     return Frame(
         frame_id=frame_id,
-        shape=shape,
+        shape=shape if len(shape) <= 2 else image_shape(shape),
         dtype=fields.type,
         big_endian=order == "big",
         encoding="",
@@ -228,7 +239,7 @@ def attributes(header: bytes) -> dict[str, int | float | bool]:
     except msgspec.ValidationError:
         fields = _readable(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedMessage("json", str(error)[:MAX_DETAIL]) from None
+        fields = _loose_fields(header, error)
     fields.pop("frame", None)
     inner = fields.get("image_attributes")
     found = {**fields, **inner} if isinstance(inner, dict) else fields
@@ -258,7 +269,21 @@ def _raw_fields(header: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
     try:
         return _fields.decode(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        loose = _loose_fields(bytes(header), error)
+        return {name: msgspec.Raw(_encoder.encode(value)) for name, value in loose.items()}
+
+
+def _loose_fields(header: bytes, error: Exception) -> dict[str, Any]:
+    """The fields of a header with NaN or Infinity among its numbers."""
+    found: Any = None
+    if has_odd_numbers(header, error):
+        try:
+            found = load_json(header)
+        except (ValueError, RecursionError) as other:
+            error = other
+    if not isinstance(found, dict):
         raise MalformedMessage("json", str(error)[:MAX_DETAIL]) from None
+    return found
 
 
 def std_det_writer_header(
@@ -274,7 +299,8 @@ def std_det_writer_header(
     """A header rewritten for an external std-det-writer; `number` counts from 0 in the acquisition.
 
     `frame`, `i_image` and `image_attributes.image_number` become `number`, the writer's
-    fields are added with `status` 0, all others stay as they were, byte for byte. Raises
+    fields are added with `status` 0, all others stay as they were, byte for byte (NaN and Infinity,
+    which are no JSON, become null). Raises
     `MalformedMessage` ("json") for anything but a JSON object.
     """
     fields: dict[str, Any] = dict(_raw_fields(header))

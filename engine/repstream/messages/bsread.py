@@ -5,8 +5,8 @@ header: `htype`, `pulse_id`, `hash` (MD5 hex of the data header as sent), `globa
 "epoch", "ns"}, `dh_compression`. A sender may leave the data header out where the receiver knows
 it by its hash; `Memory` is what the receiver remembers.
 
-Reasons of `MalformedMessage` here: "json", "htype", "field", "parts", "size", "compression", "hash"
-(a data header left out and never seen) and "channel" (not the image that was asked for).
+Reasons of `MalformedMessage` here: "json", "htype", "field", "parts", "size", "compression", and
+"hash" (a data header left out and never seen, or not the one that its hash stands for).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from repstream.errors import MalformedMessage
 from repstream.messages import bsread_header, compression
 from repstream.messages.bsread_header import Channel, Compression, DataHeader, Timestamp
-from repstream.messages.frame import Frame
+from repstream.messages.frame import Frame, NoImage, image_shape
 from repstream.messages.header import (
     MAX_DETAIL,
     Id,
@@ -41,6 +41,11 @@ HTYPE = "bsr_m-1.1"
 
 TIME_NAMES = ("global_timestamp_sec", "global_timestamp_ns")
 """Names that the time of a pulse has among the attributes of its frame."""
+
+WITHOUT_IMAGE = "bsread pulse"
+WITHOUT_CHANNEL = "bsread pulse without the channel"
+NO_CHANNEL_CHOSEN = "bsread pulse with several images"
+"""What a pulse is that gives no frame."""
 
 _REMEMBERED = 16
 
@@ -144,18 +149,24 @@ def _timestamp(main: _Main) -> Timestamp | None:
     return seconds, time.ns
 
 
-def frame(parts: Sequence[Any], channel: str = "", memory: Memory | None = None) -> Frame | None:
-    """The image in a channel as a frame, numbered by the pulse; None in a pulse without one.
+def frame(
+    parts: Sequence[Any], channel: str = "", memory: Memory | None = None, verify_hash: bool = False
+) -> Frame | NoImage:
+    """The image in a channel as a frame, numbered by the pulse; `NoImage` in a pulse without it.
 
-    ``""`` stands for the only channel of two dimensions. Other channels are not looked at here;
-    single numbers among them, and the time of the pulse, are the frame's attributes. Raises
+    ``""`` stands for the only channel of two dimensions. Of a pulse with an image other channels
+    are not looked at here; single numbers among them, and the time of the pulse, are the frame's
+    attributes. With `verify_hash` the data header must be the one that its hash stands for. Raises
     `MalformedMessage` with one of the reasons above.
     """
     main, timestamp, header = _open(parts, memory)
-    i = _image_channel(header, channel)
-    pixels = None if i is None else header.pixels(i, parts)
+    if verify_hash and not header.matches:
+        raise MalformedMessage("hash", f"the data header is not that of {main.hash[:MAX_DETAIL]!r}")
+    found = _image_channel(header, channel)
+    pixels = None if isinstance(found, str) else header.pixels(found, parts)
     if pixels is None:
-        return None
+        header.read(parts)  # whether it is a good message all the same
+        return NoImage(found if isinstance(found, str) else WITHOUT_IMAGE, parts)
     return pixels.frame(main.pulse_id, parts, partial(_numbers, header, parts, timestamp))
 
 
@@ -166,20 +177,15 @@ def _numbers(
     return time | header.numbers(parts)
 
 
-def _image_channel(header: DataHeader, name: str) -> int | None:
+def _image_channel(header: DataHeader, name: str) -> int | str:
+    """The number of the channel with the image, or what the message is without one."""
     if name:
         i = header.index.get(name, -1)
-        if i >= 0 and header.channels[i].shape:
-            return i
-        raise MalformedMessage("channel", f"no array {name!r} among {_names(header)}")
-    images = [i for i, channel in enumerate(header.channels) if len(channel.shape) == 2]
+        return i if i >= 0 and header.channels[i].shape else WITHOUT_CHANNEL
+    images = [i for i, channel in enumerate(header.channels) if len(image_shape(channel.shape)) == 2]
     if len(images) > 1:
-        raise MalformedMessage("channel", f"{len(images)} images, and none is named, among {_names(header)}")
-    return images[0] if images else None
-
-
-def _names(header: DataHeader) -> str:
-    return ", ".join(header.index)[:MAX_DETAIL]
+        return NO_CHANNEL_CHOSEN
+    return images[0] if images else WITHOUT_IMAGE
 
 
 def describe(name: str, value: Any, packing: Compression = "none") -> Channel:

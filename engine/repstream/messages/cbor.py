@@ -1,11 +1,13 @@
 """CBOR with arrays of numbers: tag 40 (dimensions), tags 64 to 87 (types), tag 56500 (compression).
 
 RFC 8949 and RFC 8746; tag 56500 is DECTRIS': [algorithm, element size, bytes]. An array becomes
-`Pixels`, measured while it is read. A document is held to a depth of 32; keys given twice and the
-tags whose contents could grow beyond the document, or run in circles, are refused.
+`Pixels`, measured while it is read, a date a datetime. A document is held to a depth of 32; keys given
+twice are refused. What a tag stands for and is not read here, because it is not needed, could grow
+beyond the document, could run in circles or is not what its tag says, becomes `Unread`: whether it
+matters is for the reader of the document to say.
 
-Reasons of `MalformedMessage` here: "cbor" (no CBOR document, or a tag refused), "field" (an array
-that is none), "size" and "compression".
+Reasons of `MalformedMessage` here, and in `Unread`: "cbor" (no CBOR document, a tag that is not read),
+"field" (an array that is none), "size" and "compression".
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -46,10 +49,19 @@ _TAGS = {kind: tag for tag, kind in _TYPES.items()}
 _OTHER_TYPES = (68, 76, 83, 87)
 """Clamped arithmetic, a reserved number, and floats of 128 bits."""
 
-_REFUSED = (4, 5, 25, 28, 29, 30, 35, 256)
-"""Decimals of any exponent, repeated texts, shared values, fractions, regular expressions."""
+_NOT_NEEDED = (4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000)
+"""Decimals of any exponent, repeated texts, shared values, fractions, expressions, mails, addresses …"""
+
+_LONGEST_NUMBER = 1024
+"""Bytes; of longer ones Python does not write the digits."""
 
 _ENCODINGS: Mapping[str, Encoding] = {"bslz4": "bitshuffle_lz4", "lz4": "lz4_hdf5"}
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """What stands in a document and could not be read, and why."""
+
+    error: MalformedMessage
 
 
 class _Compressed(msgspec.Struct, frozen=True):
@@ -59,7 +71,7 @@ class _Compressed(msgspec.Struct, frozen=True):
 
 
 def read(document: Any) -> Any:
-    """A CBOR document as Python values, arrays as `Pixels`, dates as datetime.
+    """A CBOR document as Python values, arrays as `Pixels`, dates as datetime, or as `Unread`.
 
     Raises `MalformedMessage` with one of the reasons above.
     """
@@ -75,11 +87,6 @@ def read(document: Any) -> Any:
     try:
         found = decoder.decode()
     except cbor2.CBORDecodeError as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, MalformedMessage):
-                raise cause from None
-            cause = cause.__cause__
         raise MalformedMessage("cbor", str(error)[:MAX_DETAIL]) from None
     if stream.read(1):
         raise MalformedMessage("cbor", "more after the document")
@@ -91,7 +98,34 @@ def write(value: Any) -> bytes:
     return cbor2.dumps(value, default=_write_pixels)
 
 
-def _compressed(value: Any, _immutable: bool) -> _Compressed:
+def without_unread(value: Any, unread: list[str], name: str = "") -> Any:
+    """A value without what could not be read in it, which is added to `unread` in words.
+
+    It is left out of maps and None elsewhere; `name` is what the words call the value.
+    """
+    match value:
+        case Unread():
+            unread.append(f"{name or 'a value'} cannot be read: {value.error}")
+            return None
+        case dict():
+            kept = {k: without_unread(v, unread, f"{name}.{k}" if name else str(k)) for k, v in value.items()}
+            return {k: v for k, v in kept.items() if not isinstance(value[k], Unread)}
+        case list() | tuple():
+            return [without_unread(item, unread, name) for item in value]
+        case _:
+            return value
+
+
+def _or_unread(read: Callable[[Any], Any], value: Any, _immutable: bool) -> Any:
+    if isinstance(value, Unread):
+        return value
+    try:
+        return read(value)
+    except MalformedMessage as error:
+        return Unread(error)
+
+
+def _compressed(value: Any) -> _Compressed:
     try:
         algorithm, itemsize, data = msgspec.convert(value, tuple[str, int, bytes])
     except msgspec.ValidationError as error:
@@ -101,7 +135,7 @@ def _compressed(value: Any, _immutable: bool) -> _Compressed:
     return _Compressed(_ENCODINGS[algorithm], itemsize, data)
 
 
-def _typed(dtype: str, big_endian: bool, value: Any, _immutable: bool) -> Pixels:
+def _typed(dtype: str, big_endian: bool, value: Any) -> Pixels:
     """Numbers in one dimension; tag 40 around them gives others."""
     itemsize = ITEM_SIZE[dtype]
     if isinstance(value, bytes):
@@ -115,7 +149,9 @@ def _typed(dtype: str, big_endian: bool, value: Any, _immutable: bool) -> Pixels
     return measured((count,), dtype, big_endian, value.encoding, value.data)
 
 
-def _shaped(value: Any, _immutable: bool) -> Pixels:
+def _shaped(value: Any) -> Pixels | Unread:
+    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], Unread):
+        return value[1]
     try:
         shape, pixels = msgspec.convert(value, tuple[Shape, Pixels])
     except msgspec.ValidationError as error:
@@ -125,15 +161,36 @@ def _shaped(value: Any, _immutable: bool) -> Pixels:
     return msgspec.structs.replace(pixels, shape=shape)
 
 
-def _refused(tag: int, _value: Any, _immutable: bool) -> Any:
+def _date(value: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(value, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise MalformedMessage("cbor", f"{str(value)[:20]!r} is no date") from None
+
+
+def _number(sign: int, value: Any) -> int:
+    if not isinstance(value, bytes) or len(value) > _LONGEST_NUMBER:
+        raise MalformedMessage("cbor", "a number that is none, or too long")
+    size = int.from_bytes(value, "big")
+    return size if sign > 0 else -1 - size
+
+
+def _not_read(tag: int, _value: Any) -> Any:
     raise MalformedMessage("cbor", f"tag {tag} is not read here")
 
 
-_DECODERS: dict[int, Callable[[Any, bool], Any]] = {
+_READ: dict[int, Callable[[Any], Any]] = {
+    **dict.fromkeys((0, 1), _date),
+    2: partial(_number, 1),
+    3: partial(_number, -1),
     _DIMENSIONS: _shaped,
     _COMPRESSION: _compressed,
     **{tag: partial(_typed, *kind) for tag, kind in _TYPES.items()},
-    **{tag: partial(_refused, tag) for tag in (*_REFUSED, *_OTHER_TYPES)},
+    **{tag: partial(_not_read, tag) for tag in (*_NOT_NEEDED, *_OTHER_TYPES)},
+}
+
+_DECODERS: dict[int, Callable[[Any, bool], Any]] = {
+    tag: partial(_or_unread, read) for tag, read in _READ.items()
 }
 
 

@@ -49,8 +49,10 @@ TABLES: Mapping[str, str] = {
 
 _ENCODING = re.compile(r"(?:lz4|bs(8|16|32|64)-lz4)?([<>])")
 
-_Shape = tuple[Size, Size]
-_Time = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Shape = Annotated[tuple[Size, ...], msgspec.Meta(min_length=2, max_length=3)]
+"""Width and height; some senders add the depth of an image, which is 1."""
+
+_TIMES = ("start_time", "stop_time", "real_time")
 
 
 class _Start(msgspec.Struct, gc=False):
@@ -79,13 +81,6 @@ class _Blob(msgspec.Struct, gc=False):
     size: int | None = None
 
 
-class _Times(msgspec.Struct, gc=False):
-    htype: str
-    start_time: _Time = 0
-    stop_time: _Time = 0
-    real_time: _Time = 0
-
-
 class _End(msgspec.Struct, gc=False):
     htype: str | list[str]
     series: Id
@@ -96,7 +91,6 @@ _object = msgspec.json.Decoder(dict[str, Any])
 _table = msgspec.json.Decoder(_Table)
 _image = msgspec.json.Decoder(_Image)
 _blob = msgspec.json.Decoder(_Blob)
-_times = msgspec.json.Decoder(_Times)
 _end = msgspec.json.Decoder(_End)
 
 
@@ -105,6 +99,7 @@ class Image(msgspec.Struct, gc=False):
 
     `start_time`, `stop_time`: since the start of the series, `real_time`: of the exposure, all in
     ns. `hash`: as sent. `appendix`: the user's own part as it came, None if there is none.
+    `unread`: what could not be read, in words; a time among it is 0.
     """
 
     series: int
@@ -116,6 +111,7 @@ class Image(msgspec.Struct, gc=False):
     hash: str
     appendix: Any
     parts: Sequence[Any]
+    unread: Sequence[str] = ()
 
     def intact(self) -> bool:
         """Whether `hash` is the MD5 of the blob."""
@@ -138,7 +134,13 @@ def decode_start(parts: Sequence[Any]) -> SeriesStart:
 
 def _read_table(header: Any, blob: Any) -> Pixels:
     table = read_json(_table, header)
-    return measured(table.shape[::-1], table.type, False, "", blob)
+    return measured(_of_image(table.shape), table.type, False, "", blob)
+
+
+def _of_image(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) == 3 and shape[2] != 1:
+        raise MalformedMessage("field", f"shape {shape} is not that of an image")
+    return shape[1], shape[0]
 
 
 def decode_image(parts: Sequence[Any]) -> Image:
@@ -147,19 +149,33 @@ def decode_image(parts: Sequence[Any]) -> Image:
     expect_htype(header.htype, "dimage-1.")
     count_parts(parts, 4, 5)
     pixels = _pixels(parts)
-    times = read_json(_times, parts[3])
-    expect_htype(times.htype, "dconfig-1.")
+    times, unread = _read_times(parts[3])
     return Image(
         series=check_id("series", header.series),
         frame=check_id("frame", header.frame),
         pixels=pixels,
-        start_time=times.start_time,
-        stop_time=times.stop_time,
-        real_time=times.real_time,
         hash=header.hash,
         appendix=parts[4] if len(parts) > 4 else None,
         parts=parts,
+        unread=unread,
+        **times,
     )
+
+
+def _read_times(part: Any) -> tuple[dict[str, int], Sequence[str]]:
+    """The times of an image in ns, 0 for what is none: they never cost the image."""
+    found, unread = dict.fromkeys(_TIMES, 0), []
+    try:
+        fields = read_json(_object, part)
+    except MalformedMessage:
+        return found, ("the times of an image are no JSON object",)
+    for name in _TIMES:
+        value = fields.get(name, 0)
+        if isinstance(value, int | float) and -(2**63) <= value < 2**63:
+            found[name] = round(value)
+        else:
+            unread.append(f"{name} of an image is a {type(value).__name__} that is no time in ns")
+    return found, tuple(unread)
 
 
 def _pixels(parts: Sequence[Any]) -> Pixels:
@@ -174,7 +190,7 @@ def _pixels(parts: Sequence[Any]) -> Pixels:
     if bits is not None and int(bits) != 8 * ITEM_SIZE[blob.type]:
         raise MalformedMessage("field", f"encoding {blob.encoding} of {blob.type}")
     encoding: Encoding = "bitshuffle_lz4" if bits else "lz4" if "lz4" in blob.encoding else ""
-    return measured(blob.shape[::-1], blob.type, order == ">", encoding, parts[2])
+    return measured(_of_image(blob.shape), blob.type, order == ">", encoding, parts[2])
 
 
 def decode_end(parts: Sequence[Any]) -> SeriesEnd:
@@ -191,7 +207,7 @@ def frame(image: Image) -> Frame:
 
 
 def _attributes(image: Image) -> dict[str, int | float | bool]:
-    return {name: getattr(image, name) for name in ("series", "start_time", "stop_time", "real_time")}
+    return {name: getattr(image, name) for name in ("series", *_TIMES)}
 
 
 def encode_start(

@@ -3,8 +3,8 @@
 Dimensions are [rows, columns]; an image holds one array for each threshold; times are [ticks, ticks a
 second]. Source: https://github.com/dectris/documentation, stream_v2; arrays as in `cbor`.
 
-Reasons of `MalformedMessage` here: "cbor", "field", "parts", "size", "compression", "htype" (another
-`type`, or none) and "channel" (not the threshold that was asked for).
+Reasons of `MalformedMessage` here: "cbor", "field", "parts", "size", "compression" and "htype" (another
+`type`, or none).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import msgspec
 
 from repstream.errors import MalformedMessage
 from repstream.messages import cbor
-from repstream.messages.frame import Frame
+from repstream.messages.cbor import without_unread
+from repstream.messages.frame import Frame, NoImage
 from repstream.messages.header import MAX_DETAIL, Id, check_id, count_parts
 from repstream.messages.pixels import Pixels
 from repstream.messages.series import SeriesEnd, SeriesStart
@@ -26,12 +27,19 @@ Time = tuple[int, Annotated[int, msgspec.Meta(ge=1)]]
 """Ticks, and how many there are in a second."""
 
 
+OTHER = "CBOR of another type"
+WITHOUT_THRESHOLD = "image without the threshold"
+NO_THRESHOLD_CHOSEN = "image with several thresholds"
+"""What a message is that gives no frame."""
+
+
 class Image(msgspec.Struct, gc=False):
     """One image in every threshold. `image_id`: its number in the series, from 0.
 
     `data`: pixels (height, width) by threshold, such as ``"threshold_1"``. `start_time`,
     `stop_time`: since the start of the series, `real_time`: of the exposure. `series_date`:
-    when the series started, a datetime. `user_data`: anything.
+    when the series started, a datetime. `user_data`: anything. `unread`: what could not be read,
+    in words; it is left out.
     """
 
     image_id: Id
@@ -44,6 +52,16 @@ class Image(msgspec.Struct, gc=False):
     series_date: Any = None
     user_data: Any = None
     parts: Sequence[Any] = ()
+    unread: Sequence[str] = ()
+
+
+_OURS = frozenset({"parts", "unread"})
+
+_METADATA: Mapping[str, Any] = {
+    "series_unique_id": str,
+    **dict.fromkeys(("start_time", "stop_time", "real_time"), Time | None),
+}
+"""What comes with an image and never costs it."""
 
 
 class _End(msgspec.Struct, gc=False):
@@ -65,16 +83,25 @@ _MAPS = frozenset(bytes([first]) for first in range(0xA0, 0xC0))
 
 def decode(parts: Sequence[Any]) -> SeriesStart | Image | SeriesEnd:
     """A message of any of the three types. Raises `MalformedMessage` with one of the reasons above."""
+    found = read(parts)
+    if isinstance(found, NoImage):
+        raise MalformedMessage("htype", found.why)
+    return found
+
+
+def read(parts: Sequence[Any]) -> SeriesStart | Image | SeriesEnd | NoImage:
+    """A message of any of the three types, or that it is of another. Raises as `decode`."""
     count_parts(parts, 1)
     fields = cbor.read(parts[0])
     if not isinstance(fields, dict):
         raise MalformedMessage("htype", f"a {type(fields).__name__} instead of a map")
     kind = fields.pop("type", None)
-    read = _READ.get(kind) if isinstance(kind, str) else None
-    if read is None:
-        raise MalformedMessage("htype", f"unknown type {str(kind)[:MAX_DETAIL]!r}")
+    if not isinstance(kind, str):
+        raise MalformedMessage("htype", f"its type is a {type(kind).__name__}")
+    if kind not in _READ:
+        return NoImage(OTHER, parts)
     try:
-        return read(fields, parts)
+        return _READ[kind](fields, parts)
     except msgspec.ValidationError as error:
         raise MalformedMessage("field", str(error)[:MAX_DETAIL]) from None
 
@@ -82,6 +109,8 @@ def decode(parts: Sequence[Any]) -> SeriesStart | Image | SeriesEnd:
 def _read_start(fields: dict[str, Any], parts: Sequence[Any]) -> SeriesStart:
     end = _read_end(fields, parts)
     configuration, tables = {}, {}
+    unread: list[str] = []
+    fields = without_unread(fields, unread)
     for name, value in fields.items():
         if isinstance(value, Pixels):
             tables[name] = value
@@ -89,18 +118,32 @@ def _read_start(fields: dict[str, Any], parts: Sequence[Any]) -> SeriesStart:
             tables |= {f"{name}/{threshold}": pixels for threshold, pixels in value.items()}
         elif name not in _End.__struct_fields__:
             configuration[name] = value
-    return SeriesStart(end.series, end.unique_id, configuration, tables, None, parts)
+    return SeriesStart(end.series, end.unique_id, configuration, tables, None, parts, tuple(unread))
 
 
 def _read_image(fields: dict[str, Any], parts: Sequence[Any]) -> Image:
+    data = fields.get("data")
+    for pixels in data.values() if isinstance(data, dict) else ():
+        if isinstance(pixels, cbor.Unread):
+            raise pixels.error
+    unread: list[str] = []
+    fields = without_unread(fields, unread)
+    for name in _METADATA.keys() & fields.keys():
+        try:
+            fields[name] = msgspec.convert(fields[name], _METADATA[name])
+        except msgspec.ValidationError as error:
+            unread.append(f"{name} of an image: {error}"[:MAX_DETAIL])
+            del fields[name]
     image = msgspec.convert({**fields, "parts": ()}, Image)
-    image.parts = parts
+    image.parts, image.unread = parts, tuple(unread)
     check_id("image_id", image.image_id)
     check_id("series_id", image.series_id)
     return image
 
 
 def _read_end(fields: dict[str, Any], parts: Sequence[Any]) -> SeriesEnd:
+    if not isinstance(fields.get("series_unique_id", ""), str):
+        del fields["series_unique_id"]
     end = msgspec.convert(fields, _End)
     return SeriesEnd(check_id("series_id", end.series_id), end.series_unique_id, parts)
 
@@ -112,19 +155,17 @@ _READ: Mapping[str, Callable[[dict[str, Any], Sequence[Any]], SeriesStart | Imag
 }
 
 
-def frame(image: Image, threshold: str = "") -> Frame:
+def frame(image: Image, threshold: str = "") -> Frame | NoImage:
     """The frame of one threshold, ``""`` for the only one; its attributes are series and times (ns).
 
-    Raises `MalformedMessage` ("channel") where the image has no such threshold, or several and
-    none is named.
+    `NoImage` where the image has no such threshold, or several and none is named.
     """
     if not threshold and len(image.data) == 1:
         pixels = next(iter(image.data.values()))
     elif threshold in image.data:
         pixels = image.data[threshold]
     else:
-        names = ", ".join(image.data)[:MAX_DETAIL]
-        raise MalformedMessage("channel", f"no threshold {threshold!r} among {names}")
+        return NoImage(WITHOUT_THRESHOLD if threshold else NO_THRESHOLD_CHOSEN, image.parts)
     return pixels.frame(image.image_id, image.parts, partial(_attributes, image))
 
 
@@ -154,7 +195,7 @@ def encode_start(
 
 def encode_image(image: Image) -> list[bytes]:
     """An image, `Image.parts` left out. Raises `cbor2.CBOREncodeError` for user data unknown to CBOR."""
-    fields = {name: getattr(image, name) for name in Image.__struct_fields__ if name != "parts"}
+    fields = {name: getattr(image, name) for name in Image.__struct_fields__ if name not in _OURS}
     return [cbor.write({"type": "image", **fields})]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from repstream.errors import MalformedMessage
 from repstream.messages import (
     array_1_0,
@@ -18,6 +16,7 @@ from repstream.messages import (
     raw_1_0,
 )
 from repstream.messages.frame import Frame
+from repstream.messages.frame import NoImage as NoImage
 from repstream.messages.header import MAX_DETAIL, header_of, read_htype
 from repstream.messages.series import SeriesEnd, SeriesStart
 
@@ -46,11 +45,8 @@ CODECS: Mapping[str, Callable[[Sequence[Any]], Message]] = {
 """Decoders by the beginning of the `htype` that they understand; CBOR has none (`dectris_v2`)."""
 
 
-class NoImage(msgspec.Struct, gc=False):
-    """A good message without an image. `why`: what it is instead, a format or ``"bsread pulse"``."""
-
-    why: str
-    parts: Sequence[Any]
+MOST_NOTES = 100
+"""Kinds of metadata that cannot be read and are noted; what they are is the peer's choice."""
 
 
 def decode_message(parts: Sequence[Any], memory: bsread.Memory | None = None) -> Message:
@@ -78,18 +74,28 @@ class FrameDecoder:
 
     `channel`: the bsread channel that holds the image, ``""`` for the only one of two dimensions.
     `threshold`: the threshold of a DECTRIS stream v2 that becomes the frame, ``""`` for the only one.
+    `verify_hash`: whether the hash that bsread and DECTRIS stream v1 send has to be right.
+    `note` is called once for each kind of metadata that cannot be read; the image is taken without.
     """
 
-    def __init__(self, channel: str = "", threshold: str = "") -> None:
+    def __init__(
+        self,
+        channel: str = "",
+        threshold: str = "",
+        verify_hash: bool = False,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._channel = channel
         self._threshold = threshold
+        self._verify_hash = verify_hash
+        self._note = note
+        self._noted: set[str] = set()
         self._memory = bsread.Memory()
 
     def decode(self, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:
-        """The frame in a message, the end of a series, or that there is no image.
+        """The frame in a message, one end of a series, or that there is no image for us.
 
-        Raises `MalformedMessage` as `decode_message`, and with reason "channel" where the image
-        that was named is not there.
+        Raises `MalformedMessage` as `decode_message`, and with reason "hash" where that is wrong.
         """
         try:
             # Nearly every message is an array: its decoder finds out at once if it is not.
@@ -97,23 +103,32 @@ class FrameDecoder:
         except MalformedMessage as error:
             if error.reason not in {"htype", "json"}:
                 raise
-        if parts and not dectris_v2.is_cbor(parts[0]) and _prefix(parts) == "bsr_m-1.":
-            frame = bsread.frame(parts, self._channel, self._memory)
-            if frame is not None:
-                return frame
-            bsread.decode(parts, self._memory)  # whether it is a good message all the same
-            return NoImage("bsread pulse", parts)
+        if parts and dectris_v2.is_cbor(parts[0]):
+            other = dectris_v2.read(parts)
+            return other if isinstance(other, NoImage) else self._image_in(other, parts)
+        if _prefix(parts) == "bsr_m-1.":
+            return bsread.frame(parts, self._channel, self._memory, self._verify_hash)
         return self._image_in(decode_message(parts), parts)
 
     def _image_in(self, message: Message, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:
+        if isinstance(message, SeriesStart | dectris_v1.Image | dectris_v2.Image):
+            self._note_all(message.unread)
         if isinstance(message, Frame | SeriesStart | SeriesEnd):
             return message
         if isinstance(message, dectris_v1.Image):
+            if self._verify_hash and message.hash and not message.intact():
+                raise MalformedMessage("hash", "the image is not the one that its hash stands for")
             return dectris_v1.frame(message)
         if isinstance(message, dectris_v2.Image):
             return dectris_v2.frame(message, self._threshold)
         # Not the text that the peer chose: this one is counted by.
         return NoImage(raw_1_0.HTYPE if isinstance(message, raw_1_0.Raw) else pilatus_1_0.HTYPE, parts)
+
+    def _note_all(self, unread: Sequence[str]) -> None:
+        for text in unread:
+            if text not in self._noted and len(self._noted) < MOST_NOTES:
+                self._noted.add(text)
+                self._note(text)
 
 
 def decode(parts: Sequence[Any]) -> Frame:
@@ -130,7 +145,8 @@ def decode(parts: Sequence[Any]) -> Frame:
     found = FrameDecoder().decode(parts)
     if isinstance(found, Frame):
         return found
-    raise MalformedMessage("htype", "a message without an image")
+    what = f": {found.why}" if isinstance(found, NoImage) else ""
+    raise MalformedMessage("htype", f"a message without an image{what}")
 
 
 def attributes(frame: Frame) -> Mapping[str, int | float | bool]:

@@ -12,6 +12,27 @@ from repstream.parameters.pixel_types import PixelType as PixelType
 PIXEL_TYPES: tuple[str, ...] = get_args(PixelType)
 
 
+def image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` without sizes of 1 where that leaves an image: ``(1, 4, 5)`` is one of ``(4, 5)``."""
+    extra = len(shape) - 2
+    if extra <= 0 or sum(size != 1 for size in shape) > 2:
+        return shape
+    found = []
+    for size in shape:
+        if size == 1 and extra > 0:
+            extra -= 1
+        else:
+            found.append(size)
+    return tuple(found)
+
+
+class NoImage(msgspec.Struct, gc=False):
+    """A good message without an image for us. `why`: what it is instead, one of a few fixed words."""
+
+    why: str
+    parts: Sequence[Any]
+
+
 class Frame(msgspec.Struct, gc=False):
     """One image of a stream.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -19,6 +21,11 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 Shape = Annotated[tuple[Size, ...], msgspec.Meta(max_length=64)]
 """numpy allows 64 dimensions."""
+
+_NOT_FINITE = re.compile(rb"NaN|Infinity")
+
+_MOST_DIGITS = 4000
+"""Python refuses to read longer whole numbers."""
 
 Id = Annotated[int, msgspec.Meta(ge=0)]
 """A frame, pulse or series number; `check_id` holds it to 64 bits (a limit msgspec cannot state)."""
@@ -53,11 +60,9 @@ def read_htype(header: bytes) -> str:
     is no object or names no format.
     """
     try:
-        htype = _htype.decode(header).htype
-    except msgspec.ValidationError as error:
-        raise MalformedMessage("htype", str(error)[:MAX_DETAIL]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedMessage("json", str(error)[:MAX_DETAIL]) from None
+        htype = read_json(_htype, header).htype
+    except MalformedMessage as error:
+        raise MalformedMessage("htype" if error.reason == "field" else "json", error.detail) from None
     if isinstance(htype, str):
         return htype
     if len(htype) != 1:
@@ -69,7 +74,8 @@ def read_json(decoder: msgspec.json.Decoder[_T], part: Any) -> _T:
     """A JSON part by its type.
 
     Raises `MalformedMessage`: "json" when the part is no JSON document in UTF-8, "field" when
-    it is not of that type.
+    it is not of that type. NaN, Infinity and numbers beyond a double are read, as Python's own
+    json does.
     """
     text = part if type(part) is bytes else bytes(part)
     try:
@@ -77,10 +83,36 @@ def read_json(decoder: msgspec.json.Decoder[_T], part: Any) -> _T:
         if not text.isascii():
             text.decode()
         return decoder.decode(text)
-    except msgspec.ValidationError as error:
-        raise MalformedMessage("field", str(error)[:MAX_DETAIL]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedMessage("json", str(error)[:MAX_DETAIL]) from None
+        found: Exception = error
+    if has_odd_numbers(text, found):
+        try:
+            return msgspec.convert(load_json(text), decoder.type)
+        except (ValueError, RecursionError) as error:
+            found = error
+    reason = "field" if isinstance(found, msgspec.ValidationError) else "json"
+    raise MalformedMessage(reason, str(found)[:MAX_DETAIL]) from None
+
+
+def has_odd_numbers(text: bytes, error: Exception) -> bool:
+    """Whether the strict decoder's `error` may be about a number that Python's json reads."""
+    return _NOT_FINITE.search(text) is not None or "out of range" in str(error)
+
+
+def load_json(text: bytes) -> Any:
+    """A JSON document as Python's json reads it, NaN, Infinity and large numbers included.
+
+    Raises ValueError where it is none, RecursionError where it is nested too deeply.
+    """
+    value = json.loads(text.decode(), parse_int=_whole)
+    # Half of a surrogate pair is no character, and no file and no wire takes it.
+    if b"\\u" in text:
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"), parse_int=_whole)
+    return value
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def expect_htype(htype: str | list[str], prefix: str) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
 from repstream.messages import compression
-from repstream.messages.frame import PIXEL_TYPES, Frame
+from repstream.messages.frame import PIXEL_TYPES, Frame, image_shape
 from repstream.messages.header import size_of
 
 ITEM_SIZE: Mapping[str, int] = {name: np.dtype(name).itemsize for name in (*PIXEL_TYPES, "bool")}
@@ -70,7 +70,7 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
         payload = self.data if stored else self.raw()
         return Frame(
             frame_id=frame_id,
-            shape=self.shape,
+            shape=image_shape(self.shape),
             # HDF5 knows truth values as an enumeration of bytes only.
             dtype="uint8" if self.dtype == "bool" else self.dtype,
             big_endian=self.big_endian,

@@ -18,7 +18,7 @@ class SeriesStart(msgspec.Struct, gc=False):
     detector is set to tell nothing. `tables`: the arrays beside it, such as ``"flatfield"``,
     ``"pixel_mask"``, ``"countrate_table"``; stream v2 has one for each threshold, under
     ``"flatfield/threshold_1"``. `appendix`: the user's own part of a v1 message, JSON by the
-    description. `parts`: the message as received.
+    description. `parts`: the message as received. `unread`: what of it could not be read, in words.
     """
 
     series: int
@@ -27,6 +27,7 @@ class SeriesStart(msgspec.Struct, gc=False):
     tables: Mapping[str, Pixels]
     appendix: Any
     parts: Sequence[Any]
+    unread: Sequence[str] = ()
 
 
 class SeriesEnd(msgspec.Struct, gc=False):

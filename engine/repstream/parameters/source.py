@@ -81,6 +81,17 @@ class SourceConfig(Section):
         title="DECTRIS threshold",
         description="DECTRIS threshold whose images are used; empty selects the only one.",
     )
+    verify_hash: Annotated[bool, Access.WHILE_IDLE] = Field(
+        False,
+        title="Verify the sender's hash",
+        description="Check the hash that bsread (header) and DECTRIS Stream v1 (image) send; a message that "
+        "differs is malformed. Takes the time of an MD5 for each image.",
+    )
+    repeat_malformed: Annotated[bool, Access.WHILE_IDLE] = Field(
+        False,
+        title="Repeat malformed messages",
+        description="Whether streams forward malformed messages too, whatever their policy.",
+    )
     id_step: Annotated[int, Access.WHILE_IDLE] = Field(
         1,
         ge=1,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import h5py
 import hdf5plugin  # noqa: F401  registers the filters
 import numpy as np
@@ -17,7 +18,8 @@ from tests.engine.dataplane.test_acquisitions import end, images_of, running, st
 from tests.engine.dataplane.test_file_options import table_of
 from tests.engine.messages.vectors import load
 
-from repstream.messages import bsread, dectris_v1, pilatus_1_0, raw_1_0
+from repstream.dataplane import control
+from repstream.messages import bsread, dectris_v1, formats, pilatus_1_0, raw_1_0
 from repstream.messages.pixels import packed
 
 Address = Callable[[str], str]
@@ -114,7 +116,8 @@ def test_the_named_channel_is_the_image_and_the_scalars_are_its_metadata(
     assert (list(table["BEAM:X"]), list(table["n"])) == ([i / 2 for i in range(10)], list(range(-5, 5)))
     assert set(table["global_timestamp_sec"]) == {1_700_000_000}
     assert list(table["global_timestamp_ns"]) == list(range(100, 110))
-    assert plane.report().source.ledger.malformed == {"channel": 1}
+    ledger = plane.report().source.ledger
+    assert (ledger.malformed, ledger.other) == ({}, {"bsread pulse without the channel": 1})
 
 
 def test_the_named_threshold_is_the_image(
@@ -197,3 +200,78 @@ def test_a_file_that_is_compressed_anyway_takes_both(
         source.send_multipart(dimage(i, image(i), "bitshuffle_lz4" if i % 2 else ""))
     assert plane.acquisition("FINISHED").report.ledger.dropped == {}
     np.testing.assert_array_equal(images_of(tmp_path / "scan.h5"), [image(i) for i in range(10)])
+
+
+def test_good_messages_without_an_image_for_us_are_forwarded_as_other(
+    plane: Plane, address: Address, peer: Opener
+) -> None:
+    live = {"live": {"address": address("live"), "policy": "send_every_nth", "every_nth": 100}}
+    source = opened(plane, address, peer, {"channel": "image"}, streams=live)
+    sink = peer(zmq.PULL, connect=address("live"))
+    pulses = [pulse(i, y=1.5, **({"image": image(i)} if i % 10 == 0 else {})) for i in range(100, 140)]
+    two = load("dectris_v2")["image_two_thresholds_user_data"].first
+    sent = [*pulses, two, [cbor2.dumps({"type": "status"})]]
+    for parts in sent:
+        source.send_multipart(parts)
+    assert receive(sink, 39) == [parts for i, parts in enumerate(sent) if i not in (10, 20, 30)]
+    ledger = plane.report(lambda r: r.source.ledger.messages == 42).source.ledger
+    assert (ledger.frames, ledger.malformed) == (4, {})
+    assert ledger.other == {
+        "bsread pulse without the channel": 36,
+        "image with several thresholds": 1,
+        "CBOR of another type": 1,
+    }
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_malformed_messages_are_repeated_where_that_is_asked_for(
+    plane: Plane, address: Address, peer: Opener, repeated: bool
+) -> None:
+    live = {"live": {"address": address("live")}}
+    source = opened(plane, address, peer, {"repeat_malformed": repeated}, streams=live)
+    sink = peer(zmq.PULL, connect=address("live"))
+    sent = [[b"junk"], [*message(1), b"short"], message(2)]
+    for parts in sent:
+        source.send_multipart(parts)
+    wanted = sent if repeated else sent[2:]
+    assert receive(sink, len(wanted)) == wanted
+    report = plane.report(lambda r: r.source.ledger.messages == 3)
+    assert report.source.ledger.malformed == {"json": 1, "size": 1}
+    ledger = report.streams[1].ledger
+    assert ledger.offered == ledger.sent == len(wanted)
+    assert report.losses == 2
+
+
+def test_metadata_that_cannot_be_read_is_noted_once(plane: Plane, address: Address, peer: Opener) -> None:
+    source = opened(plane, address, peer, {}, streams={})
+    for i in range(3):
+        parts = dimage(i, image(i))
+        parts[3] = b'{"htype": "dconfig-1.0", "start_time": "soon"}'
+        source.send_multipart(parts)
+    assert plane.report(lambda r: r.source.ledger.messages == 3).source.ledger.frames == 3
+    (note,) = plane.of(control.Note)
+    assert "start_time" in note.message
+
+
+def test_a_wrong_hash_is_malformed_where_it_is_checked(plane: Plane, address: Address, peer: Opener) -> None:
+    source = opened(plane, address, peer, {"verify_hash": True}, streams={})
+    good, bad = dimage(1, image(1)), dimage(2, image(2))
+    bad[2] = bytes(len(bad[2]))
+    for parts in (good, bad):
+        source.send_multipart(parts)
+    ledger = plane.report(lambda r: r.source.ledger.messages == 2).source.ledger
+    assert (ledger.frames, ledger.malformed) == (1, {"hash": 1})
+
+
+def test_a_decoder_that_fails_ends_nothing(
+    plane: Plane, address: Address, peer: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(parts: Parts) -> formats.Message:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(formats, "CODECS", {**formats.CODECS, "raw-1.": fail})
+    source = opened(plane, address, peer, {}, streams={})
+    source.send_multipart(raw_1_0.encode([b"a"]))
+    source.send_multipart(message(1))
+    ledger = plane.report(lambda r: r.source.ledger.messages == 2).source.ledger
+    assert (ledger.frames, ledger.malformed) == (1, {"internal": 1})

@@ -22,7 +22,7 @@ class Handler:
         frame = array_1_0.decode(receiver.take())
         return {
             "header": header,
-            "data": [array_1_0.array(frame, i) for i in range(len(frame.payloads))],
+            "data": [array_1_0.array(frame, i).reshape(header["shape"]) for i in range(len(frame.payloads))],
         }
 
     @staticmethod
