@@ -71,6 +71,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     max_duration: float = 0.0
     follow_series: bool = False
     threshold: str = ""
+    header_columns: tuple[tuple[str, str], ...] = ()
 
 
 class Arm(msgspec.Struct, frozen=True, tag="arm"):

@@ -23,9 +23,9 @@ from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
-from repstream.files.layout import ADDRESS
+from repstream.files.layout import ADDRESS, DatasetPlaces
 from repstream.files.pieces import Pieces
-from repstream.files.plan import FilePlan, Scalar
+from repstream.files.plan import EXTRA_VALUE, FilePlan, Scalar
 from repstream.files.publish import check_in_place, damage_of, is_same_file, may_overwrite, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
 from repstream.files.results import ResultFields, close, write_results
@@ -34,6 +34,17 @@ from repstream.files.stated_end import StatedEnd
 _AHEAD_FRAMES, _AHEAD_LEAST, _AHEAD_MOST = 512, 4 << 20, 128 << 20
 _STATUS = 8
 """Offset of the status in a metadata row."""
+
+NO_EXTRA = np.zeros(0, EXTRA_VALUE)
+
+
+def extra_between(extra: np.ndarray[Any, Any], first: int, stop: int) -> np.ndarray[Any, Any]:
+    """Those of images `first` … `stop` - 1, counted from `first`."""
+    if not len(extra):
+        return extra
+    chosen = extra[(extra["image"] >= first) & (extra["image"] < stop)]
+    chosen["image"] -= first
+    return chosen
 
 
 class FrameFile:
@@ -51,9 +62,18 @@ class FrameFile:
         self._stated = StatedEnd(fd, image.data, ahead)
         self._row_dtype = plan.row_dtype
         self._rows = RowStore(self._row_dtype, nexus.rows_per_chunk(self._row_dtype))
+        self._extra = RowStore(EXTRA_VALUE, nexus.rows_per_chunk(EXTRA_VALUE))
         self._images = ChunkIndex((1, *plan.shape))
         self._images_places = image.stacks[nexus.images_path(plan.detector_name)]
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
+        self._extra_places = image.stacks[nexus.extra_values_path(plan.detector_name)]
+        self._extra_shown = 0
+        self._indices = (
+            (self._rows.index, self._rows_places),
+            (self._images, self._images_places),
+            (self._extra.index, self._extra_places),
+        )
+        self._named: set[DatasetPlaces] = set()
         self._results = ResultFields(image.fields)
         self._failure = ""
         self._pieces = Pieces()
@@ -113,14 +133,20 @@ class FrameFile:
         return sum(last - first + 1 for first, last in self._blanks)
 
     def append(
-        self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any], *, announce: bool = True
+        self,
+        payloads: Sequence[Buffer | None],
+        rows: np.ndarray[Any, Any],
+        extra: np.ndarray[Any, Any] = NO_EXTRA,
+        *,
+        announce: bool = True,
     ) -> int:
         """Write images and their metadata; return how many images readers see then.
 
         `payloads`: one contiguous buffer an image, written as it is: pixels in C order, or
         what filter 32008 stores; None for an image that is missing: its place shows zeros, kept
         once for all of them (`blank`), and may be filled later. `rows`: (len(payloads),) of
-        `FilePlan.row_dtype`. The images are in the file, for every reader, when this returns,
+        `FilePlan.row_dtype`. `extra`: numbers that the rows do not hold, of `EXTRA_VALUE`, where
+        ``image`` counts within `payloads`. The images are in the file, for every reader, when this returns,
         all or (after an error) none of them; without `announce` they wait for `announce` or
         `sync`. Raises ValueError for a wrong size or type, StorageError with the system's reason
         when the storage fails.
@@ -128,7 +154,9 @@ class FrameFile:
         nbytes = self._check(payloads, rows)
         if not payloads:
             return self.count
-        tail, in_place = self._lay_out(payloads, nbytes, rows)
+        tail = Tail(self._end)
+        self._lay_out(tail, payloads, nbytes)
+        in_place = [self._rows.add(rows, tail), self._add_extra(tail, self._staged, extra)]
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
@@ -149,9 +177,18 @@ class FrameFile:
                 self._pieces.write(self._fd)
                 self._show()
 
-    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, durable: bool = False) -> None:
+    def fill(
+        self,
+        number: int,
+        payload: Buffer,
+        row: np.ndarray[Any, Any],
+        extra: np.ndarray[Any, Any] = NO_EXTRA,
+        *,
+        durable: bool = False,
+    ) -> None:
         """Put an image that came late, with its metadata (one row), into its blank place.
 
+        `extra` as in `append`.
         It is there when this returns; where readers know its place and it is `durable`, it is on
         the disk before. Raises ValueError where the place is not blank, or as `append`; StorageError too.
         """
@@ -160,12 +197,14 @@ class FrameFile:
             raise ValueError(f"place {number} of {self.path} is not blank")
         tail = Tail(self._end)
         address = tail.put_image(payload, nbytes)
+        in_place = [self._add_extra(tail, number, extra)]
         place, data = self._rows.place(number), row.tobytes()
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
             self._end, self._unsynced = tail.end, True
+            self._gather(tail, in_place)
             # What is gathered may hold the blank place as it was.
             self._pieces.write(self._fd)
             if number < self.count and durable:
@@ -175,6 +214,7 @@ class FrameFile:
             # The status last: it says that the rest is there.
             write_all(self._fd, data[_STATUS + 8 :], place + _STATUS + 8)
             write_all(self._fd, data[: _STATUS + 8], place)
+            self._show_extra()
 
     def sync(self) -> None:
         """Put on the disk what was appended, then announce what was not. Raises StorageError.
@@ -238,11 +278,8 @@ class FrameFile:
             raise ValueError(f"{self.path} cannot hold more than {CAPACITY} images")
         return payload_sizes(payloads, self._plan)
 
-    def _lay_out(
-        self, payloads: Sequence[Buffer | None], nbytes: list[int], rows: np.ndarray[Any, Any]
-    ) -> tuple[Tail, tuple[int, bytes]]:
-        """Say where everything goes: what comes to the end, and (offset, bytes) of rows in place."""
-        tail = Tail(self._end)
+    def _lay_out(self, tail: Tail, payloads: Sequence[Buffer | None], nbytes: list[int]) -> None:
+        """Put the images at the end and into their index."""
         size, at, total = nbytes[0], 0, len(payloads)
         alike = 0 < size < LARGE and nbytes.count(size) == total
         while at < total:
@@ -253,7 +290,14 @@ class FrameFile:
             else:
                 self._place(tail, self._staged + at, payloads[at], nbytes[at])
             at += run or 1
-        return tail, self._rows.add(rows, tail)
+
+    def _add_extra(self, tail: Tail, first: int, extra: np.ndarray[Any, Any]) -> tuple[int, bytes]:
+        """As `RowStore.add`, of values whose images count from `first`."""
+        if not len(extra):
+            return 0, b""
+        moved = extra.copy()
+        moved["image"] += first
+        return self._extra.add(moved, tail)
 
     def _place(self, tail: Tail, number: int, payload: Buffer | None, nbytes: int) -> None:
         """Find room for one image, or let it show the blank one."""
@@ -265,23 +309,31 @@ class FrameFile:
         self._images.add(self._blank_address, len(self.blank), tail.put_node)
         self._blanks.add(number, number + 1)
 
-    def _gather(self, tail: Tail, in_place: tuple[int, bytes]) -> None:
+    def _gather(self, tail: Tail, in_place: Sequence[tuple[int, bytes]]) -> None:
         """Keep the small pieces of an append, all of them for what the file had before."""
-        self._pieces.extend(*in_place)
-        for index, places in ((self._rows.index, self._rows_places), (self._images, self._images_places)):
+        for offset, data in in_place:
+            self._pieces.extend(offset, data)
+        for index, places in self._indices:
             for address, node in index.touched.items():
                 if address < tail.start:
                     # A copy: entries of an append that fails are not among what may still be shown.
                     self._pieces.put(address, bytes(node.written))
             index.settle()
-            if self._staged == 0:
+            if index.count and places not in self._named:
+                self._named.add(places)
                 self._pieces.put(places.index, ADDRESS.pack(index.root))
 
     def _show(self) -> None:
         if self.count < self._staged:
+            self._show_extra()
             for places in (self._rows_places, self._images_places):
                 write_all(self._fd, ADDRESS.pack(self._staged), places.extent)
             self.count = self._staged
+
+    def _show_extra(self) -> None:
+        if self._extra_shown < self._extra.count:
+            self._extra_shown = self._extra.count
+            write_all(self._fd, ADDRESS.pack(self._extra_shown), self._extra_places.extent)
 
     @contextmanager
     def _failing(self, what: str) -> Iterator[None]:

@@ -58,13 +58,16 @@ class Tail:
 
 
 class RowStore:
-    """The metadata's rows, in chunks that get their place when their first row comes."""
+    """Rows of one type, in chunks that get their place when their first row comes.
+
+    `count`: how many there are.
+    """
 
     def __init__(self, dtype: np.dtype[Any], rows_per_chunk: int) -> None:
         self.index = ChunkIndex((rows_per_chunk,))
         self._itemsize = dtype.itemsize
         self._rows_per_chunk = rows_per_chunk
-        self._count = 0
+        self.count = 0
         self._chunks = array("Q")
 
     def add(self, rows: np.ndarray[Any, Any], tail: Tail) -> tuple[int, bytes]:
@@ -72,7 +75,7 @@ class RowStore:
         data = rows.tobytes()
         size, taken, in_place = self._itemsize, 0, (0, b"")
         while taken < len(data):
-            row = self._count % self._rows_per_chunk
+            row = self.count % self._rows_per_chunk
             piece = data[taken : taken + (self._rows_per_chunk - row) * size]
             if row:
                 in_place = (self._chunks[-1] + row * size, piece)
@@ -81,7 +84,7 @@ class RowStore:
                 self._chunks.append(tail.put(chunk, len(chunk)))
                 self.index.add(self._chunks[-1], len(chunk), tail.put_node)
             taken += len(piece)
-            self._count += len(piece) // size
+            self.count += len(piece) // size
         return in_place
 
     def place(self, number: int) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from repstream.files import user_metadata
 from repstream.files.detector import FIELDS, TABLES, DetectorFacts
 from repstream.files.gaps import TEXT_BYTES
-from repstream.files.plan import Compression, FilePlan, Scalar
+from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar
 
 ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
@@ -59,11 +59,13 @@ RESULTS: Mapping[str, np.dtype[Any]] = {
     "skipped_by_reason": np.dtype("S2048"),
     "missing_ids": np.dtype(f"S{TEXT_BYTES}"),
     "series": np.dtype("<u8"),
+    "values_lost": np.dtype("<u8"),
 }
 """Fields that have room from the start and get their values at the end. Times are Unix
 seconds, counts are frames, the ``…_by_reason`` are JSON objects reason -> frames,
 ``missing_ids`` is ``"3,7-9"`` (see `gaps.as_text`), ``series`` how many times the numbering
-began. Before the end ``outcome`` is ``"unfinished"`` and the others are zero or empty."""
+began, ``values_lost`` how many numbers of headers the file could not keep.
+Before the end ``outcome`` is ``"unfinished"`` and the others are zero or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ def metadata_path(detector_name: str) -> str:
     return f"/{detector_name}/metadata"
 
 
+def extra_values_path(detector_name: str) -> str:
+    """The path of the numbers that came with images and are in no column of the metadata."""
+    return f"/{detector_name}/extra_values"
+
+
 def rows_per_chunk(row: np.dtype[Any]) -> int:
     """How many metadata rows of this type share a chunk."""
     return max(1, _ROW_CHUNK_BYTES // row.itemsize)
@@ -233,12 +240,16 @@ def _tables_tree(detector: DetectorFacts) -> dict[str, Node]:
 
 def image_tree(plan: FilePlan) -> dict[str, Node]:
     """Path -> node of a file for images, each group and each link's target before it."""
-    rows = plan.row_dtype
-    return _tree(
+    rows, extra = plan.row_dtype, extra_values_path(plan.detector_name)
+    tree = _tree(
         plan,
         Stack(plan.shape, plan.dtype, 1, plan.compression, _shown(plan)),
         Stack((), rows, rows_per_chunk(rows)),
     )
+    return tree | {
+        extra: Stack((), EXTRA_VALUE, rows_per_chunk(EXTRA_VALUE)),
+        f"{DETECTOR}/extra_values": Link(extra),
+    }
 
 
 def master_tree(plan: FilePlan, files: Sequence[str], images_per_file: int) -> dict[str, Node]:

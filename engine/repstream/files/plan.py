@@ -18,6 +18,24 @@ Compression = Literal["none", "bitshuffle_lz4"]
 _ROW_START = (("image_id", np.dtype("<u8")), ("status", np.dtype("<u8")))
 
 
+EXTRA_TEXT = 24
+"""Characters that the exact text of a number may take."""
+
+EXTRA_VALUE = np.dtype(
+    [
+        ("image", "<u8"),
+        ("image_id", "<u8"),
+        ("name", np.dtype("S64", metadata={"h5py_encoding": "utf-8"})),
+        ("value", "<f8"),
+        ("text", f"S{EXTRA_TEXT}"),
+    ]
+)
+"""A number that came with an image and that no column of its row holds.
+
+`image`: the image's number in the file. `value`: the nearest double. `text`: the number exactly, as
+JSON writes it.
+"""
+
 GOOD, MISSING = 0, 1
 """What a row's ``status`` says: the image is as it came; it never came, its place is blank (zeros)."""
 

@@ -19,7 +19,7 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.closed_parts import ClosedParts
-from repstream.files.frame_file import FrameFile
+from repstream.files.frame_file import NO_EXTRA, FrameFile, extra_between
 from repstream.files.intact import HEAD, check_intact
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
@@ -78,7 +78,12 @@ class FileSeries:
         return before * self._per_file + sum(part.count for part in self._open)
 
     def append(
-        self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any], *, announce: bool = True
+        self,
+        payloads: Sequence[Buffer | None],
+        rows: np.ndarray[Any, Any],
+        extra: np.ndarray[Any, Any] = NO_EXTRA,
+        *,
+        announce: bool = True,
     ) -> int:
         at = 0
         while at < len(payloads):
@@ -86,7 +91,7 @@ class FileSeries:
                 self._begin_part()
             part = self._open[-1]
             stop = at + self._per_file - part.places
-            part.append(payloads[at:stop], rows[at:stop], announce=announce)
+            part.append(payloads[at:stop], rows[at:stop], extra_between(extra, at, stop), announce=announce)
             at = stop
         return self.count
 
@@ -94,12 +99,20 @@ class FileSeries:
         for part in self._open:
             part.announce()
 
-    def fill(self, number: int, payload: Buffer, row: np.ndarray[Any, Any], *, durable: bool = False) -> None:
+    def fill(
+        self,
+        number: int,
+        payload: Buffer,
+        row: np.ndarray[Any, Any],
+        extra: np.ndarray[Any, Any] = NO_EXTRA,
+        *,
+        durable: bool = False,
+    ) -> None:
         part, place = divmod(number, self._per_file)
         at = part - (self._parts - len(self._open))
         if at < 0:
             raise ValueError(f"part {part + 1} of {self.path} is closed")
-        self._open[at].fill(place, payload, row, durable=durable)
+        self._open[at].fill(place, payload, row, extra, durable=durable)
 
     def sync(self) -> None:
         for part in self._open:

@@ -256,7 +256,7 @@ def attributes(header: bytes) -> dict[str, int | float | bool]:
 def _readable(header: bytes | msgspec.Raw) -> dict[str, Any]:
     """The fields of an object one by one, without those that hold a number out of range."""
     found: dict[str, Any] = {}
-    for name, raw in _raw_fields(header).items():
+    for name, raw in raw_fields(header).items():
         try:
             found[name] = msgspec.json.decode(raw)
         except msgspec.ValidationError:
@@ -265,7 +265,8 @@ def _readable(header: bytes | msgspec.Raw) -> dict[str, Any]:
     return found
 
 
-def _raw_fields(header: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+def raw_fields(header: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The fields of a JSON object, undecoded. Raises `MalformedMessage` ("json") for anything else."""
     try:
         return _fields.decode(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -303,8 +304,8 @@ def std_det_writer_header(
     which are no JSON, become null). Raises
     `MalformedMessage` ("json") for anything but a JSON object.
     """
-    fields: dict[str, Any] = dict(_raw_fields(header))
-    inner = _raw_fields(fields["image_attributes"]) if "image_attributes" in fields else {}
+    fields: dict[str, Any] = dict(raw_fields(header))
+    inner = raw_fields(fields["image_attributes"]) if "image_attributes" in fields else {}
     fields |= {
         "image_attributes": {**inner, "image_number": number},
         "frame": number,

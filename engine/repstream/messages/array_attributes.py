@@ -1,64 +1,105 @@
-"""A few attributes of many array-1.0 headers, without reading the others."""
+"""A few attributes of many array-1.0 headers in a fraction of the time that reading all takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from repstream.messages.array_1_0 import attributes
+from repstream.messages.array_1_0 import raw_fields
+
+Number = int | float | bool
 
 _NOT_BESIDE = frozenset({"frame", "image_attributes"})
-"""What `attributes` does not take from beside `image_attributes`."""
+"""What is no attribute beside `image_attributes`."""
+
+_number = msgspec.json.Decoder(int | float | bool)
+
+
+class Fields(NamedTuple):
+    """What a header holds: its attributes, and the names of all its fields.
+
+    `numbers`: as `array_1_0.attributes`, and also whole numbers that 64 bits cannot hold; None for
+    a number that a double cannot hold either. `beside` and `within`: the names of the fields
+    beside `image_attributes` and in it.
+    """
+
+    numbers: Mapping[str, Number | None]
+    beside: Set[str]
+    within: Set[str]
+
+
+def read_fields(header: bytes) -> Fields:
+    """All fields of a header. Raises `MalformedMessage` ("json") for anything but a JSON object."""
+    beside = raw_fields(header)
+    inner = beside.get("image_attributes")
+    within = raw_fields(inner) if inner is not None and bytes(inner)[:1] == b"{" else {}
+    outer = {name: raw for name, raw in beside.items() if name != "frame" and not (within and raw is inner)}
+    numbers: dict[str, Number | None] = {}
+    for name, raw in {**outer, **within}.items():
+        if bytes(raw)[:1] in b"-0123456789tf":
+            numbers[name] = None
+            with suppress(msgspec.ValidationError):
+                numbers[name] = _number.decode(raw)
+    return Fields(numbers, beside.keys(), within.keys())
 
 
 class AttributeReader:
-    """Reads the attributes of these names, in a fraction of the time that `attributes` takes for all."""
+    """Reads the attributes of these names from headers that hold no further fields than are known.
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+    `beside`, `within`: the fields that are known, beside `image_attributes` and in it.
+    """
+
+    def __init__(self, names: Sequence[str], beside: Set[str] = frozenset(), within: Set[str] = frozenset()):
         keys = {f"f{number}": name for number, name in enumerate(names)}
-        self._inner = tuple(keys)
-        # What stands beside `image_attributes`, as far as `attributes` would look there.
+        self._inner, self._count = tuple(keys), len(keys)
+        # What stands beside `image_attributes`, as far as attributes do.
         self._outer = {key: name for key, name in keys.items() if name not in _NOT_BESIDE}
         self._decode: Callable[[bytes], Any] | None = None
+        known = {"frame", *beside} - {*self._outer.values(), "image_attributes"}
         # msgspec has no fields whose names are written with an escape in JSON.
         with suppress(ValueError):
-            self._decode = msgspec.json.Decoder(_struct(self._outer, _struct(keys))).decode
+            inner = _struct(keys, set(within) - set(names))
+            self._decode = msgspec.json.Decoder(_struct(self._outer, known, inner)).decode
 
-    def __call__(self, header: bytes) -> Sequence[int | float | bool | None]:
-        """The values in the order of the names; None for one that `attributes` leaves out.
+    def __call__(self, header: bytes) -> Sequence[Number | None] | None:
+        """The values in the order of the names, None for one that is missing or no number.
 
-        Whole numbers that 64 bits cannot hold come too. Raises as `attributes`.
+        None where the header is to be read by `read_fields`: it holds another field, or a value that
+        is not as usual.
         """
         try:
             fields = self._decode(header) if self._decode is not None else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            fields = None
+            return None
         if fields is None:
-            found = attributes(header)
-            return [found.get(name) for name in self._names]
+            return None
         if fields.inner is not None:
-            values = msgspec.structs.astuple(fields.inner)
+            values = msgspec.structs.astuple(fields.inner)[: self._count]
             if msgspec.UNSET not in values:
                 return values
         return [self._one(fields, key) for key in self._inner]
 
-    def _one(self, fields: Any, key: str) -> int | float | bool | None:
+    def _one(self, fields: Any, key: str) -> Number | None:
         value = msgspec.UNSET if fields.inner is None else getattr(fields.inner, key)
         if value is msgspec.UNSET and key in self._outer:
             value = getattr(fields, key)
         return None if value is msgspec.UNSET else value
 
 
-def _struct(keys: Mapping[str, str], inner: type[msgspec.Struct] | None = None) -> type[msgspec.Struct]:
+def _struct(
+    keys: Mapping[str, str], known: Set[str], inner: type[msgspec.Struct] | None = None
+) -> type[msgspec.Struct]:
     fields: list[tuple[str, Any, Any]] = [
         (key, int | float | bool | None | msgspec.UnsetType, msgspec.UNSET) for key in keys
     ]
     renamed = dict(keys)
+    for number, name in enumerate(sorted(known)):
+        fields.append((f"known{number}", msgspec.Raw, b""))
+        renamed[f"known{number}"] = name
     if inner is not None:
         fields.append(("inner", inner | None, None))
         renamed["inner"] = "image_attributes"
-    return msgspec.defstruct("Attributes", fields, rename=renamed, gc=False)
+    return msgspec.defstruct("Attributes", fields, rename=renamed, gc=False, forbid_unknown_fields=True)

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from repstream.parameters.facts import Access, Derived, Level, LongText, Unit
 from repstream.parameters.file_names import check_template, full_name, split_full_name
+from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 from repstream.parameters.stream import OutputConfig
 from repstream.policies.slow_consumer import SlowRule
@@ -190,6 +191,11 @@ class WriterConfig(OutputConfig):
         title="Sync interval",
         description="Time between syncs to the disk, which make images readable; 0 leaves it to the system.",
     )
+    header_columns: Annotated[str, Access.WHILE_IDLE] = Field(
+        "",
+        max_length=1023,
+        description="Header attributes with the type of their column, such as pulse_id:uint64, pos:float64.",
+    )
     user_metadata: Annotated[str, Access.WHILE_IDLE, LongText(MOST_CHARACTERS)] = Field(
         "",
         max_length=MOST_CHARACTERS,
@@ -225,6 +231,12 @@ class WriterConfig(OutputConfig):
                 f"must be a name without a folder, not {name!r}; the folder has a parameter of its own"
             )
         return name
+
+    @field_validator("header_columns")
+    @classmethod
+    def _header_columns_have_types(cls, text: str) -> str:
+        parse_columns(text)
+        return text
 
     @field_validator("user_metadata")
     @classmethod

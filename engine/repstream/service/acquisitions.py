@@ -20,6 +20,7 @@ from repstream.files.locks import is_written
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.file_names import has_number
+from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
@@ -84,6 +85,7 @@ class Preparation:
             idle_timeout=writer.idle_timeout,
             max_duration=writer.max_duration,
             follow_series=writer.follow_series,
+            header_columns=parse_columns(writer.header_columns),
             threshold=configuration.source.threshold,
             attributes={
                 "acquisition_id": acquisition_id,

@@ -12,6 +12,7 @@ import pytest
 from tests.engine.dataplane.bench import image, message, plan
 
 from repstream.dataplane.storing.frame_store import SHOW_INTERVAL, FrameStore, Placed, Stored
+from repstream.dataplane.storing.placement import Place
 from repstream.messages import array_1_0
 
 
@@ -77,3 +78,41 @@ def test_what_waits_is_written_by_a_sync(tmp_path: Path) -> None:
     assert told == list(range(200))
     assert store.due is None
     store.finish({})
+
+
+def extra_in(path: Path) -> list[tuple[int, int, bytes]]:
+    """Image, its id and exact text of each extra value in a file."""
+    with h5py.File(path) as read:
+        values = read["/detector/extra_values"][:]
+        return sorted(
+            zip(values["image"].tolist(), values["image_id"].tolist(), values["text"].tolist(), strict=True)
+        )
+
+
+def late_value(frame_id: int, number: int) -> Placed:
+    """A frame for a place, with an attribute that frame 0 does not have, ten times its id."""
+    attributes = {"a": 1} | ({"late": 10 * frame_id} if frame_id else {})
+    frame = array_1_0.decode(message(frame_id, image_attributes=attributes))
+    return Placed(frame, Place(number, 0))
+
+
+def test_extra_values_follow_their_images_to_their_places(tmp_path: Path) -> None:
+    store = FrameStore(plan(tmp_path / "a.h5", placement="by_id"))
+    store.write([late_value(0, 0), late_value(4, 4), late_value(2, 2), late_value(6, 6)])
+    store.write([late_value(5, 5), late_value(1, 1), late_value(7, 7)])
+    wait(store)
+    store.finish({})
+    ids_there = [1, 2, 4, 5, 6, 7]
+    assert extra_in(tmp_path / "a.h5") == [(i, i, b"%d" % (10 * i)) for i in ids_there]
+
+
+def test_extra_values_lie_in_the_part_of_their_image(tmp_path: Path) -> None:
+    store = FrameStore(plan(tmp_path / "a.h5", images_per_file=4))
+    store.write([Placed(late_value(number, 0).frame) for number in range(10)])
+    wait(store)
+    store.finish({})
+    found = [extra_in(tmp_path / f"a_part000{part}.h5") for part in (1, 2, 3)]
+    assert found == [
+        [(i % 4, i, b"%d" % (10 * i)) for i in range(4 * part, min(4 * part + 4, 10)) if i]
+        for part in range(3)
+    ]

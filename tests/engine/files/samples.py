@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from repstream.files import FilePlan, compress
+from repstream.files.plan import EXTRA_VALUE
 
 MEMBERS = (("exposure", np.dtype("<f4")), ("good", np.dtype("?")))
 
@@ -35,6 +36,12 @@ def rows(of: FilePlan, first: int, count: int) -> np.ndarray[Any, Any]:
     table["image_id"] = np.arange(first, first + count)
     table["exposure"] = table["image_id"] * 0.5
     return table
+
+
+def extra(first: int, count: int) -> np.ndarray[Any, Any]:
+    """An extra value for each third image of `count` from number `first` on, its number times ten."""
+    wanted = [number for number in range(first, first + count) if number % 3 == 0]
+    return np.array([(n - first, n, b"late", 10 * n, str(10 * n).encode()) for n in wanted], EXTRA_VALUE)
 
 
 def payload(of: FilePlan, number: int) -> bytes:

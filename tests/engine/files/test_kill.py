@@ -59,6 +59,11 @@ def check(path: Path, reported: int, batch: int) -> None:
     with h5py.File(path) as read:
         count = len(read["/det/data"])
         found, table = read["/det/data"][:], read["/det/metadata"][:count]
+        if "/det/extra_values" in read:
+            extra = read["/det/extra_values"][:]
+            assert extra["image"].tolist() == extra["image_id"].tolist()
+            assert (extra["value"] == 10 * extra["image"]).all()
+            assert set(extra["image"]) >= set(range(0, reported, 3))
         assert read["/entry/acquisition/outcome"][()] == b"unfinished"
     assert count >= reported
     assert np.array_equal(table["image_id"], np.arange(count))

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.engine.files.samples import payload, plan, rows
+from tests.engine.files.samples import extra, payload, plan, rows
 
 from repstream.files import FrameFile, Placeholder
 from repstream.files.plan import MISSING
@@ -41,14 +41,14 @@ def main() -> None:
         table = rows(of, first, batch)
         if mode == "late":
             images[-1], table["status"][-1] = None, MISSING
-        file.append(images, table, announce=mode not in ("synced", "gathered"))
+        file.append(images, table, extra(first, batch), announce=mode not in ("synced", "gathered"))
         if mode == "gathered" and turn % GATHERED == 0:
             file.announce()
         if mode == "synced":
             file.sync()
         late = first - LATE * batch - 1
         if mode == "late" and late >= 0:
-            file.fill(late, payloads[late % DIFFERENT], rows(of, late, 1))
+            file.fill(late, payloads[late % DIFFERENT], rows(of, late, 1), extra(late, 1))
         os.write(1, file.count.to_bytes(8, "little"))
 
 

@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.storing.metadata import Members, blank_rows, members_of, rows_of
+from repstream.dataplane.storing.columns import Members, members_of, with_masks
+from repstream.dataplane.storing.metadata import HeaderRows
 from repstream.dataplane.storing.packing import Packer, threads_for
 from repstream.dataplane.storing.placement import Place
 from repstream.files import checksum
 from repstream.files.detector import DetectorFacts
-from repstream.files.frame_file import FrameFile
+from repstream.files.frame_file import FrameFile, extra_between
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar
 from repstream.files.series import FileSeries
@@ -43,7 +44,7 @@ AnyFile = FrameFile | FileSeries
 class Kind(msgspec.Struct, frozen=True):
     """What all images of a file have in common: fields as in `Frame` and `FilePlan`.
 
-    `members`: the attributes that the headers bring, (name, numpy type) each.
+    `members`: the columns for what the headers bring, (name, numpy type) each, without masks.
     """
 
     shape: tuple[int, int]
@@ -58,16 +59,21 @@ class Kind(msgspec.Struct, frozen=True):
         return np.dtype(self.dtype).newbyteorder(">" if self.big_endian else "<")
 
     @property
-    def row_members(self) -> Members:
+    def columns(self) -> Members:
         """`members` with the types themselves."""
         return tuple((name, np.dtype(dtype)) for name, dtype in self.members)
+
+    @property
+    def row_members(self) -> Members:
+        """All that a row has for headers, the masks too."""
+        return with_masks(self.columns)
 
 
 def kind_of(frame: Frame, plan: AcquisitionPlan) -> Kind:
     """What the first frame of an acquisition says of all."""
     taken = [name for name, _ in checksum.members(plan.checksum)]
     height, width = frame.shape
-    members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken))
+    members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken, plan.header_columns))
     compressed = frame.encoding or plan.compression != "none"
     stored: Compression = "bitshuffle_lz4" if compressed else "none"
     return Kind((height, width), frame.dtype, frame.big_endian, stored, members)
@@ -114,7 +120,7 @@ class FrameStore:
         self._on_rows = on_rows
         self._placeholder = placeholder_of(plan)
         self._file: AnyFile | None = None
-        self._members: Members = ()
+        self._headers = HeaderRows(())
         self._sums = checksum.members(plan.checksum)
         self._sum = checksum.function(plan.checksum) if self._sums else None
         self._packer = Packer(threads_for(plan.number_of_parts)) if plan.compression != "none" else None
@@ -127,6 +133,11 @@ class FrameStore:
     def nbytes(self) -> int:
         """Size of the content of the file in bytes."""
         return self._file.nbytes if self._file is not None else 0
+
+    @property
+    def values_lost(self) -> int:
+        """How many numbers of headers the file could not keep."""
+        return self._headers.lost
 
     @property
     def due(self) -> float | None:
@@ -176,11 +187,11 @@ class FrameStore:
 
     def begin(self, kind: Kind) -> AnyFile:
         """Make the real file; the first `write` does it by itself."""
-        self._members = kind.row_members
+        self._headers = HeaderRows(kind.columns, self._sums)
         self._file = self._placeholder.become(
             kind.shape,
             kind.pixel_type,
-            (*self._members, *self._sums),
+            (*kind.row_members, *self._sums),
             kind.compression,
             images_per_file=self._plan.images_per_file,
             detector=self._describe(),
@@ -195,7 +206,7 @@ class FrameStore:
         """Enter the results and close; see `FrameFile.finish`. What was not stored by then is given up."""
         if self._packer is not None:
             self._packer.close()
-        (self._file or self._placeholder).finish(results)
+        (self._file or self._placeholder).finish({**results, "values_lost": self.values_lost})
 
     @property
     def _wait(self) -> float:
@@ -227,48 +238,62 @@ class FrameStore:
         file = self._file
         assert file is not None
         frames = [item.frame for item in placed]
-        rows = rows_of(frames, self._members, self._sums)
+        rows, extra = self._headers.of(frames)
         if self._sum is not None:
             rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
         if self._on_rows is not None:
             self._on_rows(rows)
         if placed[0].place is None:
-            file.append(payloads, rows, announce=False)
+            file.append(payloads, rows, extra, announce=False)
         else:
-            self._put(file, placed, payloads, rows)
+            self._put(file, placed, payloads, rows, extra)
         self._waiting += [(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
 
     def _put(
-        self, file: AnyFile, placed: Sequence[Placed], payloads: list[Any], rows: np.ndarray[Any, Any]
+        self,
+        file: AnyFile,
+        placed: Sequence[Placed],
+        payloads: list[Any],
+        rows: np.ndarray[Any, Any],
+        extra: np.ndarray[Any, Any],
     ) -> None:
         """Write images to their places, blank ones in between; late ones fill theirs."""
+        durable = self._plan.sync_interval > 0
+
+        def values_of(number: int) -> np.ndarray[Any, Any]:
+            return extra_between(extra, number, number + 1)
+
+        def append(run: list[int]) -> None:
+            if run:
+                values = [values_of(number) for number in run] if len(extra) else []
+                for at, some in enumerate(values):
+                    some["image"] = at
+                joined = np.concatenate(values) if values else extra
+                file.append([payloads[number] for number in run], rows[run], joined, announce=False)
+
         ahead = []
         for number, item in enumerate(placed):
             assert item.place is not None
             if item.place.number < file.places:
                 row = rows[number : number + 1]
-                file.fill(item.place.number, payloads[number], row, durable=self._plan.sync_interval > 0)
+                file.fill(item.place.number, payloads[number], row, values_of(number), durable=durable)
             else:
                 ahead.append((item.place, number))
         ahead.sort()
         run: list[int] = []
         for place, number in ahead:
             if place.number > file.places + len(run):
-                self._append(file, run, payloads, rows)
+                append(run)
                 run = []
                 self._leave_blank(file, place, placed[number].frame.frame_id)
             run.append(number)
-        self._append(file, run, payloads, rows)
-
-    def _append(self, file: AnyFile, run: list[int], payloads: list[Any], rows: np.ndarray[Any, Any]) -> None:
-        if run:
-            file.append([payloads[number] for number in run], rows[run], announce=False)
+        append(run)
 
     def _leave_blank(self, file: AnyFile, until: Place, frame_id: int) -> None:
         while (count := min(until.number - file.places, MOST_BLANKS)) > 0:
             first = file.places
             ids = [until.id_at(index, frame_id) for index in range(first, first + count)]
-            rows = blank_rows(ids, self._members, self._sums)
+            rows = self._headers.blank(ids)
             if self._sum is not None:
                 rows[checksum.MEMBER] = self._sum(file.blank)
             file.append([None] * count, rows, announce=False)

@@ -3,131 +3,183 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from repstream.files.plan import MISSING
-from repstream.messages.array_attributes import AttributeReader
+from repstream.dataplane.storing.columns import (
+    BOOL,
+    EXACT,
+    F8,
+    I8,
+    U8,
+    Members,
+    is_masked,
+    is_usable,
+    mask_of,
+    with_masks,
+)
+from repstream.files.plan import EXTRA_TEXT, EXTRA_VALUE, MISSING
+from repstream.messages.array_attributes import AttributeReader, Number, read_fields
 from repstream.messages.formats import attributes
 from repstream.messages.frame import Frame
 from repstream.messages.header import header_of
 
-Members = tuple[tuple[str, np.dtype[Any]], ...]
-
-MAX_MEMBERS = 256
-MAX_NAME = 64
-"""HDF5 keeps a compound type in an object header of at most 64 KiB."""
-
-_I8, _U8, _F8, _BOOL = np.dtype("<i8"), np.dtype("<u8"), np.dtype("<f8"), np.dtype("u1")
-_TAKEN = frozenset({"image_id", "status"})
+MOST_NAMES = 1024
+"""How many fields that came later are remembered; a header with one beyond is read in more time."""
 
 
-def members_of(frame: Frame, taken: Collection[str] = ()) -> Members:
-    """(name, type) of a frame's numeric attributes: what the rows of its acquisition hold further.
+class Rows(NamedTuple):
+    """A row an image, and what the columns do not hold: an `EXTRA_VALUE` a number.
 
-    Names in `taken` stand for something else there and are left out.
-
-    Whole numbers become 64-bit integers (unsigned only where the value needs it), others
-    doubles, truth values bytes. Of more than 256, those that come first are kept.
+    `image` in `extra` is the number of the row.
     """
-    found = attributes(frame)
-    usable = (name for name in found if name not in _TAKEN and name not in taken and _usable(name))
-    return tuple((name, _type_of(found[name])) for name, _ in zip(usable, range(MAX_MEMBERS), strict=False))
+
+    rows: np.ndarray[Any, Any]
+    extra: np.ndarray[Any, Any]
 
 
-def rows_of(frames: Sequence[Frame], members: Members, more: Members = ()) -> np.ndarray[Any, Any]:
-    """A row a frame; an attribute that is missing or of another type is 0, or NaN in a double.
+class HeaderRows:
+    """Makes the rows of one file from its frames.
 
-    `more` are members that have nothing to do with headers and are left 0.
+    A number that its column cannot hold exactly leaves it without a value and becomes an extra value,
+    as does one without a column. So no number becomes another one. `lost` counts those that cannot even
+    be that: with a name that no file takes, or beyond a double. `more` are members that are left 0 here.
     """
-    rows = np.zeros(len(frames), _row_dtype(members, more))
-    rows["image_id"] = [frame.frame_id for frame in frames]
-    if members:
-        names = tuple(name for name, _ in members)
-        read = _reader(names)
-        found = [
-            read(header_of(frame.parts)) if frame.attributes is None else _values(frame, names)
-            for frame in frames
-        ]
-        for (name, dtype), values in zip(members, zip(*found, strict=True), strict=True):
-            rows[name] = _column(values, dtype)
-    return rows
+
+    def __init__(self, members: Members, more: Members = ()) -> None:
+        self.lost = 0
+        self.dtype = np.dtype([("image_id", U8), ("status", U8), *with_masks(members), *more])
+        self._members = members
+        self._names = [name for name, _ in members]
+        self._later: list[str] = []
+        self._beside: set[str] = set()
+        self._within: set[str] = set()
+        self._read = AttributeReader(self._names)
+
+    def of(self, frames: Sequence[Frame]) -> Rows:
+        """The rows of these frames, in their order."""
+        rows = np.zeros(len(frames), self.dtype)
+        rows["image_id"] = [frame.frame_id for frame in frames]
+        extra: list[tuple[int, str, Number | None]] = []
+        found = [self._values(number, frame, extra) for number, frame in enumerate(frames)]
+        members = self._members
+        for (name, dtype), values in zip(members, zip(*found, strict=True), strict=False):
+            column, absent = _column(values, dtype)
+            rows[name] = column
+            if absent:
+                if is_masked(dtype):
+                    rows[mask_of(name)][absent] = 1
+                extra += [(at, name, values[at]) for at in absent if values[at] is not None]
+        return Rows(rows, self._extra(frames, extra))
+
+    def blank(self, ids: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Rows of images that are missing: their status says so, and no column has a value."""
+        rows = np.zeros(len(ids), self.dtype)
+        rows["image_id"] = ids
+        rows["status"] = MISSING
+        for name, dtype in self._members:
+            rows[mask_of(name) if is_masked(dtype) else name] = 1 if is_masked(dtype) else math.nan
+        return rows
+
+    def _values(
+        self, number: int, frame: Frame, extra: list[tuple[int, str, Number | None]]
+    ) -> Sequence[Number | None]:
+        """The numbers for the columns; others go to `extra`."""
+        names, later = self._names, self._later
+        if frame.attributes is not None:
+            numbers: Mapping[str, Number | None] = attributes(frame)
+        else:
+            header = header_of(frame.parts)
+            values = self._read(header)
+            if values is not None and not later:
+                return values
+            if values is not None:
+                others = zip(later, values[len(names) :], strict=True)
+                extra += [(number, name, value) for name, value in others if value is not None]
+                return values[: len(names)]
+            numbers = self._read_all(header)
+        extra += [(number, name, numbers[name]) for name in numbers.keys() - set(names)]
+        return [numbers.get(name) for name in names]
+
+    def _read_all(self, header: bytes) -> Mapping[str, Number | None]:
+        """All numbers of a header that is not as those before; the next ones like it are read quickly."""
+        fields = read_fields(header)
+        if len(self._later) + len(self._beside) + len(self._within) < MOST_NAMES:
+            self._later += sorted(fields.numbers.keys() - {*self._names, *self._later})
+            self._beside |= fields.beside
+            self._within |= fields.within
+            self._read = AttributeReader((*self._names, *self._later), self._beside, self._within)
+        return fields.numbers
+
+    def _extra(
+        self, frames: Sequence[Frame], values: Sequence[tuple[int, str, Number | None]]
+    ) -> np.ndarray[Any, Any]:
+        kept = list(self._kept(frames, values))
+        return np.array(kept, EXTRA_VALUE) if kept else _NOTHING
+
+    def _kept(
+        self, frames: Sequence[Frame], values: Sequence[tuple[int, str, Number | None]]
+    ) -> Iterator[tuple[int, int, bytes, float, bytes]]:
+        for at, name, value in values:
+            text = _text(value)
+            if value is None or not text or not is_usable(name):
+                self.lost += 1
+            else:
+                yield at, frames[at].frame_id, name.encode(), float(value), text.encode()
 
 
-def blank_rows(ids: Sequence[int], members: Members, more: Members = ()) -> np.ndarray[Any, Any]:
-    """Rows of images that are missing: their status says so."""
-    rows = np.zeros(len(ids), _row_dtype(members, more))
-    rows["image_id"] = ids
-    rows["status"] = MISSING
-    for name, dtype in members:
-        rows[name] = _FIT[dtype](None)
-    return rows
+_NOTHING = np.zeros(0, EXTRA_VALUE)
 
 
-_reader = lru_cache(16)(AttributeReader)
-"""One for each set of names, since all frames of a file are asked for the same."""
-
-
-def _values(frame: Frame, names: Sequence[str]) -> list[float | None]:
-    numbers = attributes(frame)
-    return [numbers.get(name) for name in names]
-
-
-def _column(values: Sequence[float | None], dtype: np.dtype[Any]) -> Any:
-    """The values of one member, those that do not fit replaced."""
+def _column(values: Sequence[Number | None], dtype: np.dtype[Any]) -> tuple[Any, list[int]]:
+    """The values of one column, and where it has none."""
     # Nearly always all fit, which numpy finds out faster than a call for each.
-    if set(map(type, values)) == _TYPES[dtype]:
+    types = set(map(type, values))
+    if types <= _TYPES[dtype]:
         try:
-            return np.array(values, dtype)
+            column = np.array(values, dtype)
         except OverflowError:
             pass
-    fit = _FIT[dtype]
-    return [fit(value) for value in values]
+        else:
+            if dtype != F8 or int not in types or not (np.abs(column) >= EXACT).any():
+                return column, []
+    fit, blank = _FIT[dtype], math.nan if dtype == F8 else 0
+    found = [None if value is None else fit(value) for value in values]
+    return (
+        [blank if value is None else value for value in found],
+        [at for at, value in enumerate(found) if value is None],
+    )
 
 
-def _row_dtype(members: Members, more: Members) -> np.dtype[Any]:
-    return np.dtype([("image_id", _U8), ("status", _U8), *members, *more])
+def _text(value: Number | None) -> str:
+    """A number exactly, as JSON writes it; empty where that takes more than an `EXTRA_VALUE` has room for."""
+    if value is None or (isinstance(value, int) and abs(value) >= 10 ** (EXTRA_TEXT - 1)):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _usable(name: str) -> bool:
-    return 0 < len(name.encode(errors="replace")) <= MAX_NAME and name.isprintable()
+def _whole(value: Number, least: int, most: int) -> int | None:
+    if isinstance(value, bool) or not least <= value <= most or value != int(value):
+        return None
+    return int(value)
 
 
-def _type_of(value: float) -> np.dtype[Any]:
-    if isinstance(value, bool):
-        return _BOOL
-    if isinstance(value, int):
-        return _I8 if value < 2**63 else _U8
-    return _F8
+def _double(value: Number) -> float | None:
+    if isinstance(value, float):
+        return value
+    if isinstance(value, bool) or abs(value) >= 2**64 or int(float(value)) != value:
+        return None
+    return float(value)
 
 
-def _signed(value: float | None) -> int:
-    return value if type(value) is int and -(2**63) <= value < 2**63 else 0
-
-
-def _unsigned(value: float | None) -> int:
-    return value if type(value) is int and 0 <= value < 2**64 else 0
-
-
-def _double(value: float | None) -> float:
-    if value is None or isinstance(value, bool):
-        return math.nan
-    return float(value) if isinstance(value, float) or -(2**63) <= value < 2**64 else math.nan
-
-
-def _truth(value: float | None) -> bool:
-    return value is True
-
-
-_FIT: dict[np.dtype[Any], Callable[[float | None], float]] = {
-    _I8: _signed,
-    _U8: _unsigned,
-    _F8: _double,
-    _BOOL: _truth,
+_FIT: Mapping[np.dtype[Any], Callable[[Number], Number | None]] = {
+    I8: lambda value: _whole(value, -(2**63), 2**63 - 1),
+    U8: lambda value: _whole(value, 0, 2**64 - 1),
+    F8: _double,
+    BOOL: lambda value: value if isinstance(value, bool) else None,
 }
 
-_TYPES: dict[np.dtype[Any], set[type]] = {_I8: {int}, _U8: {int}, _F8: {float}, _BOOL: {bool}}
-"""What all values of a member have to be to be taken as they are."""
+_TYPES: Mapping[np.dtype[Any], set[type]] = {I8: {int}, U8: {int}, F8: {float, int}, BOOL: {bool}}
+"""What all values of a column are to be taken as they are."""

@@ -162,7 +162,7 @@ class Part:
         if written or stored:
             sizes = [nbytes for _, nbytes in stored]
             rows = [self._rows.popleft() for _ in stored]
-            self._tell(messages.Stored(written, sizes, rows, self._store.nbytes))
+            self._tell(messages.Stored(written, sizes, rows, self._store.nbytes, self._store.values_lost))
 
     def _tell(self, answer: messages.Answer) -> None:
         # Who is gone is noticed as the end of the pipe, and what has come is written first.

@@ -57,13 +57,14 @@ class Stored(msgspec.Struct, frozen=True, tag="stored"):
     """`written` images were taken and written since the last one; readers see `sizes` more.
 
     `sizes`: bytes of each image in the file, in their order. `rows`: the metadata of each, as they
-    are in the file. `nbytes`: size of the file.
+    are in the file. `nbytes`: size of the file. `values_lost`: as in `FrameStore`.
     """
 
     written: int
     sizes: list[int]
     rows: list[bytes]
     nbytes: int
+    values_lost: int
 
 
 class Synced(msgspec.Struct, frozen=True, tag="synced"):

@@ -42,7 +42,7 @@ class PartProcess:
         self.synced = True
         self.ended = False
         self.stored: deque[tuple[int, bytes]] = deque()
-        self.nbytes = 0
+        self.nbytes = self.values_lost = 0
         self._under_way: deque[int] = deque()
         self._bytes_under_way = 0
         self._socket = context.socket(zmq.PUSH)
@@ -112,7 +112,7 @@ class PartProcess:
                 for _ in range(answer.written):
                     self._bytes_under_way -= self._under_way.popleft()
                 self.stored += zip(answer.sizes, answer.rows, strict=True)
-                self.nbytes = answer.nbytes
+                self.nbytes, self.values_lost = answer.nbytes, answer.values_lost
             case messages.Synced():
                 self.synced = True
             case messages.Finished():

@@ -76,6 +76,11 @@ class PartsStore:
         return own + sum(part.nbytes for part in self._parts)
 
     @property
+    def values_lost(self) -> int:
+        """As in `FrameStore`, of all parts."""
+        return sum(part.values_lost for part in self._parts)
+
+    @property
     def due(self) -> float:
         """In how many seconds `announce` is wanted, which also notices a part that dies while none comes."""
         return max(0.0, self._next_show - time.monotonic())
@@ -140,7 +145,7 @@ class PartsStore:
             raise failure
         try:
             for file in self._files:
-                file.finish(results)
+                file.finish({**results, "values_lost": self.values_lost})
         finally:
             self._close()
 

@@ -269,6 +269,8 @@ class FileJob:
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"
+        if lost := store.values_lost:
+            self.message += f" {lost} numbers of headers could not be kept."
         with self._changed:
             results = self._results(self.result, self.message)
         with self._metered(store):
