@@ -60,7 +60,8 @@ def members_of(
     members: dict[str, np.dtype[Any]] = {name: DECLARED[kind] for name, kind in declared}
     for name, value in found.items():
         members.setdefault(name, _type_of(name, value, is_typed=frame.attributes is not None))
-    used, kept = {*_TAKEN, *taken}, []
+    used = {*_TAKEN, *taken}
+    kept: list[tuple[str, np.dtype[Any]]] = []
     for name, dtype in members.items():
         names = {name, mask_of(name)} if is_masked(dtype) else {name}
         if is_usable(name) and not names & used and len(kept) < MAX_MEMBERS:
