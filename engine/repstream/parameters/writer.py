@@ -194,6 +194,7 @@ class WriterConfig(OutputConfig):
     header_columns: Annotated[str, Access.WHILE_IDLE] = Field(
         "",
         max_length=1023,
+        title="Header columns",
         description="Header attributes with the type of their column, such as pulse_id:uint64, pos:float64.",
     )
     user_metadata: Annotated[str, Access.WHILE_IDLE, LongText(MOST_CHARACTERS)] = Field(
