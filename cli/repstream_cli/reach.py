@@ -42,4 +42,6 @@ def lines(stack: Stack) -> list[str]:
         found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
     if stack.options.http is not None:
         found.append(f"HTTP    {http_url(stack)}/")
+        views = stack.options.http.views.items()
+        found += [f"        {name} at http://{local(stack.options.host)}:{port}" for name, port in views]
     return found

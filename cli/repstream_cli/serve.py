@@ -71,6 +71,14 @@ def serve(
         bool | None, typer.Option("--http/--no-http", help="HTTP server.", show_default="if installed")
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
+    view: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=PORT]",
+            help="Serve the interface of a replaced system as well, on its usual port or another; "
+            "repeat it for more: gf_repstream (8888).",
+        ),
+    ] = None,
     start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,
     on_close: Annotated[
         str,
@@ -91,10 +99,15 @@ def serve(
 
       repstream serve --config beamline.json --root /data --start
       repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
+      repstream serve --root /data --view gf_repstream
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
     log_to_stderr(logging.DEBUG if verbose else logging.INFO)
+    if view and http is False:
+        raise typer.BadParameter(
+            "views are served by the HTTP server; leave out --no-http", param_hint="--view"
+        )
     wanted = {
         front_end: chosen(front_end, wish)
         for front_end, wish in (("tango", tango), ("epics", epics), ("http", http))
@@ -109,7 +122,7 @@ def serve(
         on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
         epics=EpicsOptions(epics_port, epics_prefix) if wanted["epics"] else None,
-        http=HttpOptions(http_port) if wanted["http"] else None,
+        http=HttpOptions(http_port, views(view or [])) if wanted["http"] else None,
     )
     with until_interrupted() as stop:
         raise typer.Exit(run(options, stop, start))
@@ -141,6 +154,18 @@ def chosen(front_end: str, wish: bool | None) -> bool:
         raise typer.BadParameter(missing)
     log.warning("%s", missing)
     return False
+
+
+def views(given: list[str]) -> dict[str, int]:
+    """Ports of the views by name; refuses what is none."""
+    if not given:
+        return {}
+    from repstream_http.compat.views import chosen as chosen_views  # noqa: PLC0415 - an extra
+
+    try:
+        return chosen_views(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--view") from error
 
 
 def engine_options(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -45,7 +45,10 @@ class EpicsOptions:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
+    """The HTTP server; `views`: ports of the interfaces of replaced systems, by name."""
+
     port: int = 8000
+    views: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,18 @@ class Stack:
         self.epics_port = ioc.port
 
     def _start_http(self, http: HttpOptions) -> None:
-        from repstream_http.server import HttpServer  # noqa: PLC0415 - an extra
+        from repstream_http.app import create_app  # noqa: PLC0415 - an extra
+        from repstream_http.compat.views import VIEWS  # noqa: PLC0415
+        from repstream_http.server import HttpServer  # noqa: PLC0415
 
-        server = HttpServer({self.options.engine.name: self.service}, self.options.host, http.port)
+        server = HttpServer(
+            create_app({self.options.engine.name: self.service}), self.options.host, http.port
+        )
         self._opened(server.start, server.stop)
         self.http_port = server.port
+        for name, port in http.views.items():
+            view = HttpServer(VIEWS[name].create_app(self.service), self.options.host, port)
+            self._opened(view.start, view.stop)
 
     def _start_tango(self, tango: TangoOptions) -> None:
         command = command_line(
@@ -168,3 +178,5 @@ def check_ports(options: StackOptions) -> None:
         ports.require(options.host, options.epics.port, "the EPICS server", "--epics-port", udp=True)
     if options.http is not None:
         ports.require(options.host, options.http.port, "the HTTP server", "--http-port")
+        for name, port in options.http.views.items():
+            ports.require(options.host, port, f"the view {name}", f"--view {name}=PORT")

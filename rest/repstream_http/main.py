@@ -10,6 +10,7 @@ import typer
 
 from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.logs import log_to_stderr
+from repstream_http.app import create_app
 from repstream_http.server import HttpServer
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
@@ -41,7 +42,7 @@ def run(
     with ExitStack() as stack:
         engines_there = stack.enter_context(attached(addresses, key, "http"))
         try:
-            server = stack.enter_context(HttpServer(engines_there, host, port))
+            server = stack.enter_context(HttpServer(create_app(engines_there), host, port))
         except OSError as error:
             raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}") from error
         typer.echo(f"{server.url}  (Ctrl-C ends)")

@@ -1,35 +1,32 @@
-"""The HTTP server: the application on uvicorn, in a thread of its own."""
+"""The HTTP server: an application on uvicorn, in a thread of its own."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 import uvicorn
-
-from repstream.protocol import Engine
-from repstream_http.app import create_app
+from fastapi import FastAPI
 
 PATIENCE = 2
 """Seconds that a stop gives to requests under way (one may follow a command for hours)."""
 
 
 class HttpServer:
-    """Serves engines by name over HTTP; a context manager.
+    """Serves an ASGI application over HTTP; a context manager.
 
     `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless told
     otherwise: there is no authentication.
     """
 
-    def __init__(self, engines: Mapping[str, Engine], host: str = "127.0.0.1", port: int = 8000) -> None:
+    def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> None:
         self.host = host
         self.port = port
         config = uvicorn.Config(
-            create_app(engines),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,

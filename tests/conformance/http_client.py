@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine
-from repstream_http import HttpServer
+from repstream_http import HttpServer, create_app
 from repstream_http.types import CANNOT
 from tests.conformance.client import FrontEndClient, Rejected
 
@@ -85,7 +85,7 @@ class HttpClient:
 @contextmanager
 def serving(engine: Engine, address: str) -> Iterator[FrontEndClient]:
     """The HTTP front end of this engine on a free port, and a client of it."""
-    with HttpServer({"test": engine}, port=0) as server:
+    with HttpServer(create_app({"test": engine}), port=0) as server:
         client = HttpClient(server.url)
         try:
             yield client

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from repstream.service.service import Service
-from repstream_http import HttpServer
+from repstream_http import HttpServer, create_app
 from tests.fakes import FakePlane, running_service
 
 
@@ -31,7 +31,7 @@ def plane(running: tuple[Service, FakePlane]) -> FakePlane:
 
 @pytest.fixture
 def server(service: Service) -> Iterator[HttpServer]:
-    with HttpServer({"test": service}, port=0) as server:
+    with HttpServer(create_app({"test": service}), port=0) as server:
         yield server
 
 

@@ -18,7 +18,7 @@ from websockets.typing import Origin
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Completion, Event, Subscription
 from repstream.service.service import Service
-from repstream_http import HttpServer
+from repstream_http import HttpServer, create_app
 from repstream_http.changes import MERGE_FROM, OUTBOX_LIMIT, Outbox
 from tests.fakes import FakePlane
 from tests.rest.engines import Passing, changes_url
@@ -197,7 +197,7 @@ def test_a_slow_client_ends_with_the_latest_values(all_values: list[dict[str, Va
 def test_a_client_that_does_not_read_gets_the_latest_in_the_end(service: Service) -> None:
     engine = Talkative(service)
     with (
-        HttpServer({"test": engine}, port=0) as server,
+        HttpServer(create_app({"test": engine}), port=0) as server,
         connect(changes_url(server), max_queue=1) as socket,
     ):
         snapshot = next_of(socket, "snapshot")

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from repstream.link.remote import RemoteEngine
 from repstream.link.server import EngineServer
 from repstream.service.service import Service
-from repstream_http import HttpServer
+from repstream_http import HttpServer, create_app
 from tests.fakes import running_engine
 from tests.rest.engines import changes_url
 
@@ -34,7 +34,7 @@ def served(service: Service, address: str = "tcp://127.0.0.1:*") -> Iterator[Eng
 
 @contextmanager
 def attached(address: str) -> Iterator[HttpServer]:
-    with closing(RemoteEngine(address)) as engine, HttpServer({"test": engine}, port=0) as server:
+    with closing(RemoteEngine(address)) as engine, HttpServer(create_app({"test": engine}), port=0) as server:
         yield server
 
 

@@ -43,7 +43,7 @@ class Patient(Passing):
 def test_many_waiting_requests_leave_the_server_answering(service: Service) -> None:
     """More of them than threads in the pool: none may hold one."""
     engine = Patient(service)
-    with HttpServer({"test": engine}, port=0) as server, ThreadPoolExecutor(60) as pool:
+    with HttpServer(create_app({"test": engine}), port=0) as server, ThreadPoolExecutor(60) as pool:
         flush = f"{server.url}/api/v1/commands/writers.main.flush"
         waiting = [pool.submit(httpx.post, flush, json={"wait": 60}, timeout=60) for _ in range(60)]
         while len(engine.handles) < len(waiting):
@@ -57,7 +57,7 @@ def test_a_stop_ends_waiting_requests_sockets_and_threads(service: Service) -> N
     before = set(threading.enumerate())
     engine = Patient(service)
     with (
-        HttpServer({"test": engine}, port=0) as server,
+        HttpServer(create_app({"test": engine}), port=0) as server,
         ThreadPoolExecutor(1) as pool,
         connect(changes_url(server)) as changes,
     ):
@@ -77,7 +77,7 @@ def test_a_stop_ends_waiting_requests_sockets_and_threads(service: Service) -> N
 
 def test_a_port_that_is_taken_is_an_error_at_once(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = HttpServer({"test": service}, port=taken.getsockname()[1])
+        server = HttpServer(create_app({"test": service}), port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             server.start()
         server.stop()
@@ -99,7 +99,7 @@ def test_several_engines_have_paths_of_their_own_and_the_first_the_plain_one(
 ) -> None:
     with (
         running_engine(tmp_path) as second,
-        HttpServer({"one": service, "two": second}, port=0) as server,
+        HttpServer(create_app({"one": service, "two": second}), port=0) as server,
         httpx.Client(base_url=f"{server.url}/api/v1") as api,
     ):
         key = "parameters/streams.live.every_nth"

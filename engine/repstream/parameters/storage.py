@@ -1,8 +1,4 @@
-"""Configurations as JSON: our own shape, with its version, and gf_repstream's two.
-
-Source of the latter: gf_repstream's configuration files, ``{"in-stream": {…}, "out-streams": {name:
-{…}}}`` and the older form with lists of such objects and ``send_every_nth``.
-"""
+"""Configurations as JSON: our own shape, with its version, and gf_repstream's two."""
 
 from __future__ import annotations
 
@@ -15,20 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from repstream.errors import InvalidValue, Refused
+from repstream.parameters import gf_repstream
 from repstream.parameters.configuration import SCHEMA_VERSION, Configuration
-from repstream.policies.decimation import Decimation
-
-_ZMQ_NAMES = {1: "PUB", 2: "SUB", 7: "PULL", 8: "PUSH"}
-_POLICY_NAMES = {"n_every_nth": Decimation.SEND_EVERY_NTH_FRAME}
-_PARAMETER_OF = {
-    Decimation.SEND_EVERY_NTH: ("every_nth",),
-    Decimation.SEND_EVERY_SEC: ("every_sec",),
-    Decimation.SEND_EVERY_NTH_FRAME: ("burst",),
-    Decimation.STRIDES: ("stride",),
-    Decimation.BATCH: ("burst", "frame_block"),
-    Decimation.PERIODIC: ("burst", "burst_rate"),
-    Decimation.MODULO: ("modulo",),
-}
 
 
 def dump(configuration: Configuration) -> str:
@@ -41,7 +25,7 @@ def parse(text: str, subject: str) -> Configuration:
     """A configuration from JSON in any of the shapes; raises `Refused` naming `subject` and the place."""
     tree = as_object(text, subject)
     if "in-stream" in tree or "out-streams" in tree:
-        tree = _from_gf_repstream(tree, subject)
+        tree = gf_repstream.as_tree(tree, subject)
     return _validated(migrated(tree, subject), subject)
 
 
@@ -122,46 +106,3 @@ def _from_version_0(tree: dict[str, Any]) -> dict[str, Any]:
         if isinstance(tree.get(group), list)
     }
     return {**tree, **named}
-
-
-def _from_gf_repstream(tree: dict[str, Any], subject: str) -> dict[str, Any]:
-    try:
-        (source,) = _listed(tree["in-stream"]) or ({},)
-        outputs = _listed(tree.get("out-streams", {}))
-        return {
-            "source": {"address": source["address"], "mode": _zmq_name(source.get("zmq_mode", "PULL"))},
-            "streams": {entry["name"]: _gf_stream(entry) for entry in outputs},
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidValue(
-            subject, f"looks like a gf_repstream configuration but lacks or garbles {error}"
-        ) from error
-
-
-def _listed(part: Any) -> list[dict[str, Any]]:
-    if isinstance(part, list):
-        return [dict(entry) for entry in part]
-    if "address" in part or "port" in part:
-        return [dict(part)]
-    return [{"name": name, **entry} for name, entry in part.items()]
-
-
-def _zmq_name(mode: str | int) -> str:
-    return _ZMQ_NAMES[mode] if isinstance(mode, int) else mode
-
-
-def _gf_stream(entry: dict[str, Any]) -> dict[str, Any]:
-    stream: dict[str, Any] = {
-        "address": f"tcp://*:{int(entry['port'])}",
-        "mode": _zmq_name(entry.get("zmq_mode", "PUSH")),
-    }
-    if entry["name"] == "std-det-writer":
-        stream["header"] = "std_det_writer"
-    if "send_every_nth" in entry:
-        return {**stream, "policy": "send_every_nth", "every_nth": entry["send_every_nth"]}
-    mode = entry.get("send_output_mode", "forward")
-    policy = _POLICY_NAMES.get(mode) or Decimation(mode)
-    given = entry.get("send_output_param", [])
-    values = given if isinstance(given, list) else [given]
-    names = _PARAMETER_OF.get(policy, ())
-    return {**stream, "policy": policy.value, **dict(zip(names, values, strict=False))}

@@ -1,0 +1,45 @@
+"""Which interfaces of replaced systems can be served, and where their clients look for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from repstream.protocol import Engine
+from repstream_http.compat import gf_repstream
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An interface: the application of one engine, the port its clients expect, and what it is."""
+
+    create_app: Callable[[Engine], FastAPI]
+    port: int
+    text: str
+
+
+VIEWS: Mapping[str, View] = {
+    "gf_repstream": View(gf_repstream.create_app, gf_repstream.PORT, "gf_repstream's REST interface"),
+}
+
+
+def chosen(given: Sequence[str]) -> dict[str, int]:
+    """Ports by name from ``NAME`` (its usual port) or ``NAME=PORT``.
+
+    Raises `ValueError` for a name that is none, a port that is none, and for two on one port.
+    """
+    ports: dict[str, int] = {}
+    for text in given:
+        name, _, port = text.partition("=")
+        if name not in VIEWS:
+            raise ValueError(f"{name!r} is no view; there are {', '.join(VIEWS)}")
+        if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
+            raise ValueError(f"{text!r}: a port is a number from 1 to 65535")
+        ports[name] = int(port) if port else VIEWS[name].port
+        if (other := next((n for n, p in ports.items() if p == ports[name] and n != name), "")) != "":
+            raise ValueError(
+                f"{other} and {name} would both listen on port {ports[name]}; move one: {name}=PORT"
+            )
+    return ports
