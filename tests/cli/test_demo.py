@@ -31,14 +31,33 @@ def test_the_demo_writes_what_was_sent(tmp_path):
             assert np.array_equal(stored, image(int(frame_id), (120, 200), "uint16"))
 
 
-def test_files_of_earlier_demos_go_unless_kept(tmp_path):
-    (tmp_path / "demo_001.h5").write_bytes(b"old")
-    few = ("demo", "--once", *SMALL, "--images", 3, "--folder", tmp_path)
-    assert repstream(*few, "--keep").returncode == Exit.OK
-    assert (tmp_path / "demo_001.h5").read_bytes() == b"old"
-    assert (tmp_path / "demo_002.h5").exists()
-    assert repstream(*few).returncode == Exit.OK
-    assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["demo_001.h5"]
+FEW = ("demo", "--once", *SMALL, "--images", 3)
+
+
+def held(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_files_that_are_not_its_own_stay_as_they_are(tmp_path):
+    others = ("demo_001.h5", "demo_002_tango.h5", "demo_003.log", "demo.log", "demo_other.h5", "data.h5")
+    for name in others:
+        (tmp_path / name).write_text(name)
+    before = held(tmp_path)
+    assert repstream(*FEW, "--folder", tmp_path).returncode == Exit.OK
+    after = held(tmp_path)
+    assert {name: after[name] for name in others} == before
+    assert sorted(after.keys() - before.keys()) == ["demo_004.h5", "demo_004.log"]
+    assert repstream(*FEW, "--remove", "--folder", tmp_path).returncode == Exit.OK
+    assert held(tmp_path) == after
+
+
+def test_no_folder_is_made_but_the_one_that_is_named(tmp_path):
+    seen = repstream(*FEW, "--folder", tmp_path / "typo" / "data")
+    assert seen.returncode == Exit.USAGE
+    assert "No such file or directory" in " ".join(seen.stderr.replace("│", "").split())
+    (tmp_path / "file").touch()
+    assert repstream(*FEW, "--folder", tmp_path / "file").returncode == Exit.USAGE
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_two_demos_at_once_keep_out_of_each_others_way(tmp_path):
@@ -113,5 +132,5 @@ def test_the_printed_commands_work_and_ctrl_c_ends_everything(tmp_path):
     assert "all processes have ended" in stdout
     assert not still_alive(children)
     for front_end, images in (("tango", 50), ("epics", 20), ("http", 30)):
-        with h5py.File(tmp_path / f"demo_{front_end}.h5") as file:
+        with h5py.File(tmp_path / f"demo_001_{front_end}.h5") as file:
             assert len(file["/entry/data/data"]) == images

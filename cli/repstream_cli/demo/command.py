@@ -14,7 +14,7 @@ from repstream.errors import RepstreamError
 from repstream.logs import FORMAT
 from repstream.sources.images import Images
 from repstream_cli.children import ChildError
-from repstream_cli.demo import hints, setup
+from repstream_cli.demo import hints, place, setup
 from repstream_cli.demo.live import LiveStatus
 from repstream_cli.demo.setup import DemoOptions, Ports
 from repstream_cli.exits import Exit
@@ -27,7 +27,6 @@ from repstream_cli.stack import Stack, installed
 
 PATIENCE = 30.0
 """Seconds without a new image after which the acquisition is given up."""
-FILE = "demo_{:03d}.h5"
 
 
 def demo(
@@ -40,10 +39,12 @@ def demo(
         Any, typer.Option(parser=parse_size, metavar="HxW", help="Height and width of the images.")
     ] = "1200x2016",
     images: Annotated[int, typer.Option("--images", "-n", min=1, help="Images of the acquisition.")] = 100,
-    folder: Annotated[Path, typer.Option(help="Folder of the files; made if it is not there.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Folder of the files; made if only itself is missing.")] = Path(
         "demo-data"
     ),
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the files of earlier demos.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove its own file in the end, if that was right.")
+    ] = False,
     any_ports: Annotated[
         bool, typer.Option("--any-ports", help="Take free ports instead of the usual ones.")
     ] = False,
@@ -52,7 +53,8 @@ def demo(
 
     It starts the acquisition through Tango, watches it through EPICS and
     HTTP, checks the file against what was sent, and tells what to try. It
-    needs no Tango or EPICS installation and stays on this machine.
+    needs no Tango or EPICS installation and stays on this machine. Files that
+    are in the folder are left alone; its own have the next free number.
 
     Exit codes: 0 the file holds what was sent, 1 something went wrong.
 
@@ -64,30 +66,32 @@ def demo(
     for front_end in ("tango", "epics", "http"):
         if not installed(front_end):
             raise typer.BadParameter("the demo shows all front ends: pip install 'repstream[all]'")
-    options = DemoOptions(folder.absolute(), size, rate, images, any_ports)
-    file = _prepare(options.folder, keep)
-    logging.basicConfig(
-        filename=options.folder / "demo.log",
-        filemode="w",
-        level=logging.INFO,
-        format=FORMAT,
-    )
+    folder = folder.absolute()
+    try:
+        name = place.take(folder)
+    except OSError as error:
+        raise typer.BadParameter(f"--folder {folder}: {error.strerror}") from error
+    options = DemoOptions(folder, name, size, rate, images, any_ports)
+    logging.basicConfig(filename=options.log, level=logging.INFO, format=FORMAT)
     with until_interrupted() as stop:
         try:
-            code = run(options, file, once, stop)
+            code = run(options, once, stop)
         except (PortTakenError, ChildError, RepstreamError, OSError) as error:
-            typer.echo(f"repstream demo: {error}\nthe log {options.folder}/demo.log may tell more", err=True)
+            typer.echo(f"repstream demo: {error}\nthe log {options.log} may tell more", err=True)
             code = Exit.FAULTS
+    if remove and code == Exit.OK:
+        options.file.unlink()
+        options.log.unlink()
     raise typer.Exit(code)
 
 
-def run(options: DemoOptions, file: Path, once: bool, stop: threading.Event) -> Exit:
+def run(options: DemoOptions, once: bool, stop: threading.Event) -> Exit:
     """The whole demo; everything that it starts has ended when it returns."""
     with ExitStack() as running:
         with setup.alone():
             chosen = setup.choose_ports(options.any_ports)
             stack = start(options, chosen, running)
-        code = acquire(stack, options, file, stop)
+        code = acquire(stack, options, stop)
         if not once and not stop.is_set():
             stay(stack, options, chosen, stop)
         typer.echo("ending")
@@ -110,11 +114,12 @@ def start(options: DemoOptions, chosen: Ports, running: ExitStack) -> Stack:
     return stack
 
 
-def acquire(stack: Stack, options: DemoOptions, file: Path, stop: threading.Event) -> Exit:
+def acquire(stack: Stack, options: DemoOptions, stop: threading.Event) -> Exit:
     """One acquisition and the check of its file."""
     from repstream_cli.demo.acquisition import Acquisition  # noqa: PLC0415 - needs extras
     from repstream_cli.demo.check import check_file  # noqa: PLC0415
 
+    file = options.file
     outcome = Acquisition(stack, file, options.images).run(stop, PATIENCE)
     if stop.is_set():
         typer.echo("interrupted before the acquisition was complete", err=True)
@@ -148,18 +153,3 @@ def stay(stack: Stack, options: DemoOptions, chosen: Ports, stop: threading.Even
         stack.tend()
         line.tick()
     line.finish()
-
-
-def _prepare(folder: Path, keep: bool) -> Path:
-    """The next file; those of earlier demos are removed unless `keep`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"--folder {folder}: {error.strerror}") from error
-    if not keep:
-        for old in folder.glob("demo_*.h5"):
-            old.unlink()
-    number = 1
-    while (folder / FILE.format(number)).exists():
-        number += 1
-    return folder / FILE.format(number)

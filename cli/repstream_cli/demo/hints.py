@@ -14,26 +14,26 @@ def lines(stack: Stack, options: DemoOptions, chosen: Ports) -> list[str]:
     prefix = stack.options.epics.prefix
     environment = " ".join(f"{name}={value}" for name, value in reach.epics_environment(stack).items())
     url = f"{reach.http_url(stack)}/api/v1"
-    folder = options.folder
+    path = options.folder / options.name
     streams = ", ".join(f"tcp://127.0.0.1:{port}" for port in chosen.streams)
     proxy = "import tango; w = tango.DeviceProxy('repstream/writer/1')"
     json = "-H 'Content-Type: application/json' -d"
-    wanted = f'{{"writers.{WRITER}.output_file": "{folder}/demo_http.h5", "writers.{WRITER}.num_images": 30}}'
+    wanted = f'{{"writers.{WRITER}.output_file": "{path}_http.h5", "writers.{WRITER}.num_images": 30}}'
     return [
         "Where everything is:",
         *(f"  {line}" for line in reach.lines(stack)),
         f"  streams {streams} (PUB)",
-        f"  files   {folder}",
+        f"  files   {options.folder}",
         "",
         "To try from another terminal (. .venv/bin/activate first):",
         "  # Tango: set the file and the number of images, start, look",
         f"  export TANGO_HOST={stack.options.tango.database}",
-        f"  python -c \"{proxy}; w.OutputFile = '{folder}/demo_tango.h5'; w.NumImages = 50; w.Start()\"",
+        f"  python -c \"{proxy}; w.OutputFile = '{path}_tango.h5'; w.NumImages = 50; w.Start()\"",
         f'  python -c "{proxy}; print(w.State(), w.NumWritten)"',
         "  # EPICS: the same; caput -c returns when the file is closed",
         f"  export {environment}",
         f"  caget {prefix}State_RBV {prefix}Src:Rate_RBV {prefix}Wr1:NumWritten_RBV",
-        f"  caput -S {prefix}Wr1:OutputFile {folder}/demo_epics.h5",
+        f"  caput -S {prefix}Wr1:OutputFile {path}_epics.h5",
         f"  caput {prefix}Wr1:NumImages 20",
         f"  caput -c -w 60 {prefix}Wr1:Start 1",
         "  # HTTP: the same; wait follows it to the end",

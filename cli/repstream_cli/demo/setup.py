@@ -23,13 +23,25 @@ WRITER = "main"
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """How the demo runs; `shape` is (height, width) of the uint16 images, `rate` in Hz."""
+    """How the demo runs; `shape` is (height, width) of the uint16 images, `rate` in Hz.
+
+    All files that it makes lie in `folder`, and their names begin with `name`.
+    """
 
     folder: Path
+    name: str = "demo_001"
     shape: tuple[int, int] = (1200, 2016)
     rate: float = 20.0
     images: int = 100
     any_ports: bool = False
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.name}.h5"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
 
 
 @dataclass(frozen=True, slots=True)
