@@ -7,11 +7,11 @@ import os
 import shlex
 import subprocess
 import threading
+from collections.abc import Mapping
 
-from repstream.parameters.catalogue import Group, key_of
-from repstream.parameters.status import NEWEST, PREVIOUS
-from repstream.protocol import Change, Engine, Event
-from repstream.states import ENDED
+from repstream.link.endings import Endings
+from repstream.parameters.facts import Value
+from repstream.protocol import Engine
 
 log = logging.getLogger(__name__)
 
@@ -32,39 +32,14 @@ class CloseCommand:
 
     def __init__(self, engine: Engine, command: str) -> None:
         self._words = shlex.split(command)
-        self._told = {
-            slot: list(engine.catalogue.of(Group.WRITER, slot))
-            for slot in engine.catalogue.slots(Group.WRITER)
-        }
-        self._lock = threading.Lock()
-        with self._lock:
-            self._subscription = engine.subscribe(self._on_event)
-            snapshot = engine.snapshot()
-            # Followed change by change: by the time that an end is heard of, the next may have begun.
-            self._values, self._since = snapshot.values, snapshot.sequence
+        self._endings = Endings(engine, self._begin)
 
     def close(self) -> None:
         """Run no more; commands under way go on."""
-        self._subscription.close()
+        self._endings.close()
 
-    def _on_event(self, event: Event) -> None:
-        with self._lock:
-            if not isinstance(event, Change) or event.sequence <= self._since:
-                return
-        self._values.update(event.values)
-        for slot in self._told:
-            head = key_of(Group.WRITER, slot, "")
-            for which in (PREVIOUS, NEWEST):
-                # One that had ended before it became the previous one has been told of already.
-                shifted = which == PREVIOUS and f"{head}{PREVIOUS}acquisition_id" in event.values
-                if event.values.get(f"{head}{which}acq_state") in ENDED and not shifted:
-                    self._begin(slot, which)
-
-    def _begin(self, slot: int, which: str) -> None:
-        values = {parameter.field: self._values[parameter.key] for parameter in self._told[slot]}
-        if which == PREVIOUS:
-            values |= {f.removeprefix(PREVIOUS): v for f, v in values.items() if f.startswith(PREVIOUS)}
-        environment = {_variable(field): "" if v is None else str(v) for field, v in values.items()}
+    def _begin(self, fields: Mapping[str, Value]) -> None:
+        environment = {_variable(field): "" if v is None else str(v) for field, v in fields.items()}
         file = environment["REPSTREAM_FULL_FILE_NAME"]
         threading.Thread(target=self._run, args=(file, environment), name="on close", daemon=True).start()
 

@@ -1,0 +1,67 @@
+"""Hearing of each acquisition that has ended, of whatever engine."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.facts import Value
+from repstream.parameters.status import NEWEST, PREVIOUS
+from repstream.protocol import Change, Engine, Event
+from repstream.states import ENDED
+
+HEARD = 100
+"""Acquisitions that are known to have ended."""
+
+
+class Endings:
+    """Calls back for each acquisition whose file has been closed; `close` it after use.
+
+    `callback` gets the writer's fields as they were then, those of the acquisition under their own
+    names, whether it was the newest one or the one before. It is called from the thread of the
+    engine's events.
+    """
+
+    def __init__(self, engine: Engine, callback: Callable[[Mapping[str, Value]], None]) -> None:
+        self._callback = callback
+        self._fields = {
+            slot: [parameter.field for parameter in engine.catalogue.of(Group.WRITER, slot)]
+            for slot in engine.catalogue.slots(Group.WRITER)
+        }
+        self._heard: deque[Value] = deque(maxlen=HEARD)
+        self._lock = threading.Lock()
+        with self._lock:
+            self._subscription = engine.subscribe(self._on_event)
+            snapshot = engine.snapshot()
+            # Followed change by change: by the time that an end is heard of, the next may have begun.
+            self._values, self._epoch, self._since = snapshot.values, snapshot.epoch, snapshot.sequence
+
+    def close(self) -> None:
+        """Call back no more."""
+        self._subscription.close()
+
+    def _on_event(self, event: Event) -> None:
+        with self._lock:
+            if not isinstance(event, Change):
+                return
+            if event.epoch == self._epoch and event.sequence <= self._since:
+                return
+        self._values.update(event.values)
+        for slot in self._fields:
+            head = key_of(Group.WRITER, slot, "")
+            for which in (PREVIOUS, NEWEST):
+                if event.values.get(f"{head}{which}acq_state") in ENDED:
+                    self._hear(self._of(slot, which))
+
+    def _hear(self, fields: Mapping[str, Value]) -> None:
+        """Call back, but once for each: as the previous one, or found again, it is heard of once more."""
+        if fields["acquisition_id"] not in self._heard:
+            self._heard.append(fields["acquisition_id"])
+            self._callback(fields)
+
+    def _of(self, slot: int, which: str) -> dict[str, Value]:
+        values = {field: self._values[key_of(Group.WRITER, slot, field)] for field in self._fields[slot]}
+        previous = {f.removeprefix(PREVIOUS): v for f, v in values.items() if f.startswith(PREVIOUS)}
+        return values | previous if which == PREVIOUS else values
