@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
@@ -37,6 +37,7 @@ class Endings:
             snapshot = engine.snapshot()
             # Followed change by change: by the time that an end is heard of, the next may have begun.
             self._values, self._epoch, self._since = snapshot.values, snapshot.epoch, snapshot.sequence
+            self._heard.extend(fields["acquisition_id"] for fields in self._ended_in(snapshot.values))
 
     def close(self) -> None:
         """Call back no more."""
@@ -49,11 +50,15 @@ class Endings:
             if event.epoch == self._epoch and event.sequence <= self._since:
                 return
         self._values.update(event.values)
+        for fields in self._ended_in(event.values):
+            self._hear(fields)
+
+    def _ended_in(self, values: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
+        """The fields of each acquisition that these values say has ended."""
         for slot in self._fields:
-            head = key_of(Group.WRITER, slot, "")
             for which in (PREVIOUS, NEWEST):
-                if event.values.get(f"{head}{which}acq_state") in ENDED:
-                    self._hear(self._of(slot, which))
+                if values.get(f"{key_of(Group.WRITER, slot, which)}acq_state") in ENDED:
+                    yield self._of(slot, which)
 
     def _hear(self, fields: Mapping[str, Value]) -> None:
         """Call back, but once for each: as the previous one, or found again, it is heard of once more."""
