@@ -19,6 +19,9 @@ from repstream.files import layout, nexus
 
 _BLOCK_SIZE_BY_LIBRARY = 0
 
+MOST_SINGLE = 1_000
+"""Images of a dataset with a selection each, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldPlace:
@@ -50,6 +53,8 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
                 file.require_group(path).attrs.update(node.attributes)
             elif isinstance(node, nexus.Link):
                 file[path] = file[node.target]
+            elif isinstance(node, nexus.External):
+                file[path] = h5py.ExternalLink(node.name, node.target)
             elif isinstance(node, nexus.Virtual):
                 _make_virtual(file, path, node)
             elif isinstance(node, nexus.Interleaved):
@@ -87,37 +92,87 @@ def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
 
 def _make_virtual(file: h5py.File, path: str, virtual: nexus.Virtual) -> None:
     """Make a dataset of other files; h5py's own VirtualLayout does not take one that may grow."""
-    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    item, items = virtual.item_shape, virtual.items
-    limits = (h5py.h5s.UNLIMITED, *item)
+    creation = _virtual_creation(virtual.lost)
+    item, items, grows = virtual.item_shape, virtual.items, virtual.count is None
+    last = len(virtual.files) - 1
+    total = len(virtual.files) * items if virtual.count is None else virtual.count
+    limits = (h5py.h5s.UNLIMITED if grows else total, *item)
     for number, name in enumerate(virtual.files):
-        count = items if number < len(virtual.files) - 1 else h5py.h5s.UNLIMITED
+        count = items if number < last else h5py.h5s.UNLIMITED if grows else total - number * items
         here = _run_of(number * items, count, item, limits)
-        creation.set_virtual(here, name.encode(), virtual.path.encode(), _run_of(0, count, item, limits))
-    space = h5py.h5s.create_simple((len(virtual.files) * items, *item), limits)
-    kind = h5py.h5t.py_create(virtual.dtype, logical=True)
-    h5py.h5d.create(file.id, path.encode(), kind, space, creation)
-    file[path].attrs.update(virtual.attributes)
+        there = _run_of(0, count, item, (h5py.h5s.UNLIMITED, *item))
+        creation.set_virtual(here, name.encode(), virtual.path.encode(), there)
+    _make_dataset(file, path, virtual, h5py.h5s.create_simple((total, *item), limits), creation)
 
 
 def _make_interleaved(file: h5py.File, path: str, node: nexus.Interleaved) -> None:
-    """Make a dataset of a fixed size, so that no reader ever sees a place whose file is behind."""
-    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    """Make a dataset of a fixed size, so that no reader ever sees a place whose file is behind.
+
+    HDF5 opens a selection with a stride in quadratic time (HDFGroup/hdf5#5295), so the turns are a
+    dataset of their own, one column a file, and this one shows them row by row. A slice over several
+    files is read faster with an image a selection, which takes time to open: so that is for a dataset
+    that is not large and does not grow.
+    """
+    if node.final and node.count <= MOST_SINGLE:
+        _make_singly(file, path, node)
+        return
+    turns = f"{path}_in_turn"
     item, parts = node.item_shape, len(node.files)
-    ones = (1,) * len(item)
+    rows, rest = divmod(node.count, parts)
+    grid = (rows + (rest > 0), parts, *item)
+    creation = _virtual_creation(node.lost)
     for number, name in enumerate(node.files):
-        count = len(range(number, node.count, parts))
+        count = rows + (number < rest)
         if count:
-            here = h5py.h5s.create_simple((node.count, *item))
-            here.select_hyperslab(
-                (number, *[0] * len(item)), (count, *ones), stride=(parts, *item), block=(1, *item)
-            )
+            column = _block(grid, (0, number), (count, 1))
             there = _run_of(0, count, item, (h5py.h5s.UNLIMITED, *item))
-            creation.set_virtual(here, name.encode(), node.path.encode(), there)
-    space = h5py.h5s.create_simple((node.count, *item))
+            creation.set_virtual(column, name.encode(), node.path.encode(), there)
+    _make_dataset(file, turns, node, h5py.h5s.create_simple(grid), creation)
+    creation = _virtual_creation(node.lost)
+    whole = (node.count, *item)
+    for first, count, block in ((0, rows * parts, (rows, parts)), (rows * parts, rest, (1, rest))):
+        if count:
+            there = _block(grid, (first // parts, 0), block)
+            creation.set_virtual(_block(whole, (first,), (count,)), b".", turns.encode(), there)
+    _make_dataset(file, path, node, h5py.h5s.create_simple(whole), creation)
+
+
+def _make_singly(file: h5py.File, path: str, node: nexus.Interleaved) -> None:
+    creation = _virtual_creation(node.lost)
+    whole, parts = (node.count, *node.item_shape), len(node.files)
+    names, source = [name.encode() for name in node.files], node.path.encode()
+    for number in range(node.count):
+        index, part = divmod(number, parts)
+        there = _run_of(index, 1, node.item_shape, (h5py.h5s.UNLIMITED, *node.item_shape))
+        creation.set_virtual(_block(whole, (number,), (1,)), names[part], source, there)
+    _make_dataset(file, path, node, h5py.h5s.create_simple(whole), creation)
+
+
+def _virtual_creation(lost: Any) -> h5py.h5p.PropDCID:
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_fill_value(lost)
+    return creation
+
+
+def _make_dataset(
+    file: h5py.File,
+    path: str,
+    node: nexus.Virtual | nexus.Interleaved,
+    space: h5py.h5s.SpaceID,
+    creation: h5py.h5p.PropDCID,
+) -> None:
     kind = h5py.h5t.py_create(node.dtype, logical=True)
     h5py.h5d.create(file.id, path.encode(), kind, space, creation)
     file[path].attrs.update(node.attributes)
+
+
+def _block(shape: tuple[int, ...], first: tuple[int, ...], size: tuple[int, ...]) -> h5py.h5s.SpaceID:
+    """One block of a space of `shape`; `first` and `size` of its leading dimensions, all of the others."""
+    space = h5py.h5s.create_simple(shape)
+    others = shape[len(first) :]
+    ones = (1,) * len(shape)
+    space.select_hyperslab((*first, *[0] * len(others)), ones, block=(*size, *others))
+    return space
 
 
 def _run_of(first: int, count: int, item: tuple[int, ...], limits: tuple[int, ...]) -> h5py.h5s.SpaceID:

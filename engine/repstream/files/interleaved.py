@@ -17,11 +17,12 @@ import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
-from repstream.files.intact import HEAD, check_intact
+from repstream.files.intact import HEAD
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.row_file import RowFile
+from repstream.states import AcquisitionResult
 
 
 def turn_paths(path: Path, parts: int) -> list[Path]:
@@ -67,7 +68,11 @@ class InterleavedMaster:
     def show(self, rows: bytes) -> None:
         """Show the images more that have these rows; they must be there for readers of the parts."""
         self._meta.append(np.frombuffer(rows, self._plan.row_dtype))
-        tree = nexus.interleaved_tree(self._plan, self._files, self._meta.path.name, self._meta.count)
+        self._publish(final=False)
+
+    def _publish(self, *, final: bool) -> None:
+        meta = self._meta
+        tree = nexus.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
         image = hdf5.build(tree)
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
         self._hang_up()
@@ -90,13 +95,16 @@ class InterleavedMaster:
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does, in both files."""
-        writes = self._results.encode(results)
+        self._results.encode(results)
+        if results.get("outcome") != AcquisitionResult.FAILED:
+            check_unchanged(self.path, self._fd, self._head, self._size)
+            self._publish(final=True)
         try:
             # The master says how it ended, also where the metadata cannot any more.
             with ExitStack() as meta:
                 meta.callback(self._meta.finish, {**results, "message": f"Metadata of {self.path.name}."})
-                check_intact(self._fd, self._head, self._size)
-                write_results(self._fd, writes)
+                check_unchanged(self.path, self._fd, self._head, self._size)
+                write_results(self._fd, self._results.encode(results))
                 settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from repstream.files import user_metadata
 from repstream.files.detector import FIELDS, TABLES, DetectorFacts
 from repstream.files.gaps import TEXT_BYTES
-from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar
+from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar, lost, lost_row
 
 ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
@@ -90,8 +90,8 @@ class Stack:
 class Virtual:
     """A dataset that shows those at `path` in other files one behind the other.
 
-    `files`: their names, in the same folder. Each but the last holds `items` items; the last
-    may grow.
+    `files`: their names, in the same folder. Each but the last holds `items` items; `count` is how
+    many all hold, None while the last may grow. `lost` is shown for what is in a file that is gone.
     """
 
     item_shape: tuple[int, ...]
@@ -99,6 +99,8 @@ class Virtual:
     files: Sequence[str]
     path: str
     items: int
+    count: int | None
+    lost: Any
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,7 +109,7 @@ class Interleaved:
     """A dataset that shows `count` items of those at `path` in other files, one of each in turn.
 
     `files`: their names, in the same folder; item i is number i // len(files) of file
-    i % len(files). `count` is 1 or more.
+    i % len(files). `count` is 1 or more. `final`: no further ones come. `lost` as in `Virtual`.
     """
 
     item_shape: tuple[int, ...]
@@ -115,6 +117,8 @@ class Interleaved:
     files: Sequence[str]
     path: str
     count: int
+    final: bool
+    lost: Any
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -144,7 +148,22 @@ class Link:
     target: str
 
 
-Node = Group | Stack | Virtual | Interleaved | Field | Table | Link
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name for what lies at `target` in the file `name` of the same folder."""
+
+    name: str
+    target: str
+
+
+Node = Group | Stack | Virtual | Interleaved | Field | Table | Link | External
+
+PART_IMAGES, PART_ROWS = "/part/data", "/part/metadata"
+"""Where a master finds images and metadata in its parts.
+
+A master itself has nothing there: a library that takes it for its own part, as h5py does where
+it is opened through a Python file object, finds no dataset that shows itself.
+"""
 
 
 def images_path(detector_name: str) -> str:
@@ -246,20 +265,36 @@ def image_tree(plan: FilePlan) -> dict[str, Node]:
         Stack(plan.shape, plan.dtype, 1, plan.compression, _shown(plan)),
         Stack((), rows, rows_per_chunk(rows)),
     )
-    return tree | {
+    tree |= {
         extra: Stack((), EXTRA_VALUE, rows_per_chunk(EXTRA_VALUE)),
         f"{DETECTOR}/extra_values": Link(extra),
     }
+    if plan.is_part:
+        tree |= {
+            "/part": Group({}),
+            PART_IMAGES: Link(images_path(plan.detector_name)),
+            PART_ROWS: Link(metadata_path(plan.detector_name)),
+        }
+    return tree
 
 
-def master_tree(plan: FilePlan, files: Sequence[str], images_per_file: int) -> dict[str, Node]:
-    """The same of a file that shows the images in other `files`, so many each (see `Virtual`)."""
-    images, rows = images_path(plan.detector_name), metadata_path(plan.detector_name)
-    return _tree(
+def master_tree(
+    plan: FilePlan, files: Sequence[str], images_per_file: int, count: int | None = None
+) -> dict[str, Node]:
+    """The same of a file that shows the images in other `files` (see `Virtual`).
+
+    Each is there under its own name too, for readers that do not know virtual datasets.
+    """
+    tree = _tree(
         plan,
-        Virtual(plan.shape, plan.dtype, files, images, images_per_file, _shown(plan)),
-        Virtual((), plan.row_dtype, files, rows, images_per_file),
+        Virtual(
+            plan.shape, plan.dtype, files, PART_IMAGES, images_per_file, count, lost(plan.dtype), _shown(plan)
+        ),
+        Virtual((), plan.row_dtype, files, PART_ROWS, images_per_file, count, lost_row(plan.row_dtype)),
     )
+    for number, name in enumerate(files, 1):
+        tree[f"/entry/data/data_{number:06d}"] = External(name, "/entry/data/data")
+    return tree
 
 
 def rows_tree(plan: FilePlan) -> dict[str, Node]:
@@ -268,19 +303,22 @@ def rows_tree(plan: FilePlan) -> dict[str, Node]:
     return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
         rows: Stack((), dtype, rows_per_chunk(dtype)),
         f"{DETECTOR}/metadata": Link(rows),
+        "/part": Group({}),
+        PART_ROWS: Link(rows),
     }
 
 
-def interleaved_tree(plan: FilePlan, files: Sequence[str], meta: str, count: int) -> dict[str, Node]:
+def interleaved_tree(
+    plan: FilePlan, files: Sequence[str], meta: str, count: int, *, final: bool = False
+) -> dict[str, Node]:
     """The same of a file that shows `count` images, one of each of `files` in turn (see `Interleaved`).
 
     Their metadata lie in the file `meta`.
     """
-    images, rows = images_path(plan.detector_name), metadata_path(plan.detector_name)
     return _tree(
         plan,
-        Interleaved(plan.shape, plan.dtype, files, images, count, _shown(plan)),
-        Interleaved((), plan.row_dtype, [meta], rows, count),
+        Interleaved(plan.shape, plan.dtype, files, PART_IMAGES, count, final, lost(plan.dtype), _shown(plan)),
+        Virtual((), plan.row_dtype, [meta], PART_ROWS, count, count, lost_row(plan.row_dtype)),
     )
 
 

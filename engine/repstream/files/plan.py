@@ -36,8 +36,31 @@ EXTRA_VALUE = np.dtype(
 JSON writes it.
 """
 
-GOOD, MISSING = 0, 1
-"""What a row's ``status`` says: the image is as it came; it never came, its place is blank (zeros)."""
+GOOD, MISSING, LOST = 0, 1, 2
+"""What a row's ``status`` says.
+
+The image is as it came; it never came, its place is blank (zeros); the file that holds it is gone, and
+the master shows in its place what `lost` says.
+"""
+
+
+_PART_FACTS = frozenset({"master", "metadata_of"})
+
+
+def lost(dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """What stands for a number that is not there: NaN, -1 or the largest of an unsigned type."""
+    if dtype.kind == "f":
+        return np.array(np.nan, dtype)
+    return np.array(np.iinfo(dtype).max if dtype.kind == "u" else dtype.kind == "b" or -1).astype(dtype)
+
+
+def lost_row(dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The metadata of an image whose file is gone."""
+    row = np.zeros((), dtype)
+    for name in dtype.names or ():
+        row[name] = lost(dtype[name])
+    row["status"] = LOST
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,11 @@ class FilePlan:
     def row_dtype(self) -> np.dtype[Any]:
         """Type of a metadata row, packed."""
         return np.dtype([*_ROW_START, *self.members])
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a master shows what is in this file."""
+        return not _PART_FACTS.isdisjoint(self.attributes)
 
     @property
     def image_nbytes(self) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.closed_parts import ClosedParts
 from repstream.files.frame_file import NO_EXTRA, FrameFile, extra_between
-from repstream.files.intact import HEAD, check_intact
+from repstream.files.intact import HEAD
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer
@@ -125,21 +124,26 @@ class FileSeries:
         self._closed.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
-        writes = self._results.encode(results)
+        self._results.encode(results)
         if results.get("outcome") != AcquisitionResult.FAILED:
             self._closed.check_all()
+            check_unchanged(self.path, self._fd, self._head, self._size)
+            for part in self._open:
+                part.sync()
+            if self.places:
+                self._publish_master(self.places)
         try:
             # The master says how it ended, also where a part cannot any more.
-            with ExitStack() as parts:
-                for part in self._open:
-                    parts.callback(self._finish_part, part, results)
-                check_intact(self._fd, self._head, self._size)
-                write_results(self._fd, writes)
-                settle(self._fd, self.path)
+            failure = self._finish_parts(results)
+            check_unchanged(self.path, self._fd, self._head, self._size)
+            write_results(self._fd, self._results.encode(results))
+            settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
         finally:
             self.close()
+        if failure:
+            raise failure
 
     def close(self) -> None:
         for part in self._open:
@@ -170,9 +174,20 @@ class FileSeries:
         self._open.remove(part)
         self._closed.add(part.path, state, part.nbytes)
 
-    def _publish_master(self) -> None:
+    def _finish_parts(self, results: Mapping[str, Scalar]) -> StorageError | None:
+        """Finish all that are open; the first that could not be says why."""
+        failure = None
+        for part in list(self._open):
+            try:
+                self._finish_part(part, results)
+            except StorageError as error:
+                failure = failure or error
+        return failure
+
+    def _publish_master(self, count: int | None = None) -> None:
+        """Show the parts that there are; `count` images in all, None while the last part grows."""
         names = [part_path(self.path, number).name for number in range(1, self._parts + 1)]
-        image = hdf5.build(nexus.master_tree(self._plan, names, self._per_file))
+        image = hdf5.build(nexus.master_tree(self._plan, names, self._per_file, count))
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
         if self._fd >= 0:
             close(self._fd, self.path)

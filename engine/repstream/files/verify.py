@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repstream.errors import StorageError
-from repstream.files import gaps
+from repstream.files import gaps, sources
 from repstream.files.image_check import ImageCheck
 from repstream.files.nexus import ACQUISITION, UNFINISHED
-from repstream.files.plan import MISSING
+from repstream.files.plan import GOOD
 from repstream.files.reader import IMAGES, ROWS, open_file
 
 Tick = Callable[[int, int], None]
@@ -150,10 +150,9 @@ class _Images:
             self._check_file(path, file, images, np.arange(len(images)))
             return
         covered = 0
-        for source in images.virtual_sources():
-            numbers = _numbers(source.vspace, len(images))
+        for source, numbers in sources.of(file, images).items():
             covered += len(numbers)
-            self._check_part(path.parent / source.file_name, source.dset_name, numbers)
+            self._check_part(path.parent / source.file, source.dataset, numbers)
         if covered < len(images):
             self._found.problems.append(f"{len(images) - covered} images are in none of the files")
 
@@ -183,20 +182,12 @@ class _Images:
                 self._tick(self._done, found.images)
 
 
-def _numbers(space: Any, count: int) -> NDArray[Any]:
-    """The images of a virtual dataset that one of its sources holds."""
-    start, stride, blocks, size = (numbers[0] for numbers in space.get_regular_hyperslab())
-    inner = np.arange(min(size, count))
-    numbers = start + (stride * np.arange(min(blocks, count))[:, None] + inner).ravel()
-    return numbers[numbers < count]  # type: ignore[no-any-return]
-
-
 def _check_rows(rows: NDArray[Any] | None, facts: Mapping[str, Any], found: Findings) -> None:
     if rows is None:
         return
     if len(rows) < found.images:
         found.problems.append(f"there is metadata of {len(rows)} images only")
-    came = rows["status"] != MISSING if "status" in (rows.dtype.names or ()) else np.ones(len(rows), bool)
+    came = rows["status"] == GOOD if "status" in (rows.dtype.names or ()) else np.ones(len(rows), bool)
     found.blank = int(len(rows) - np.count_nonzero(came))
     _check_ids(rows["image_id"][came].tolist(), facts, found)
 

@@ -34,7 +34,7 @@ def row_file(path: Path) -> tuple[FilePlan, RowFile]:
 def parts_of(path: Path, parts: int, count: int, compression: str) -> None:
     """Write `count` images to the parts of `path` in turn."""
     for number, part in enumerate(turn_paths(path, parts)):
-        of = plan(part, compression=compression)
+        of = plan(part, compression=compression, attributes={"master": path.name})
         file = FrameFile.create(of)
         if numbers := range(number, count, parts):
             file.append([payload(of, n) for n in numbers], rows(of, 0, count)[number::parts])
