@@ -13,6 +13,7 @@ A script that uses mflow changes its import and nothing else::
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import ChainMap
 from collections.abc import Callable, MutableMapping
@@ -23,10 +24,18 @@ import numpy as np
 import zmq
 
 from repstream.errors import MalformedMessage
-from repstream.mflow.handlers import dectris_v2
+from repstream.mflow.handlers import array_1_0, dectris_v2, dheader_1_0, dimage_1_0, dseries_end_1_0, raw_1_0
 from repstream.mflow.handlers.sending import dumps
 from repstream.mflow.receiver import Message, ReceiveHandler, Statistics
-from repstream.mflow.registry import Receive, Send, handlers, receive_handlers, receiving, send_handlers
+from repstream.mflow.registry import (
+    Receive,
+    Send,
+    handler_modules,
+    handlers,
+    receive_handlers,
+    receiving,
+    send_handlers,
+)
 from repstream.mflow.utils import ConnectionCountMonitor, SocketEventListener, no_clients_timeout_notifier
 
 __all__ = [
@@ -36,15 +45,28 @@ __all__ = [
     "PULL",
     "PUSH",
     "SUB",
+    "ConnectionCountMonitor",
     "Message",
     "ReceiveHandler",
+    "SocketEventListener",
     "Statistics",
     "Stream",
+    "array_1_0",
     "connect",
+    "dheader_1_0",
+    "dimage_1_0",
     "disconnect",
+    "dseries_end_1_0",
+    "handler_modules",
     "handlers",
+    "json",
+    "logger",
+    "logging",
+    "no_clients_timeout_notifier",
+    "raw_1_0",
     "receive_handlers",
     "send_handlers",
+    "zmq",
 ]
 
 CONNECT = "connect"
@@ -68,8 +90,9 @@ class Stream:
     """One socket that messages are received from or sent to; made by `connect`.
 
     `handlers`: what decodes the messages of this stream, by `htype`. What is set here comes
-    before the handlers of all streams; a dict in its place replaces them. Used from one
-    thread; monitors are called from another.
+    before the handlers of all streams; a dict in its place replaces them. `socket`, `receiver`
+    (of a stream that receives) and `address` are None before `connect`. Used from one thread;
+    monitors are called from another.
     """
 
     socket: zmq.Socket[bytes]
@@ -77,7 +100,10 @@ class Stream:
 
     def __init__(self) -> None:
         self.context: Context | None = None
-        self.address = ""
+        # None up to `connect`, which no method but that one is called before.
+        self.socket = None  # type: ignore[assignment]
+        self.receiver = None  # type: ignore[assignment]
+        self.address: str | None = None
         self.zmq_copy = True
         self.handlers: MutableMapping[str, Any] = ChainMap({}, receive_handlers)
         self._owns_context = False
@@ -196,7 +222,7 @@ class Stream:
 
     def disconnect(self) -> None:
         """Close the socket; what waits in it has its linger time to get out. Twice is harmless."""
-        if self.context is None or self.socket.closed:
+        if self.socket is None or self.socket.closed:
             logger.warning("Trying to close an already closed socket... ignore and return")
             return
         self._close()
@@ -209,7 +235,7 @@ class Stream:
         """
         if monitor not in self._monitors:
             self._monitors.append(monitor)
-        if self.context is not None and not self.socket.closed:
+        if self.socket is not None and not self.socket.closed:
             self._listener.start(self.socket)
 
     def remove_socket_monitor(self, callback_function: Monitor) -> None:

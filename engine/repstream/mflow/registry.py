@@ -24,18 +24,21 @@ Receive = Callable[[ReceiveHandler], Any]
 Send = Callable[..., Any]
 """Called with a message's data, and by name `send` (a stream's) and `block`."""
 
-handlers: dict[str, Any] = {
-    "array-1.0": array_1_0.Handler,
-    "bsr_m-1.0": bsr_m_1_0.Handler,
-    "bsr_m-1.1": bsr_m_1_0.Handler,
-    "chunk-1.0": chunk_1_0.Handler,
-    dectris_v2.HTYPE: dectris_v2.Handler,
-    "dheader-1.0": dheader_1_0.Handler,
-    "dimage-1.0": dimage_1_0.Handler,
-    "dseries_end-1.0": dseries_end_1_0.Handler,
-    "pilatus-1.0": pilatus_1_0.Handler,
-    "raw-1.0": raw_1_0.Handler,
+handler_modules: dict[str, Any] = {
+    "array-1.0": array_1_0,
+    "bsr_m-1.0": bsr_m_1_0,
+    "bsr_m-1.1": bsr_m_1_0,
+    "chunk-1.0": chunk_1_0,
+    dectris_v2.HTYPE: dectris_v2,
+    "dheader-1.0": dheader_1_0,
+    "dimage-1.0": dimage_1_0,
+    "dseries_end-1.0": dseries_end_1_0,
+    "pilatus-1.0": pilatus_1_0,
+    "raw-1.0": raw_1_0,
 }
+"""The module of each format that is known, by `htype`; what is set here later has no effect."""
+
+handlers: dict[str, Any] = {htype: module.Handler for htype, module in handler_modules.items()}
 """Handlers of all streams by `htype`: objects with `receive` and `send`, or a function that receives."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import mflow as original
 import numpy as np
 import pytest
 import zmq
@@ -185,6 +186,65 @@ def test_a_list_of_one_format_as_gigafrost_sends_it(streams):
     push, pull = streams.pair()
     send(push, [array_1_0.gigafrost_header(5, (4, 5)), IMAGE])
     np.testing.assert_array_equal(pull.receive().data["data"][0], IMAGE)
+
+
+NUMPY_TYPES = ["bool", "complex64", "complex128", "<u2", ">u2", "=i4", "float", "int", "f4", "uint16"]
+
+
+@pytest.mark.parametrize("name", NUMPY_TYPES)
+def test_an_image_of_any_type_that_numpy_knows(streams, name):
+    image = (np.arange(12) % 5).astype(name).reshape(3, 4)
+    header = {"htype": "array-1.0", "type": name, "shape": [3, 4], "frame": 7}
+    for sender, receiver in ((original, mflow), (mflow, original), (mflow, mflow)):
+        push, pull = streams.pair(sender, receiver)
+        push.forward({"header": header, "data": [image, image]})
+        found = pull.receive().data
+        assert found["header"] == header
+        assert [array.dtype for array in found["data"]] == [np.dtype(name)] * 2
+        for array in found["data"]:
+            np.testing.assert_array_equal(array, image)
+
+
+@pytest.mark.parametrize(
+    "name", ["object", "O", "str", "U4", "S3", "M8[s]", "V8", "no type", "f4,f4", "", 7, None]
+)
+def test_an_image_of_a_type_that_is_no_number_is_skipped(streams, name):
+    push, pull = streams.pair()
+    header = {"htype": "array-1.0", "type": name, "shape": [2], "frame": 7}
+    send(push, [json.dumps(header).encode(), bytes(16)])
+    assert pull.receive() is None
+    assert pull.receiver.statistics.messages_skipped == 1
+
+
+def test_an_image_of_numpys_type_is_checked_as_others_are(streams):
+    push, pull = streams.pair()
+    good = {"htype": "array-1.0", "type": "complex64", "shape": [2], "frame": 7}
+    for header, size in (
+        (good, 15),
+        ({**good, "frame": "7"}, 16),
+        ({**good, "shape": "2"}, 16),
+        ({**good, "shape": [-1]}, 16),
+        ({**good, "shape": None}, 16),
+    ):
+        send(push, [json.dumps(header).encode(), bytes(size)])
+        assert pull.receive() is None
+    send(push, [json.dumps({**good, "type": "bool"}).encode(), b"\x00\x02"])
+    assert pull.receive().data["data"][0].tolist() == [False, True]
+
+
+def test_arrays_out_of_bytes():
+    get_array = mflow.array_1_0.get_array
+    array = get_array(np.arange(6, dtype=">i2").tobytes(), ">i2", [2, 3])
+    assert array.tolist() == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(ValueError, match="reshape"):
+        get_array(bytes(6), "i2", [2, 2])
+
+
+def test_before_connecting_there_is_no_socket():
+    stream = mflow.Stream()
+    assert (stream.socket, stream.receiver, stream.address) == (None, None, None)
+    stream.register_socket_monitor(print)
+    stream.remove_socket_monitor(print)
 
 
 def test_an_address_that_cannot_be_bound_or_connected_to(streams):

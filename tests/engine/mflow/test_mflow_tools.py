@@ -17,6 +17,7 @@ import zmq
 from tests.ports import free_port
 
 from repstream import mflow
+from repstream.mflow.cli.replay import replay_folder
 from repstream.mflow.recording import TIMES, Recorder, messages_in, times_in
 
 PATIENCE = 30
@@ -229,6 +230,23 @@ def test_replay_sends_what_was_kept(streams, tmp_path):
         "Sending 000001_000.raw [True]",
         "Sending 000001_001.raw [True]",
     ]
+
+
+def test_a_folder_is_replayed_by_a_script(streams, tmp_path, capsys):
+    messages = [[b"one"], [b"two", b"", b"parts" * 100_000], [b"3", b"4"]]
+    for n, parts in enumerate(messages):
+        for i, part in enumerate(parts):
+            (tmp_path / f"{n:06d}_{i:03d}.raw").write_bytes(part)
+    address = free_address()
+    pull = streams.connected(mflow, address, mflow.PULL)
+    replay_folder(address, str(tmp_path), mflow.PUSH)
+    assert [pull.socket.recv_multipart() for _ in messages] == messages
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    for folder, reason in ((tmp_path / "none", "No such file"), (tmp_path, "no messages")):
+        for path in tmp_path.glob("*.raw"):
+            path.unlink()
+        with pytest.raises(ValueError, match=reason):
+            replay_folder(address, folder, mflow.PUB)
 
 
 def test_replay_keeps_the_times(streams, tmp_path):

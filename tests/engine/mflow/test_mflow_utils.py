@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -138,6 +139,25 @@ def test_clients_are_counted_as_they_come_and_go(streams, until):
     until(lambda: counts[-1] == 1)
     second.disconnect()
     until(lambda: counts[-1] == 0)
+
+
+def test_a_count_never_falls_below_zero(streams, until):
+    """The original's does when somebody goes who came before the monitor: 0, 1, 0, -1."""
+    push, address = streams.bound(mflow, mflow.PUSH)
+    early = streams.connected(mflow, address, mflow.PULL)
+    push.send(b"")
+    assert early.receiver.socket.poll(10_000)
+    counts, events = [], []
+    push.register_socket_monitor(utils.ConnectionCountMonitor(counts.append))
+    push.register_socket_monitor(lambda event: events.append(event and event["event"]))
+    late = streams.connected(mflow, address, mflow.PULL)
+    until(lambda: counts[-1] == 1)
+    late.disconnect()
+    until(lambda: counts[-1] == 0)
+    early.disconnect()
+    until(lambda: events.count(zmq.Event.DISCONNECTED) == 2)
+    until(lambda: events[-1] is None)
+    assert [count for count, _ in itertools.groupby(counts)] == [0, 1, 0]
 
 
 def test_a_connected_stream_counts_its_peer(streams, until):

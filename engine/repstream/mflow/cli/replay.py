@@ -21,6 +21,7 @@ from repstream.mflow.cli.common import (
     run,
     send_message,
 )
+from repstream.mflow.mflow import BIND, connect
 from repstream.mflow.recording import TIMES, messages_in, times_in
 
 LINGER = 60_000
@@ -76,6 +77,24 @@ def replay(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
             stream.socket.linger = 0
         stream.disconnect()
     return limits.outcome(sent)
+
+
+def replay_folder(bind_address: str, folder: str | Path, mode: int) -> None:
+    """Send the messages of a folder to those that connect; `mode` is PUSH or PUB of `repstream.mflow`.
+
+    Raises ValueError for a folder that cannot be read or holds no messages, RuntimeError for an
+    address that cannot be bound.
+    """
+    try:
+        recorded = messages_in(Path(folder))
+    except StorageError as error:
+        raise ValueError(str(error)) from error
+    if not recorded:
+        raise ValueError(f"{folder}: holds no messages (NNNNNN_MMM.raw)")
+    with connect(bind_address, BIND, mode, linger=LINGER) as stream:
+        for _, paths in recorded:
+            send_message(stream, [path.read_bytes() for path in paths])
+            _tell(paths)
 
 
 def _in_time(
