@@ -1,4 +1,4 @@
-"""A live stream: a policy, a socket, and a queue for what the socket does not take at once."""
+"""A live stream: a policy, a transport, and a queue for what the transport does not take at once."""
 
 from __future__ import annotations
 
@@ -6,30 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import zmq
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import StreamReport
-from repstream.errors import Refused
+from repstream.dataplane.steps import Step
+from repstream.dataplane.transport import Transport
 from repstream.messages.frame import Frame
 from repstream.parameters.stream import OutputConfig, StreamConfig
 from repstream.policies import decimation
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
-from repstream.sources.monitor import PeerMonitor
-from repstream.sources.zmq import ASSUMED_BYTES
 
 MIB = 1 << 20
-SOCKET_BYTES = 32 * MIB
-SOCKET_MESSAGES = (4, 1000)
-"""How much a PUSH socket holds for one consumer beside the queue, in bytes and messages.
-
-Enough to keep a consumer busy while the loop does other things. What is in the socket is
-booked as sent and dies with the consumer, so the rest waits in the queue, where it is counted.
-"""
-
-_LAST, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
-
-Rewrite = Callable[[Frame], Frame | None]
 
 
 class Passing(msgspec.Struct, gc=False):
@@ -67,39 +54,24 @@ def queue_of(config: OutputConfig) -> OutputQueue[Any]:
 
 
 class StreamOutput:
-    """One stream from bind to close. Used from one thread.
+    """One stream from open to close: a queue with its rule, and a transport. Used from one thread.
 
-    A PUSH socket is kept nearly empty, so that a consumer that is slow or absent fills the
-    queue and its rule applies. A PUB socket drops for each slow consumer on its own, uncounted
-    by libzmq, and therefore has the room of the whole queue; only with the rule to block does
-    it report that a consumer is slow (XPUB_NODROP), and then all consumers wait for that one.
-
-    `rewrite` makes the frame that goes out from the one that came in, or None of a format that
-    it does not know; no other message goes out then. With `connect` the consumer
-    binds the address and this connects to it. `expected` is the size of a frame in bytes, 0 where
-    nothing is known of it; it decides how many frames the socket may hold. Raises `Refused` where
-    the address cannot be bound or connected to; nothing stays open then.
+    `step` makes the frame that goes out from the one that came in; where there is one, no other
+    message goes out.
     """
 
     def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        name: str,
-        config: StreamConfig,
-        rewrite: Rewrite | None = None,
-        *,
-        connect: bool = False,
-        expected: int = 0,
+        self, name: str, config: StreamConfig, transport: Transport, step: Step | None = None
     ) -> None:
         self.name = name
         self.ledger = OutputLedger()
+        self.transport = transport
+        self._send = transport.send
         self._config = config
-        self._rewrite = rewrite
+        self._step = step
         self._decide = deciding(config)
         self._queue = queue_of(config)
         self._held: Frame | Passing | None = None
-        self._lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
-        self._open(context, connect, expected or ASSUMED_BYTES)
 
     @property
     def blocking(self) -> bool:
@@ -110,11 +82,6 @@ class StreamOutput:
     def waiting(self) -> bool:
         """Whether frames wait to be sent."""
         return self.ledger.queued > 0
-
-    @property
-    def tells_room(self) -> bool:
-        """Whether the socket's POLLOUT says that it takes a message; a PUB always says so."""
-        return self._config.mode == "PUSH"
 
     @property
     def alarms(self) -> int:
@@ -131,27 +98,27 @@ class StreamOutput:
         if decide is not None and not decide(frame.frame_id, now):
             self.ledger.book_skipped("policy")
             return False
-        if self._rewrite is not None:
-            rewritten = self._rewrite(frame)
-            if rewritten is None:
+        if self._step is not None:
+            made = self._step(frame)
+            if made is None:
                 self.ledger.book_dropped("format")
                 return False
-            frame = rewritten
+            frame = made
         return self._put(frame)
 
     def pass_on(self, message: Passing) -> bool:
         """Send, queue or drop a message without an image, whatever the policy; as `offer`."""
-        if self._rewrite is not None:
+        if self._step is not None:
             self.ledger.book_dropped("format")
             return False
         return self._put(message)
 
     def drain(self) -> None:
-        """Send what waits, as much as the socket takes."""
+        """Send what waits, as much as the transport takes."""
         queue, ledger = self._queue, self.ledger
         while len(queue):
             frame = queue.head()
-            if not self._send(frame):
+            if not self._send(frame.parts):
                 return
             queue.pop()
             ledger.book_sent(frame.frame_id, frame.nbytes - frame.unpacked)
@@ -175,82 +142,30 @@ class StreamOutput:
 
     def watch(self) -> None:
         """Follow who comes and goes."""
-        self._monitor.update()
+        self.transport.update()
 
     def report(self) -> StreamReport:
         return StreamReport(
             ledger=self.ledger.snapshot(),
             queue_use=100.0 if self.blocking else 100.0 * self._queue.use,
-            clients=self._monitor.peers,
-            disconnects=self._monitor.disconnects,
+            clients=self.transport.consumers,
+            disconnects=self.transport.disconnects,
             blocking=self.blocking,
         )
 
     def close(self, linger: float) -> None:
-        """Close the socket; what is in it has `linger` seconds to get out."""
-        self._monitor.close()
-        self.socket.close(linger=round(linger * 1000))
-
-    def _open(self, context: zmq.Context[zmq.Socket[bytes]], connect: bool, nbytes: int) -> None:
-        config = self._config
-        self.socket = context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB)
-        # The wrapper of this one checks for cases that do not occur here, for each part.
-        self._send_part = super(zmq.Socket, self.socket).send
-        self._monitor = PeerMonitor(self.socket)
-        if config.mode == "PUB" and self._lossless:
-            self.socket.xpub_nodrop = True
-        # Once and for all: changed while a peer is there it stalls that peer, or ends the process when
-        # the peer is just leaving (libzmq 4.3.5).
-        self.socket.sndhwm = self._limit_for(nbytes)
-        try:
-            (self.socket.connect if connect else self.socket.bind)(config.address)
-        except zmq.ZMQError as error:
-            self.close(0)
-            verb = "connect to" if connect else "bind"
-            reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
-            raise Refused(f"streams.{self.name}.address", reason) from error
+        """Close the transport; what it has taken has `linger` seconds to get out."""
+        self.transport.close(linger)
 
     def _put(self, frame: Frame | Passing) -> bool:
         ledger = self.ledger
         begins = not ledger.queued
-        if begins and self._send(frame):
+        if begins and self._send(frame.parts):
             ledger.book_passed(frame.frame_id, frame.nbytes - frame.unpacked)
             return False
         ledger.book_queued()
         self._enqueue(frame)
         return begins or self._held is not None
-
-    def _send(self, frame: Frame | Passing) -> bool:
-        """Hand one frame to the socket, whole or not at all."""
-        parts, send = frame.parts, self._send_part
-        try:
-            if len(parts) == 2:
-                send(parts[0], _MORE)
-                send(parts[1], _LAST)
-            else:
-                self._send_many(parts)
-        except zmq.Again:
-            return False
-        return True
-
-    def _send_many(self, parts: Sequence[Any]) -> None:
-        for number, part in enumerate(parts):
-            try:
-                self._send_part(part, _LAST if number == len(parts) - 1 else _MORE)
-            except zmq.Again:
-                # A consumer that leaves within a message: libzmq swallows the parts up to the
-                # last one, so they must be sent before anything else is.
-                if 0 < number < len(parts) - 1:
-                    self._send_many(parts[number + 1 :])
-                raise
-
-    def _limit_for(self, nbytes: int) -> int:
-        """How many messages of this size the socket may hold for one consumer."""
-        config = self._config
-        if self._lossless:
-            least, most = SOCKET_MESSAGES
-            return min(max(SOCKET_BYTES // max(nbytes, 1), least), most)
-        return max(1, min(config.buffer_size, config.buffer_memory * MIB // max(nbytes, 1)))
 
     def _enqueue(self, frame: Frame | Passing) -> None:
         outcome = self._queue.offer(frame, frame.nbytes)

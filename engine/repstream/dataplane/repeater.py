@@ -8,24 +8,25 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 import zmq
 
 from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger
 from repstream.dataplane.control import Note, Notice, Report, SourceReport
-from repstream.dataplane.outputs import Passing, Rewrite, StreamOutput
+from repstream.dataplane.outputs import Passing, StreamOutput
+from repstream.dataplane.steps import step_of
+from repstream.dataplane.transport import open_transport
 from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import MalformedMessage
-from repstream.messages import array_1_0
 from repstream.messages.formats import FrameDecoder, NoImage
 from repstream.messages.frame import Frame
-from repstream.messages.header import header_of, size_of
+from repstream.messages.header import size_of
 from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
-from repstream.sources.zmq import ZmqSource
+from repstream.sources.opening import open_source
+from repstream.sources.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Repeater:
 
     `tell` takes notices of writers and for the log; `wake` is called from other threads when `poll` is due.
     `expected` is the size of a frame in bytes as an earlier one showed it, 0 where none did; a
-    configured size counts instead.
+    configured size counts instead. `largest` is that of the largest frame so far, or what was expected.
     Raises `Refused` where an address cannot be had; nothing stays open then.
     """
 
@@ -59,13 +60,13 @@ class Repeater:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self.streams: dict[int, StreamOutput] = {}
         self.writers: dict[int, WriterOutput] = {}
-        self.source: ZmqSource | None = None
+        self.source: Source | None = None
         self.last_malformed = ""
         self._shape: tuple[int, ...] | None = None
         self._dtype: str | None = None
         self._configuration = configuration
         source = configuration.source
-        self._expected = _configured_bytes(source) or expected
+        self._expected = self.largest = _configured_bytes(source) or expected
         self._decode = FrameDecoder(
             source.channel,
             source.threshold,
@@ -77,6 +78,8 @@ class Repeater:
         try:
             self._open(tell, wake)
         except BaseException:
+            for stream in self.streams.values():
+                stream.close(0)
             self._context.destroy(linger=0)
             raise
         self._outputs: tuple[StreamOutput | WriterOutput, ...] = (
@@ -85,11 +88,6 @@ class Repeater:
         )
         self._offers = [stream.offer for stream in self.streams.values()]
         self._group: list[Frame] = []  # for the writers
-
-    @property
-    def largest(self) -> int:
-        """Bytes of the largest frame so far, or what was expected."""
-        return self._expected if self.source is None else max(self._expected, self.source.largest)
 
     @property
     def blocking(self) -> bool:
@@ -199,7 +197,6 @@ class Repeater:
     def close_source(self) -> None:
         """Receive no more, and end the acquisitions; what was received is still written."""
         if self.source is not None:
-            self._expected = self.largest
             self.source.close()
             self.source = None
         for writer in self.writers.values():
@@ -219,7 +216,7 @@ class Repeater:
         ending.start()
         return ending, left
 
-    def _take(self, parts: list[zmq.Frame], now: float, clock: float) -> bool:
+    def _take(self, parts: Sequence[Any], now: float, clock: float) -> bool:
         """Offer what a message holds to the outputs; whether one of them wants the loop's attention.
 
         It came at `now` (monotonic), which is `clock` for people.
@@ -235,8 +232,7 @@ class Repeater:
         if not isinstance(frame, Frame):
             return self._pass_on(frame)
         self._shape, self._dtype = frame.shape, frame.dtype
-        if frame.attributes is not None and self.source is not None:
-            self.source.expect(frame.nbytes)
+        self.largest = max(self.largest, frame.nbytes)
         self.ledger.book_frame(frame.frame_id, frame.nbytes - frame.unpacked, clock)
         held = False
         for offer in self._offers:
@@ -299,10 +295,10 @@ class Repeater:
         configuration = self._configuration
         for name, config in configuration.streams.items():
             if config.enable:
-                rewrite = self._rewriting() if config.header == "std_det_writer" else None
+                transport = open_transport(name, config, self._context, expected=self._expected)
                 slot = configuration.slots[f"streams.{name}"]
                 self.streams[slot] = StreamOutput(
-                    self._context, name, config, rewrite, expected=self._expected
+                    name, config, transport, step_of(config, self._first_writer)
                 )
         for name, writer_config in configuration.writers.items():
             if writer_config.enable:
@@ -317,34 +313,7 @@ class Repeater:
                     wake=wake,
                 )
         # Last, so that no frame comes before there is somewhere to go.
-        self.source = ZmqSource(self._context, configuration.source, self._expected)
-
-    def _rewriting(self) -> Rewrite:
-        """Headers for an external std-det-writer, numbered from 0; its settings are writer 1's.
-
-        It knows array-1.0 only.
-        """
-        number = -1
-
-        def rewrite(frame: Frame) -> Frame | None:
-            nonlocal number
-            if frame.attributes is not None:
-                return None
-            number += 1
-            writer = self._first_writer()
-            header = array_1_0.std_det_writer_header(
-                header_of(frame.parts),
-                number,
-                output_file=writer.output_file,
-                run_id=int(writer.run_id) if writer.run_id.isdecimal() else writer.run_id,
-                n_images=writer.num_images,
-                detector_name=writer.detector_name,
-                user_id=writer.user_id,
-            )
-            parts = [header, *frame.parts[1:]]
-            return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)))
-
-        return rewrite
+        self.source = open_source(configuration.source, self._context, self._expected)
 
     def _first_writer(self) -> WriterConfig:
         configuration = self._configuration

@@ -25,7 +25,7 @@ from repstream.parameters.configuration import Configuration
 
 REPORT_INTERVAL = 0.1
 RETRY_INTERVAL = 0.001
-"""How often a blocked PUB socket is tried again, whose POLLOUT says nothing."""
+"""How often a transport is tried again that does not say when it has room (a PUB socket)."""
 
 LAST_PATIENCE = 2.0
 """Seconds for the streams to drain when the service is gone."""
@@ -98,7 +98,7 @@ class Router:
             for stream in repeater.waiting:
                 stream.drain()
             received = 0
-            if self._closing is not None or (repeater.source and repeater.source.socket in ready):
+            if self._closing is not None or (repeater.source and repeater.source.pollable in ready):
                 end = self._next_report if self._closing is None else 0.0
                 received = repeater.receive(end, self._called)
             self._report(repeater)
@@ -117,10 +117,10 @@ class Router:
             return wanted, round(REPORT_INTERVAL * 1000)
         wait = max(0.0, self._next_report - time.monotonic())
         if repeater.source is not None and not repeater.blocking:
-            wanted.append((repeater.source.socket, zmq.POLLIN))
+            wanted.append((repeater.source.pollable, zmq.POLLIN))
         for stream in repeater.waiting:
-            if stream.tells_room:
-                wanted.append((stream.socket, zmq.POLLOUT))
+            if (room := stream.transport.room) is not None:
+                wanted.append((room, zmq.POLLOUT))
             else:
                 wait = min(wait, RETRY_INTERVAL)
         if self._closing is not None:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
-from repstream.messages.frame import PIXEL_TYPES, Frame, PixelType, image_shape
+from repstream.messages.frame import ARRAY, PIXEL_TYPES, Frame, PixelType, image_shape
 from repstream.messages.header import (
     MAX_DETAIL,
     MAX_ID,
@@ -36,7 +36,7 @@ from repstream.messages.header import (
     size_of,
 )
 
-HTYPE = "array-1.0"
+HTYPE = ARRAY
 MAX_FRAME_ID = MAX_ID
 
 _HTYPES = (HTYPE, [HTYPE])

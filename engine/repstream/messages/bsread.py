@@ -167,7 +167,7 @@ def frame(
     if pixels is None:
         header.read(parts)  # whether it is a good message all the same
         return NoImage(found if isinstance(found, str) else WITHOUT_IMAGE, parts)
-    return pixels.frame(main.pulse_id, parts, partial(_numbers, header, parts, timestamp))
+    return pixels.frame(main.pulse_id, parts, HTYPE, partial(_numbers, header, parts, timestamp))
 
 
 def _numbers(

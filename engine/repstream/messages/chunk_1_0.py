@@ -21,6 +21,8 @@ from repstream.messages.frame import Frame, PixelType
 from repstream.messages.header import Id, Shape, check_id, count_parts, expect_htype, header_of, read_json
 from repstream.messages.pixels import measured
 
+HTYPE = "chunk-1.0"
+
 _Order = Literal["little", "big"]
 
 
@@ -47,4 +49,4 @@ def decode(parts: Sequence[Any]) -> Frame:
     if len(orders) > 1:
         raise MalformedMessage("field", "endianness and endianess differ")
     pixels = measured(header.shape[::-1], header.type, orders == {"big"}, "", parts[1])
-    return pixels.frame(check_id("frame", header.frame), parts, partial(array_1_0.attributes, first))
+    return pixels.frame(check_id("frame", header.frame), parts, HTYPE, partial(array_1_0.attributes, first))

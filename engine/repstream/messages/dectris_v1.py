@@ -203,7 +203,7 @@ def decode_end(parts: Sequence[Any]) -> SeriesEnd:
 
 def frame(image: Image) -> Frame:
     """The frame of an image; its attributes are the series and the times."""
-    return image.pixels.frame(image.frame, image.parts, partial(_attributes, image))
+    return image.pixels.frame(image.frame, image.parts, IMAGE, partial(_attributes, image))
 
 
 def _attributes(image: Image) -> dict[str, int | float | bool]:

@@ -27,6 +27,9 @@ Time = tuple[int, Annotated[int, msgspec.Meta(ge=1)]]
 """Ticks, and how many there are in a second."""
 
 
+FORMAT = "dectris-stream-2"
+"""What stands for the format, which has no `htype`."""
+
 OTHER = "CBOR of another type"
 WITHOUT_THRESHOLD = "image without the threshold"
 NO_THRESHOLD_CHOSEN = "image with several thresholds"
@@ -166,7 +169,7 @@ def frame(image: Image, threshold: str = "") -> Frame | NoImage:
         pixels = image.data[threshold]
     else:
         return NoImage(WITHOUT_THRESHOLD if threshold else NO_THRESHOLD_CHOSEN, image.parts)
-    return pixels.frame(image.image_id, image.parts, partial(_attributes, image))
+    return pixels.frame(image.image_id, image.parts, FORMAT, partial(_attributes, image))
 
 
 def _attributes(image: Image) -> dict[str, int | float | bool]:

@@ -154,6 +154,6 @@ def attributes(frame: Frame) -> Mapping[str, int | float | bool]:
 
     Raises `MalformedMessage` ("json") where the frame's header is no JSON object.
     """
-    if frame.attributes is not None:
-        return frame.attributes()
-    return array_1_0.attributes(header_of(frame.parts))
+    if frame.attributes_in_header:
+        return array_1_0.attributes(header_of(frame.parts))
+    return frame.read_attributes()

@@ -9,6 +9,9 @@ import msgspec
 
 from repstream.parameters.pixel_types import PixelType as PixelType
 
+ARRAY = "array-1.0"
+"""The format that nearly every frame has."""
+
 PIXEL_TYPES: tuple[str, ...] = get_args(PixelType)
 
 
@@ -47,8 +50,9 @@ class Frame(msgspec.Struct, gc=False):
     `payloads`: the buffers that hold pixels, one an image; usually one.
     `nbytes`: bytes held: the sizes of `parts`, and of payloads that had to be unpacked.
     `unpacked`: those of the latter alone.
-    `attributes`: gives the numeric attributes that came with the image, by name (see
-    `formats.attributes`); None where these are the fields of an array-1.0 header.
+    `format`: the `htype` of the format, or what stands for it.
+    `read_attributes`: gives the numeric attributes that came with the image, by name, where they are
+    not in its header (`formats.attributes` gives them for every frame).
     """
 
     frame_id: int
@@ -59,5 +63,11 @@ class Frame(msgspec.Struct, gc=False):
     parts: Sequence[Any]
     payloads: Sequence[Any]
     nbytes: int
-    attributes: Callable[[], Mapping[str, int | float | bool]] | None = None
+    format: str = ARRAY
+    read_attributes: Callable[[], Mapping[str, int | float | bool]] = dict
     unpacked: int = 0
+
+    @property
+    def attributes_in_header(self) -> bool:
+        """Whether the first part is a JSON header whose fields are the attributes (`AttributeReader`)."""
+        return self.format == ARRAY

@@ -59,6 +59,7 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
         self,
         frame_id: int,
         parts: Sequence[Any],
+        format: str,
         attributes: Callable[[], Mapping[str, int | float | bool]],
     ) -> Frame:
         """These pixels as the one image of a frame.
@@ -78,7 +79,8 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
             parts=parts,
             payloads=[payload],
             nbytes=sum(map(size_of, parts)) + (0 if stored else len(payload)),
-            attributes=attributes,
+            format=format,
+            read_attributes=attributes,
             unpacked=0 if stored else len(payload),
         )
 

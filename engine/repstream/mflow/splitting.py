@@ -11,7 +11,8 @@ from typing import Any
 import zmq
 from pydantic import ValidationError
 
-from repstream.dataplane.outputs import SOCKET_BYTES, StreamOutput
+from repstream.dataplane.outputs import StreamOutput
+from repstream.dataplane.zmq_transport import SOCKET_BYTES, open_transport
 from repstream.errors import InvalidValue, Refused
 from repstream.messages.frame import Frame
 from repstream.mflow.addresses import binds
@@ -123,8 +124,8 @@ class Splitter:
         if not any(output.blocking for output in waiting):
             wanted.append((self._source.socket, zmq.POLLIN))
         for output in waiting:
-            if output.tells_room:
-                wanted.append((output.socket, zmq.POLLOUT))
+            if (room := output.transport.room) is not None:
+                wanted.append((room, zmq.POLLOUT))
             else:
                 wait = RETRY
         zmq.zmq_poll(wanted, wait)
@@ -137,7 +138,8 @@ class Splitter:
     def drain(self, stop: threading.Event) -> None:
         """Send what waits, until `stop`."""
         while not stop.is_set() and (waiting := [output for output in self.outputs if output.waiting]):
-            zmq.zmq_poll([(output.socket, zmq.POLLOUT) for output in waiting if output.tells_room], RETRY)
+            rooms = [output.transport.room for output in waiting]
+            zmq.zmq_poll([(room, zmq.POLLOUT) for room in rooms if room is not None], RETRY)
             for output in waiting:
                 output.drain()
 
@@ -165,7 +167,9 @@ class Splitter:
         def opened(connect: bool) -> StreamOutput:
             # The size with which the socket, too, holds as many messages as the queue.
             expected = SOCKET_BYTES // output.config.buffer_size
-            return StreamOutput(self._context, output.name, output.config, connect=connect, expected=expected)
+            name, config = output.name, output.config
+            transport = open_transport(name, config, self._context, connect=connect, expected=expected)
+            return StreamOutput(name, config, transport)
 
         if output.connects is not None:
             return opened(output.connects)

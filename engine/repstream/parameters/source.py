@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from repstream.parameters.facts import Access, Level, Section, Unit
 from repstream.parameters.pixel_types import PixelType
+
+SOURCES: Mapping[str, str] = dict.fromkeys(("tcp", "ipc", "inproc"), "repstream.sources.zmq")
+"""The schemes of addresses, and the module that provides the source for each (`open_source`)."""
 
 ImageType = Literal["any", PixelType]
 
@@ -19,7 +23,7 @@ class SourceConfig(Section):
         "tcp://127.0.0.1:9609",
         min_length=7,
         max_length=255,
-        pattern=r"^(tcp|ipc|inproc)://\S+$",
+        pattern=rf"^({'|'.join(SOURCES)})://\S+$",
         title="Address",
         description="Address of the detector's stream, such as tcp://host:9990.",
     )

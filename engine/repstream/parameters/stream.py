@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +10,9 @@ from pydantic import Field
 from repstream.parameters.facts import Access, Level, Section, Unit
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
+
+TRANSPORTS: Mapping[str, str] = dict.fromkeys(("tcp", "ipc"), "repstream.dataplane.zmq_transport")
+"""The schemes of addresses, and the module that provides the transport for each (`open_transport`)."""
 
 
 class OutputConfig(Section):
@@ -95,7 +99,7 @@ class StreamConfig(OutputConfig):
         "tcp://*:9610",
         min_length=7,
         max_length=255,
-        pattern=r"^(tcp|ipc)://\S+$",
+        pattern=rf"^({'|'.join(TRANSPORTS)})://\S+$",
         title="Address",
         description="Address that consumers connect to, such as tcp://*:9610.",
     )

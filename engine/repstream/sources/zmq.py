@@ -23,13 +23,19 @@ ASSUMED_BYTES = _MIB
 """Size of an image while nothing is known of it: neither configured nor seen since the process began."""
 
 
+def open_source(
+    config: SourceConfig, context: zmq.Context[zmq.Socket[bytes]], expected: int = 0
+) -> ZmqSource:
+    """See `opening.Opener`."""
+    return ZmqSource(context, config, expected)
+
+
 class ZmqSource:
-    """The socket that frames come from.
+    """The socket that frames come from; fills `Source`.
 
     `expected` is the size of an image in bytes, 0 where nothing is known of it; it decides how many
-    messages the socket may hold. `largest` is the size of the largest part that came last in a message.
-    Raises `Refused` where the address cannot be connected to or bound; nothing stays open then. Used
-    from one thread.
+    messages the socket may hold. Raises `Refused` where the address cannot be connected to or bound;
+    nothing stays open then. Used from one thread.
     """
 
     def __init__(
@@ -37,10 +43,14 @@ class ZmqSource:
     ) -> None:
         self._context = context
         self._config = config
-        self.largest = expected
         self._limit = self._limit_for(expected or ASSUMED_BYTES)
         self._inquiry = Inquiry(config.address, config.mode)
         self._open()
+
+    @property
+    def pollable(self) -> zmq.Socket[bytes]:
+        """The socket, which is another one after `update` has opened it anew."""
+        return self.socket
 
     @property
     def problem(self) -> str:
@@ -77,12 +87,7 @@ class ZmqSource:
         while part.more:
             part = recv(0, False)
             parts.append(part)
-        self.largest = max(self.largest, len(part))
         return parts
-
-    def expect(self, size: int) -> None:
-        """Be ready for images of so many bytes, whose size their last part does not tell."""
-        self.largest = max(self.largest, size)
 
     def update(self) -> None:
         """Follow who comes and goes, and open the socket anew where libzmq has given up."""

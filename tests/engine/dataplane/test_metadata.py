@@ -107,7 +107,7 @@ def test_columns_may_be_declared_before_their_first_value() -> None:
 def test_formats_that_say_a_type_keep_it() -> None:
     header = array_1_0.gigafrost_header(3, (4, 5))
     gigafrost = array_1_0.decode([header, bytes(40)])
-    typed = msgspec.structs.replace(frame(0), attributes=lambda: {"n": 5, "x": 0.5})
+    typed = msgspec.structs.replace(frame(0), format="dimage-1.0", read_attributes=lambda: {"n": 5, "x": 0.5})
     kinds = {name: dtype.str for name, dtype in (*members_of(gigafrost), *members_of(typed))}
     assert kinds["image_number"] == kinds["time_stamp"] == kinds["n"] == "<i8"
     assert (kinds["image_is_complete"], kinds["x"]) == ("|u1", "<f8")

@@ -59,7 +59,7 @@ def members_of(
     found = attributes(frame)
     members: dict[str, np.dtype[Any]] = {name: DECLARED[kind] for name, kind in declared}
     for name, value in found.items():
-        members.setdefault(name, _type_of(name, value, is_typed=frame.attributes is not None))
+        members.setdefault(name, _type_of(name, value, is_typed=not frame.attributes_in_header))
     used = {*_TAKEN, *taken}
     kept: list[tuple[str, np.dtype[Any]]] = []
     for name, dtype in members.items():

@@ -88,7 +88,7 @@ class HeaderRows:
     ) -> Sequence[Number | None]:
         """The numbers for the columns; others go to `extra`."""
         names, later = self._names, self._later
-        if frame.attributes is not None:
+        if not frame.attributes_in_header:
             numbers: Mapping[str, Number | None] = attributes(frame)
         else:
             header = header_of(frame.parts)

@@ -120,7 +120,8 @@ class Part:
             parts=parts,
             payloads=parts[1:],
             nbytes=sum(map(size_of, parts)),
-            attributes=None if attributes is None else lambda: attributes,
+            format=image.format,
+            read_attributes=lambda: attributes,
         )
 
     def _write(self, frames: list[Placed]) -> None:

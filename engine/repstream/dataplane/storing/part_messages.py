@@ -29,11 +29,12 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
 
 
 class Image(msgspec.Struct, frozen=True, tag="image"):
-    """Write an image; `encoding` and `attributes` as in `Frame`."""
+    """Write an image; the fields as in `Frame`, `attributes` what `read_attributes` gives."""
 
     frame_id: int
     encoding: str
-    attributes: dict[str, bool | int | float] | None = None
+    format: str
+    attributes: dict[str, bool | int | float]
 
 
 class Sync(msgspec.Struct, frozen=True, tag="sync"):

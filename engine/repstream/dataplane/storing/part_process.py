@@ -71,9 +71,9 @@ class PartProcess:
 
     def send(self, frame: Frame) -> None:
         """Have an image written, the next of this part."""
-        attributes = None if frame.attributes is None else dict(frame.attributes())
-        order = messages.encode(messages.Image(frame.frame_id, frame.encoding, attributes))
-        header = frame.parts[0] if attributes is None else b""
+        attributes = dict(frame.read_attributes())
+        order = messages.encode(messages.Image(frame.frame_id, frame.encoding, frame.format, attributes))
+        header = frame.parts[0] if frame.attributes_in_header else b""
         self._socket.send_multipart([order, header, frame.payloads[0]], copy=False)
         self._under_way.append(frame.nbytes)
         self._bytes_under_way += frame.nbytes

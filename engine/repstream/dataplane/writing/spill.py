@@ -50,10 +50,8 @@ class SpillFile:
         if self._end + sum(sizes) > self._most:
             return False
         write_buffers(self._file.fileno(), buffers, sizes, self._end)
-        attributes = None
-        if frame.attributes is not None:
-            attributes = dict(frame.attributes()).copy  # the original may hold the message
-        bare = msgspec.structs.replace(frame, parts=(), payloads=(), attributes=attributes)
+        attributes = dict(frame.read_attributes()).copy  # the original may hold the message
+        bare = msgspec.structs.replace(frame, parts=(), payloads=(), read_attributes=attributes)
         self._records.append(_Record(Placed(bare, placed.place), sizes, self._end))
         self._end += sum(sizes)
         return True

@@ -1,0 +1,58 @@
+"""What stands between the source and an output and changes frames on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from repstream.messages import array_1_0
+from repstream.messages.frame import Frame
+from repstream.messages.header import header_of, size_of
+from repstream.parameters.stream import StreamConfig
+from repstream.parameters.writer import WriterConfig
+
+
+class Step(Protocol):
+    """Makes the frame that goes on from one that came. Called in the order of the frames, from one thread.
+
+    A step sees frames only: other messages do not pass it. It has no clock and no output but its
+    result, so it may as well run in a process that consumes one stream and provides another.
+    """
+
+    def __call__(self, frame: Frame) -> Frame | None:
+        """The frame that goes on, or None where the step does not know its format. `frame` stays as it is."""
+
+
+class StdDetWriterHeader:
+    """Headers for an external std-det-writer, numbered from 0; array-1.0 is all that it knows.
+
+    `settings` gives the settings of the writer that it stands for, which may change.
+    """
+
+    def __init__(self, settings: Callable[[], WriterConfig]) -> None:
+        self._settings = settings
+        self._number = -1
+
+    def __call__(self, frame: Frame) -> Frame | None:
+        if frame.format != array_1_0.HTYPE:
+            return None
+        self._number += 1
+        writer = self._settings()
+        header = array_1_0.std_det_writer_header(
+            header_of(frame.parts),
+            self._number,
+            output_file=writer.output_file,
+            run_id=int(writer.run_id) if writer.run_id.isdecimal() else writer.run_id,
+            n_images=writer.num_images,
+            detector_name=writer.detector_name,
+            user_id=writer.user_id,
+        )
+        parts = [header, *frame.parts[1:]]
+        return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)))
+
+
+def step_of(config: StreamConfig, settings: Callable[[], WriterConfig]) -> Step | None:
+    """The step that a stream is configured to have; `settings` are those of writer 1."""
+    return StdDetWriterHeader(settings) if config.header == "std_det_writer" else None
