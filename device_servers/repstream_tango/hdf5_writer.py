@@ -24,7 +24,9 @@ class WriterDevice(EngineDevice):
     def find_slot(self) -> int:
         slot = self.Slot or slot_of(self.get_name())
         if slot not in self.slots:
-            raise ValueError(f"the property Slot says {slot}, but writers have slots 1 to {self.slots[-1]}")
+            raise ValueError(
+                f"the property Slot says {slot}, but writers have the slots 1 to {len(self.slots)}"
+            )
         return slot
 
     def of_writer(self, role: Role) -> Value:

@@ -27,6 +27,17 @@ def is_registered(database: Database, server: str) -> bool:
     return any(tango_class != "DServer" for _, tango_class in zip(known, known, strict=True))
 
 
+def registered_engine(database: Database, server: str) -> str | None:
+    """The property `Engine` of the first device of `server` that has one."""
+    known = iter(database.get_device_class_list(server))
+    for device, tango_class in zip(known, known, strict=True):
+        if tango_class != "DServer" and (
+            addresses := database.get_device_property(device, "Engine")["Engine"]
+        ):
+            return str(addresses[0])
+    return None
+
+
 def register(database: Database, server: str, devices: Sequence[Device], engine: str) -> None:
     """Enter `devices` and their property `Engine`; what is there already as said stays.
 

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 from tango import ApiUtil, DevFailed
 from tango.server import run
 
+from repstream.errors import EngineUnreachable
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
-from repstream.parameters.catalogue import Catalogue, build
+from repstream.parameters.catalogue import Catalogue
 from repstream_tango.command_line import DEFAULT_PORT, devices, parser
 from repstream_tango.names import SERVER
 from repstream_tango.projection import device_classes
 from repstream_tango.publisher import Publisher
-from repstream_tango.registration import RegistrationError, is_registered, open_database, register
+from repstream_tango.registration import (
+    RegistrationError,
+    is_registered,
+    open_database,
+    register,
+    registered_engine,
+)
+
+JOIN_TIME = 5.0
+"""Seconds that a start waits for the engine, to learn its slots."""
 
 USAGE = 2
 FAILED = 1
+
+log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "REPSTREAM_KEY"
 """Environment variable with the engine's key, where its address is guarded by one."""
@@ -31,8 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
     options = parser().parse_args(argv)
     log_to_stderr()
-    catalogue = build()
+    if options.database:
+        os.environ["TANGO_HOST"] = options.database
     try:
+        _refuse_used(options.host, _port_of(options))
+        catalogue = catalogue_of(_engine_address(options))
         arguments = tango_arguments(options, catalogue)
     except RegistrationError as error:
         print(f"{SERVER}: {error}", file=sys.stderr)
@@ -51,16 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[str]:
-    """The options as cppTango takes them, with the database asked and the port tried first.
+    """The options as cppTango takes them, with the database asked first.
 
     Raises `RegistrationError` with what to do.
     """
-    if options.database:
-        os.environ["TANGO_HOST"] = options.database
-    without_database = options.nodb or not ApiUtil.get_env_var("TANGO_HOST")
-    port = options.port or (DEFAULT_PORT if without_database else 0)
-    if port:
-        _refuse_used(options.host, port)
+    without_database = _without_database(options)
+    port = _port_of(options)
     # -host alone would leave the server listening on every interface (cppTango 10.3).
     # And 0.0.0.0 is told to clients as it stands, so every interface is an empty host.
     host = "" if options.host == "0.0.0.0" else options.host
@@ -73,8 +86,7 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
                 "--register needs a database: give --database HOST:PORT or set TANGO_HOST"
             )
         return [*arguments, "-nodb", "-dlist", ",".join(f"{d.tango_class}::{d.name}" for d in named)]
-    server = f"{SERVER}/{options.instance}"
-    database = open_database()
+    server, database = _server(options), open_database()
     if options.register:
         register(database, server, named, options.engine)
     elif not is_registered(database, server):
@@ -84,12 +96,47 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
     return arguments
 
 
+def catalogue_of(address: str) -> Catalogue:
+    """The catalogue of the engine at `address`, whose slots become devices and attributes.
+
+    That of an engine with the usual slots where none answers in time: attributes cannot follow later.
+    """
+    with closing(_connect(address)) as engine:
+        try:
+            engine.wait_connected(JOIN_TIME)
+        except EngineUnreachable as error:
+            log.warning("%s; serving the usual slots as INVALID until then", error)
+        return engine.catalogue
+
+
+def _engine_address(options: argparse.Namespace) -> str:
+    """Where the engine is: a registered server goes by the property of its devices."""
+    if _without_database(options) or options.register:
+        return str(options.engine)
+    return registered_engine(open_database(), _server(options)) or str(options.engine)
+
+
+def _without_database(options: argparse.Namespace) -> bool:
+    return bool(options.nodb) or not ApiUtil.get_env_var("TANGO_HOST")
+
+
+def _port_of(options: argparse.Namespace) -> int:
+    """The port to listen on, 0 for a free one."""
+    return int(options.port or (DEFAULT_PORT if _without_database(options) else 0))
+
+
+def _server(options: argparse.Namespace) -> str:
+    return f"{SERVER}/{options.instance}"
+
+
 def _connect(address: str) -> RemoteEngine:
     # Not an option or a property: those can be read by others.
     return RemoteEngine(address, os.environ.get(KEY_VARIABLE, ""), "tango")
 
 
 def _refuse_used(host: str, port: int) -> None:
+    if not port:
+        return
     # cppTango would say no more than "INITIALIZE: Transport endpoint could not be bound".
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

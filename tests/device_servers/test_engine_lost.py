@@ -96,9 +96,9 @@ def test_a_dead_data_plane_is_fault_with_the_reason(tmp_path: Path) -> None:
             of_writer.next_value(DevState.STANDBY)
 
 
-def test_an_engine_with_fewer_slots_leaves_the_others_empty(tmp_path: Path) -> None:
+def test_the_slots_are_those_of_the_engine(tmp_path: Path) -> None:
     options = ServiceOptions(
-        roots=(tmp_path,), configuration=configuration(tmp_path), max_streams=2, max_writers=1
+        roots=(tmp_path,), configuration=configuration(tmp_path), max_streams=9, max_writers=1
     )
     service = Service(options, FakePlane())
     service.start()
@@ -108,10 +108,10 @@ def test_an_engine_with_fewer_slots_leaves_the_others_empty(tmp_path: Path) -> N
         with tango_server(server.address, slots=2) as trl:
             repeater, writer_2 = tango.DeviceProxy(trl(REPEATER)), tango.DeviceProxy(trl(writer(2)))
             until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
-            assert writer_2.State() == DevState.UNKNOWN
-            assert "no writer in slot 2" in writer_2.Status()
-            assert writer_2.read_attribute("NumImages").quality == AttrQuality.ATTR_INVALID
-            assert repeater.read_attribute("Stream8Name").quality == AttrQuality.ATTR_INVALID
+            assert writer_2.State() == DevState.FAULT
+            assert "Slot says 2, but writers have the slots 1 to 1" in writer_2.Status()
+            assert repeater.read_attribute("Stream9Name").quality == AttrQuality.ATTR_INVALID
+            assert "Stream10Name" not in repeater.get_attribute_list()
     finally:
         server.close()
         service.close()
