@@ -13,13 +13,13 @@ from tango.server import Device
 
 from repstream.errors import UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
-from repstream.parameters.facts import Role, Value
+from repstream.parameters.facts import Format, Role, Value
 from repstream.protocol import Engine as AnyEngine
 from repstream.protocol import Reading, Requester
-from repstream_tango.names import attribute_name, command_names
+from repstream_tango.names import attribute_name, command_names, text_name
 from repstream_tango.publisher import Publisher
 from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
-from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, to_tango
+from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, quality, to_tango
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,12 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
             reading = self.reading(self.key(parameter))
         return _reading(parameter, reading.value, reading.time)
 
+    def read_text(self, parameter: Parameter) -> tuple[str, float, AttrQuality]:
+        """As `read_parameter`, as people read it."""
+        with as_devfailed(f"{self.get_name()}/{text_name(parameter)}"):
+            reading = self.reading(self.key(parameter))
+        return _text(parameter, reading.value, reading.time)
+
     def write_parameter(self, parameter: Parameter, value: TangoValue) -> None:
         """Hand a written value to the engine; its event brings it to all subscribers."""
         name = attribute_name(parameter)
@@ -159,10 +165,12 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
 
     def _push(self, parameter: Parameter, value: Value, at: float) -> None:
         name = attribute_name(parameter)
-        shown, at, quality = _reading(parameter, value, at)
-        if parameter.writable and quality == AttrQuality.ATTR_VALID:
+        shown, at, how_good = _reading(parameter, value, at)
+        if parameter.writable and value is not None:
             self.get_device_attr().get_w_attr_by_name(name).set_write_value(shown)
-        self.push_change_event(name, shown, at, quality)
+        self.push_change_event(name, shown, at, how_good)
+        if parameter.format is Format.TIME:
+            self.push_change_event(text_name(parameter), *_text(parameter, value, at))
 
 
 def _address(text: str) -> str:
@@ -175,9 +183,11 @@ def _address(text: str) -> str:
 
 def _reading(parameter: Parameter, value: Value, at: float) -> tuple[TangoValue, float, AttrQuality]:
     shown = to_tango(parameter, value)
-    if shown is None:
-        return placeholder(parameter), at, AttrQuality.ATTR_INVALID
-    return shown, at, AttrQuality.ATTR_VALID
+    return placeholder(parameter) if shown is None else shown, at, quality(parameter, value)
+
+
+def _text(parameter: Parameter, value: Value, at: float) -> tuple[str, float, AttrQuality]:
+    return parameter.readable(value), at, quality(parameter, value)
 
 
 def _host(client_ip: Any) -> str:

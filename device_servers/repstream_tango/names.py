@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
-from repstream.parameters.facts import Kind
+from repstream.parameters.facts import Format, Kind
 
 SERVER = "repstream-tango"
 """Name of the server in a Tango database: ``repstream-tango/<instance>``."""
@@ -49,6 +49,11 @@ def attribute_name(parameter: Parameter) -> str:
     return f"{group}{parameter.slot or ''}{name}"
 
 
+def text_name(parameter: Parameter) -> str:
+    """The attribute beside a time that shows it as people read it: ``StartTime`` -> ``StartTimeText``."""
+    return f"{attribute_name(parameter)}Text"
+
+
 def label(parameter: Parameter) -> str:
     """The title, unique on the device: with source or stream in front where the device shows several."""
     if parameter.group in _UNPREFIXED:
@@ -86,6 +91,8 @@ def check(catalogue: Catalogue) -> None:
 def _names_of(catalogue: Catalogue, group: str, slot: int) -> Iterable[tuple[str, str]]:
     for parameter in catalogue.of(group, slot):
         yield attribute_name(parameter), parameter.key
+        if parameter.format is Format.TIME:
+            yield text_name(parameter), f"{parameter.key} as text"
     for command in catalogue.commands_of(group, slot):
         for name in command_names(command):
             yield name, f"command {command.key}"

@@ -10,13 +10,21 @@ from tango.server import attribute, command, device_property
 
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
-from repstream.parameters.facts import Kind, Value
+from repstream.parameters.facts import Format, Kind, Value
 from repstream_tango.device import EngineDevice
 from repstream_tango.hdf5_writer import WriterDevice
-from repstream_tango.names import REPEATER_CLASS, WRITER_CLASS, attribute_name, check, command_names
+from repstream_tango.names import (
+    REPEATER_CLASS,
+    WRITER_CLASS,
+    attribute_name,
+    check,
+    command_names,
+    label,
+    text_name,
+)
 from repstream_tango.publisher import Publisher
 from repstream_tango.repeater import RepeaterDevice
-from repstream_tango.types import argument_type, configuration, tango_type
+from repstream_tango.types import argument_type, configuration, display_level, tango_type
 
 
 def device_classes(
@@ -54,6 +62,7 @@ def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]]) -> dict[st
     return {
         "parameters": parameters,
         **{attribute_name(parameter): _attribute(parameter) for parameter in parameters},
+        **{text_name(p): _text_attribute(p) for p in parameters if p.format is Format.TIME},
         **dict(pair for declared in commands for pair in _commands(declared)),
     }
 
@@ -74,6 +83,23 @@ def _attribute(parameter: Parameter) -> attribute:
         change_event_implemented=True,
         change_event_detect=False,
         **configuration(parameter),
+    )
+
+
+def _text_attribute(parameter: Parameter) -> attribute:
+    def read(device: EngineDevice) -> Any:
+        return device.read_text(parameter)
+
+    return attribute(
+        name=text_name(parameter),
+        dtype=CmdArgType.DevString,
+        access=AttrWriteType.READ,
+        fget=read,
+        change_event_implemented=True,
+        change_event_detect=False,
+        label=f"{label(parameter)} (text)",
+        doc=parameter.text,
+        display_level=display_level(parameter),
     )
 
 

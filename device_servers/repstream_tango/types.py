@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from tango import CmdArgType, DispLevel
+from tango import AttrQuality, CmdArgType, DispLevel
 
 from repstream.parameters.catalogue import Parameter
-from repstream.parameters.facts import Format, Kind, Level, Value
+from repstream.parameters.facts import Format, Kind, Level, Severity, Value
 from repstream_tango.names import label
 
-CANNOT = frozenset({"default", "length", "unicode"})
+CANNOT = frozenset({"default", "length"})
 """Facts that Tango cannot carry: an attribute has no default and a text no greatest length, and
 texts are Latin-1 on the wire (other characters arrive escaped as in Python: ``\\u03bc``)."""
 
@@ -53,7 +53,7 @@ def configuration(parameter: Parameter) -> dict[str, Any]:
     """The facts that an attribute's configuration carries, as `tango.server.attribute` takes them."""
     facts: dict[str, Any] = {
         "label": label(parameter),
-        "display_level": DispLevel.EXPERT if parameter.level is Level.EXPERT else DispLevel.OPERATOR,
+        "display_level": display_level(parameter),
         "unit": parameter.unit,
         "doc": parameter.text,
         "min_value": parameter.minimum,
@@ -70,6 +70,11 @@ def configuration(parameter: Parameter) -> dict[str, Any]:
             "max_alarm": parameter.alarm.alarm_high,
         }
     return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def display_level(parameter: Parameter) -> DispLevel:
+    """Who needs an attribute."""
+    return DispLevel.EXPERT if parameter.level is Level.EXPERT else DispLevel.OPERATOR
 
 
 def _format(parameter: Parameter) -> str | None:
@@ -104,6 +109,21 @@ def placeholder(parameter: Parameter) -> TangoValue:
         case Kind.INT | Kind.CHOICE:
             return 0
     assert_never(parameter.kind)
+
+
+def quality(parameter: Parameter, value: Value) -> AttrQuality:
+    """How bad a value is, as Tango has it: no value is INVALID, a state that is not known an ALARM."""
+    if value is None:
+        return AttrQuality.ATTR_INVALID
+    return _QUALITIES[parameter.severity(value)]
+
+
+_QUALITIES = {
+    Severity.NONE: AttrQuality.ATTR_VALID,
+    Severity.MINOR: AttrQuality.ATTR_WARNING,
+    Severity.MAJOR: AttrQuality.ATTR_ALARM,
+    Severity.INVALID: AttrQuality.ATTR_ALARM,  # ATTR_INVALID would take the value away from clients
+}
 
 
 def text_to_tango(text: str) -> str:

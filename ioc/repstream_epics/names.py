@@ -40,8 +40,8 @@ def readback(parameter: Parameter) -> str:
     return f"{setpoint(parameter)}_RBV"
 
 
-def exact(parameter: Parameter) -> str:
-    """The text PV beside a number that a double cannot hold exactly."""
+def text_of(parameter: Parameter) -> str:
+    """The text PV beside a number: a time for people, or what a double cannot hold exactly."""
     return f"{setpoint(parameter)}Text_RBV"
 
 

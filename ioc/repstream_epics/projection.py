@@ -27,26 +27,26 @@ from repstream_epics.types import Record
 
 OFF_ON = ("Off", "On")
 MESSAGE_LENGTH = 1024
-EXACT_LENGTH = 20
+READABLE_LENGTH = 32
 PRECISION = 3
 
 
 @dataclass(frozen=True)
 class ParameterPVs:
-    """The PVs of one parameter: readback, setpoint where it may be written, exact text of large integers."""
+    """The PVs of one parameter: readback, setpoint where it may be written, a text beside some numbers."""
 
     parameter: Parameter
     readback: Channel
     setpoint: Channel | None
-    exact: Channel | None
+    text: Channel | None
 
     async def show(self, value: Value, time: float, losing: bool = False) -> None:
         """Publish a value; `losing` as in `states.alarm_of`."""
         alarm = alarm_of(self.parameter, value, losing)
         shown = types.to_pv(self.parameter, value)
         await self.readback.show(shown, alarm, time)
-        if self.exact is not None:
-            await self.exact.show("" if value is None else str(value), alarm, time)
+        if self.text is not None:
+            await self.text.show(self.parameter.readable(value), alarm, time)
         if self.setpoint is not None:
             await self.setpoint.show(shown, NO_VALUE if value is None else NO_ALARM, time)
 
@@ -133,12 +133,14 @@ class View:
             return await self._handlers.put(made[0], raw, requester)
 
         readback = self._add(names.readback(parameter), lambda name: _value_channel(name, parameter, None))
-        setpoint = exact = None
+        setpoint = text = None
         if parameter.writable:
             setpoint = self._add(names.setpoint(parameter), lambda name: _value_channel(name, parameter, put))
         if types.needs_text(parameter):
-            exact = self._add(names.exact(parameter), lambda name: _text(name, parameter.title, EXACT_LENGTH))
-        made.append(ParameterPVs(parameter, readback, setpoint, exact))
+            text = self._add(
+                names.text_of(parameter), lambda name: _text(name, parameter.title, READABLE_LENGTH)
+            )
+        made.append(ParameterPVs(parameter, readback, setpoint, text))
         return made[0]
 
     def _command(self, command: Command) -> CommandPVs:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from repstream.parameters.catalogue import Catalogue, Parameter
 from repstream.parameters.commands import Argument
-from repstream.parameters.facts import Kind, Value
+from repstream.parameters.facts import Format, Kind, Value
 
 CHOICES, CHOICE_LENGTH = 16, 25
 UNIT_LENGTH = 7
@@ -52,6 +52,11 @@ def record_of(parameter: Parameter) -> Record:
 
 
 def needs_text(parameter: Parameter) -> bool:
+    """Whether a text says more than the number: it is a time, or too large for a double to hold exactly."""
+    return parameter.format is Format.TIME or is_rounded(parameter)
+
+
+def is_rounded(parameter: Parameter) -> bool:
     """Whether a number may be too large for a double to hold it exactly."""
     return parameter.kind is Kind.INT and not (
         parameter.maximum is not None
@@ -124,10 +129,11 @@ def from_pv(item: Parameter | Argument, raw: str | bytes | int | float) -> Value
 def cannot(catalogue: Catalogue) -> frozenset[str]:
     """The facts that Channel Access cannot carry, as ``fact`` or ``fact:key``.
 
+    A record has no default, and no word for operators and experts.
     There is room for the title only (``.DESC``), not for the description; limits beyond 2^53 are rounded.
     """
-    rounded = {f"limits:{p.key}" for p in catalogue.parameters.values() if needs_text(p)}
-    return frozenset({"description", *rounded})
+    rounded = {f"limits:{p.key}" for p in catalogue.parameters.values() if is_rounded(p)}
+    return frozenset({"default", "description", "level", *rounded})
 
 
 def _check_choices(parameter: Parameter) -> None:

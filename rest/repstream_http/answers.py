@@ -59,6 +59,9 @@ class Reading(Facts):
 
     value: JsonValue = Field(examples=[10])
     time: UnixTime
+    severity: str = Field(
+        description="How bad this value is: none, minor, major or invalid.", examples=["none"]
+    )
 
 
 class CommandFacts(BaseModel):

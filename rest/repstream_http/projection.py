@@ -78,7 +78,8 @@ def facts(parameter: Parameter, names: Names) -> Facts:
 
 def reading(parameter: Parameter, names: Names, value: Value, time: float) -> Reading:
     """One parameter's facts and value."""
-    return Reading(value=to_json(value), time=time, **_facts(parameter, names))
+    severity = parameter.severity(value).name.lower()
+    return Reading(value=to_json(value), time=time, severity=severity, **_facts(parameter, names))
 
 
 def command_facts(command: Command, names: Names) -> CommandFacts:

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from queue import Queue
 from typing import Protocol
 
-from repstream.parameters.facts import Value
+from repstream.parameters.catalogue import Parameter
+from repstream.parameters.facts import Alarm, Value
 
 
 class Rejected(Exception):
     """The front end refused a write or a command; the text is what a user of it gets to read."""
+
+
+def facts_of(parameter: Parameter, value: Value) -> dict[str, object]:
+    """Everything that is declared of a parameter, and how bad `value` is."""
+    alarm = parameter.alarm or Alarm()
+    return {
+        "writable": parameter.writable,
+        "limits": (parameter.minimum, parameter.maximum),
+        "unit": parameter.unit,
+        "choices": parameter.choices,
+        "title": parameter.title,
+        "description": parameter.text,
+        "level": parameter.level.value,
+        "default": parameter.default,
+        "length": parameter.length,
+        "alarm": (alarm.alarm_low, alarm.warning_low, alarm.warning_high, alarm.alarm_high),
+        "severity": int(parameter.severity(value)),
+    }
 
 
 class FrontEndClient(Protocol):
@@ -34,10 +53,8 @@ class FrontEndClient(Protocol):
     def execute(self, command: str, argument: Value = None) -> None:
         """Give a command and wait for its completion; raises `Rejected`."""
 
-    def limits(self, key: str) -> tuple[float | int | None, float | int | None]: ...
-    def unit(self, key: str) -> str: ...
-    def choices(self, key: str) -> tuple[str, ...]: ...
-    def description(self, key: str) -> str: ...
-    def writable(self, key: str) -> bool: ...
+    def facts(self, key: str) -> Mapping[str, object]:
+        """What this front end says of a parameter, by the names that `facts_of` uses; no more, no less."""
+
     def watch(self, key: str) -> AbstractContextManager[Queue[Value]]:
         """Every value that the front end announces (never by polling), the first one included or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from queue import Queue
@@ -40,8 +40,8 @@ class EpicsClient:
     def read(self, key: str) -> Value:
         parameter = self._catalogue.parameters[key]
         got = self._ca.do("get", PREFIX + names.readback(parameter))
-        if got["severity"] != INVALID and types.needs_text(parameter):
-            return int(self._ca.value(PREFIX + names.exact(parameter)))
+        if got["severity"] != INVALID and types.is_rounded(parameter):
+            return int(self._ca.value(PREFIX + names.text_of(parameter)))
         return _value(parameter, got)
 
     def write(self, key: str, value: Value) -> None:
@@ -68,33 +68,23 @@ class EpicsClient:
         if self._ca.value(f"{PREFIX}CmdStatus_RBV") != "OK":
             raise Rejected(self._ca.value(f"{PREFIX}CmdMsg_RBV"))
 
-    def limits(self, key: str) -> tuple[float | int | None, float | int | None]:
+    def facts(self, key: str) -> Mapping[str, object]:
         parameter = self._catalogue.parameters[key]
-        if parameter.kind not in (Kind.INT, Kind.FLOAT):
-            return None, None
-        facts = self._ca.do("info", PREFIX + names.readback(parameter))
-        low, high = facts["lower_ctrl_limit"], facts["upper_ctrl_limit"]
-        if low == high == 0:
-            return None, None
-        return _limit(low), _limit(high)
-
-    def unit(self, key: str) -> str:
-        parameter = self._catalogue.parameters[key]
-        if parameter.kind not in (Kind.INT, Kind.FLOAT):
-            return ""
-        return str(self._ca.value(f"{PREFIX}{names.readback(parameter)}.EGU"))
-
-    def choices(self, key: str) -> tuple[str, ...]:
-        parameter = self._catalogue.parameters[key]
-        if parameter.kind is not Kind.CHOICE:
-            return ()
-        return tuple(self._ca.do("info", PREFIX + names.readback(parameter))["enum_strs"])
-
-    def description(self, key: str) -> str:
-        return str(self._ca.value(f"{PREFIX}{names.readback(self._catalogue.parameters[key])}.DESC"))
-
-    def writable(self, key: str) -> bool:
-        return PREFIX + names.setpoint(self._catalogue.parameters[key]) in self._known
+        pv = PREFIX + names.readback(parameter)
+        told, number = self._ca.do("info", pv), parameter.kind in (Kind.INT, Kind.FLOAT)
+        low, high = (told["lower_ctrl_limit"], told["upper_ctrl_limit"]) if number else (0, 0)
+        levels = ("lower_alarm", "lower_warning", "upper_warning", "upper_alarm")
+        alarm = [told[f"{level}_limit"] for level in levels] if number else []
+        return {
+            "writable": PREFIX + names.setpoint(parameter) in self._known,
+            "limits": (None, None) if low == high == 0 else (_level(low), _level(high)),
+            "unit": str(self._ca.value(f"{pv}.EGU")) if number else "",
+            "choices": tuple(told["enum_strs"]) if parameter.kind is Kind.CHOICE else (),
+            "title": str(self._ca.value(f"{pv}.DESC")),
+            "length": told["count"] - 1 if parameter.kind is Kind.TEXT else 0,
+            "alarm": tuple(map(_level, alarm)) if any(alarm) else (None,) * 4,  # as base: all 0 where none is
+            "severity": self.severity(key),
+        }
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Queue[Value]]:
@@ -147,5 +137,5 @@ def _value(parameter: Parameter, got: dict[str, Any]) -> Value:
             return str(value)
 
 
-def _limit(value: float) -> float | None:
+def _level(value: float) -> float | None:
     return None if math.isnan(value) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from queue import Queue
 from typing import Any
@@ -13,7 +13,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Severity, Value
 from repstream.protocol import Engine
 from repstream_http import HttpServer, create_app
 from repstream_http.types import CANNOT
@@ -49,21 +49,18 @@ class HttpClient:
         answer = _answer(self._http.post(f"/commands/{command}", json={"argument": argument, "wait": WAIT}))
         assert answer["done"], f"{command} has not ended in {WAIT} s"
 
-    def limits(self, key: str) -> tuple[float | int | None, float | int | None]:
-        facts = self._parameter(key)
-        return facts["minimum"], facts["maximum"]
-
-    def unit(self, key: str) -> str:
-        return str(self._parameter(key)["unit"])
-
-    def choices(self, key: str) -> tuple[str, ...]:
-        return tuple(self._parameter(key)["choices"])
-
-    def description(self, key: str) -> str:
-        return str(self._parameter(key)["description"])
-
-    def writable(self, key: str) -> bool:
-        return bool(self._parameter(key)["writable"])
+    def facts(self, key: str) -> Mapping[str, object]:
+        told = self._parameter(key)
+        alarm = told["alarm"] or {}
+        levels = ("alarm_low", "warning_low", "warning_high", "alarm_high")
+        same = ("writable", "unit", "title", "description", "level", "default", "length")
+        return {
+            **{fact: told[fact] for fact in same},
+            "limits": (told["minimum"], told["maximum"]),
+            "choices": tuple(told["choices"]),
+            "alarm": tuple(alarm.get(level) for level in levels),
+            "severity": int(Severity[told["severity"].upper()]),
+        }
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Queue[Value]]:

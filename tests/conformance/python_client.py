@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from queue import Queue
 
 from repstream import Client, Refused
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event
-from tests.conformance.client import FrontEndClient, Rejected
+from tests.conformance.client import FrontEndClient, Rejected, facts_of
 
 
 class PythonClient:
@@ -41,21 +41,8 @@ class PythonClient:
         if not completion.ok:
             raise Rejected(completion.message)
 
-    def limits(self, key: str) -> tuple[float | int | None, float | int | None]:
-        parameter = self._client.catalogue.parameters[key]
-        return parameter.minimum, parameter.maximum
-
-    def unit(self, key: str) -> str:
-        return self._client.catalogue.parameters[key].unit
-
-    def choices(self, key: str) -> tuple[str, ...]:
-        return self._client.catalogue.parameters[key].choices
-
-    def description(self, key: str) -> str:
-        return self._client.catalogue.parameters[key].text
-
-    def writable(self, key: str) -> bool:
-        return self._client.catalogue.parameters[key].writable
+    def facts(self, key: str) -> Mapping[str, object]:
+        return facts_of(self._client.catalogue.parameters[key], self._client.read(key))
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Queue[Value]]:

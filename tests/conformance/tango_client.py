@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import Queue
 from typing import Any
@@ -18,6 +18,12 @@ from tests.conformance.client import Rejected
 from tests.device_servers.serving import REPEATER, Trl, tango_server, until, writer
 
 LARGEST_UNSIGNED = 2**64 - 1
+SEVERITIES = {
+    tango.AttrQuality.ATTR_VALID: 0,
+    tango.AttrQuality.ATTR_WARNING: 1,
+    tango.AttrQuality.ATTR_ALARM: 2,
+    tango.AttrQuality.ATTR_INVALID: 3,
+}
 
 
 class TangoClient:
@@ -52,25 +58,36 @@ class TangoClient:
             self._proxy(record).command_inout(names[-1] if arguments else names[0], *arguments)
         self._wait(record, bool(arguments))
 
-    def limits(self, key: str) -> tuple[float | int | None, float | int | None]:
-        config = self._config(key)
-        low, high = _number(config.min_value), _number(config.max_value)
-        if config.data_type == tango.CmdArgType.DevULong64 and high is None:
+    def facts(self, key: str) -> Mapping[str, object]:
+        proxy, name = self._attribute(key)
+        told = proxy.get_attribute_config(name)
+        low, high = _number(told.min_value), _number(told.max_value)
+        if told.data_type == tango.CmdArgType.DevULong64 and high is None:
             high = LARGEST_UNSIGNED  # the limit of the type itself
-        return low, high
+        levels = (
+            told.alarms.min_alarm,
+            told.alarms.min_warning,
+            told.alarms.max_warning,
+            told.alarms.max_alarm,
+        )
+        return {
+            "writable": told.writable != tango.AttrWriteType.READ,
+            "limits": (low, high),
+            "unit": str(told.unit),
+            "choices": tuple(told.enum_labels),
+            "title": self._title(key, str(told.label)),
+            "description": str(told.description),
+            "level": str(told.disp_level).lower(),
+            "alarm": tuple(map(_number, levels)),
+            "severity": SEVERITIES[proxy.read_attribute(name).quality],
+        }
 
-    def unit(self, key: str) -> str:
-        return str(self._config(key).unit)
-
-    def choices(self, key: str) -> tuple[str, ...]:
-        return tuple(self._config(key).enum_labels)
-
-    def description(self, key: str) -> str:
-        text = str(self._config(key).description)
-        return "" if text == "No description" else text
-
-    def writable(self, key: str) -> bool:
-        return bool(self._config(key).writable != tango.AttrWriteType.READ)
+    def _title(self, key: str, label: str) -> str:
+        """The title in a label, which has source or stream in front where a device shows several."""
+        group, slot = self._catalogue.parameters[key].group, self._catalogue.parameters[key].slot
+        head = {"source": "Source: ", "streams": f"Stream {slot}: "}.get(group, "")
+        assert label.startswith(head)
+        return label.removeprefix(head)
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Queue[Value]]:
@@ -94,19 +111,15 @@ class TangoClient:
         parameter = self._catalogue.parameters[key]
         return self._proxy(parameter), attribute_name(parameter)
 
-    def _config(self, key: str) -> Any:
-        proxy, name = self._attribute(key)
-        return proxy.get_attribute_config(name)
-
     def _value(self, key: str, attribute: Any) -> Value:
         if attribute.quality == tango.AttrQuality.ATTR_INVALID or attribute.value is None:
             return None
-        labels = self.choices(key)
+        labels = self._catalogue.parameters[key].choices
         value: Value = labels[int(attribute.value)] if labels else attribute.value
         return value
 
     def _written(self, key: str, value: Value) -> Any:
-        labels = self.choices(key)
+        labels = self._catalogue.parameters[key].choices
         # What is no label is written as a number beyond them, for the server to refuse.
         return (labels.index(str(value)) if value in labels else len(labels)) if labels else value
 

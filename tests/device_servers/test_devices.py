@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 import tango
@@ -44,6 +45,27 @@ def test_an_event_carries_the_engines_time(bench: Bench) -> None:
     assert told.time.totime() == pytest.approx(bench.service.read("streams.preview.every_sec").time, abs=1e-5)
     read = bench.repeater.read_attribute("Stream2EverySec")
     assert read.time.totime() == pytest.approx(told.time.totime(), abs=1e-5)
+
+
+def test_a_time_can_be_read_as_one(bench: Bench) -> None:
+    with watching(bench.writer, "StartTimeText") as watch:
+        bench.writer.Arm()
+        started = float(str(bench.service.read("writers.main.start_time").value))
+        text = watch.next_where(lambda told: told.value).value
+        bench.writer.Abort()
+    assert datetime.fromisoformat(text).timestamp() == pytest.approx(started, abs=1e-3)
+    assert bench.writer.StartTimeText == text
+
+
+def test_how_bad_a_value_is_shows_in_its_quality(bench: Bench) -> None:
+    bench.repeater.Start()
+    bench.writer.Arm()
+    with watching(bench.writer, "AcqState") as watch:
+        bench.plane.fail(1, "No space left on device")
+        told = watch.next_where(lambda told: told.quality == AttrQuality.ATTR_ALARM)
+    assert told.value == bench.writer.AcqState
+    assert bench.writer.read_attribute("AcqState").quality == AttrQuality.ATTR_ALARM
+    bench.repeater.Reset()
 
 
 def test_a_write_is_told_to_the_other_subscribers(bench: Bench) -> None:

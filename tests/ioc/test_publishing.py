@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Queue
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_losing_frames_is_a_minor_alarm_of_the_state(shown: Shown) -> None:
         until(states, value=1, severity=MINOR)
         shown.engine.put({"engine.losing": False})
         until(states, value=1, severity=0)
+
+
+def test_a_time_can_be_read_as_one(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}LastErrorTimeText_RBV") as times:
+        shown.engine.put({"engine.last_error_time": 1767225600.25})
+        text = until(times, severity=0)["value"]
+        while not text:
+            text = times.get(timeout=PATIENCE)["value"]
+    assert datetime.fromisoformat(text).timestamp() == 1767225600.25
 
 
 def test_times_are_the_engines(shown: Shown) -> None:

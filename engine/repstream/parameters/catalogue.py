@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -92,6 +93,12 @@ class Parameter(msgspec.Struct, frozen=True):
     def severity(self, value: Value) -> Severity:
         """How bad a value is; no value is INVALID."""
         return (self.alarm or Alarm()).severity(value)
+
+    def readable(self, value: Value) -> str:
+        """A value as people read it; a time as ``2026-01-31 12:00:00.125+01:00`` (zone of this host)."""
+        if self.format is Format.TIME and isinstance(value, int | float):
+            return datetime.fromtimestamp(value).astimezone().isoformat(" ", "milliseconds") if value else ""
+        return "" if value is None else str(value)
 
 
 class Command(msgspec.Struct, frozen=True):

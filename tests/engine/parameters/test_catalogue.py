@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from repstream.parameters.catalogue import Parameter, build
 from repstream.parameters.configuration import Configuration
@@ -34,6 +36,14 @@ def test_a_time_is_a_number_of_seconds(parameter: Parameter) -> None:
     if parameter.format is Format.TIME:
         assert (parameter.kind, parameter.unit) == (Kind.FLOAT, "s")
         assert "Unix time" in parameter.text
+
+
+def test_a_time_is_readable() -> None:
+    text = CATALOGUE.parameters["writers.1.start_time"].readable(1767225600.25)
+    assert datetime.fromisoformat(text).timestamp() == 1767225600.25
+    assert CATALOGUE.parameters["writers.1.start_time"].readable(None) == ""
+    assert CATALOGUE.parameters["engine.last_error_time"].readable(0.0) == ""
+    assert CATALOGUE.parameters["source.received"].readable(2**64 - 1) == "18446744073709551615"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +98,15 @@ def test_every_declared_field_is_there_once() -> None:
 def test_every_group_with_settings_is_in_the_configuration() -> None:
     settings = {group.name for group in REPEATER if group.settings}
     assert settings == Configuration.model_fields.keys() - {"schema_version", "slots"}
+
+
+def test_all_slots_of_a_group_are_alike() -> None:
+    for group in CATALOGUE.named:
+        first, *others = (
+            [*CATALOGUE.of(group, s), *CATALOGUE.commands_of(group, s)] for s in CATALOGUE.slots(group)
+        )
+        for other in others:
+            assert [replace(r, slot=1, key=r.key.replace(f".{r.slot}.", ".1.")) for r in other] == first
 
 
 def test_slots_are_as_many_as_asked_for() -> None:
