@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from repstream.protocol import Engine
 from repstream.version import __version__
-from repstream_http import openapi, refusal, routes, server_routes
+from repstream_http import login, openapi, refusal, routes, server_routes
 from repstream_http.changes import Hub
+from repstream_http.guard import Guard, Guarded, SecureHeaders
 from repstream_http.metrics import check_names
 from repstream_http.origin import SameOriginOnly
 
@@ -26,8 +27,10 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def create_app(engines: Mapping[str, Engine]) -> FastAPI:
+def create_app(engines: Mapping[str, Engine], guard: Guard | None = None) -> FastAPI:
     """The application for these engines by name; ``/api/v1`` itself means the first.
+
+    `guard` says who may read and who may change; None lets everybody do both.
 
     Raises `ValueError` where there is no engine, one whose name does not fit into a path, or a
     catalogue that gives two metrics one name.
@@ -41,9 +44,13 @@ def create_app(engines: Mapping[str, Engine]) -> FastAPI:
     app = Api(title="repstream", version=__version__, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.engines = dict(engines)
     app.state.hubs = {name: Hub(engine) for name, engine in engines.items()}
+    app.state.guard = guard or Guard()
+    app.add_middleware(Guarded, guard=app.state.guard)
     app.add_middleware(SameOriginOnly)
+    app.add_middleware(SecureHeaders)
     refusal.install(app)
     app.include_router(server_routes.router)
+    app.include_router(login.router)
     for router in (routes.router, server_routes.changes_router):
         app.include_router(router, prefix=server_routes.API)
         app.include_router(router, prefix=server_routes.API + "/engines/{engine}", include_in_schema=False)

@@ -24,6 +24,9 @@ JSON; 404 no such parameter, command or engine; 409 refused because of the state
 the control lock; 422 refused because of the value; 500 taken and failed; 503 the engine cannot be
 reached. Whatever was refused changed nothing.
 
+**Tokens**, where the server has any, come as `Authorization: Bearer <token>`: one for reading, one for
+changing. 401 says that one is missing or wrong.
+
 **Who asks** is taken from the header `X-Requested-By`, else from the user name of basic
 authentication (the password is not looked at), and shows in the log and in `engine.last_command_by`.
 
@@ -41,6 +44,7 @@ routes as `/api/v1/...`, which means the first of them.
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "model": ErrorAnswer}
     for status, text in (
+        (401, "A token is needed."),
         (400, "The body is not JSON."),
         (404, "No such parameter, command, group or engine."),
         (409, "Refused because of the state, the access or the control lock; nothing was changed."),
@@ -142,8 +146,16 @@ def _bodies(catalogue: Catalogue) -> dict[str, Any]:
             },
             "examples": [{"argument": 100, "wait": 60}],
         },
+        "Login": {
+            "type": "object",
+            "required": ["token"],
+            "additionalProperties": False,
+            "properties": {"token": {"type": "string"}},
+            "examples": [{"token": "a token of this server"}],
+        },
         "Config": {
             "type": "object",
+            "minProperties": 1,
             "description": "A configuration, whole or in part, in the shape of a configuration file.",
             "properties": {
                 group: _section(bool(catalogue.slots(group)), fields) for group, fields in sections.items()

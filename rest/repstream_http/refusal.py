@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from repstream.errors import EngineUnreachable, InvalidValue, Refused, RepstreamError, UnknownKey
 
@@ -46,7 +47,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, request.url.path, str(error.detail))
+        found = answer(error.status_code, request.url.path, str(error.detail))
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            found.headers["allow"] = ", ".join(_methods(request))
+        return found
 
     @app.exception_handler(RequestValidationError)
     async def query(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -58,3 +62,10 @@ def install(app: FastAPI) -> None:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         reason = f"a fault of the server ({type(error).__name__}); its log has the details"
         return answer(HTTPStatus.INTERNAL_SERVER_ERROR, request.url.path, reason)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of a path; routes that differ in nothing else each know their own only."""
+    scope = {**request.scope, "path_params": {}}
+    fitting = (r for r in request.app.routes if r.matches(scope)[0] is not Match.NONE)
+    return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})

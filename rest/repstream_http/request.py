@@ -73,6 +73,14 @@ def _basic_user(authorization: str) -> str:
         return ""
 
 
+async def filled_object(body: Annotated[dict[str, Any], Depends(json_object)]) -> dict[str, Any]:
+    """The body as a JSON object with something in it: an empty one is a mistake of the one who sent it."""
+    if not body:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "the body must be a JSON object with what is to change; it is empty")
+    return body
+
+
 ViewNow = Annotated[View, Depends(view)]
 Body = Annotated[dict[str, Any], Depends(json_object)]
+FilledBody = Annotated[dict[str, Any], Depends(filled_object)]
 Asker = Annotated[Requester, Depends(requester)]

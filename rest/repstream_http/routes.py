@@ -7,10 +7,9 @@ event loop.
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -20,15 +19,16 @@ from repstream.parameters.facts import Role, Value
 from repstream.protocol import Requester
 from repstream_http import openapi, projection, waiting
 from repstream_http.answers import CatalogueAnswer, CommandAnswer, CommandFacts, Reading, StateAnswer, Values
+from repstream_http.known import known_query
 from repstream_http.projection import View
-from repstream_http.request import Asker, Body, ViewNow
+from repstream_http.request import Asker, Body, FilledBody, ViewNow
 from repstream_http.types import from_json
 
 CONFIGURE = "engine.configure"
 CONFIGURE_WAIT = 60.0
 """Seconds: a configuration given while running stops and starts the repeater."""
 
-router = APIRouter(responses=openapi.ERRORS)
+router = APIRouter(responses=openapi.ERRORS, dependencies=[known_query])
 
 ParameterKey = Annotated[
     str,
@@ -55,10 +55,8 @@ def read_parameters(view: ViewNow, group: GroupQuery = None) -> Values:
 
 
 @router.patch("/parameters", tags=["Parameters"], openapi_extra=openapi.body("Changes"))
-def write_parameters(view: ViewNow, body: Body, asker: Asker) -> Values:
+def write_parameters(view: ViewNow, body: FilledBody, asker: Asker) -> Values:
     """Change many parameters at once, all or none; answers with their values now in force."""
-    if not body:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, 'the body must be {"<key>": <value>, ...}')
     changes: dict[Parameter, Value] = {}
     for key, value in body.items():
         parameter = view.parameter(key)
@@ -80,7 +78,7 @@ def read_parameter(view: ViewNow, key: ParameterKey) -> Reading:
 
 
 @router.put("/parameters/{key}", tags=["Parameters"], openapi_extra=openapi.body("NewValue"))
-def write_parameter(view: ViewNow, key: ParameterKey, body: Body, asker: Asker) -> Reading:
+def write_parameter(view: ViewNow, key: ParameterKey, body: FilledBody, asker: Asker) -> Reading:
     """Change one parameter; answers with the value now in force."""
     parameter = view.parameter(key)
     if set(body) != {"value"}:
@@ -135,7 +133,7 @@ def read_config(view: ViewNow) -> Response:
 @router.patch(
     "/config", tags=["Configuration"], response_model=dict[str, Any], openapi_extra=openapi.body("Config")
 )
-async def change_config(view: ViewNow, body: Body, asker: Asker) -> Response:
+async def change_config(view: ViewNow, body: FilledBody, asker: Asker) -> Response:
     """Apply a part of a configuration, all or nothing; answers with the whole now in force.
 
     What is not named stays; a stream or writer that is new is made, one given as null is removed.
@@ -146,7 +144,7 @@ async def change_config(view: ViewNow, body: Body, asker: Asker) -> Response:
 @router.put(
     "/config", tags=["Configuration"], response_model=dict[str, Any], openapi_extra=openapi.body("Config")
 )
-async def replace_config(view: ViewNow, body: Body, asker: Asker) -> Response:
+async def replace_config(view: ViewNow, body: FilledBody, asker: Asker) -> Response:
     """Apply a whole configuration, all or nothing; answers with the one now in force.
 
     What is not named gets its default; streams and writers that are not named are removed.

@@ -19,7 +19,7 @@ class HttpServer:
     """Serves an ASGI application over HTTP; a context manager.
 
     `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless told
-    otherwise: there is no authentication.
+    otherwise.
     """
 
     def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> None:
@@ -31,6 +31,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=PATIENCE,
+            ws_per_message_deflate=False,  # pictures are compressed already, and texts are short
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None

@@ -1,0 +1,193 @@
+"""What happened since this server watches an engine: figures of the last minutes, acquisitions, a log.
+
+The engine keeps the present; this is collected from its events, so it begins with the server and is
+lost with it. Where the engine is lost for a while, so is what happened then, and the log says so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from repstream.parameters.facts import Value
+from repstream.protocol import Change, Engine, Event, Subscription
+
+ACQUISITIONS = 20
+ENTRIES = 2000
+SAMPLES = 300
+PERIOD = 1.0
+"""Seconds between two samples of the figures."""
+
+FIGURES = frozenset({"rate", "throughput", "queue_use", "dropped", "missing", "malformed"})
+"""The fields that are sampled, of every group that has them."""
+OUTCOME = {
+    "result": "acq_result",
+    "acquisition_id": "acquisition_id",
+    "run_id": "acq_run_id",
+    "file": "full_file_name",
+    "message": "acq_message",
+    "written": "num_written",
+    "requested": "num_requested",
+    "missing": "num_missing",
+    "dropped": "dropped",
+    "size": "file_size",
+    "start_time": "start_time",
+    "stop_time": "stop_time",
+}
+"""What is kept of an acquisition, and the writer's field that holds it."""
+UNFINISHED = ("none", "", None)
+
+
+class Entry(NamedTuple):
+    """A line of the log; `level` is info, warning or error."""
+
+    time: float
+    level: str
+    subject: str
+    text: str
+
+
+class Journal:
+    """The record of one engine; `open` before and `close` after use. Thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.since = time.time()
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._values: dict[str, Value] = {}
+        self._acquisitions: dict[tuple[str, str], dict[str, Value]] = {}
+        self._entries: deque[Entry] = deque(maxlen=ENTRIES)
+        self._times: deque[float] = deque(maxlen=SAMPLES)
+        self._figures: dict[str, deque[float | None]] = {}
+        self._subscription: Subscription | None = None
+        self._end = threading.Event()
+        self._sampler = threading.Thread(target=self._sample_all, name="figures", daemon=True)
+
+    def open(self) -> None:
+        """Begin to watch."""
+        self._subscription = self._engine.subscribe(self._take)
+        with self._lock:
+            self._values = {**self._engine.snapshot().values, **self._values}
+        self._sampler.start()
+
+    def close(self) -> None:
+        self._end.set()
+        if self._subscription is not None:
+            self._subscription.close()
+        if self._sampler.is_alive():
+            self._sampler.join()
+
+    def acquisitions(self) -> list[dict[str, Value]]:
+        """The last acquisitions that have ended, the newest first."""
+        with self._lock:
+            return list(reversed(self._acquisitions.values()))
+
+    def entries(self) -> list[Entry]:
+        """The log, oldest first."""
+        with self._lock:
+            return list(self._entries)
+
+    def figures(self) -> tuple[list[float], dict[str, list[float | None]]]:
+        """Unix times of the samples, and the samples by key; None where there was no value."""
+        with self._lock:
+            times = list(self._times)
+            return times, {
+                key: [None] * (len(times) - len(values)) + list(values)
+                for key, values in self._figures.items()
+            }
+
+    def _take(self, event: Event) -> None:
+        if not isinstance(event, Change):
+            return
+        with self._lock:
+            before = {key: self._values.get(key) for key in event.values}
+            self._values.update(event.values)
+            self._entries.extend(self._lines(event, before))
+            for head in {key.rpartition(".")[0] for key in event.values if key.startswith("writers.")}:
+                for prefix in ("", "previous_"):
+                    self._note_outcome(head, prefix)
+
+    def _note_outcome(self, head: str, prefix: str) -> None:
+        got = {name: self._values.get(f"{head}.{prefix}{field}") for name, field in OUTCOME.items()}
+        if got["result"] in UNFINISHED or not got["acquisition_id"]:
+            return
+        writer = str(self._values.get(f"{head}.name") or head)
+        known = (writer, str(got["acquisition_id"]))
+        self._acquisitions[known] = {"writer": writer, **got}
+        while len(self._acquisitions) > ACQUISITIONS:
+            del self._acquisitions[next(iter(self._acquisitions))]
+
+    def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
+        for key, value in event.values.items():
+            was = before[key]
+            if value == was:
+                continue
+            head, _, field = key.rpartition(".")
+            subject = self._subject(head)
+            said = _line(self._values, head, field, value, was)
+            if said is not None:
+                yield Entry(event.time, said[0], subject, said[1])
+
+    def _subject(self, head: str) -> str:
+        name = self._values.get(f"{head}.name") if "." in head else None
+        return f"{head.partition('.')[0]}.{name}" if name else head
+
+    def _sample_all(self) -> None:
+        while not self._end.wait(PERIOD):
+            values = self._engine.snapshot().values
+            with self._lock:
+                self._sample(values)
+
+    def _sample(self, values: Mapping[str, Value]) -> None:
+        self._times.append(time.time())
+        for key, value in values.items():
+            head, _, field = key.rpartition(".")
+            if field not in FIGURES or (value is None and key not in self._figures):
+                continue
+            name = values.get(f"{head}.name") if "." in head else ""
+            if name is None:
+                continue
+            kept = self._figures.setdefault(key, deque(maxlen=SAMPLES))
+            number = float(value) if isinstance(value, int | float) else None
+            kept.extend([None] * (len(self._times) - 1 - len(kept)))
+            kept.append(number)
+
+
+def _line(
+    values: Mapping[str, Value], head: str, field: str, value: Value, was: Value
+) -> tuple[str, str] | None:
+    """Level and text of a change that belongs into the log; None for all others."""
+    match head.partition(".")[0], field:
+        case "engine", "state":
+            level = {"ERROR": "error", "UNKNOWN": "error"}.get(str(value), "info")
+            return level, f"{was or 'UNKNOWN'} → {value}: {values.get('engine.status') or ''}"
+        case "engine", "last_error" if value:
+            return "error", str(value)
+        case "engine", "last_command" if value:
+            refused = "refused" in str(value)
+            return "warning" if refused else "info", f"{value}, by {values.get('engine.last_command_by')}"
+        case "engine", "losing":
+            return ("warning", "losing frames") if value else ("info", "no frame was lost in the last 5 s")
+        case "engine", "locked_by":
+            return "info", f"control lock: {value}" if value else "control lock given back"
+        case "source", "connected" if was is not None:
+            return ("info", "a detector is connected") if value else ("warning", "no detector is connected")
+        case "source", "missing" | "malformed" if _rose(value, was):
+            what = "frames missing" if field == "missing" else "messages malformed"
+            return "warning", f"{value} {what} since the start"
+        case "streams" | "writers", "dropped" if _rose(value, was):
+            return "warning", f"{value} frames dropped: {values.get(f'{head}.dropped_reasons') or ''}"
+        case "writers", "acq_state":
+            bad = value == "FAILED" and values.get(f"{head}.acq_result") != "aborted"
+            said = " ".join(str(values.get(f"{head}.{name}") or "") for name in ("full_file_name", "acq_message"))
+            return "error" if bad else "info", f"{value} {said}".strip()
+        case "writers", "space_warning" | "waiting" if value:
+            return "warning", str(value)
+    return None
+
+
+def _rose(value: Value, was: Value) -> bool:
+    return isinstance(value, int) and value > (was if isinstance(was, int) else 0)

@@ -1,0 +1,69 @@
+/** The last acquisitions with their results. */
+
+import { request } from "./api.js";
+import { fill, h, setAttribute } from "./dom.js";
+import { baseName, bytes, clock, count, duration, words } from "./format.js";
+import { resultTone } from "./states.js";
+
+/** @typedef {import("./store.js").Store} Store */
+
+const COLUMNS = ["Ended", "File", "Result", "Images", "Missing", "Dropped", "Size", "Took", "Run", "Writer"];
+const NUMBERS = new Set(["Images", "Missing", "Dropped", "Size", "Took"]);
+
+export class AcquisitionsView {
+  /** @param {Store} store @param {(path: string) => void} onOpen look at a file */
+  constructor(store, onOpen) {
+    this.store = store;
+    this.onOpen = onOpen;
+    this.body = h("tbody");
+    this.note = h("p", { class: "muted" });
+    const head = h("tr", {}, COLUMNS.map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)));
+    this.element = h("section", { class: "card page acquisitions", "aria-label": "Acquisitions" },
+      h("h2", {}, "Last acquisitions"), this.note,
+      h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of acquisitions" }, h("table", {}, h("thead", {}, head), this.body)));
+    /** Ends of acquisitions that were seen, to know when to ask anew. */
+    this.seen = "";
+  }
+
+  open() {
+    this.seen = "";
+    this.update();
+  }
+
+  update() {
+    if (!this.element.isConnected) return;
+    const seen = this.store.sections("writers").map((w) => `${this.store.get(w, "acq_result")} ${this.store.get(w, "acquisition_id")}`).join();
+    if (seen === this.seen) return;
+    this.seen = seen;
+    this.load();
+  }
+
+  async load() {
+    try {
+      const { since, acquisitions } = await request("GET", `${this.store.path}acquisitions`);
+      this.note.textContent = `As seen by this server since ${clock(since)}; the last 20 are kept.`;
+      const none = h("tr", {}, h("td", { class: "muted", colSpan: COLUMNS.length }, "No acquisition has ended since then."));
+      fill(this.body, acquisitions.length ? acquisitions.map((/** @type {any} */ a) => this.row(a)) : none);
+    } catch (error) {
+      this.note.textContent = /** @type {Error} */ (error).message;
+    }
+  }
+
+  /** @param {any} a */
+  row(a) {
+    const result = h("span", { class: "state" }, words(a.result));
+    setAttribute(result, "data-tone", resultTone(a.result));
+    const took = a.start_time && a.stop_time ? duration(a.stop_time - a.start_time) : "–";
+    const name = baseName(a.file) || "–";
+    const cells = [
+      clock(a.stop_time), a.file ? h("button", { class: "link", title: a.file, onclick: () => this.onOpen(a.file) }, name) : name, result,
+      `${count(a.written)}${a.requested ? ` of ${count(a.requested)}` : ""}`, count(a.missing), count(a.dropped),
+      bytes(a.size), took, a.run_id || "–", a.writer,
+    ];
+    return h("tr", { "data-result": a.result }, cells.map((cell, n) => {
+      const lost = (COLUMNS[n] === "Missing" && a.missing) || (COLUMNS[n] === "Dropped" && a.dropped);
+      const more = COLUMNS[n] === "Result" && a.message ? h("div", { class: "muted" }, a.message) : null;
+      return h("td", { class: `${NUMBERS.has(COLUMNS[n]) ? "number" : ""} ${lost ? "lost" : ""}` }, cell, more);
+    }));
+  }
+}

@@ -1,0 +1,101 @@
+/** Buttons for commands: greyed out with the reason, and a refusal shown where one clicked. */
+
+import { access } from "./access.js";
+import { ApiError } from "./api.js";
+import { h, setAttribute, setText } from "./dom.js";
+import { words } from "./format.js";
+
+/** @typedef {import("./store.js").Store} Store */
+
+/**
+ * Why a command is not possible now; empty where it is.
+ * @param {{allowed_in: string[], name: string}} command
+ * @param {{connected: boolean, reachable: boolean, change: boolean, reason: string, state: string}} now
+ */
+export function whyNot(command, now) {
+  if (!now.connected) return "The server does not answer.";
+  if (!now.reachable) return "The engine cannot be reached.";
+  if (!now.change) return `${now.reason.charAt(0).toUpperCase()}${now.reason.slice(1)}.`;
+  if (command.allowed_in.includes(now.state)) return "";
+  return `Not possible in ${now.state}, only in ${command.allowed_in.join(", ")}.`;
+}
+
+export class CommandBar {
+  /**
+   * @param {Store} store
+   * @param {string} section "engine" or "writers.main"
+   * @param {string[]} names of the commands shown, the first one most prominent
+   */
+  constructor(store, section, names) {
+    this.store = store;
+    this.section = section;
+    this.message = h("p", { class: "said", role: "status", hidden: true });
+    this.buttons = names.map((name) => this.button(name));
+    this.element = h("div", { class: "commands" }, h("div", { class: "buttons" }, this.buttons.map((b) => b.element)), this.message);
+    /** Id of the command whose end is waited for. */
+    this.waiting = "";
+    store.completions.add((completion) => this.completed(completion));
+  }
+
+  /** @param {string} name */
+  button(name) {
+    const danger = name === "abort" ? " danger" : "";
+    const element = h("button", { class: `button${danger}`, "data-command": `${this.section}.${name}` }, words(name));
+    element.addEventListener("click", () => this.give(name));
+    return { name, element };
+  }
+
+  /** @param {string} name */
+  reason(name) {
+    const head = this.store.slots[this.section] ?? this.section;
+    const command = this.store.commands.find((c) => c.slot_key === `${head}.${name}`);
+    const { connected, reachable } = this.store;
+    const state = this.store.text(this.section, "state");
+    return command ? whyNot(command, { connected, reachable, ...access.rights, state }) : "There is no such command.";
+  }
+
+  update() {
+    let first = true;
+    for (const { name, element } of this.buttons) {
+      const reason = this.reason(name);
+      setAttribute(element, "aria-disabled", reason ? "true" : null);
+      setAttribute(element, "title", reason || this.description(name));
+      element.classList.toggle("primary", !reason && first && name !== "abort");
+      if (!reason) first = false;
+    }
+  }
+
+  /** @param {string} name */
+  description(name) {
+    const head = this.store.slots[this.section] ?? this.section;
+    return this.store.commands.find((c) => c.slot_key === `${head}.${name}`)?.description ?? "";
+  }
+
+  /** @param {string} name */
+  async give(name) {
+    const reason = this.reason(name);
+    if (reason) return this.say(reason, "refusal");
+    this.say(`${words(name)} …`, "");
+    try {
+      const answer = await this.store.execute(`${this.section}.${name}`);
+      this.waiting = answer.done ? "" : answer.id;
+      this.say(answer.done ? answer.message : `${words(name)}: ${answer.message}`, "");
+    } catch (error) {
+      this.say(error instanceof ApiError ? `${words(name)} refused: ${error.reason}` : String(error), "refusal");
+    }
+  }
+
+  /** @param {{id: string, ok: boolean, message: string}} completion */
+  completed(completion) {
+    if (!this.waiting || completion.id !== this.waiting) return;
+    this.waiting = "";
+    this.say(completion.message, completion.ok ? "" : "refusal");
+  }
+
+  /** @param {string} text @param {string} kind */
+  say(text, kind) {
+    this.message.hidden = !text;
+    this.message.className = `said ${kind}`;
+    setText(this.message, text);
+  }
+}

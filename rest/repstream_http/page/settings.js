@@ -1,0 +1,108 @@
+/** Every setting and reading of the catalogue, in a form made from the catalogue. */
+
+import { fill, h, setText } from "./dom.js";
+import { Field } from "./field.js";
+import { valueText, words } from "./format.js";
+
+/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./store.js").Facts} Facts */
+
+export class SettingsView {
+  /** @param {Store} store */
+  constructor(store) {
+    this.store = store;
+    this.section = "";
+    /** @type {Field[]} */
+    this.fields = [];
+    /** @type {{key: string, facts: Facts, cell: HTMLElement}[]} */
+    this.readings = [];
+    this.list = h("nav", { class: "sections", "aria-label": "Sections" });
+    this.form = h("div", { class: "settings-form" });
+    this.search = h("input", { type: "search", placeholder: "Search all settings", "aria-label": "Search all settings", oninput: () => this.build() });
+    this.only = h("input", { type: "checkbox", class: "switch", role: "switch", onchange: () => this.build() });
+    this.by = h("p", { class: "muted by" });
+    this.element = h("section", { class: "card page settings", "aria-label": "Settings" },
+      h("header", {}, h("h2", {}, "Settings"), h("span", { class: "spring" }), h("label", { class: "inline" }, this.only, "Changed only"), this.search),
+      this.by, h("div", { class: "columns" }, this.list, this.form));
+    this.shown = "";
+  }
+
+  open() {
+    this.shown = "";
+    this.update();
+  }
+
+  /** All sections in use, in the order of the catalogue. */
+  sections() {
+    const groups = [...new Set([...this.store.facts.values()].map((f) => f.group))];
+    return groups.flatMap((group) => (this.store.facts.has(`${group}.1.${this.firstField(group)}`) ? this.store.sections(group) : [group]));
+  }
+
+  /** @param {string} group */
+  firstField(group) {
+    return [...this.store.facts.values()].find((f) => f.group === group)?.field ?? "";
+  }
+
+  update() {
+    if (!this.element.isConnected || !this.store.facts.size) return;
+    const sections = this.sections();
+    if (sections.join() !== this.shown) {
+      this.shown = sections.join();
+      if (!sections.includes(this.section)) this.section = sections.find((s) => s === "source") ?? sections[0];
+      this.build();
+    }
+    for (const field of this.fields) field.update();
+    for (const { key, facts, cell } of this.readings) setText(cell, valueText(this.store.get(key), facts));
+    const command = this.store.text("engine", "last_command");
+    setText(this.by, command ? `Last change or command: ${command}, by ${this.store.text("engine", "last_command_by")}` : "Nothing was changed yet.");
+  }
+
+  build() {
+    const sections = this.sections();
+    const searching = this.search.value.trim() !== "" || this.only.checked;
+    fill(this.list, sections.map((section) =>
+      h("button", { class: "section", type: "button", "aria-current": !searching && section === this.section ? "true" : undefined, onclick: () => {
+        this.section = section;
+        this.search.value = "";
+        this.only.checked = false;
+        this.build();
+      } }, titleOf(section))));
+    this.fields = [];
+    this.readings = [];
+    const shown = searching ? sections : [this.section];
+    const parts = shown.flatMap((section) => this.part(section, searching));
+    fill(this.form, parts.length ? parts : h("p", { class: "muted" }, "No setting fits."));
+    for (const { key, facts, cell } of this.readings) setText(cell, valueText(this.store.get(key), facts));
+  }
+
+  /** @param {string} section @param {boolean} searching @returns {HTMLElement[]} */
+  part(section, searching) {
+    const head = this.store.slots[section] ?? section;
+    const wanted = this.search.value.trim().toLowerCase();
+    const facts = [...this.store.facts.values()].filter((f) => f.slot_key === `${head}.${f.field}`);
+    const fits = (/** @type {Facts} */ f) => `${f.field} ${f.title ?? f.label} ${f.description}`.toLowerCase().includes(wanted);
+    const differs = (/** @type {Facts} */ f) => this.store.get(section, f.field) !== f.default;
+    const settings = facts.filter((f) => f.writable && (!searching || (fits(f) && (!this.only.checked || differs(f)))));
+    const readings = facts.filter((f) => !f.writable && (!searching || (wanted && fits(f) && !this.only.checked)));
+    if (!settings.length && !readings.length) return [];
+    const fields = settings.map((f) => new Field(this.store, section, f));
+    this.fields.push(...fields);
+    const rows = readings.map((f) => {
+      const cell = h("dd", {});
+      this.readings.push({ key: `${section}.${f.field}`, facts: f, cell });
+      return h("div", { title: f.description }, h("dt", {}, f.title ?? f.label), cell);
+    });
+    return [
+      h("h3", {}, titleOf(section)),
+      ...fields.map((f) => f.element),
+      ...(rows.length ? [h("details", { class: "readings", open: !fields.length || searching }, h("summary", {}, `Readings of ${titleOf(section).toLowerCase()} (${rows.length})`), h("dl", { class: "figures" }, rows))] : []),
+    ];
+  }
+}
+
+/** "streams.live" as "Stream live". @param {string} section */
+export function titleOf(section) {
+  const [group, name] = section.split(".");
+  if (name === undefined) return words(group);
+  return `${words(group).replace(/s$/, "")} ${name}`;
+}

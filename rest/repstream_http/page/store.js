@@ -1,0 +1,179 @@
+/** What one engine says about itself: a snapshot and every change after it, over a WebSocket. */
+
+import { address, request } from "./api.js";
+
+const AGAIN = 1000;
+const LONGEST = 10_000;
+
+/**
+ * @typedef {string | number | boolean | null} Value
+ * @typedef {{key: string, slot_key: string, group: string, slot: number, field: string, label: string,
+ *   title?: string, kind: string, access: string, writable: boolean, description: string, unit: string,
+ *   default: Value, minimum: number | null, maximum: number | null, length: number, choices: string[],
+ *   alarm: Record<string, number | null> | null}} Facts
+ * @typedef {{key: string, slot_key: string, group: string, slot: number, name: string, description: string,
+ *   waits: boolean, allowed_in: string[], argument: Record<string, any> | null}} CommandFacts
+ * @typedef {(changed: Set<string> | null) => void} Listener called with the keys that changed, null: all
+ * @typedef {(completion: {id: string, command: string, ok: boolean, message: string}) => void} OnCompletion
+ */
+
+export class Store {
+  /** @param {string} engine its name */
+  constructor(engine) {
+    this.engine = engine;
+    this.path = `engines/${encodeURIComponent(engine)}/`;
+    /** Whether the server can be reached. */
+    this.connected = false;
+    /** The server's clock ahead of this browser's, in seconds. */
+    this.clockLead = 0;
+    /** @type {Map<string, Value>} by key with the name of a stream or writer */
+    this.values = new Map();
+    /** @type {Record<string, string>} slot of each name: "streams.live" is "streams.1" */
+    this.slots = {};
+    /** @type {Map<string, Facts>} by key with the slot */
+    this.facts = new Map();
+    /** @type {CommandFacts[]} */
+    this.commands = [];
+    /** @type {Set<Listener>} */
+    this.listeners = new Set();
+    /** @type {Set<OnCompletion>} */
+    this.completions = new Set();
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.pause = AGAIN;
+    this.closed = false;
+  }
+
+  /** Begin to follow the engine. */
+  open() {
+    this.closed = false;
+    const socket = new WebSocket(address(`${this.path}changes`, "ws"));
+    this.socket = socket;
+    let before = Promise.resolve();
+    socket.onmessage = (event) => {
+      // One after the other: the first waits for the catalogue.
+      before = before.then(() => this.take(JSON.parse(event.data))).catch(() => socket.close());
+    };
+    socket.onclose = () => {
+      if (this.socket !== socket || this.closed) return;
+      this.connected = false;
+      this.tell(null);
+      setTimeout(() => this.closed || this.open(), this.pause);
+      this.pause = Math.min(LONGEST, this.pause * 1.5);
+    };
+  }
+
+  close() {
+    this.closed = true;
+    this.socket?.close();
+  }
+
+  /** @param {any} message */
+  async take(message) {
+    if (message.type === "snapshot") {
+      if (!this.facts.size) await this.loadCatalogue();
+      this.connected = true;
+      this.pause = AGAIN;
+      this.clockLead = message.time - Date.now() / 1000;
+      this.values = new Map(Object.entries(message.values));
+      this.slots = message.slots;
+      this.tell(null);
+    } else if (message.type === "change") {
+      for (const [key, value] of Object.entries(message.values)) this.values.set(key, /** @type {Value} */ (value));
+      this.tell(new Set(Object.keys(message.values)));
+    } else if (message.type === "completion") {
+      for (const listener of this.completions) listener(message);
+    }
+  }
+
+  async loadCatalogue() {
+    const [catalogue, commands] = await Promise.all([
+      request("GET", `${this.path}catalogue`),
+      request("GET", `${this.path}commands`),
+    ]);
+    this.facts = new Map(catalogue.parameters.map((/** @type {Facts} */ f) => [f.slot_key, f]));
+    this.commands = commands;
+  }
+
+  /**
+   * A value by its key, or of a section and field.
+   * @param {string} section "engine", "streams.live", or a whole key
+   * @param {string} [field]
+   */
+  get(section, field) {
+    return this.values.get(field === undefined ? section : `${section}.${field}`) ?? null;
+  }
+
+  /** @param {string} section @param {string} field */
+  number(section, field) {
+    const value = this.get(section, field);
+    return typeof value === "number" ? value : null;
+  }
+
+  /** @param {string} section @param {string} field */
+  text(section, field) {
+    return String(this.get(section, field) ?? "");
+  }
+
+  /**
+   * The sections of a group that are in use: "streams" gives "streams.live", in the order of slots.
+   * @param {string} group
+   */
+  sections(group) {
+    const named = Object.entries(this.slots).filter(([name]) => name.startsWith(`${group}.`));
+    if (named.length) return named.sort((a, b) => slotOf(a[1]) - slotOf(b[1])).map(([name]) => name);
+    const numbered = new Set(
+      [...this.facts.values()].filter((f) => f.group === group && f.slot && !this.isNamed(group)).map((f) => `${group}.${f.slot}`),
+    );
+    return [...numbered];
+  }
+
+  /** Whether people give names to what is in the slots of a group. @param {string} group */
+  isNamed(group) {
+    return this.facts.has(`${group}.1.name`);
+  }
+
+  /** The facts of a key in either form. @param {string} key @returns {Facts | undefined} */
+  fact(key) {
+    const dot = key.lastIndexOf(".");
+    const head = key.slice(0, dot);
+    return this.facts.get(`${this.slots[head] ?? head}.${key.slice(dot + 1)}`);
+  }
+
+  /** The engine's clock now, Unix seconds. */
+  now() {
+    return Date.now() / 1000 + this.clockLead;
+  }
+
+  /** Whether the engine behind the server can be reached. */
+  get reachable() {
+    return this.connected && this.get("engine", "state") !== "UNKNOWN";
+  }
+
+  /** @param {Listener} listener @returns {() => void} stops it */
+  watch(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @param {Record<string, Value>} values */
+  write(values) {
+    return request("PATCH", `${this.path}parameters`, values);
+  }
+
+  /** @param {string} command @param {Value} [argument] */
+  execute(command, argument) {
+    const body = argument === undefined || argument === null ? {} : { argument };
+    return request("POST", `${this.path}commands/${command}`, body);
+  }
+
+  /** @param {Set<string> | null} changed */
+  tell(changed) {
+    for (const listener of this.listeners) listener(changed);
+  }
+}
+
+/** @param {string} head */
+function slotOf(head) {
+  return Number(head.slice(head.lastIndexOf(".") + 1));
+}
