@@ -75,6 +75,9 @@ class CommandFacts(BaseModel):
     title: str = Field(description="Name for people.", examples=["Start writing"])
     description: str
     waits: bool = Field(description="Whether its completion may take long.")
+    allowed_in: list[str] = Field(
+        description="States of its owner in which it is possible; empty: in all.", examples=[["READY"]]
+    )
     argument: dict[str, Any] | None = Field(description="JSON Schema of the argument, where there is one.")
 
 

@@ -1,4 +1,4 @@
-"""The ASGI application: the API of every engine, changes, metrics, health, and two pages."""
+"""The ASGI application: the API of every engine, changes, pictures, files, metrics, and the page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from repstream.protocol import Engine
 from repstream.version import __version__
-from repstream_http import login, openapi, refusal, routes, server_routes
+from repstream_http import (
+    files_routes,
+    journal_routes,
+    login,
+    openapi,
+    page_files,
+    refusal,
+    routes,
+    server_routes,
+)
 from repstream_http.changes import Hub
 from repstream_http.guard import Guard, Guarded, SecureHeaders
+from repstream_http.journal import Journal
 from repstream_http.metrics import check_names
 from repstream_http.origin import SameOriginOnly
+from repstream_http.pictures import routes as picture_routes
+from repstream_http.pictures.link import PictureLink
 
 
 class Api(FastAPI):
@@ -43,15 +56,24 @@ def create_app(engines: Mapping[str, Engine], guard: Guard | None = None) -> Fas
         check_names(engine.catalogue)
     app = Api(title="repstream", version=__version__, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.engines = dict(engines)
-    app.state.hubs = {name: Hub(engine) for name, engine in engines.items()}
+    app.state.links = {name: PictureLink(engine) for name, engine in engines.items()}
+    app.state.journals = {name: Journal(engine) for name, engine in engines.items()}
+    app.state.hubs = {name: Hub(engine, app.state.journals[name].take) for name, engine in engines.items()}
     app.state.guard = guard or Guard()
     app.add_middleware(Guarded, guard=app.state.guard)
     app.add_middleware(SameOriginOnly)
     app.add_middleware(SecureHeaders)
     refusal.install(app)
     app.include_router(server_routes.router)
+    app.include_router(page_files.router)
     app.include_router(login.router)
-    for router in (routes.router, server_routes.changes_router):
+    for router in (
+        routes.router,
+        server_routes.changes_router,
+        journal_routes.router,
+        picture_routes.router,
+        files_routes.router,
+    ):
         app.include_router(router, prefix=server_routes.API)
         app.include_router(router, prefix=server_routes.API + "/engines/{engine}", include_in_schema=False)
     return app
@@ -63,4 +85,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for hub in app.state.hubs.values():
             await hub.open()
             stack.push_async_callback(hub.close)
+        for each in (*app.state.journals.values(), *app.state.links.values()):
+            stack.push_async_callback(run_in_threadpool, each.close)
+        for journal in app.state.journals.values():
+            await run_in_threadpool(journal.open)
         yield

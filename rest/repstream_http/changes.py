@@ -61,10 +61,11 @@ class Outbox:
 
 
 class Hub:
-    """One subscription to an engine, shared by all clients."""
+    """One subscription to an engine, shared by all clients; `listener` gets its events too, at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, listener: Callable[[Event], None] | None = None) -> None:
         self._engine = engine
+        self._listener = listener
         self._outboxes: set[Outbox] = set()
         self._subscription: Subscription | None = None
 
@@ -73,6 +74,8 @@ class Hub:
         loop = asyncio.get_running_loop()
 
         def from_engine(event: Event) -> None:
+            if self._listener is not None:
+                self._listener(event)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._hand_out, event)
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -63,6 +63,7 @@ class FileFacts(BaseModel):
     size: int
 
 
+Accept = Annotated[str, Header(include_in_schema=False)]
 FilePath = Annotated[str, Query(description="Path of the file, below one of the engine's roots.")]
 
 
@@ -119,7 +120,9 @@ async def read_file_image(
     wanted = form or form_of(accept)
     if wanted not in FORMS:
         known = ", ".join(FORMS)
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no form {wanted!r:.20} of an image, only {known}")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, f"there is no form {wanted!r:.20} of an image, only {known}"
+        )
     real = await run_in_threadpool(lambda: allowed(look.path, roots_of(view)))
     return await answer(await run_in_threadpool(_image, real, look), wanted, look)
 

@@ -52,7 +52,9 @@ class Guard:
 
     def __post_init__(self) -> None:
         if self.read_token and not (self.change_token or self.read_only):
-            raise ValueError("a token for reading alone leaves changes open; give one for changing, or read-only")
+            raise ValueError(
+                "a token for reading alone leaves changes open; give one for changing, or read-only"
+            )
         if self.read_token and self.read_token == self.change_token:
             raise ValueError("the tokens for reading and for changing must differ")
         for token in filter(None, (self.read_token, self.change_token)):

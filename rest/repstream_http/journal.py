@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from repstream.parameters.facts import Value
-from repstream.protocol import Change, Engine, Event, Subscription
+from repstream.protocol import Change, Engine, Event
 
 ACQUISITIONS = 20
 ENTRIES = 2000
@@ -51,7 +51,10 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """The record of one engine; `open` before and `close` after use. Thread-safe."""
+    """The record of one engine, whose events are given to `take`; `open` before, `close` after use.
+
+    Thread-safe.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.since = time.time()
@@ -62,21 +65,17 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=ENTRIES)
         self._times: deque[float] = deque(maxlen=SAMPLES)
         self._figures: dict[str, deque[float | None]] = {}
-        self._subscription: Subscription | None = None
         self._end = threading.Event()
         self._sampler = threading.Thread(target=self._sample_all, name="figures", daemon=True)
 
     def open(self) -> None:
-        """Begin to watch."""
-        self._subscription = self._engine.subscribe(self._take)
+        """Begin with what the engine says now."""
         with self._lock:
             self._values = {**self._engine.snapshot().values, **self._values}
         self._sampler.start()
 
     def close(self) -> None:
         self._end.set()
-        if self._subscription is not None:
-            self._subscription.close()
         if self._sampler.is_alive():
             self._sampler.join()
 
@@ -94,12 +93,10 @@ class Journal:
         """Unix times of the samples, and the samples by key; None where there was no value."""
         with self._lock:
             times = list(self._times)
-            return times, {
-                key: [None] * (len(times) - len(values)) + list(values)
-                for key, values in self._figures.items()
-            }
+            return times, {key: _padded(values, len(times)) for key, values in self._figures.items()}
 
-    def _take(self, event: Event) -> None:
+    def take(self, event: Event) -> None:
+        """Note what an event says."""
         if not isinstance(event, Change):
             return
         with self._lock:
@@ -163,7 +160,7 @@ def _line(
     match head.partition(".")[0], field:
         case "engine", "state":
             level = {"ERROR": "error", "UNKNOWN": "error"}.get(str(value), "info")
-            return level, f"{was or 'UNKNOWN'} → {value}: {values.get('engine.status') or ''}"
+            return level, f"{was or 'UNKNOWN'} → {value}"
         case "engine", "last_error" if value:
             return "error", str(value)
         case "engine", "last_command" if value:
@@ -176,17 +173,36 @@ def _line(
         case "source", "connected" if was is not None:
             return ("info", "a detector is connected") if value else ("warning", "no detector is connected")
         case "source", "missing" | "malformed" if _rose(value, was):
-            what = "frames missing" if field == "missing" else "messages malformed"
-            return "warning", f"{value} {what} since the start"
+            what = (
+                f"{_number(value, 'frame')} missing"
+                if field == "missing"
+                else f"{_number(value, 'message')} malformed"
+            )
+            return "warning", f"{what} since the start"
         case "streams" | "writers", "dropped" if _rose(value, was):
-            return "warning", f"{value} frames dropped: {values.get(f'{head}.dropped_reasons') or ''}"
+            return (
+                "warning",
+                f"{_number(value, 'frame')} dropped: {values.get(f'{head}.dropped_reasons') or ''}",
+            )
         case "writers", "acq_state":
             bad = value == "FAILED" and values.get(f"{head}.acq_result") != "aborted"
-            said = " ".join(str(values.get(f"{head}.{name}") or "") for name in ("full_file_name", "acq_message"))
+            said = " ".join(
+                str(values.get(f"{head}.{name}") or "") for name in ("full_file_name", "acq_message")
+            )
             return "error" if bad else "info", f"{value} {said}".strip()
         case "writers", "space_warning" | "waiting" if value:
             return "warning", str(value)
     return None
+
+
+def _number(value: Value, thing: str) -> str:
+    return f"{value} {thing}" if value == 1 else f"{value} {thing}s"
+
+
+def _padded(values: Iterable[float | None], length: int) -> list[float | None]:
+    """The samples, with None before them for the time before there were any."""
+    found = list(values)
+    return [*[None] * (length - len(found)), *found]
 
 
 def _rose(value: Value, was: Value) -> bool:

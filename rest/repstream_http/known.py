@@ -18,7 +18,9 @@ async def _check(connection: HTTPConnection) -> None:
             continue
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f", only {', '.join(known)}" if known else ""
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"there is no query parameter {name!r:.60}{hint}")
+        raise HTTPException(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"there is no query parameter {name!r:.60}{hint}"
+        )
 
 
 known_query = Depends(_check)

@@ -1,4 +1,4 @@
-"""Two plain pages that need nothing from elsewhere: a landing page and the reference of the API."""
+"""The reference of the API as a plain page that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,39 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
-
-from repstream_http.answers import EngineEntry
-
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; }
-tr { border-bottom: 1px solid #8884; }
-code, pre { font: 13px/1.5 ui-monospace, monospace; }
-pre { background: #8882; padding: .8rem; overflow-x: auto; white-space: pre-wrap; }
-"""
-
-LINKS = (
-    ("api/v1/state", "State, counters of source, streams and writers"),
-    ("api/v1/parameters", "All values"),
-    ("api/v1/catalogue", "All parameters and commands, with unit, limits, choices and description"),
-    ("api/v1/config", "The configuration"),
-    ("metrics", "Prometheus metrics"),
-    ("health", "Whether the engines can be reached"),
-    ("docs", "How to use this API"),
-    ("openapi.json", "The same for programs (OpenAPI 3.1)"),
-)
-
-
-def landing(title: str, engines: Iterable[EngineEntry]) -> str:
-    """What runs here, and where to go on."""
-    running = _table(
-        ("Engine", "State", "API"),
-        ((escape(e.name), escape(e.state), _link(e.path.lstrip("/") + "/state", e.path)) for e in engines),
-    )
-    links = _table(("", ""), ((_link(path, f"/{path}"), escape(text)) for path, text in LINKS))
-    return _page(title, f"<h1>{escape(title)}</h1>{running}{links}")
 
 
 def reference(document: Mapping[str, Any]) -> str:
@@ -98,10 +65,6 @@ def _type(facts: Mapping[str, Any]) -> str:
     return f"{kind}, {'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}"
 
 
-def _link(path: str, text: str) -> str:
-    return f'<a href="{escape(path)}">{escape(text)}</a>'
-
-
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head) if any(head) else ""
     lines = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
@@ -112,5 +75,6 @@ def _page(title: str, content: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{content}</body></html>"
+        f'<title>{escape(title)}</title><link rel="stylesheet" href="page/style/reference.css"></head>'
+        f"<body>{content}</body></html>"
     )

@@ -11,7 +11,7 @@ from repstream.errors import EngineUnreachable, UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Access, Role, Value
 from repstream.protocol import Engine, Snapshot
-from repstream.states import RepeaterState
+from repstream.states import REPEATER, WRITER, RepeaterState
 from repstream_http.answers import (
     CatalogueAnswer,
     CommandFacts,
@@ -24,6 +24,8 @@ from repstream_http.answers import (
 from repstream_http.names import Names
 from repstream_http.types import argument_schema, to_json
 
+STATES: Mapping[str, Mapping[Any, Mapping[str, Any]]] = {"engine": REPEATER, "writers": WRITER}
+"""By group: what each state allows. A command that stands in none of them is possible in all."""
 T = TypeVar("T")
 
 
@@ -93,6 +95,9 @@ def command_facts(command: Command, names: Names) -> CommandFacts:
         title=command.title,
         description=command.text,
         waits=command.waits,
+        allowed_in=[
+            str(state) for state, ways in STATES.get(command.group, {}).items() if command.name in ways
+        ],
         argument=argument_schema(command.argument) if command.argument else None,
     )
 

@@ -76,7 +76,10 @@ def _basic_user(authorization: str) -> str:
 async def filled_object(body: Annotated[dict[str, Any], Depends(json_object)]) -> dict[str, Any]:
     """The body as a JSON object with something in it: an empty one is a mistake of the one who sent it."""
     if not body:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "the body must be a JSON object with what is to change; it is empty")
+        raise HTTPException(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "the body must be a JSON object with what is to change; it is empty",
+        )
     return body
 
 

@@ -10,13 +10,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from repstream.states import RepeaterState
 from repstream_http import changes, metrics, pages
 from repstream_http.answers import EngineEntry, Health
+from repstream_http.known import known_query
 from repstream_http.projection import View
 from repstream_http.request import engine_of
 
 API = "/api/v1"
 
-router = APIRouter()
-changes_router = APIRouter()
+router = APIRouter(dependencies=[known_query])
+changes_router = APIRouter(dependencies=[known_query])
 
 
 @router.get(f"{API}/engines", tags=["Server"])
@@ -45,11 +46,6 @@ def read_metrics(request: Request) -> Response:
     """All counters, numbers and states of all engines for Prometheus."""
     text, content_type = metrics.exposition(request.app.state.engines, request.headers.get("accept", ""))
     return Response(text, headers={"content-type": content_type})
-
-
-@router.get("/", include_in_schema=False)
-def landing_page(request: Request) -> HTMLResponse:
-    return HTMLResponse(pages.landing(request.app.title, list_engines(request)))
 
 
 @router.get("/docs", include_in_schema=False)

@@ -16,7 +16,7 @@ export function whyNot(command, now) {
   if (!now.connected) return "The server does not answer.";
   if (!now.reachable) return "The engine cannot be reached.";
   if (!now.change) return `${now.reason.charAt(0).toUpperCase()}${now.reason.slice(1)}.`;
-  if (command.allowed_in.includes(now.state)) return "";
+  if (!command.allowed_in.length || command.allowed_in.includes(now.state)) return "";
   return `Not possible in ${now.state}, only in ${command.allowed_in.join(", ")}.`;
 }
 

@@ -93,6 +93,20 @@ export function symbol(name) {
   return svg;
 }
 
+/**
+ * A colour of the style sheet as the page shows it now, for what is drawn on a canvas.
+ * @param {Element} element
+ * @param {string} name such as "--muted"
+ */
+export function colourOf(element, name) {
+  const probe = h("i", { hidden: true });
+  probe.style.color = `var(${name})`;
+  element.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 /** @param {(Child | Child[])[]} children */
 function kept(children) {
   return /** @type {(Node | string)[]} */ (

@@ -2,7 +2,7 @@
 
 import { access } from "./access.js";
 import { h, setAttribute, setText } from "./dom.js";
-import { NONE, valueText } from "./format.js";
+import { NONE, count, valueText } from "./format.js";
 
 /**
  * @typedef {import("./store.js").Store} Store
@@ -18,7 +18,7 @@ let ids = 0;
  */
 export function limits({ kind, minimum, maximum, unit }) {
   if (kind !== "int" && kind !== "float") return "";
-  const text = (/** @type {number} */ n) => (Math.abs(n) >= 1e6 ? n.toExponential().replace("e+", "e") : String(n));
+  const text = (/** @type {number} */ n) => (Math.abs(n) > 1e15 ? n.toExponential(1).replace("e+", "e") : Number.isInteger(n) ? count(n) : String(n));
   const after = unit ? ` ${unit}` : "";
   if (minimum !== null && maximum !== null) return `${text(minimum)} … ${text(maximum)}${after}`;
   if (minimum !== null) return `${text(minimum)} or more${after}`;

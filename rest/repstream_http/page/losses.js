@@ -19,16 +19,17 @@ export function lossesOf(store) {
   const found = [];
   const add = (/** @type {string} */ section, /** @type {string} */ field, /** @type {string} */ what, /** @type {string} */ where, /** @type {string} */ reason, planned = false) => {
     const number = store.number(section, field) ?? 0;
-    if (number) found.push({ key: `${section}.${field}`, number, what, where, reason, planned });
+    const plural = number === 1 ? what : what.replace(" ", "s ");
+    if (number) found.push({ key: `${section}.${field}`, number, what: plural, where, reason, planned });
   };
-  add("source", "missing", "frames missing", "at the input", "gaps in the frame ids");
-  add("source", "malformed", "messages malformed", "at the input", store.text("source", "malformed_reasons"));
+  add("source", "missing", "frame missing", "at the input", "gaps in the frame ids");
+  add("source", "malformed", "message malformed", "at the input", store.text("source", "malformed_reasons"));
   for (const group of ["streams", "writers"]) {
     for (const section of store.sections(group)) {
       const name = section.slice(section.indexOf(".") + 1);
       const where = group === "streams" ? `by stream ${name}` : `by writer ${name}`;
       const planned = store.get(section, "alarm_on_drop") === false;
-      add(section, "dropped", "frames dropped", where, store.text(section, "dropped_reasons"), planned);
+      add(section, "dropped", "frame dropped", where, store.text(section, "dropped_reasons"), planned);
     }
   }
   return found.sort((a, b) => Number(a.planned) - Number(b.planned) || b.number - a.number);

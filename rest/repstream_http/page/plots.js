@@ -1,7 +1,7 @@
 /** Small plots of rates, queues and losses over the last minutes. */
 
 import uPlot from "./vendor/uplot.js";
-import { fill, h, setText } from "./dom.js";
+import { colourOf, fill, h, setText } from "./dom.js";
 import { count, measured, rate } from "./format.js";
 import { SECONDS } from "./history.js";
 
@@ -59,9 +59,8 @@ export class Plot {
   update() {
     setText(this.value, this.plan.now());
     const lines = this.plan.lines();
-    const style = getComputedStyle(this.element);
-    const shown = JSON.stringify(lines) + style.color;
-    if (shown !== this.shown || !this.plot) this.rebuild(lines, style);
+    const shown = JSON.stringify(lines) + getComputedStyle(this.element).color;
+    if (shown !== this.shown || !this.plot) this.rebuild(lines);
     this.shown = shown;
     const data = [this.history.times, ...lines.map((l) => this.history.of(l.key))];
     this.plot?.setData(data, false);
@@ -69,12 +68,12 @@ export class Plot {
     this.plot?.setScale("x", { min: now - SECONDS, max: now });
   }
 
-  /** @param {Line[]} lines @param {CSSStyleDeclaration} style */
-  rebuild(lines, style) {
+  /** @param {Line[]} lines */
+  rebuild(lines) {
     this.plot?.destroy();
     const width = this.chart.clientWidth;
     if (!width) return;
-    const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+    const colour = (/** @type {string} */ name) => colourOf(this.element, name);
     const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const ago = (/** @type {any} */ _plot, /** @type {number[]} */ ticks) => {
       const now = this.history.store.now();

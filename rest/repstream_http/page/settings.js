@@ -22,7 +22,7 @@ export class SettingsView {
     this.only = h("input", { type: "checkbox", class: "switch", role: "switch", onchange: () => this.build() });
     this.by = h("p", { class: "muted by" });
     this.element = h("section", { class: "card page settings", "aria-label": "Settings" },
-      h("header", {}, h("h2", {}, "Settings"), h("span", { class: "spring" }), h("label", { class: "inline" }, this.only, "Changed only"), this.search),
+      h("header", {}, h("h2", {}, "Settings"), h("span", { class: "spring" }), h("label", { class: "inline" }, this.only, "Not at default"), this.search),
       this.by, h("div", { class: "columns" }, this.list, this.form));
     this.shown = "";
   }
@@ -34,13 +34,7 @@ export class SettingsView {
 
   /** All sections in use, in the order of the catalogue. */
   sections() {
-    const groups = [...new Set([...this.store.facts.values()].map((f) => f.group))];
-    return groups.flatMap((group) => (this.store.facts.has(`${group}.1.${this.firstField(group)}`) ? this.store.sections(group) : [group]));
-  }
-
-  /** @param {string} group */
-  firstField(group) {
-    return [...this.store.facts.values()].find((f) => f.group === group)?.field ?? "";
+    return this.store.groups.flatMap((group) => this.store.sections(group.name));
   }
 
   update() {

@@ -32,6 +32,8 @@ export class Store {
     this.slots = {};
     /** @type {Map<string, Facts>} by key with the slot */
     this.facts = new Map();
+    /** @type {{name: string, singular: string, slots: number, named: boolean}[]} */
+    this.groups = [];
     /** @type {CommandFacts[]} */
     this.commands = [];
     /** @type {Set<Listener>} */
@@ -87,12 +89,10 @@ export class Store {
   }
 
   async loadCatalogue() {
-    const [catalogue, commands] = await Promise.all([
-      request("GET", `${this.path}catalogue`),
-      request("GET", `${this.path}commands`),
-    ]);
+    const catalogue = await request("GET", `${this.path}catalogue`);
     this.facts = new Map(catalogue.parameters.map((/** @type {Facts} */ f) => [f.slot_key, f]));
-    this.commands = commands;
+    this.groups = catalogue.groups;
+    this.commands = catalogue.commands;
   }
 
   /**
@@ -116,21 +116,17 @@ export class Store {
   }
 
   /**
-   * The sections of a group that are in use: "streams" gives "streams.live", in the order of slots.
+   * The sections of a group that are in use: "streams" gives "streams.live", "pictures" gives "pictures.1",
+   * "source" gives itself.
    * @param {string} group
    */
   sections(group) {
+    const declared = this.groups.find((g) => g.name === group);
+    if (!declared) return [];
+    if (!declared.slots) return [group];
+    if (!declared.named) return Array.from({ length: declared.slots }, (_, n) => `${group}.${n + 1}`);
     const named = Object.entries(this.slots).filter(([name]) => name.startsWith(`${group}.`));
-    if (named.length) return named.sort((a, b) => slotOf(a[1]) - slotOf(b[1])).map(([name]) => name);
-    const numbered = new Set(
-      [...this.facts.values()].filter((f) => f.group === group && f.slot && !this.isNamed(group)).map((f) => `${group}.${f.slot}`),
-    );
-    return [...numbered];
-  }
-
-  /** Whether people give names to what is in the slots of a group. @param {string} group */
-  isNamed(group) {
-    return this.facts.has(`${group}.1.name`);
+    return named.sort((a, b) => slotOf(a[1]) - slotOf(b[1])).map(([name]) => name);
   }
 
   /** The facts of a key in either form. @param {string} key @returns {Facts | undefined} */

@@ -54,7 +54,9 @@ class Look(BaseModel):
     @classmethod
     def _size(cls, text: str | None) -> str | None:
         match = None if text is None else _SIZE.fullmatch(text)
-        if text is not None and (match is None or not all(1 <= int(n) <= LARGEST for n in match.groups() if n)):
+        if text is not None and (
+            match is None or not all(1 <= int(n) <= LARGEST for n in match.groups() if n)
+        ):
             raise ValueError(f"must be widthxheight from 1 to {LARGEST} pixels, not {text!r:.60}")
         return text
 
@@ -73,8 +75,8 @@ class Look(BaseModel):
             x, y, width, height = map(int, self.region.split(","))
             box = Box(y, x, height, width)
         if self.size is not None:
-            width, _, height = self.size.replace(",", "x").partition("x")
-            size = (int(height or width), int(width))
+            columns, _, rows = self.size.replace(",", "x").partition("x")
+            size = (int(rows or columns), int(columns))
         return View(box, size, self.rule)
 
 

@@ -57,10 +57,14 @@ def coloured(data: NDArray[Any], look: Look) -> NDArray[np.uint8]:
 def jpeg(data: NDArray[Any], look: Look) -> bytes:
     """The picture as JPEG."""
     pixels = np.ascontiguousarray(coloured(data, look))
-    if pixels.ndim == 2:
-        found: bytes = simplejpeg.encode_jpeg(pixels[:, :, None], look.quality, "GRAY", "Gray", fastdct=True)
-        return found
-    found = simplejpeg.encode_jpeg(pixels, look.quality, "RGB", "444", fastdct=True)
+    grey = pixels.ndim == 2
+    found: bytes = simplejpeg.encode_jpeg(
+        pixels[:, :, None] if grey else pixels,
+        look.quality,
+        "GRAY" if grey else "RGB",
+        "Gray" if grey else "444",
+        fastdct=True,
+    )
     return found
 
 
@@ -90,7 +94,8 @@ def _scaled(values: NDArray[Any], low: float, high: float, log: bool) -> NDArray
     share = np.nan_to_num(np.clip(share, 0, 1))
     if log:
         share = np.log1p(share * (LOG_RANGE - 1)) / np.log(LOG_RANGE)
-    return (share * 255 + 0.5).astype(np.uint8)
+    shown: NDArray[np.uint8] = (share * 255 + 0.5).astype(np.uint8)
+    return shown
 
 
 LOG_RANGE = 1000.0

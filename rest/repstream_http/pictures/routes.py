@@ -14,8 +14,10 @@ from fastapi.responses import StreamingResponse
 from repstream.pictures.picture import Picture
 from repstream.pictures.protocol import Pictures
 from repstream_http import openapi
+from repstream_http.changes import NOT_FOUND, REASON_LENGTH
 from repstream_http.known import known_query
 from repstream_http.pictures import live, rendering, wire
+from repstream_http.pictures.link import PictureLink
 from repstream_http.pictures.look import Look, LookQuery
 from repstream_http.request import engine_of
 
@@ -39,7 +41,7 @@ router = APIRouter(tags=["Pictures"], dependencies=[known_query], responses=open
 Wanted = Annotated[
     str,
     Path(
-        description="Slot, with an extension where Accept does not say the form: 1, 1.jpg, 1.png, 1.npy, 1.mjpg.",
+        description="Slot, with an extension where Accept does not say the form: 1.jpg, .png, .npy, .mjpg.",
         examples=["1.jpg"],
     ),
 ]
@@ -53,7 +55,7 @@ async def read_picture(request: Request, picture: Wanted, look: LookQuery) -> Re
     which image it is and which part. 404: there is no such slot, or it has no pictures now.
     """
     stem, _, extension = picture.partition(".")
-    pictures, slot = _slot(request, stem)
+    pictures, slot = await run_in_threadpool(_slot, request, stem)
     form = extension or form_of(request.headers.get("accept", ""))
     if form == FILM:
         return StreamingResponse(_film(request, pictures, slot, look), media_type=FILM_TYPE)
@@ -95,21 +97,25 @@ def form_of(accept: str) -> str:
 async def follow_pictures(websocket: WebSocket, slot: str) -> None:
     """Pictures as they come; see the description of the API."""
     try:
-        pictures, number = _slot(websocket, slot)
+        pictures, number = await run_in_threadpool(_slot, websocket, slot)
     except HTTPException as unknown:
         await websocket.accept()
-        await websocket.close(4404, unknown.detail[:120])
+        await websocket.close(NOT_FOUND, unknown.detail[:REASON_LENGTH])
         return
     await live.serve(websocket, pictures, number)
 
 
 def _slot(connection: Request | WebSocket, text: str) -> tuple[Pictures, int]:
-    name, engine = engine_of(connection)
-    pictures = connection.app.state.pictures.get(name)
-    slots = engine.catalogue.slots(PICTURES) if pictures is not None else range(0)
-    if not text.isdigit() or int(text) not in slots:
-        known = f"only {', '.join(map(str, slots))}" if slots else f"engine {name!r} has none"
+    """The pictures that a path means; raises 404 and 503 as `HTTPException`. May block."""
+    name, _ = engine_of(connection)
+    link: PictureLink = connection.app.state.links[name]
+    if not text.isdigit() or int(text) not in link.slots:
+        known = f"only {', '.join(map(str, link.slots))}" if link.slots else f"the engine {name!r} has none"
         raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no picture {text!r:.20}, {known}")
+    pictures = link.of(int(text))
+    if pictures is None:
+        text = f"the engine {name!r} makes no pictures now; its parameters pictures.{text}.* say why"
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, text)
     return pictures, int(text)
 
 

@@ -1,7 +1,7 @@
 /** Draws a picture without WebGL2, as `GlPainter` does with it; slower. */
 
 import { brightness } from "./contrast.js";
-import { MARK } from "./gl.js";
+import { BAD, MARK } from "./gl.js";
 
 /** @typedef {import("./wire.js").Header} Header */
 /** @typedef {import("./wire.js").Pixels} Pixels */
@@ -39,7 +39,7 @@ export class CanvasPainter {
     const { context, canvas, header } = this;
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (!header) return;
-    const wanted = `${look.low} ${look.high} ${look.log} ${look.mark} ${look.colours[0]} ${look.colours[384]}`;
+    const wanted = `${look.low} ${look.high} ${look.log} ${look.marked} ${look.mark} ${look.colours[0]} ${look.colours[384]}`;
     if (wanted !== this.shown) this.colour(header, look);
     this.shown = wanted;
     context.imageSmoothingEnabled = false;
@@ -63,6 +63,8 @@ export class CanvasPainter {
       const level = Math.min(LEVELS - 1, Math.max(0, (value - look.low) * scale)) | 0;
       shown[i] = value >= look.mark ? mark : table[level];
     }
+    const bad = packed(BAD[0], BAD[1], BAD[2]);
+    if (look.marked) for (const place of header.bad) shown[place] = bad;
     context.putImageData(image, 0, 0);
   }
 }

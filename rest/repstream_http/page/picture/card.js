@@ -4,7 +4,6 @@ import { autoLevels, sample } from "./contrast.js";
 import { colourMaps } from "./colours.js";
 import { HistogramView } from "./histogram.js";
 import { Viewer } from "./viewer.js";
-import { ceiling } from "./wire.js";
 import { fill, h, setAttribute, setText, symbol } from "../dom.js";
 import { measured } from "../format.js";
 
@@ -121,9 +120,9 @@ export class PictureCard {
 
   /** @param {Header} header @param {Pixels} pixels */
   show(header, pixels) {
-    this.sorted = sample(pixels, ceiling(header.type));
+    this.sorted = sample(pixels, header.saturation);
     this.viewer.show({ header, pixels });
-    this.viewer.look.mark = this.choices.mark ? ceiling(header.type) : Infinity;
+    this.viewer.look.mark = this.choices.mark ? header.saturation : Infinity;
     this.autoContrast();
     this.showPoint();
   }
@@ -146,8 +145,9 @@ export class PictureCard {
   applyLook() {
     const { look, frame } = this.viewer;
     look.log = this.choices.log;
+    look.marked = this.choices.mark;
     look.colours = colourMaps.get(this.choices.colours) ?? [...colourMaps.values()][0];
-    look.mark = this.choices.mark && frame ? ceiling(frame.header.type) : Infinity;
+    look.mark = this.choices.mark && frame ? frame.header.saturation : Infinity;
   }
 
   keep() {
@@ -159,9 +159,10 @@ export class PictureCard {
     const found = this.viewer.sample();
     if (!point || !frame || !found) return setText(this.pointed, "");
     const { stepX, stepY } = frame.header;
+    const kind = found.bad ? " bad pixel" : found.value >= frame.header.saturation ? " saturated" : "";
     const value = Number.isInteger(found.value) ? String(found.value) : measured(found.value, 6);
     const taken = stepX * stepY > 1 ? ` (${stepX} × ${stepY} pixels)` : "";
-    setText(this.pointed, `x ${Math.floor(point.x)}  y ${Math.floor(point.y)}  value ${value}${taken}`);
+    setText(this.pointed, `x ${Math.floor(point.x)}  y ${Math.floor(point.y)}  value ${value}${kind}${taken}`);
     setAttribute(this.pointed, "data-value", String(found.value));
   }
 

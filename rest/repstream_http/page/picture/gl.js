@@ -5,8 +5,8 @@ import { LOG_RANGE } from "./contrast.js";
 /** @typedef {import("./wire.js").Header} Header */
 /** @typedef {import("./wire.js").Pixels} Pixels */
 /**
- * How values are shown. `mark`: from this value on a pixel is marked as saturated.
- * @typedef {{low: number, high: number, log: boolean, mark: number, colours: Uint8Array}} Look
+ * How values are shown. `marked`: whether saturated (from `mark` on) and bad pixels have their own colours.
+ * @typedef {{low: number, high: number, log: boolean, marked: boolean, mark: number, colours: Uint8Array}} Look
  */
 
 const VERTEX = `#version 300 es
@@ -25,6 +25,8 @@ precision highp int;
 precision highp usampler2D;
 uniform ${kind} values;
 uniform sampler2D colours;
+uniform sampler2D bad;
+uniform bool anyBad;
 uniform float low, high, mark;
 uniform bool logarithmic;
 in vec2 at;
@@ -33,8 +35,8 @@ void main() {
   ivec2 size = textureSize(values, 0);
   ivec2 pixel = min(ivec2(at * vec2(size)), size - 1);
   float value = float(texelFetch(values, pixel, 0).r);
+  if (anyBad && texelFetch(bad, pixel, 0).r > 0.5) { colour = vec4(${BAD_GLSL}, 1.0); return; }
   if (value >= mark) { colour = vec4(${MARK_GLSL}, 1.0); return; }
-  if (value != value) { colour = vec4(0.45, 0.45, 0.5, 1.0); return; }
   float share = clamp((value - low) / (high - low), 0.0, 1.0);
   if (logarithmic) share = log(1.0 + share * ${(LOG_RANGE - 1).toFixed(1)}) / log(${LOG_RANGE.toFixed(1)});
   colour = vec4(texelFetch(colours, ivec2(int(share * 255.0 + 0.5), 0), 0).rgb, 1.0);
@@ -42,7 +44,10 @@ void main() {
 
 /** The colour of saturated and bad pixels: in none of the colour maps. */
 export const MARK = [255, 0, 170];
+/** The colour of bad pixels. */
+export const BAD = [0, 190, 255];
 const MARK_GLSL = "vec3(1.0, 0.0, 0.667)";
+const BAD_GLSL = "vec3(0.0, 0.745, 1.0)";
 
 const FORMATS = /** @type {const} */ ([
   ["R8UI", "RED_INTEGER", "UNSIGNED_BYTE"],
@@ -66,6 +71,7 @@ export class GlPainter {
     this.programs = [program(gl, "usampler2D"), program(gl, "sampler2D")];
     this.values = texture(gl, gl.TEXTURE0);
     this.colours = texture(gl, gl.TEXTURE1);
+    this.bad = texture(gl, gl.TEXTURE2);
     /** @type {Uint8Array | null} */
     this.table = null;
     /** @type {Header | null} */
@@ -90,6 +96,17 @@ export class GlPainter {
       this.shape = shape;
     }
     this.header = header;
+    if (header.bad.length) this.loadBad(header);
+  }
+
+  /** @param {Header} header */
+  loadBad(header) {
+    const { gl } = this;
+    const mask = new Uint8Array(header.width * header.height);
+    for (const place of header.bad) mask[place] = 255;
+    gl.activeTexture(gl.TEXTURE2);
+    gl.bindTexture(gl.TEXTURE_2D, this.bad);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8, header.width, header.height, 0, gl.RED, gl.UNSIGNED_BYTE, mask);
   }
 
   /**
@@ -116,6 +133,8 @@ export class GlPainter {
     gl.uniform4f(at.place, x(place.x), y(place.y), x(place.x + place.width), y(place.y + place.height));
     gl.uniform1i(at.values, 0);
     gl.uniform1i(at.colours, 1);
+    gl.uniform1i(at.bad, 2);
+    gl.uniform1i(at.anyBad, header.bad.length && look.marked ? 1 : 0);
     gl.uniform1f(at.low, look.low);
     gl.uniform1f(at.high, look.high);
     gl.uniform1f(at.mark, Number.isFinite(look.mark) ? look.mark : 3.4e38);
@@ -139,7 +158,7 @@ function program(gl, kind) {
   }
   gl.linkProgram(handle);
   if (!gl.getProgramParameter(handle, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(handle) ?? "shader");
-  const names = ["place", "values", "colours", "low", "high", "mark", "logarithmic"];
+  const names = ["place", "values", "colours", "bad", "anyBad", "low", "high", "mark", "logarithmic"];
   const at = Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(handle, name)]));
   return { handle, at };
 }

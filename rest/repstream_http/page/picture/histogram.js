@@ -1,7 +1,7 @@
 /** The histogram under the picture, with two handles for the contrast. */
 
 import { BINS, histogram, withLevel } from "./contrast.js";
-import { h, setAttribute } from "../dom.js";
+import { colourOf, h, setAttribute } from "../dom.js";
 import { measured } from "../format.js";
 
 const MARGIN = 0.08; // shown beyond the levels and values, as a share of what lies between
@@ -49,13 +49,12 @@ export class HistogramView {
     this.canvas.height = height * ratio;
     const context = this.canvas.getContext("2d");
     if (!context) return;
-    const style = getComputedStyle(this.element);
     context.scale(ratio, ratio);
     const { counts } = histogram(this.sorted, low, high);
     const tallest = Math.log1p(counts.reduce((a, b) => Math.max(a, b), 1));
-    context.fillStyle = style.getPropertyValue("--faint");
+    context.fillStyle = colourOf(this.element, "--faint");
     context.fillRect(x(this.levels[0]), 0, x(this.levels[1]) - x(this.levels[0]), height);
-    context.fillStyle = style.getPropertyValue("--muted");
+    context.fillStyle = colourOf(this.element, "--muted");
     for (let bin = 0; bin < BINS; bin += 1) {
       const tall = (Math.log1p(counts[bin]) / tallest) * (height - 2);
       if (tall > 0) context.fillRect((bin * width) / BINS, height - tall, width / BINS + 0.4, tall);

@@ -1,7 +1,6 @@
 /** What is drawn over the picture: regions, cross-hair, profiles, and values once pixels are large. */
 
 import { columnProfile, range, rowProfile } from "./profile.js";
-import { ceiling } from "./wire.js";
 import { measured } from "../format.js";
 
 const STRIP = 0.2; // share of the picture that a profile takes
@@ -83,7 +82,7 @@ function drawProfiles(context, viewer) {
   if (!sample || !viewer.frame) return;
   const { header } = viewer.frame;
   const { camera } = viewer;
-  const top = ceiling(header.type);
+  const top = header.saturation;
   const row = rowProfile(viewer.frame, sample.row);
   const column = columnProfile(viewer.frame, sample.column);
   const deep = { x: camera.width * STRIP, y: camera.height * STRIP };

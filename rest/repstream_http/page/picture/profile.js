@@ -15,7 +15,8 @@ export function sampleAt({ header, pixels }, x, y) {
   const row = Math.floor((y - header.originY) / header.stepY);
   const inside = column >= 0 && row >= 0 && column < header.width && row < header.height;
   if (!inside || x >= header.fullWidth || y >= header.fullHeight) return null;
-  return { column, row, value: pixels[row * header.width + column] };
+  const place = row * header.width + column;
+  return { column, row, value: pixels[place], bad: header.bad.includes(place) };
 }
 
 /**

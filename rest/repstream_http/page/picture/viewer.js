@@ -25,7 +25,7 @@ export class Viewer {
     this.events = events;
     this.camera = new Camera();
     /** @type {import("./gl.js").Look} */
-    this.look = { low: 0, high: 1, log: false, mark: Infinity, colours: new Uint8Array(1024) };
+    this.look = { low: 0, high: 1, log: false, marked: true, mark: Infinity, colours: new Uint8Array(1024) };
     /** @type {Frame | null} */
     this.frame = null;
     /** The point of the image that is looked at. @type {{x: number, y: number} | null} */

@@ -12,10 +12,11 @@ const TYPES = [Uint8Array, Uint16Array, Uint32Array, Float32Array];
 /**
  * A picture without its pixels. `originX`, `originY`: place of the first sample in the full image;
  * `stepX`, `stepY`: pixels of it that a sample stands for; `time`: the source's, `received`: of its
- * arrival, both Unix seconds.
+ * arrival, both Unix seconds; `saturation`: the value from which on a pixel is saturated; `bad`: places
+ * of samples that stand for bad pixels only.
  * @typedef {{number: number, imageId: bigint, time: number, received: number, fullWidth: number,
  *   fullHeight: number, originX: number, originY: number, stepX: number, stepY: number, width: number,
- *   height: number, encoding: number, type: number}} Header
+ *   height: number, saturation: number, bad: Uint32Array, encoding: number, type: number}} Header
  */
 
 /**
@@ -26,7 +27,9 @@ const TYPES = [Uint8Array, Uint16Array, Uint32Array, Float32Array];
 export function parse(message) {
   const view = new DataView(message);
   if (view.byteLength < 8 || view.getUint32(0, true) !== MAGIC) throw new Error("this is no picture");
-  const at = (/** @type {number} */ n) => view.getUint32(40 + 4 * n, true);
+  const at = (/** @type {number} */ n) => view.getUint32(48 + 4 * n, true);
+  const start = view.getUint16(6, true);
+  const saturation = view.getFloat64(40, true);
   const header = {
     encoding: view.getUint8(4),
     type: view.getUint8(5),
@@ -42,9 +45,11 @@ export function parse(message) {
     stepX: at(5),
     height: at(6),
     width: at(7),
+    saturation: Number.isNaN(saturation) ? Infinity : saturation,
+    bad: new Uint32Array(message.slice(start, start + 4 * at(8))),
   };
   if (!TYPES[header.type]) throw new Error(`pixel type ${header.type} is not known`);
-  return { header, payload: new Uint8Array(message, view.getUint16(6, true)) };
+  return { header, payload: new Uint8Array(message, start + 4 * at(8)) };
 }
 
 /**
@@ -59,12 +64,4 @@ export function pixels(header, bytes) {
   if (bytes.byteLength < wanted) throw new Error(`${bytes.byteLength} bytes of a picture that has ${wanted}`);
   const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
   return new Type(aligned.buffer, aligned.byteOffset, header.width * header.height);
-}
-
-/**
- * The greatest value of the type: what detectors mark as saturated or bad.
- * @param {number} type
- */
-export function ceiling(type) {
-  return [0xff, 0xffff, 0xffffffff, Infinity][type];
 }
