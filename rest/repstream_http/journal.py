@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from repstream.link.history import History, Record
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event
 
@@ -23,22 +24,6 @@ PERIOD = 1.0
 
 FIGURES = frozenset({"rate", "throughput", "queue_use", "dropped", "missing", "malformed"})
 """The fields that are sampled, of every group that has them."""
-OUTCOME = {
-    "result": "acq_result",
-    "acquisition_id": "acquisition_id",
-    "run_id": "acq_run_id",
-    "file": "full_file_name",
-    "message": "acq_message",
-    "written": "num_written",
-    "requested": "num_requested",
-    "missing": "num_missing",
-    "dropped": "dropped",
-    "size": "file_size",
-    "start_time": "start_time",
-    "stop_time": "stop_time",
-}
-"""What is kept of an acquisition, and the writer's field that holds it."""
-UNFINISHED = ("none", "", None)
 
 
 class Entry(NamedTuple):
@@ -61,7 +46,7 @@ class Journal:
         self._engine = engine
         self._lock = threading.Lock()
         self._values: dict[str, Value] = {}
-        self._acquisitions: dict[tuple[str, str], dict[str, Value]] = {}
+        self._history = History(engine)
         self._entries: deque[Entry] = deque(maxlen=ENTRIES)
         self._times: deque[float] = deque(maxlen=SAMPLES)
         self._figures: dict[str, deque[float | None]] = {}
@@ -76,13 +61,13 @@ class Journal:
 
     def close(self) -> None:
         self._end.set()
+        self._history.close()
         if self._sampler.is_alive():
             self._sampler.join()
 
-    def acquisitions(self) -> list[dict[str, Value]]:
+    def acquisitions(self) -> list[Record]:
         """The last acquisitions that have ended, the newest first."""
-        with self._lock:
-            return list(reversed(self._acquisitions.values()))
+        return self._history.last(ACQUISITIONS)
 
     def entries(self) -> list[Entry]:
         """The log, oldest first."""
@@ -103,19 +88,6 @@ class Journal:
             before = {key: self._values.get(key) for key in event.values}
             self._values.update(event.values)
             self._entries.extend(self._lines(event, before))
-            for head in {key.rpartition(".")[0] for key in event.values if key.startswith("writers.")}:
-                for prefix in ("", "previous_"):
-                    self._note_outcome(head, prefix)
-
-    def _note_outcome(self, head: str, prefix: str) -> None:
-        got = {name: self._values.get(f"{head}.{prefix}{field}") for name, field in OUTCOME.items()}
-        if got["result"] in UNFINISHED or not got["acquisition_id"]:
-            return
-        writer = str(self._values.get(f"{head}.name") or head)
-        known = (writer, str(got["acquisition_id"]))
-        self._acquisitions[known] = {"writer": writer, **got}
-        while len(self._acquisitions) > ACQUISITIONS:
-            del self._acquisitions[next(iter(self._acquisitions))]
 
     def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
         for key, value in event.values.items():

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from fastapi import Depends, HTTPException
 from fastapi.dependencies.models import Dependant
 from fastapi.requests import HTTPConnection
+from pydantic import BaseModel
 
 
 async def _check(connection: HTTPConnection) -> None:
@@ -28,6 +29,11 @@ known_query = Depends(_check)
 
 
 def _declared(dependant: Dependant) -> Iterator[str]:
-    yield from (field.alias for field in dependant.query_params)
+    for field in dependant.query_params:
+        declared = field.field_info.annotation
+        if isinstance(declared, type) and issubclass(declared, BaseModel):
+            yield from declared.model_fields
+        else:
+            yield field.alias
     for inner in dependant.dependencies:
         yield from _declared(inner)

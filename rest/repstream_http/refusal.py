@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -10,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from repstream.errors import EngineUnreachable, InvalidValue, Refused, RepstreamError, UnknownKey
 
@@ -65,7 +65,11 @@ def install(app: FastAPI) -> None:
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods of a path; routes that differ in nothing else each know their own only."""
-    scope = {**request.scope, "path_params": {}}
-    fitting = (r for r in request.app.routes if r.matches(scope)[0] is not Match.NONE)
-    return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})
+    """The methods of a path, by the generated documentation; what that does not have is only read."""
+    path = re.sub(r"^(/api/v1)/engines/[^/]+/", r"\1/", request.url.path)
+    fitting = (
+        operations
+        for template, operations in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path)
+    )
+    return sorted({method.upper() for operations in fitting for method in operations}) or ["GET"]

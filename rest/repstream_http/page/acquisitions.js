@@ -51,18 +51,18 @@ export class AcquisitionsView {
 
   /** @param {any} a */
   row(a) {
-    const result = h("span", { class: "state" }, words(a.result));
-    setAttribute(result, "data-tone", resultTone(a.result));
+    const result = h("span", { class: "state" }, words(a.acq_result));
+    setAttribute(result, "data-tone", resultTone(a.acq_result));
     const took = a.start_time && a.stop_time ? duration(a.stop_time - a.start_time) : "–";
-    const name = baseName(a.file) || "–";
+    const name = baseName(a.full_file_name) || "–";
     const cells = [
-      clock(a.stop_time), a.file ? h("button", { class: "link", title: a.file, onclick: () => this.onOpen(a.file) }, name) : name, result,
-      `${count(a.written)}${a.requested ? ` of ${count(a.requested)}` : ""}`, count(a.missing), count(a.dropped),
-      bytes(a.size), took, a.run_id || "–", a.writer,
+      clock(a.stop_time), a.full_file_name ? h("button", { class: "link", title: a.full_file_name, onclick: () => this.onOpen(a.full_file_name) }, name) : name, result,
+      `${count(a.num_written)}${a.num_requested ? ` of ${count(a.num_requested)}` : ""}`, count(a.num_missing), count(a.dropped),
+      bytes(a.file_size), took, a.acq_run_id || "–", a.name,
     ];
-    return h("tr", { "data-result": a.result }, cells.map((cell, n) => {
-      const lost = (COLUMNS[n] === "Missing" && a.missing) || (COLUMNS[n] === "Dropped" && a.dropped);
-      const more = COLUMNS[n] === "Result" && a.message ? h("div", { class: "muted" }, a.message) : null;
+    return h("tr", { "data-result": a.acq_result }, cells.map((cell, n) => {
+      const lost = (COLUMNS[n] === "Missing" && a.num_missing) || (COLUMNS[n] === "Dropped" && a.dropped);
+      const more = COLUMNS[n] === "Result" && a.acq_message ? h("div", { class: "muted" }, a.acq_message) : null;
       return h("td", { class: `${NUMBERS.has(COLUMNS[n]) ? "number" : ""} ${lost ? "lost" : ""}` }, cell, more);
     }));
   }

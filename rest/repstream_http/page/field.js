@@ -64,7 +64,7 @@ export class Field {
     this.input.id = this.id;
     this.message = h("p", { class: "said refusal", role: "alert", hidden: true });
     this.reset = h("button", { class: "link", type: "button", hidden: true, onclick: () => this.send(facts.default) }, "");
-    const label = options.label ?? facts.title ?? facts.label;
+    const label = options.label ?? facts.title;
     const parts = [
       h("label", { for: this.id }, label),
       h("div", { class: "control" }, this.input, facts.unit && facts.kind !== "bool" ? h("span", { class: "unit" }, facts.unit) : null),

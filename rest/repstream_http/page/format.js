@@ -77,14 +77,14 @@ export function clock(seconds, now = new Date()) {
 /**
  * A value of the catalogue with its unit.
  * @param {unknown} value
- * @param {{kind: string, unit: string, field: string}} facts
+ * @param {{kind: string, unit: string, format: string}} facts
  */
 export function valueText(value, facts) {
   if (value === null || value === undefined) return NONE;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return value === "" ? NONE : String(value);
   if (facts.unit === "B") return bytes(value);
-  if (facts.unit === "s" && value > 1e9) return clock(value);
+  if (facts.format === "time") return clock(value);
   const text = facts.kind === "int" ? count(value) : measured(value, 4);
   return facts.unit ? `${text}\u00a0${facts.unit}` : text;
 }

@@ -20,9 +20,13 @@ export class SettingsView {
     this.form = h("div", { class: "settings-form" });
     this.search = h("input", { type: "search", placeholder: "Search all settings", "aria-label": "Search all settings", oninput: () => this.build() });
     this.only = h("input", { type: "checkbox", class: "switch", role: "switch", onchange: () => this.build() });
+    this.expert = h("input", { type: "checkbox", class: "switch", role: "switch", checked: localStorage.getItem("repstream.expert") === "1", onchange: () => {
+      localStorage.setItem("repstream.expert", this.expert.checked ? "1" : "0");
+      this.build();
+    } });
     this.by = h("p", { class: "muted by" });
     this.element = h("section", { class: "card page settings", "aria-label": "Settings" },
-      h("header", {}, h("h2", {}, "Settings"), h("span", { class: "spring" }), h("label", { class: "inline" }, this.only, "Not at default"), this.search),
+      h("header", {}, h("h2", {}, "Settings"), h("span", { class: "spring" }), h("label", { class: "inline" }, this.expert, "Expert settings"), h("label", { class: "inline" }, this.only, "Not at default"), this.search),
       this.by, h("div", { class: "columns" }, this.list, this.form));
     this.shown = "";
   }
@@ -74,17 +78,18 @@ export class SettingsView {
     const head = this.store.slots[section] ?? section;
     const wanted = this.search.value.trim().toLowerCase();
     const facts = [...this.store.facts.values()].filter((f) => f.slot_key === `${head}.${f.field}`);
-    const fits = (/** @type {Facts} */ f) => `${f.field} ${f.title ?? f.label} ${f.description}`.toLowerCase().includes(wanted);
+    const fits = (/** @type {Facts} */ f) => `${f.field} ${f.title} ${f.description}`.toLowerCase().includes(wanted);
     const differs = (/** @type {Facts} */ f) => this.store.get(section, f.field) !== f.default;
-    const settings = facts.filter((f) => f.writable && (!searching || (fits(f) && (!this.only.checked || differs(f)))));
-    const readings = facts.filter((f) => !f.writable && (!searching || (wanted && fits(f) && !this.only.checked)));
+    const level = (/** @type {Facts} */ f) => this.expert.checked || searching || f.level !== "expert";
+    const settings = facts.filter((f) => f.writable && level(f) && (!searching || (fits(f) && (!this.only.checked || differs(f)))));
+    const readings = facts.filter((f) => !f.writable && level(f) && (!searching || (wanted && fits(f) && !this.only.checked)));
     if (!settings.length && !readings.length) return [];
     const fields = settings.map((f) => new Field(this.store, section, f));
     this.fields.push(...fields);
     const rows = readings.map((f) => {
       const cell = h("dd", {});
       this.readings.push({ key: `${section}.${f.field}`, facts: f, cell });
-      return h("div", { title: f.description }, h("dt", {}, f.title ?? f.label), cell);
+      return h("div", { title: f.description }, h("dt", {}, f.title), cell);
     });
     return [
       h("h3", {}, titleOf(section)),
@@ -97,6 +102,5 @@ export class SettingsView {
 /** "streams.live" as "Stream live". @param {string} section */
 export function titleOf(section) {
   const [group, name] = section.split(".");
-  if (name === undefined) return words(group);
-  return `${words(group).replace(/s$/, "")} ${name}`;
+  return name === undefined ? words(group) : `${words(group).replace(/s$/, "")} ${name}`;
 }

@@ -7,11 +7,11 @@ const LONGEST = 10_000;
 
 /**
  * @typedef {string | number | boolean | null} Value
- * @typedef {{key: string, slot_key: string, group: string, slot: number, field: string, label: string,
- *   title?: string, kind: string, access: string, writable: boolean, description: string, unit: string,
+ * @typedef {{key: string, slot_key: string, group: string, slot: number, field: string, title: string,
+ *   level: string, format: string, kind: string, access: string, writable: boolean, description: string, unit: string,
  *   default: Value, minimum: number | null, maximum: number | null, length: number, choices: string[],
  *   alarm: Record<string, number | null> | null}} Facts
- * @typedef {{key: string, slot_key: string, group: string, slot: number, name: string, description: string,
+ * @typedef {{key: string, slot_key: string, group: string, slot: number, name: string, title: string, description: string,
  *   waits: boolean, allowed_in: string[], argument: Record<string, any> | null}} CommandFacts
  * @typedef {(changed: Set<string> | null) => void} Listener called with the keys that changed, null: all
  * @typedef {(completion: {id: string, command: string, ok: boolean, message: string}) => void} OnCompletion

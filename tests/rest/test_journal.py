@@ -1,0 +1,63 @@
+"""What the server has seen of an engine: figures, acquisitions, log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import httpx
+
+from repstream.protocol import Requester
+from repstream.service.service import Service
+from tests.fakes import FakePlane
+
+ME = Requester("test", "anna", "bl")
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def texts(api: httpx.Client) -> list[str]:
+    return [f"{e['level']} {e['subject']}: {e['text']}" for e in api.get("/log").json()["entries"]]
+
+
+def test_an_acquisition_that_has_ended_is_kept_with_its_result(
+    api: httpx.Client, service: Service, plane: FakePlane
+) -> None:
+    service.write({"writers.main.num_images": 4}, ME)
+    service.execute("writers.main.start", None, ME)
+    plane.receive(4)
+    until(lambda: api.get("/acquisitions").json()["acquisitions"])
+    (kept,) = api.get("/acquisitions").json()["acquisitions"]
+    assert kept["name"] == "main" and kept["acq_result"] == "completed"
+    assert kept["num_written"] == 4 and kept["full_file_name"].endswith(".h5")
+
+
+def test_the_log_says_what_happened_and_who_did_it(
+    api: httpx.Client, service: Service, plane: FakePlane
+) -> None:
+    service.execute("engine.start", None, ME).wait(10)
+    plane.die()
+    until(lambda: any("→ ERROR" in text for text in texts(api)))
+    found = texts(api)
+    assert "info engine: INITIALIZED → RUNNING" in found
+    assert any("engine.start" in text and "anna" in text for text in found)
+    assert any(text.startswith("error engine: ") and "SIGKILL" in text for text in found)
+
+
+def test_the_log_can_be_followed(api: httpx.Client, service: Service) -> None:
+    service.execute("engine.start", None, ME).wait(10)
+    until(lambda: texts(api))
+    last = api.get("/log").json()["entries"][-1]["time"]
+    assert api.get("/log", params={"after": last}).json()["entries"] == []
+
+
+def test_figures_are_sampled_by_the_names_of_streams(api: httpx.Client) -> None:
+    until(lambda: len(api.get("/history").json()["times"]) > 1)
+    kept = api.get("/history").json()
+    assert {"source.rate", "streams.live.queue_use", "writers.main.dropped"} <= set(kept["series"])
+    assert {len(values) for values in kept["series"].values()} == {len(kept["times"])}
