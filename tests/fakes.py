@@ -18,17 +18,17 @@ from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
-from repstream.service.supervisor import PlaneDead, PlaneRefused
 from repstream.states import AcquisitionResult, AcquisitionState
 
 
 class FakePlane:
     """Fills `supervisor.Plane`. "Frames" come in by `receive`, everything else as the service asks.
 
-    `refuse` makes the next request fail with that reason; `die` ends the plane; `requests` is
-    what was asked; `blocking`: every writer says that it holds up the source;
-    `shape`: that of its images. `slow`: a file whose images are complete is not closed before
-    `close_file`. Nothing is written to disk.
+    `refuse` makes the next request fail with that reason; `die` ends the plane; while `stalled` it
+    says and does nothing; while `draining` a stop ends with `drained` only; `requests` is what was
+    asked; `blocking`: every writer says that it holds up the source; `shape`: that of its images.
+    `slow`: a file whose images are complete is not closed before `close_file`. Nothing is written to
+    disk.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,10 @@ class FakePlane:
         self.slow = False
         self.shape = (8, 8)
         self.alive = False
+        self.stalled = False
+        self.draining = False
         self.configuration = Configuration()
+        self._unanswered: list[control.Request] = []
         self._received = 0
         self._written: dict[int, int] = {}
         self._plans: dict[int, control.AcquisitionPlan] = {}
@@ -54,28 +57,49 @@ class FakePlane:
     def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         self.alive = True
         self._tell, self._on_death = on_notice, on_death
+        threading.Thread(target=self._beat, name="fake plane", daemon=True).start()
 
     def close(self) -> None:
         self.alive = False
 
+    def kill(self) -> None:
+        self.die()
+
     def die(self, reason: str = "killed by SIGKILL") -> None:
         """End as a killed process would."""
-        self.alive = False
-        self._plans.clear()
-        self._flushed.clear()
-        self._gates.clear()
-        self._on_death(reason)
-
-    def request(self, build: Callable[[int], control.Request]) -> None:
-        if not self.alive:
-            raise PlaneDead("the data plane is not running; initialize starts it again")
         with self._lock:
-            request = build(len(self.requests) + 1)
+            self.alive, self.stalled = False, False
+            self._unanswered.clear()
+            self._plans.clear()
+            self._flushed.clear()
+            self._gates.clear()
+            self._on_death(reason)
+
+    def go_on(self) -> None:
+        """Stalled no longer: do what was asked meanwhile."""
+        with self._lock:
+            self.stalled = False
+            requests, self._unanswered = self._unanswered, []
+            for request in requests:
+                self.send(request)
+
+    def send(self, request: control.Request) -> None:
+        with self._lock:
+            if self.stalled:
+                self._unanswered.append(request)
+                return
             self.requests.append(request)
-            if self.refuse:
-                reason, self.refuse = self.refuse, ""
-                raise PlaneRefused(reason)
-            self._take(request)
+            reason, self.refuse = self.refuse, ""
+            self._tell(control.Answer(request.request, reason))
+            if not reason:
+                self._take(request)
+
+    def _beat(self) -> None:
+        while self.alive:
+            with self._lock:
+                if self.alive and not self.stalled:
+                    self._tell(control.Beat())
+            time.sleep(0.1)
 
     def receive(self, frames: int) -> None:
         """So many frames come in; every stream gets them all, a writer as long as its gate is open."""
@@ -100,7 +124,8 @@ class FakePlane:
             case control.Close():
                 for slot in list(self._plans):
                     self._finish(slot, AcquisitionResult.INTERRUPTED, "Interrupted.")
-                self._tell(control.Closed(self._report(), 0))
+                if not self.draining:
+                    self.drained()
             case control.Arm():
                 self._plans[request.slot] = request.plan
                 self._written[request.slot] = 0
@@ -140,6 +165,10 @@ class FakePlane:
         """The storage of a writer fails."""
         with self._lock:
             self._finish(slot, AcquisitionResult.FAILED, f"ERROR:{reason}")
+
+    def drained(self) -> None:
+        """The last frames of a stop have gone."""
+        self._tell(control.Closed(self._report(), 0))
 
     def close_file(self, slot: int, which: int = 0) -> None:
         """The file of the acquisition that has been flushed longest (or -1: shortest) is closed."""

@@ -2,14 +2,19 @@
 
    The file named by STORAGE_SHIM holds one word that is obeyed at each write to a file whose name
    has .h5 in it: "stall" (wait until the word changes), "EIO", "ENOSPC", "short" (write a third of what
-   was asked). Anything else: write as ever. A second word "scan.h5" takes the place of ".h5". */
+   was asked). Anything else: write as ever. A second word "scan.h5" takes the place of ".h5".
+
+   "hang" makes every call hang that looks at, opens or syncs something with the second word in its path,
+   until the word changes; "statvfs", "stat", "open" and "fsync" only those calls. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,7 +32,7 @@ static int concerns(int fd, const char *wanted) {
 static void read_words(char word[32], char wanted[64]) {
     char text[96];
     const char *path = getenv("STORAGE_SHIM");
-    int fd = path ? open(path, O_RDONLY) : -1;
+    int fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDONLY) : -1;
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (fd >= 0) close(fd);
     text[n < 0 ? 0 : n] = 0;
@@ -48,6 +53,17 @@ static int obey(int fd) {
     if (!strcmp(word, "EIO")) return errno = EIO, -1;
     if (!strcmp(word, "ENOSPC")) return errno = ENOSPC, -1;
     return strcmp(word, "short") ? 1 : 3;
+}
+
+/* Hang as long as the word says so. */
+static void hold(const char *call, const char *path) {
+    char word[32], wanted[64];
+    for (;;) {
+        read_words(word, wanted);
+        if (!path || !strstr(path, wanted)) return;
+        if (strcmp(word, "hang") && strcmp(word, call)) return;
+        usleep(5000);
+    }
 }
 
 static size_t cut(size_t size, int by) { return size > (size_t)by ? size / by : size; }
@@ -71,7 +87,48 @@ static size_t cut(size_t size, int by) { return size > (size_t)by ? size / by : 
 #define SYNC(name)                                                         \
     int name(int fd) {                                                     \
         int (*real)(int) = dlsym(RTLD_NEXT, #name);                        \
+        char link[64], path[4096];                                         \
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);               \
+        ssize_t n = readlink(link, path, sizeof path - 1);                 \
+        path[n < 0 ? 0 : n] = 0;                                           \
+        hold("fsync", path);                                               \
         return obey(fd) < 0 ? -1 : real(fd);                               \
+    }
+
+#define LOOK(name, call)                                                   \
+    int name(const char *path, void *into) {                               \
+        int (*real)(const char *, void *) = dlsym(RTLD_NEXT, #name);       \
+        hold(call, path);                                                  \
+        return real(path, into);                                           \
+    }
+
+#define LOOK_AT(name, call)                                                \
+    int name(int at, const char *path, void *into, int flags) {            \
+        int (*real)(int, const char *, void *, int) = dlsym(RTLD_NEXT, #name); \
+        hold(call, path);                                                  \
+        return real(at, path, into, flags);                                \
+    }
+
+#define OPEN(name)                                                         \
+    int name(const char *path, int flags, ...) {                           \
+        int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, #name);     \
+        va_list more;                                                      \
+        va_start(more, flags);                                             \
+        int mode = va_arg(more, int);                                      \
+        va_end(more);                                                      \
+        hold("open", path);                                                \
+        return real(path, flags, mode);                                    \
+    }
+
+#define OPEN_AT(name)                                                      \
+    int name(int at, const char *path, int flags, ...) {                   \
+        int (*real)(int, const char *, int, ...) = dlsym(RTLD_NEXT, #name); \
+        va_list more;                                                      \
+        va_start(more, flags);                                             \
+        int mode = va_arg(more, int);                                      \
+        va_end(more);                                                      \
+        hold("open", path);                                                \
+        return real(at, path, flags, mode);                                \
     }
 
 PWRITE(pwrite, off_t)
@@ -80,3 +137,15 @@ PWRITEV(pwritev, off_t)
 PWRITEV(pwritev64, off64_t)
 SYNC(fsync)
 SYNC(fdatasync)
+LOOK(statvfs, "statvfs")
+LOOK(statvfs64, "statvfs")
+LOOK(stat, "stat")
+LOOK(stat64, "stat")
+LOOK(lstat, "stat")
+LOOK(lstat64, "stat")
+LOOK_AT(fstatat, "stat")
+LOOK_AT(fstatat64, "stat")
+OPEN(open)
+OPEN(open64)
+OPEN_AT(openat)
+OPEN_AT(openat64)

@@ -7,11 +7,17 @@ from contextlib import contextmanager
 
 from tango import Except
 
-from repstream.errors import EngineUnreachable, Refused
+from repstream.errors import EngineFault, EngineUnreachable, Refused, Unanswered
 from repstream_tango.types import message_to_tango
 
 REFUSED = "Refused"
 """Reason of a DevFailed: the engine did not take the write or command; nothing was changed."""
+
+FAULT = "EngineFault"
+"""Reason of a DevFailed: the engine itself failed; its log has the details."""
+
+UNANSWERED = "Unanswered"
+"""Reason of a DevFailed: the write or command was taken and goes on; what becomes of it is not known yet."""
 
 UNREACHABLE = "EngineUnreachable"
 """Reason of a DevFailed: no engine answers at the address of the property `Engine`."""
@@ -22,11 +28,15 @@ WRONG_PROPERTY = "WrongProperty"
 
 @contextmanager
 def as_devfailed(origin: str) -> Iterator[None]:
-    """Turn the engine's refusal into DevFailed; `origin` is ``device/Command`` or ``device/Attribute``."""
+    """Turn the engine's errors into DevFailed; `origin` is ``device/Command`` or ``device/Attribute``."""
     try:
         yield
     except Refused as refused:
         fail(REFUSED, str(refused), origin)
+    except EngineFault as fault:
+        fail(FAULT, str(fault), origin)
+    except Unanswered as unanswered:
+        fail(UNANSWERED, str(unanswered), origin)
     except EngineUnreachable as unreachable:
         fail(UNREACHABLE, str(unreachable), origin)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tango import DevState
 
 from repstream.parameters.facts import Role, Value
-from repstream.states import AcquisitionState, RepeaterState, WriterState
+from repstream.states import AcquisitionResult, RepeaterState, WriterState
 
 Read = Callable[[Role], Value]
 """Gives the value that has a role now: of the engine, or of one writer."""
@@ -15,7 +15,7 @@ Read = Callable[[Role], Value]
 REPEATER_ROLES = (Role.STATE, Role.LOSING, Role.STATUS, Role.ERROR)
 """What a repeater's State and Status follow from."""
 
-WRITER_ROLES = (Role.STATE, Role.ACQUISITION, Role.OUTCOME, Role.WAITING, Role.NAME)
+WRITER_ROLES = (Role.STATE, Role.ACQUISITION, Role.RESULT, Role.OUTCOME, Role.WAITING, Role.NAME)
 """What a writer's State and Status follow from, beside the state of its engine."""
 
 _REPEATER = {
@@ -47,11 +47,11 @@ def repeater_status(engine: Read) -> str:
 
 
 def writer_state(engine: Read, writer: Read) -> DevState:
-    """State of a writer; ALARM from a failed acquisition on until the next start or reset."""
+    """State of a writer; ALARM from a failed acquisition on until the next start; an abort is none."""
     if engine(Role.STATE) == RepeaterState.UNKNOWN:
         return DevState.UNKNOWN
     state = _WRITER[WriterState(str(writer(Role.STATE) or WriterState.UNKNOWN))]
-    failed = writer(Role.ACQUISITION) == AcquisitionState.FAILED
+    failed = writer(Role.RESULT) == AcquisitionResult.FAILED
     return DevState.ALARM if state == DevState.STANDBY and failed else state
 
 
@@ -59,7 +59,7 @@ def writer_status(engine: Read, writer: Read, slot: int) -> str:
     """Status of a writer: state, state of the acquisition, what came of it or what it waits for."""
     if engine(Role.STATE) == RepeaterState.UNKNOWN:
         return str(engine(Role.STATUS) or "The engine cannot be reached.")
-    state, acquisition, message, waiting, name = map(writer, WRITER_ROLES)
+    state, acquisition, _, message, waiting, name = map(writer, WRITER_ROLES)
     if state is None:
         return f"There is no writer in slot {slot} of this engine."
     lines = [f"Writer {name} is {state}, its acquisition is {acquisition}."]

@@ -5,24 +5,28 @@
 
 from repstream.client import Client
 from repstream.errors import (
+    EngineFault,
     EngineUnreachable,
     InvalidValue,
     MalformedMessage,
     Refused,
     RepstreamError,
     StorageError,
+    Unanswered,
     UnknownKey,
 )
 from repstream.version import __version__
 
 __all__ = [
     "Client",
+    "EngineFault",
     "EngineUnreachable",
     "InvalidValue",
     "MalformedMessage",
     "Refused",
     "RepstreamError",
     "StorageError",
+    "Unanswered",
     "UnknownKey",
     "__version__",
 ]

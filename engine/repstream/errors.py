@@ -6,12 +6,14 @@
     ├── Refused              a write or a command was not taken; nothing was changed
     │   ├── InvalidValue     because of the value: its type, its limits
     │   └── UnknownKey       because no parameter or command has this key
+    ├── EngineFault          the engine itself failed; what was asked may have been done in part
+    ├── Unanswered           a command was taken, and it is not known yet what became of it
     ├── MalformedMessage     a peer sent a message that does not follow its format
     ├── StorageError         a file or folder could not be made or written
     └── EngineUnreachable    no engine answers at the address
 
-`Refused` is the user's to mend, `MalformedMessage` the peer's, `StorageError` the
-storage's. Anything else that is raised is a fault of ours.
+`Refused` is the user's to mend, `EngineFault` ours, `MalformedMessage` the peer's, `StorageError`
+the storage's. Anything else that is raised is a fault of ours.
 """
 
 from __future__ import annotations
@@ -48,6 +50,30 @@ class InvalidValue(Refused):
 
 class UnknownKey(Refused):
     """A key that names no parameter and no command of this engine."""
+
+
+class EngineFault(RepstreamError):
+    """The engine failed at a write or a command; `subject` and `reason` as in `Refused`.
+
+    Its data plane died, or a fault of ours; the engine's log has the details.
+    """
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(f"{subject} failed: {reason}")
+        self.subject = subject
+        self.reason = reason
+
+
+class Unanswered(RepstreamError):
+    """A write or a command that was taken, and goes on: its end is not known yet.
+
+    The data plane does not answer; `subject` and `reason` as in `Refused`.
+    """
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(f"{subject}: {reason}")
+        self.subject = subject
+        self.reason = reason
 
 
 class MalformedMessage(RepstreamError):

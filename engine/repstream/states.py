@@ -21,7 +21,7 @@ class RepeaterState(enum.StrEnum):
     RUNNING = "RUNNING"
     ERROR = "ERROR"
     STOPPED = "STOPPED"
-    UNKNOWN = "UNKNOWN"  # shown by a front end that cannot reach its engine, never by the engine
+    UNKNOWN = "UNKNOWN"  # shown while the engine, or the engine's data plane, does not answer
 
 
 class WriterState(enum.StrEnum):
@@ -51,6 +51,16 @@ class AcquisitionResult(enum.StrEnum):
     INTERRUPTED = "interrupted"
     ABORTED = "aborted"
     FAILED = "failed"
+
+
+class StartResult(enum.StrEnum):
+    """What became of the last arm or start of a writer; UNKNOWN while that is not known yet."""
+
+    NONE = "none"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
 
 
 ENDED = frozenset({AcquisitionState.FINISHED, AcquisitionState.FAILED})
@@ -158,6 +168,23 @@ def after(table: Mapping[_S, Mapping[str, _S]], state: _S, event: str, subject: 
         states = tuple(s.value for s, ways in table.items() if event in ways)
         raise Refused(subject, f"not possible in {state.value}, only in {', '.join(states)}", states)
     return following
+
+
+def is_open(state: RepeaterState) -> bool:
+    """Whether input and outputs are open, so that frames may be on their way."""
+    return state is RepeaterState.RUNNING
+
+
+def is_whole(result: AcquisitionResult, written: int, requested: int) -> bool:
+    """Whether an acquisition got all that was asked for; an open number (`requested` 0) is any."""
+    if result is AcquisitionResult.COMPLETED:
+        return True
+    return result is AcquisitionResult.INTERRUPTED and (not requested or written >= requested)
+
+
+def is_fault(result: AcquisitionResult) -> bool:
+    """Whether an acquisition ended as nobody wanted it; somebody wanted an abort."""
+    return result is AcquisitionResult.FAILED
 
 
 def allowed(table: Mapping[_S, Mapping[str, _S]], state: _S) -> tuple[str, ...]:

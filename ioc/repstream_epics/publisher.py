@@ -8,7 +8,7 @@ import logging
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Role, Value
 from repstream.protocol import Change, Engine, Event, Subscription
-from repstream.states import AcquisitionState
+from repstream.states import AcquisitionResult
 from repstream_epics.projection import ReportPVs, View
 from repstream_epics.refusal import WriteStatus
 from repstream_epics.reports import show_report
@@ -111,12 +111,16 @@ class Publisher:
                 continue
             state = values.get(self._view.catalogue.key(Role.ACQUISITION, group, slot))
             if state is not None:
-                message = self._view.parameters[self._view.catalogue.key(Role.OUTCOME, group, slot)]
-                await _show_acquisition(report, state, message.readback.value, time)
+                # The engine says how it ended, and then that it has ended.
+                result, message = (
+                    self._view.parameters[self._view.catalogue.key(role, group, slot)].readback.value
+                    for role in (Role.RESULT, Role.OUTCOME)
+                )
+                await _show_acquisition(report, result, message, time)
 
 
-async def _show_acquisition(report: ReportPVs, state: Value, message: str, time: float) -> None:
-    if state == AcquisitionState.FAILED.value:
+async def _show_acquisition(report: ReportPVs, result: Value, message: str, time: float) -> None:
+    if result == AcquisitionResult.FAILED.value:
         await show_report(report, WriteStatus.ERROR, message, time)
     else:
         await show_report(report, WriteStatus.OK, "", time)

@@ -7,7 +7,7 @@ import logging
 
 from caproto import AlarmSeverity, AlarmStatus
 
-from repstream.errors import EngineUnreachable, Refused
+from repstream.errors import EngineFault, EngineUnreachable, Refused, Unanswered
 from repstream.protocol import Completion
 from repstream_epics.states import NO_ALARM, Severity
 
@@ -48,7 +48,9 @@ def explain(error: Exception) -> tuple[CmdStatus, str]:
     """Status and text for a request that was not taken."""
     if isinstance(error, Refused):
         return CmdStatus.REJECTED, str(error)
-    if isinstance(error, EngineUnreachable):
+    if isinstance(error, EngineFault):
+        return CmdStatus.FAILED, str(error)
+    if isinstance(error, EngineUnreachable | Unanswered):
         return CmdStatus.TIMEOUT, str(error)
     log.error("a request failed", exc_info=error)
     return CmdStatus.FAILED, f"internal error: {type(error).__name__}: {error}"

@@ -21,8 +21,9 @@ Reads, writes, commands and watches a repstream engine.
 
 **Errors** all have the shape `{"error": {"subject", "reason", "allowed"}}`: 400 the body is not
 JSON; 404 no such parameter, command or engine; 409 refused because of the state, the access or
-the control lock; 422 refused because of the value; 500 taken and failed; 503 the engine cannot be
-reached. Whatever was refused changed nothing.
+the control lock; 422 refused because of the value; 500 taken and failed, or a fault of the engine;
+503 the engine cannot be reached; 504 taken, and not known yet what becomes of it. Whatever was
+refused changed nothing.
 
 **Tokens**, where the server has any, come as `Authorization: Bearer <token>`: one for reading, one for
 changing. 401 says that one is missing or wrong.
@@ -49,13 +50,15 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (404, "No such parameter, command, group or engine."),
         (409, "Refused because of the state, the access or the control lock; nothing was changed."),
         (422, "Refused because of the value; nothing was changed."),
+        (500, "The engine itself failed; its log has the details."),
         (503, "The engine cannot be reached."),
+        (504, "Taken, and it goes on: what becomes of it is not known yet."),
     )
 }
 
 TAKEN: dict[int | str, dict[str, Any]] = {
     202: {"description": "Taken; it goes on.", "model": CommandAnswer},
-    500: {"description": "Taken, then failed.", "model": ErrorAnswer},
+    500: {"description": "Taken, then failed; or the engine itself failed.", "model": ErrorAnswer},
 }
 
 

@@ -12,7 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from repstream.errors import EngineUnreachable, InvalidValue, Refused, RepstreamError, UnknownKey
+from repstream.errors import (
+    EngineFault,
+    EngineUnreachable,
+    InvalidValue,
+    Refused,
+    RepstreamError,
+    Unanswered,
+    UnknownKey,
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +33,8 @@ def status_of(error: RepstreamError) -> HTTPStatus:
         return HTTPStatus.UNPROCESSABLE_ENTITY
     if isinstance(error, Refused):
         return HTTPStatus.CONFLICT
+    if isinstance(error, Unanswered):
+        return HTTPStatus.GATEWAY_TIMEOUT
     if isinstance(error, EngineUnreachable):
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.INTERNAL_SERVER_ERROR
@@ -43,6 +53,8 @@ def install(app: FastAPI) -> None:
     async def refused(request: Request, error: RepstreamError) -> JSONResponse:
         if isinstance(error, Refused):
             return answer(status_of(error), error.subject, error.reason, error.allowed)
+        if isinstance(error, EngineFault | Unanswered):
+            return answer(status_of(error), error.subject, error.reason)
         return answer(status_of(error), request.url.path, str(error))
 
     @app.exception_handler(HTTPException)

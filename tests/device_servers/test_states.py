@@ -6,7 +6,7 @@ import pytest
 from tango import DevState
 
 from repstream.parameters.facts import Role, Value
-from repstream.states import AcquisitionState, RepeaterState, WriterState
+from repstream.states import AcquisitionResult, RepeaterState, WriterState
 from repstream_tango.states import repeater_state, repeater_status, writer_state, writer_status
 
 RUNNING = {Role.STATE: "RUNNING"}.get
@@ -34,25 +34,26 @@ def test_every_state_of_the_repeater_is_mapped(state: RepeaterState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "acquisition", "expected"),
+    ("state", "result", "expected"),
     [
-        ("READY", "NONE", DevState.STANDBY),
-        ("READY", "FINISHED", DevState.STANDBY),
-        ("READY", "FAILED", DevState.ALARM),
-        ("WRITING", "FAILED", DevState.RUNNING),
-        ("WRITING", "ACQUIRING_IMAGES", DevState.RUNNING),
-        ("UNKNOWN", "FAILED", DevState.UNKNOWN),
+        ("READY", "none", DevState.STANDBY),
+        ("READY", "completed", DevState.STANDBY),
+        ("READY", "failed", DevState.ALARM),
+        ("READY", "aborted", DevState.STANDBY),  # somebody wanted that
+        ("WRITING", "failed", DevState.RUNNING),
+        ("WRITING", "none", DevState.RUNNING),
+        ("UNKNOWN", "failed", DevState.UNKNOWN),
         (None, None, DevState.UNKNOWN),
     ],
 )
-def test_state_of_a_writer(state: Value, acquisition: Value, expected: DevState) -> None:
-    assert writer_state(RUNNING, {Role.STATE: state, Role.ACQUISITION: acquisition}.get) == expected
+def test_state_of_a_writer(state: Value, result: Value, expected: DevState) -> None:
+    assert writer_state(RUNNING, {Role.STATE: state, Role.RESULT: result}.get) == expected
 
 
 @pytest.mark.parametrize("state", WriterState)
-@pytest.mark.parametrize("acquisition", AcquisitionState)
-def test_every_state_of_a_writer_is_mapped(state: WriterState, acquisition: AcquisitionState) -> None:
-    values = {Role.STATE: state.value, Role.ACQUISITION: acquisition.value}
+@pytest.mark.parametrize("result", AcquisitionResult)
+def test_every_state_of_a_writer_is_mapped(state: WriterState, result: AcquisitionResult) -> None:
+    values = {Role.STATE: state.value, Role.RESULT: result.value}
     assert isinstance(writer_state(RUNNING, values.get), DevState)
 
 

@@ -21,8 +21,9 @@ OK, MINOR, MAJOR, INVALID = AlarmSeverity
         ("engine.losing", True, MINOR),
         ("writers.1.state", "WRITING", OK),
         ("writers.1.state", "UNKNOWN", INVALID),
-        ("writers.1.acq_state", "FAILED", MAJOR),
-        ("writers.1.acq_state", "FINISHED", OK),
+        ("writers.1.acq_state", "FAILED", OK),  # an abort is no alarm: the result says what it was
+        ("writers.1.acq_result", "failed", MAJOR),
+        ("writers.1.start_result", "refused", MINOR),
         ("writers.1.acq_result", "interrupted", OK),
         ("writers.1.acq_result", "aborted", OK),
         ("writers.1.num_written", None, INVALID),

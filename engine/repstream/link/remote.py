@@ -256,7 +256,7 @@ class RemoteEngine:
                     answer.set_result(message)
             case wire.Failed():
                 if (answer := self._waiting(message.number)) is not None:
-                    answer.set_exception(wire.refusal(message))
+                    answer.set_exception(wire.error_of(message))
             case wire.Denied():
                 self._lost(f"{self.address}: {message.reason}")
                 return message.reason != "say hello first"

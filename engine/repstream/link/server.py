@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import zmq
 
-from repstream.errors import Refused
+from repstream.errors import EngineFault
 from repstream.link import wire
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.mailbox import Mailbox
@@ -145,11 +145,11 @@ class EngineServer:
                 self._engine.write(message.values, message.requester)
                 return done()
             return done(self._engine.execute(message.command, message.argument, message.requester).handle_id)
-        except Refused as error:
+        except wire.ANSWERS as error:
             return wire.failed(message.number, error)
         except Exception as error:  # a fault of ours must not leave the client without an answer
             log.exception("a request failed")
-            return wire.Failed(message.number, "Refused", "engine", f"internal error: {error!r}")
+            return wire.failed(message.number, EngineFault("engine", f"a fault of the engine: {error!r}"))
 
     def _forget_silent(self) -> None:
         limit = time.monotonic() - 4 * wire.SILENCE

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from repstream.errors import InvalidValue, Refused, UnknownKey
+from repstream.errors import EngineFault, InvalidValue, Refused, Unanswered, UnknownKey
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Completion, Requester, Snapshot
@@ -84,7 +84,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """A write or command was refused; `kind` is the name of the error."""
+    """A write or command was refused or failed, or has no answer yet; `kind` is the name of the error."""
 
     number: int
     kind: str
@@ -132,14 +132,21 @@ def decode_request(data: bytes) -> ToEngine | Failed | Denied:
         return Denied(reason)
 
 
-_REFUSALS: dict[str, type[Refused]] = {c.__name__: c for c in (Refused, InvalidValue, UnknownKey)}
+ANSWERS = (Refused, EngineFault, Unanswered)
+"""The errors that an engine answers a request with; each has a subject and a reason."""
+
+_REFUSALS = {c.__name__: c for c in (Refused, InvalidValue, UnknownKey)}
+_OTHERS = {c.__name__: c for c in (EngineFault, Unanswered)}
 
 
-def failed(number: int, error: Refused) -> Failed:
-    """A refusal, packed."""
-    return Failed(number, type(error).__name__, error.subject, error.reason, error.allowed)
+def failed(number: int, error: Refused | EngineFault | Unanswered) -> Failed:
+    """An error, packed."""
+    allowed = error.allowed if isinstance(error, Refused) else ()
+    return Failed(number, type(error).__name__, error.subject, error.reason, allowed)
 
 
-def refusal(message: Failed) -> Refused:
-    """A refusal, unpacked: the same class with the same reason."""
+def error_of(message: Failed) -> Refused | EngineFault | Unanswered:
+    """An error, unpacked: the same class with the same reason."""
+    if (other := _OTHERS.get(message.kind)) is not None:
+        return other(message.subject, message.reason)
     return _REFUSALS.get(message.kind, Refused)(message.subject, message.reason, message.allowed)

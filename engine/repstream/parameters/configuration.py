@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator
 
+from repstream.parameters.engine import EngineConfig
 from repstream.parameters.facts import Section
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.stream import StreamConfig
@@ -24,6 +25,7 @@ class Configuration(Section):
     """What is loaded from and saved to JSON. The order of streams and writers is that of their slots."""
 
     schema_version: int = Field(SCHEMA_VERSION, description="Version of this shape.")
+    engine: EngineConfig = EngineConfig()
     source: SourceConfig = SourceConfig()
     streams: dict[str, StreamConfig] = Field(default_factory=dict)
     writers: dict[str, WriterConfig] = Field(default_factory=dict)

@@ -89,6 +89,8 @@ class Role(enum.Enum):
     """Whether an output holds back the source."""
     ACQUISITION = "acquisition"
     """State of the newest acquisition."""
+    RESULT = "result"
+    """How the newest acquisition ended."""
     OUTCOME = "outcome"
     """What became of the newest acquisition, a sentence."""
     WAITING = "waiting"

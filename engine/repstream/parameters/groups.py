@@ -12,6 +12,7 @@ import enum
 import msgspec
 
 from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, CommandDeclaration
+from repstream.parameters.engine import EngineConfig
 from repstream.parameters.facts import Section
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
@@ -64,7 +65,7 @@ class GroupDeclaration(msgspec.Struct, frozen=True):
 
 
 REPEATER = (
-    GroupDeclaration(Group.ENGINE, "engine", status=(EngineStatus,), commands=ENGINE_COMMANDS),
+    GroupDeclaration(Group.ENGINE, "engine", EngineConfig, (EngineStatus,), ENGINE_COMMANDS),
     GroupDeclaration(Group.SOURCE, "source", SourceConfig, (SourceStatus,)),
     GroupDeclaration(Group.STREAM, "stream", StreamConfig, (StreamStatus,), slots=Slots.NAMED, count=8),
     GroupDeclaration(

@@ -22,7 +22,7 @@ from repstream.parameters.facts import (
     Section,
     Unit,
 )
-from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, WriterState
+from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, StartResult, WriterState
 
 COUNT_LIMIT = 2**64 - 1
 Count = Annotated[int, Field(ge=0, le=COUNT_LIMIT)]
@@ -245,11 +245,31 @@ class WriterStatus(OutputStatus):
     state: Annotated[WriterState, Role.STATE, Alarm(invalid_values=("UNKNOWN",))] = Field(
         WriterState.READY, title="State", description="State of the writer."
     )
-    acq_state: Annotated[
-        AcquisitionState, OfPrevious(), Role.ACQUISITION, Alarm(alarm_values=("FAILED",))
-    ] = Field(AcquisitionState.NONE, title="Acquisition state", description="State of the acquisition.")
-    acq_result: Annotated[AcquisitionResult, OfPrevious(), Alarm(alarm_values=("failed",))] = Field(
-        AcquisitionResult.NONE, title="Acquisition result", description="How the acquisition ended."
+    start_result: Annotated[
+        StartResult, Alarm(warning_values=("refused", "unknown"), alarm_values=("failed",))
+    ] = Field(
+        StartResult.NONE,
+        title="Result of the last start",
+        description="What became of the last arm or start; only an accepted one takes images.",
+    )
+    start_id: str = Field(
+        "",
+        title="Acquisition of the last start",
+        description="Id of the acquisition that the last arm or start began or opened; empty: none.",
+    )
+    start_message: Annotated[str, LongText(1024)] = Field(
+        "",
+        title="Message of the last start",
+        description="Why the last arm or start was refused or failed; otherwise accepted and the id.",
+    )
+    start_count: Total = Field(
+        0, title="Starts so far", description="Number of arms and starts, those that were refused included."
+    )
+    acq_state: Annotated[AcquisitionState, OfPrevious(), Role.ACQUISITION] = Field(
+        AcquisitionState.NONE, title="Acquisition state", description="State of the acquisition."
+    )
+    acq_result: Annotated[AcquisitionResult, OfPrevious(), Role.RESULT, Alarm(alarm_values=("failed",))] = (
+        Field(AcquisitionResult.NONE, title="Acquisition result", description="How the acquisition ended.")
     )
     acq_message: Annotated[str, LongText(1024), OfPrevious(), Role.OUTCOME] = Field(
         "", title="Acquisition message", description="What became of the acquisition, as a sentence."
@@ -315,6 +335,11 @@ class WriterStatus(OutputStatus):
         "",
         title="Space warning",
         description="Why the free space may not suffice for this acquisition; empty if it does.",
+    )
+    folder_status: Annotated[str, LongText(1024)] = Field(
+        "",
+        title="Folder problem",
+        description="What is wrong with the folder, or since when it does not answer; empty if nothing is.",
     )
     folder_exists: bool | None = Field(None, title="Folder exists", description="Whether the folder exists.")
     folder_writable: bool | None = Field(

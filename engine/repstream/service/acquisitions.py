@@ -8,8 +8,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
+from pydantic import ValidationError
 
 from repstream.accounting import WINDOW
 from repstream.dataplane.control import AcquisitionPlan
@@ -27,16 +27,8 @@ from repstream.protocol import Requester
 from repstream.version import __version__
 
 
-class FolderState(msgspec.Struct, frozen=True):
-    """A writer's folder now; `free_space` in GB, None where it cannot be told."""
-
-    exists: bool
-    writable: bool
-    free_space: float | None
-
-
 class Preparation:
-    """Makes the plan of an acquisition, or refuses it with the reason."""
+    """Makes the plan of an acquisition, or refuses it with the reason: `check`, `look`, then `plan`."""
 
     def __init__(self, engine: str, roots: Sequence[Path]) -> None:
         self._engine = engine
@@ -44,25 +36,69 @@ class Preparation:
         self._sequence = itertools.count(1)
         self._under_way: dict[str, FileSet] = {}
 
+    def check(self, subject: str, writer: WriterConfig) -> None:
+        """Raise `Refused` naming `subject` for what the settings alone forbid."""
+        if not writer.enable:
+            raise Refused(subject, "the writer is not enabled")
+        _check_following(subject, writer)
+        _check_parts(subject, writer)
+        if not writer.output_file:
+            raise Refused(subject, "no file is set; set output_file, or folder and file_name")
+        if writer.placement == "by_id" and 0 < writer.images_per_file < WINDOW:
+            raise Refused(
+                subject,
+                f"images_per_file {writer.images_per_file}: with placement by_id it must be {WINDOW} or more "
+                "(or 0), so that an image that comes late finds its file open",
+            )
+        numbered_on(subject, writer)
+
+    def look(self, subject: str, writer: WriterConfig, source: SourceConfig) -> FileSet:
+        """The files of the next acquisition, their folder made if that is allowed.
+
+        It looks at the file system, which may hang. Raises `Refused` naming `subject` for every reason
+        that is known before the first frame.
+        """
+        if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
+            raise Refused(
+                subject,
+                f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away",
+            )
+        if writer.spill_folder and not Path(writer.spill_folder).is_dir():
+            reason = f"spill_folder {writer.spill_folder} does not exist: make it, or choose another"
+            raise Refused(subject, reason)
+        try:
+            target = paths.check_target(
+                writer.output_file,
+                self._roots,
+                overwrite=writer.overwrite,
+                create_directory=writer.create_directory,
+                needed_bytes=_planned_bytes(writer, source),
+                user_id=writer.user_id,
+            )
+            files = FileSet(target, writer.images_per_file, writer.number_of_parts)
+            _check_parts_there(subject, files, writer.overwrite)
+            paths.make_folders(target, writer.create_directory, writer.user_id)
+            return files
+        except (Refused, StorageError) as error:
+            raise Refused(subject, getattr(error, "reason", str(error))) from error
+
     def plan(
         self,
         subject: str,
         writer: WriterConfig,
         configuration: Configuration,
+        files: FileSet,
         *,
         now: float,
         requester: Requester,
     ) -> AcquisitionPlan:
-        """The plan of an acquisition that starts `now` (Unix seconds), its folder made if that is allowed.
+        """The plan of an acquisition into `files` that starts `now` (Unix seconds).
 
-        Its file names are taken until `release`. Raises `Refused` naming `subject` for every reason
-        that is known before the first frame.
+        The file names are taken until `release`. Raises `Refused` where another acquisition has them.
         """
-        if not writer.enable:
-            raise Refused(subject, "the writer is not enabled")
-        _check_following(subject, writer)
-        _check_parts(subject, writer)
-        files = self._target(subject, writer, configuration.source)
+        for other in self._under_way.values():
+            if files.meets(other):
+                raise Refused(subject, f"{other.path} and its parts are being written: choose another name")
         acquisition_id = f"{int(now * 1000)}-{next(self._sequence)}"
         self._under_way[acquisition_id] = files
         run_id = writer.run_id or str(int(now * 1e9))
@@ -105,40 +141,22 @@ class Preparation:
         """The files of this acquisition are closed, or will not be made."""
         self._under_way.pop(acquisition_id, None)
 
-    def _target(self, subject: str, writer: WriterConfig, source: SourceConfig) -> FileSet:
-        if not writer.output_file:
-            raise Refused(subject, "no file is set; set output_file, or folder and file_name")
-        if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
-            raise Refused(
-                subject,
-                f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away",
-            )
-        if writer.placement == "by_id" and 0 < writer.images_per_file < WINDOW:
-            raise Refused(
-                subject,
-                f"images_per_file {writer.images_per_file}: with placement by_id it must be {WINDOW} or more "
-                "(or 0), so that an image that comes late finds its file open",
-            )
-        try:
-            target = paths.check_target(
-                writer.output_file,
-                self._roots,
-                overwrite=writer.overwrite,
-                create_directory=writer.create_directory,
-                needed_bytes=_planned_bytes(writer, source),
-                user_id=writer.user_id,
-            )
-            files = FileSet(target, writer.images_per_file, writer.number_of_parts)
-            for other in self._under_way.values():
-                if files.meets(other):
-                    raise Refused(
-                        subject, f"{other.path} and its parts are being written: choose another name"
-                    )
-            _check_parts_there(subject, files, writer.overwrite)
-            paths.make_folders(target, writer.create_directory, writer.user_id)
-            return files
-        except (Refused, StorageError) as error:
-            raise Refused(subject, getattr(error, "reason", str(error))) from error
+
+def numbered_on(subject: str, writer: WriterConfig) -> WriterConfig:
+    """A writer's settings once its file is open: with auto_increment the number has risen by one.
+
+    Raises `Refused` where there is no higher number.
+    """
+    if not (writer.auto_increment and has_number(writer.file_template)):
+        return writer
+    try:
+        return writer.changed({"file_number": writer.file_number + 1})
+    except ValidationError as error:
+        raise Refused(
+            subject,
+            f"file_number {writer.file_number} is the last one and auto_increment would raise it: "
+            "set a lower one, or auto_increment to false",
+        ) from error
 
 
 def _check_parts_there(subject: str, files: FileSet, overwrite: bool) -> None:
@@ -173,16 +191,6 @@ def _check_following(subject: str, writer: WriterConfig) -> None:
             subject,
             "follow_series needs auto_increment and a number in file_template, a name for each series",
         )
-
-
-def folder_state(folder: str) -> FolderState:
-    """Look at a folder; a system call that fails means there is none."""
-    try:
-        status = os.statvfs(folder)
-    except OSError:
-        return FolderState(False, False, None)
-    free = status.f_bavail * status.f_frsize / 1e9
-    return FolderState(True, os.access(folder, os.W_OK | os.X_OK), round(free, 2))
 
 
 def _planned_bytes(writer: WriterConfig, source: SourceConfig) -> int:

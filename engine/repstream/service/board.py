@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
-from repstream.protocol import Change, Completion, Snapshot
+from repstream.protocol import Change, Completion, Reading, Snapshot
 
 
 class Board:
-    """Values by key. Not thread-safe: its owner holds a lock around every call.
+    """Values by key. One thread changes them; `reading` and `snapshot` are for any.
 
     `epoch` names the life of the engine; sequence numbers count its events from 1.
     """
@@ -23,6 +24,7 @@ class Board:
         self._epoch = epoch
         self._sequence = 0
         self._last = time
+        self._lock = threading.Lock()
 
     def put(self, values: Mapping[str, Value], time: float) -> Change | None:
         """Note new values; the change that came of it, or None where all were the same."""
@@ -30,22 +32,25 @@ class Board:
         different = {key: value for key, value in values.items() if known[key] != value}
         if not different:
             return None
-        known.update(different)
-        for key in different:
-            self._times[key] = time
-        self._sequence += 1
-        self._last = time
+        with self._lock:
+            known.update(different)
+            self._times.update(dict.fromkeys(different, time))
+            self._sequence += 1
+            self._last = time
         return Change(self._epoch, self._sequence, time, different)
 
     def completion(self, handle_id: str, command: str, ok: bool, message: str, time: float) -> Completion:
         """The numbered event of a command's end."""
-        self._sequence += 1
+        with self._lock:
+            self._sequence += 1
         return Completion(self._epoch, self._sequence, time, handle_id, command, ok, message)
 
-    def time_of(self, key: str) -> float:
-        """Unix seconds of the last change of a value."""
-        return self._times[key]
+    def reading(self, key: str) -> Reading | None:
+        """A value with its time; None where there is no such key."""
+        with self._lock:
+            return Reading(self.values[key], self._times[key]) if key in self.values else None
 
     def snapshot(self) -> Snapshot:
         """A copy of everything."""
-        return Snapshot(self._epoch, self._sequence, self._last, dict(self.values), dict(self._times))
+        with self._lock:
+            return Snapshot(self._epoch, self._sequence, self._last, dict(self.values), dict(self._times))

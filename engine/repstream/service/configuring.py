@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from repstream import states
 from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, UnknownKey
 from repstream.parameters import slots, storage
@@ -18,11 +19,12 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Section, Value
 from repstream.service.access import check_access
 from repstream.service.core import Core
-from repstream.states import RepeaterState
+
+T = TypeVar("T")
 
 
 class Configurator:
-    """Checks and applies changes; whoever calls holds the core's lock.
+    """Checks and applies changes, in one's turn.
 
     `may_begin` tells whether the writer in a slot takes no frames now, so that its next file may be
     set up.
@@ -35,7 +37,7 @@ class Configurator:
         self._may_begin = may_begin
         self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
 
-    def write(self, values: Mapping[str, Value]) -> None:
+    async def write(self, values: Mapping[str, Value]) -> None:
         """Change parameters, all or none."""
         changes: dict[tuple[str, int], dict[str, Value]] = {}
         for given, value in values.items():
@@ -47,9 +49,9 @@ class Configurator:
         configuration = self._core.configuration
         for (group, slot), fields in changes.items():
             configuration = self._changed(configuration, group, slot, fields)
-        self._take(configuration)
+        await self._take(configuration)
 
-    def configure(self, text: str, subject: str) -> None:
+    async def configure(self, text: str, subject: str) -> None:
         """Change what a JSON object in the shape of the configuration says, all or none.
 
         A stream or writer that is there is changed, one that is new is made, one given as null is
@@ -57,7 +59,7 @@ class Configurator:
         """
         tree = storage.as_object(text, subject)
         if "in-stream" in tree or "out-streams" in tree:
-            self.replace(storage.parse(text, subject), subject)
+            await self.replace(storage.parse(text, subject), subject)
             return
         whole = json.loads(storage.dump(self._core.configuration))
         for key, part in storage.migrated(tree, subject).items():
@@ -69,9 +71,9 @@ class Configurator:
             for name in [name for name, part in named.items() if part is None]:
                 del named[name]
                 taken.pop(f"{group}.{name}", None)
-        self.replace(storage.parse(json.dumps(whole), subject), subject)
+        await self.replace(storage.parse(json.dumps(whole), subject), subject)
 
-    def replace(self, configuration: Configuration, subject: str) -> None:
+    async def replace(self, configuration: Configuration, subject: str) -> None:
         """Take a whole configuration, if every value that differs may be written now."""
         configuration = slots.assign(configuration, self._core.catalogue)
         held = self._core.configuration
@@ -82,27 +84,48 @@ class Configurator:
             parameter = self._core.catalogue.parameters[slots.key_with_slot(configuration, key)]
             if before.get(key, value) != value:
                 self._check_access(parameter, key)
-        self._take(configuration)
+        await self._take(configuration)
 
-    def load(self, path: str, subject: str) -> None:
-        """Load a file, the last one where `path` is empty."""
-        target = self._file(path, subject)
-        self.replace(storage.load(target), subject)
-        self._core.put({"engine.config_file": str(target)})
+    async def read(self, path: str, subject: str) -> tuple[Path, Configuration]:
+        """The configuration in a file, the last one where `path` is empty; for `replace`, in one's turn."""
+        given = self._given(path, subject)
 
-    def save(self, path: str, subject: str) -> None:
+        def load() -> tuple[Path, Configuration]:
+            target = self._file(given, subject)
+            return target, storage.load(target)
+
+        return await self._aside(subject, given, load)
+
+    async def save(self, path: str, subject: str) -> None:
         """Save to a file, the last one where `path` is empty."""
-        target = self._file(path, subject)
-        storage.save(self._core.configuration, target)
-        self._core.put({"engine.config_file": str(target)})
+        given, configuration = self._given(path, subject), self._core.configuration
 
-    def _take(self, configuration: Configuration) -> None:
+        def save() -> Path:
+            target = self._file(given, subject)
+            storage.save(configuration, target)
+            return target
+
+        self.note_file(await self._aside(subject, given, save))
+
+    def note_file(self, path: Path) -> None:
+        """Put which file was used last."""
+        self._core.put({"engine.config_file": str(path)})
+
+    async def _aside(self, subject: str, given: str, function: Callable[[], T]) -> T:
+        return await self._core.folders.call(subject, str(Path(given).parent), function)
+
+    async def _take(self, configuration: Configuration) -> None:
         if configuration == self._core.configuration:
             return
-        if self._repeater_state is RepeaterState.RUNNING:
-            text = storage.dump(configuration)
-            self._core.ask("configuration", lambda number: control.Update(number, text))
-        self._core.reconfigure(configuration)
+        if not states.is_open(self._core.state):
+            self._core.reconfigure(configuration)
+            return
+        text = storage.dump(configuration)
+        await self._core.ask(
+            "configuration",
+            lambda number: control.Update(number, text),
+            lambda: self._core.reconfigure(configuration),
+        )
 
     def _changed(
         self, configuration: Configuration, group: str, slot: int, fields: dict[str, Value]
@@ -137,21 +160,25 @@ class Configurator:
         if parameter.group == Group.WRITER:
             idle = self._may_begin(parameter.slot)
         else:
-            idle = self._repeater_state is not RepeaterState.RUNNING
+            idle = not states.is_open(self._core.state)
         check_access(parameter, name, self._held(parameter), idle)
 
     def _check_idle(self, held: Configuration, wanted: Configuration, subject: str) -> None:
-        if self._repeater_state is RepeaterState.RUNNING:
+        if states.is_open(self._core.state):
             raise Refused(subject, "streams and writers come and go only while the repeater is not RUNNING")
         for key in held.slots.keys() - wanted.slots.keys():
             group, slot = key.partition(".")[0], held.slots[key]
             if group == Group.WRITER and self._core.board.values[f"{group}.{slot}.state"] != "READY":
                 raise Refused(subject, f"{key} is not READY and cannot be removed")
 
-    def _file(self, path: str, subject: str) -> Path:
+    def _given(self, path: str, subject: str) -> str:
         given = path or str(self._core.board.values["engine.config_file"] or "")
         if not given:
             raise Refused(subject, "no file was given, and none has been used before")
+        return given
+
+    def _file(self, given: str, subject: str) -> Path:
+        """A file that may be used; it looks at the file system, which may hang."""
         target = Path(given).resolve()
         if not Path(given).is_absolute() or target.suffix != ".json":
             raise InvalidValue(subject, f"must be an absolute path that ends in .json, not {given!r}")
@@ -174,10 +201,6 @@ class Configurator:
 
     def _name(self, key: str) -> str:
         return slots.key_with_name(self._core.configuration, key)
-
-    @property
-    def _repeater_state(self) -> RepeaterState:
-        return RepeaterState(str(self._core.board.values["engine.state"]))
 
 
 def converted(parameter: Parameter, name: str, value: Value, held: Value) -> Value:

@@ -1,39 +1,37 @@
-"""What all parts of the service share: the lock, the board, the configuration, commands under way."""
+"""What all parts of the service share: the board, the configuration, the data plane, commands under way."""
 
 from __future__ import annotations
 
 import itertools
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from queue import SimpleQueue
-
-import msgspec
 
 from repstream.dataplane import control
-from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Publisher
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Catalogue, key_of
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Section, Value
+from repstream.service.asking import Asking
 from repstream.service.board import Board
-from repstream.service.supervisor import Plane, PlaneDead, PlaneRefused
+from repstream.service.folders import Folders
+from repstream.service.owner import Owner
+from repstream.service.supervisor import Plane
+from repstream.service.turn import Turn
+from repstream.states import RepeaterState
 
 log = logging.getLogger(__name__)
 
 
-class Death(msgspec.Struct, frozen=True):
-    """The data plane ended unasked, with its exit reason."""
-
-    reason: str
-
-
 class Core:
-    """Shared by the parts of one service; whoever calls holds `lock`, except where said otherwise."""
+    """Shared by the parts of one service; used in its owner's thread only.
+
+    `state` is that of the repeater as far as it is known; what the board shows is UNKNOWN while the data
+    plane gives no sign of life.
+    """
 
     def __init__(
         self,
@@ -43,26 +41,19 @@ class Core:
         name: str,
         keep: Callable[[Configuration], None],
     ) -> None:
-        self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
+        self.owner = Owner(f"{name} service")
+        self.turn = Turn()
+        self.asking = Asking(plane)
+        self.folders = Folders()
         self.catalogue = catalogue
         self.configuration = configuration
-        self.plane = plane
-        self._keep = keep
         self.publisher = Publisher(name)
-        self.inbox: SimpleQueue[control.Notice | Death | None] = SimpleQueue()
+        self._keep = keep
+        self.state = RepeaterState.STOPPED
         epoch = str(time.time_ns())
         self.board = Board(catalogue, epoch, time.time())
         self._epoch = epoch
         self._handle_numbers = itertools.count(1)
-
-    def on_notice(self, notice: control.Notice) -> None:
-        """Take a notice of the data plane, from any thread and without the lock."""
-        self.inbox.put(notice)
-
-    def on_death(self, reason: str) -> None:
-        """Take the news that the data plane died, from any thread and without the lock."""
-        self.inbox.put(Death(reason))
 
     def put(self, values: Mapping[str, Value]) -> None:
         """Note new values and announce what changed."""
@@ -89,12 +80,14 @@ class Core:
             self.publisher.call(partial(handle.finish, completion))
         handles.clear()
 
-    def ask(self, subject: str, build: Callable[[int], control.Request]) -> None:
-        """Ask the data plane; raises `Refused` with its reason."""
-        try:
-            self.plane.request(build)
-        except (PlaneRefused, PlaneDead) as error:
-            raise Refused(subject, str(error)) from error
+    async def ask(
+        self,
+        subject: str,
+        build: Callable[[int], control.Request],
+        accepted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """As `Asking.ask`; to be called in one's turn."""
+        await self.asking.ask(subject, build, accepted)
 
     def note_error(self, message: str) -> None:
         """Note an error for people and panels."""

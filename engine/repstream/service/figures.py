@@ -116,6 +116,23 @@ def writer_fields(report: WriterReport, time: float, rates: Rates) -> dict[str, 
     }
 
 
+_RATES = ("rate", "throughput")
+
+
+def without_rates(values: Mapping[str, Value]) -> dict[str, Value]:
+    """No value for any rate, where nothing is heard of the frames; `values` is the board's."""
+    return {key: None for key in values if key.rpartition(".")[2] in _RATES}
+
+
+def at_rest(values: Mapping[str, Value]) -> dict[str, Value]:
+    """All rates at 0, where no frames move; empty slots stay without a value."""
+    return {
+        key: 0.0
+        for key in without_rates(values)
+        if key.count(".") == 1 or values[f"{key.rpartition('.')[0]}.name"] is not None
+    }
+
+
 def by_reason(counts: Mapping[str, int]) -> str:
     """``queue 12, shape 3``."""
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()) if count)

@@ -13,8 +13,10 @@ class AcquisitionHandles:
 
     file: list[PendingHandle] = field(default_factory=list)  # until it waits for images
     gate: list[PendingHandle] = field(default_factory=list)  # until the gate shuts again
-    closing: list[PendingHandle] = field(default_factory=list)  # until the file is closed
+    images: list[PendingHandle] = field(default_factory=list)  # until all images are in the closed file
+    stop: list[PendingHandle] = field(default_factory=list)  # until the file is closed
+    abort: list[PendingHandle] = field(default_factory=list)  # until nothing is open any more
 
     @property
-    def all(self) -> tuple[list[PendingHandle], ...]:
-        return self.file, self.gate, self.closing
+    def wanting_images(self) -> tuple[list[PendingHandle], ...]:
+        return self.file, self.gate, self.images

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
+import msgspec
+
+from repstream import states
 from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
@@ -13,7 +19,9 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.service import figures
 from repstream.service.core import Core
-from repstream.service.waiting import amount_left, time_left
+from repstream.service.turn import waited
+from repstream.service.waiting import PATIENCE as DISK_PATIENCE
+from repstream.service.waiting import amount_left, clock, silent_disk, time_left
 from repstream.states import ALWAYS_ALLOWED, REPEATER, RepeaterState, after, allowed
 
 PATIENCE = 2.0
@@ -22,13 +30,26 @@ PATIENCE = 2.0
 LOSS_TIME = 5.0
 """Seconds for which an unplanned loss shows as ALARM."""
 
+log = logging.getLogger(__name__)
+
+
+class Death(msgspec.Struct, frozen=True):
+    """The data plane ended unasked, with its exit reason."""
+
+    reason: str
+
 
 class Repeater:
-    """Commands and events of the repeater; whoever calls holds the core's lock."""
+    """Commands and events of the repeater; used in the owner's thread, commands in their turn."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, take: Callable[[control.Notice | Death], None]) -> None:
         self._core = core
-        self._draining = False
+        self._take = take
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._gone = asyncio.Event()
+        self._stalled = False
+        self._killed_for = ""
         self._stops: list[PendingHandle] = []
         self._rates = figures.Rates()
         self._losses = 0
@@ -36,55 +57,113 @@ class Repeater:
 
     @property
     def state(self) -> RepeaterState:
-        return RepeaterState(str(self._core.board.values["engine.state"]))
+        return self._core.state
 
-    def initialize(self, command: str = "initialize") -> None:
-        """Check the configuration, have a data plane ready, clear the error."""
-        following = after(REPEATER, self.state, command, f"engine.{command}")
+    @property
+    def draining(self) -> bool:
+        """Whether what was received before the last stop is still being sent or written."""
+        return not self._drained.is_set()
+
+    @asynccontextmanager
+    async def turn(self, subject: str) -> AsyncIterator[None]:
+        """One's turn when nothing is draining any more; raises `Refused` where that takes too long."""
+        while True:
+            await waited(self._drained.wait(), subject, self._why_draining)
+            async with self._core.turn(subject):
+                if not self.draining:
+                    yield
+                    return
+
+    async def initialize(self, command: str = "initialize") -> None:
+        """Check the configuration, then as `follow`."""
+        after(REPEATER, self.state, command, f"engine.{command}")
         self.check_addresses(f"engine.{command}")
-        self._wait_drained(f"engine.{command}")
-        self.launch()
+        await self.follow(command)
+
+    async def follow(self, command: str) -> None:
+        """Have a data plane ready, and enter the state that a command leads to; clears the error."""
+        following = after(REPEATER, self.state, command, f"engine.{command}")
+        await self._launch()
         self._enter(following)
 
-    def launch(self) -> None:
-        """Start the data plane if there is none."""
-        self._core.plane.launch(self._core.on_notice, self._core.on_death)
-        self._core.put({"engine.process_id": self._core.plane.process_id or 0})
-
-    def start(self) -> None:
+    async def start(self, subject: str = "engine.start") -> None:
         """Bind everything and run; raises `Refused` and leaves the state as it was."""
-        subject = "engine.start"
         following = after(REPEATER, self.state, "start", subject)
         self.check_addresses(subject)
-        self._wait_drained(subject)
-        self.launch()
+        await self._launch()
         text = storage.dump(self._core.configuration)
-        self._rates = figures.Rates()
-        self._losses, self._lost_at = 0, -LOSS_TIME
-        self._core.ask(subject, lambda number: control.Open(number, text))
-        self._enter(following)
+        await self._core.ask(
+            subject, lambda number: control.Open(number, text), lambda: self._opened(following)
+        )
 
-    def stop(self, handle: PendingHandle) -> None:
-        """Stop receiving; `handle` ends when all is drained, at once where there is nothing to do."""
+    async def stop(self, handle: PendingHandle | None, into: RepeaterState | None = None) -> None:
+        """Stop receiving; `handle` ends when all is drained, at once where there is nothing to do.
+
+        `into`: the state to go back to, where a start is undone.
+        """
         following = after(REPEATER, self.state, "stop", "engine.stop")
-        if self.state is RepeaterState.RUNNING:
-            self._core.ask("engine.stop", lambda number: control.Close(number, PATIENCE))
-            self._draining = True
-            self._put_draining()
-            self._enter(following)
-        if self._draining:
+        if states.is_open(self.state):
+            await self._core.ask(
+                "engine.stop",
+                lambda number: control.Close(number, PATIENCE),
+                lambda: self._closing(into or following),
+            )
+        if handle is None:
+            return
+        if self.draining:
             self._stops.append(handle)
         else:
             self._core.end([handle], True, "stopped")
 
-    def reset(self) -> None:
-        """Clear the error; out of ERROR this initialises."""
-        if self.state is not RepeaterState.RUNNING:
-            self.initialize("reset")
+    async def give_up(self) -> None:
+        """End a data plane that does not answer, or whose last stop waits for a disk that does not."""
+        why = "having given no sign of life" if self._stalled else ""
+        if self.draining:
+            why = why or self._silent_disks
+        if why and self._core.asking.pulse.lives:
+            self._kill(f"was ended by reset: {why}")
+            await waited(self._gone.wait(), "engine.reset", lambda: "the data plane cannot be ended")
+
+    async def reset(self) -> None:
+        """Clear the error; where nothing runs this initialises."""
+        if not states.is_open(self.state):
+            await self.initialize("reset")
         self._core.put({"engine.last_error": "", "engine.last_error_time": 0.0, "engine.error_count": 0})
         self._lost_at = -LOSS_TIME
         self._core.put({"engine.losing": False})
         self.describe()
+
+    def on_sign_of_life(self) -> None:
+        """A notice came, whichever."""
+        self._core.asking.pulse.heard(time.monotonic())
+        if self._stalled:
+            self._stalled = False
+            log.warning("the data plane goes on")
+            self._show()
+
+    def look_at_plane(self) -> None:
+        """Now and then: a data plane that gives no sign of life is shown as such, and ended at last."""
+        now, pulse = time.monotonic(), self._core.asking.pulse
+        pulse.look()
+        if not pulse.stalled(now):
+            return
+        if not self._stalled:
+            self._stalled = True
+            log.error("the data plane gives no sign of life")
+            self._core.put(figures.without_rates(self._core.board.values))
+            self._show()
+        patience, silence = self._patience, pulse.silence(now)
+        if patience and silence >= patience and not self._killed_for:
+            self._kill(f"was ended, having given no sign of life for {silence:.0f} s")
+        self.describe()
+
+    @property
+    def stall(self) -> str:
+        """That the data plane gives no sign of life, since when; empty where it does."""
+        if not self._stalled:
+            return ""
+        since = time.time() - self._core.asking.pulse.silence(time.monotonic())
+        return f"the data plane has not answered since {clock(since)}"
 
     def on_report(self, report: control.Report, writers: Mapping[str, Value]) -> None:
         """Publish a report: the counters that are known here, and those of the writers, by key."""
@@ -93,7 +172,7 @@ class Repeater:
         self._losses = report.losses
         values = {**figures.values(report, self._rates), **writers, "engine.losing": self.losing}
         self._core.put(self._occupied(values))
-        if self._draining:
+        if self.draining:
             self._put_draining()
         self.describe()
 
@@ -110,34 +189,31 @@ class Repeater:
 
     @property
     def losing(self) -> bool:
-        return self.state is RepeaterState.RUNNING and time.monotonic() - self._lost_at < LOSS_TIME
+        return states.is_open(self.state) and time.monotonic() - self._lost_at < LOSS_TIME
 
     def on_closed(self, notice: control.Closed) -> None:
         """Everything is drained and closed, and its last report published."""
-        self._draining = False
+        self._drained.set()
         self._core.put({"engine.draining": 0, "engine.draining_time": None})
+        self._core.put(figures.at_rest(self._core.board.values))
         left = f", {notice.undelivered} frames found no taker" if notice.undelivered else ""
         self.describe()
         self._core.end(self._stops, True, f"stopped{left}")
-        self._core.changed.notify_all()
+
+    def death_of(self, reason: str) -> str:
+        """Why the data plane died: its exit reason, unless that was our doing."""
+        return f"it {self._killed_for}" if self._killed_for else reason
 
     def on_death(self, reason: str) -> None:
-        """The data plane died: ERROR, with its exit reason."""
-        self._draining = False
+        """The data plane died: ERROR, with the reason."""
+        self._stalled, self._killed_for = False, ""
+        self._drained.set()
+        self._gone.set()
         self._core.put({"engine.process_id": 0, "engine.draining": 0, "engine.draining_time": None})
-        self._core.put({"source.connected": False, "source.link_problem": ""})
-        self.fail(f"the data plane died: {reason}; initialize starts it again")
-        self._core.end(self._stops, False, f"the data plane died: {reason}")
-        self._core.changed.notify_all()
-
-    def fail(self, message: str) -> None:
-        """Enter ERROR with a message."""
-        self._core.note_error(message)
+        self._core.put({"source.connected": False, **figures.at_rest(self._core.board.values)})
+        self._core.note_error(f"the data plane died: {reason}; initialize starts it again")
         self._enter(after(REPEATER, self.state, "failed", "engine"))
-
-    def enter_after(self, command: str) -> None:
-        """Follow the table for a command that has been done elsewhere."""
-        self._enter(after(REPEATER, self.state, command, f"engine.{command}"))
+        self._core.end(self._stops, False, f"the data plane died: {reason}")
 
     def check_addresses(self, subject: str) -> None:
         """Raise `Refused` where two enabled streams would bind one address."""
@@ -150,34 +226,88 @@ class Repeater:
         """Say in one sentence what goes on."""
         self._core.put({"engine.status": self._sentence()})
 
+    async def _launch(self) -> None:
+        """Start the data plane if there is none."""
+        self._gone.clear()
+        post = self._core.owner.post
+        await self._core.asking.launch(
+            lambda notice: post(self._take, notice), lambda reason: post(self._take, Death(reason))
+        )
+        self._core.put({"engine.process_id": self._core.asking.plane.process_id or 0})
+
+    def _kill(self, why: str) -> None:
+        self._killed_for = why
+        self._core.asking.plane.kill()
+
+    def _opened(self, state: RepeaterState) -> None:
+        self._rates = figures.Rates()
+        self._losses, self._lost_at = 0, -LOSS_TIME
+        self._enter(state)
+
+    def _closing(self, state: RepeaterState) -> None:
+        self._drained.clear()
+        self._put_draining()
+        self._enter(state)
+
     def _enter(self, state: RepeaterState) -> None:
-        commands = [c for c in allowed(REPEATER, state) if c != "failed"] + sorted(ALWAYS_ALLOWED)
-        self._core.put({"engine.allowed_commands": " ".join(commands)})
-        if state is not RepeaterState.RUNNING:
+        self._core.state = state
+        if not states.is_open(state):
             self._core.put({"engine.losing": False})
-        self._core.put({"engine.state": state.value})
+        self._show()
+
+    def _show(self) -> None:
+        """Put the state, or that it is not known now, and what may be done."""
+        commands = [c for c in allowed(REPEATER, self.state) if c != "failed"] + sorted(ALWAYS_ALLOWED)
+        self._core.put({"engine.allowed_commands": " ".join(commands)})
+        shown = RepeaterState.UNKNOWN if self._stalled else self.state
+        self._core.put({"engine.state": shown.value})
         self.describe()
+
+    @property
+    def _patience(self) -> float:
+        return self._core.configuration.engine.stall_patience
+
+    def _why_draining(self) -> str:
+        left = self._core.board.values["engine.draining"]
+        return f"the last stop still drains, {left} frames left; try again then"
 
     def _sentence(self) -> str:
         values = self._core.board.values
         address = values["source.address"]
+        if self._stalled:
+            ends = f"; it is ended after {self._patience:.0f} s" if self._patience else ""
+            return f"Not known: {self.stall}{ends}, or at once by reset."
         match self.state:
             case RepeaterState.RUNNING:
                 held = f"; held up by {', '.join(self.blocking)}" if self.blocking else ""
                 space = "".join(f"; {warning}" for warning in self._space_warnings())
                 losing = "; losing frames" if values["engine.losing"] else ""
+                rate = values["source.rate"] or 0.0
                 problem = values["source.link_problem"] or "not connected"
                 link = "" if values["source.connected"] else f" ({problem})"
-                return f"Running: {values['source.rate']:.1f} Hz from {address}{link}{held}{losing}{space}."
+                return f"Running: {rate:.1f} Hz from {address}{link}{held}{losing}{space}."
             case RepeaterState.ERROR:
                 return f"Error: {values['engine.last_error']}."
-            case RepeaterState.STOPPED if self._draining:
+            case _ if self.draining:
                 left = amount_left(int(values["engine.draining"] or 0), values["engine.draining_time"])
-                return f"Stopped; draining, {left}."
+                silent = "".join(f"; {disk}, reset gives it up" for disk in [self._silent_disks] if disk)
+                return f"Stopped; draining, {left}{silent}."
             case RepeaterState.STOPPED:
                 return "Stopped."
             case _:
                 return f"Ready to start, source {address}."
+
+    @property
+    def _silent_disks(self) -> str:
+        """The writers whose disk does not answer; empty where there is none."""
+        now, catalogue = time.time(), self._core.catalogue
+        writers = [self._core.fields(Group.WRITER, slot) for slot in catalogue.slots(Group.WRITER)]
+        silent = [
+            f"the disk of writer {writer['name']} has not answered for {seconds:.0f} s"
+            for writer in writers
+            if (seconds := silent_disk(writer, now)) >= DISK_PATIENCE
+        ]
+        return ", ".join(silent)
 
     def _space_warnings(self) -> list[str]:
         values = self._core.board.values
@@ -206,9 +336,3 @@ class Repeater:
             for key, value in values.items()
             if key.count(".") == 1 or known[f"{key.rpartition('.')[0]}.name"] is not None
         }
-
-    def _wait_drained(self, subject: str) -> None:
-        """Wait a moment for a stop that still drains; raises `Refused` where it takes longer."""
-        if not self._core.changed.wait_for(lambda: not self._draining, PATIENCE + 1):
-            left = self._core.board.values["engine.draining"]
-            raise Refused(subject, f"the last stop still drains, {left} frames left; try again then")

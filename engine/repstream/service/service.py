@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import platform
-import threading
 import time
-from collections.abc import Callable, Mapping
-from queue import Empty
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
+from repstream import states
 from repstream.dataplane import control
-from repstream.errors import InvalidValue, Refused, RepstreamError, UnknownKey
+from repstream.errors import EngineFault, InvalidValue, Refused, RepstreamError, Unanswered, UnknownKey
 from repstream.files.paths import resolve_roots
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Registration
@@ -21,17 +22,21 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Value
 from repstream.protocol import Event, Reading, Requester, Snapshot
 from repstream.service.access import ControlLock
-from repstream.service.acquisitions import FolderState, Preparation, folder_state
+from repstream.service.acquisitions import Preparation
 from repstream.service.configuring import Configurator
-from repstream.service.core import Core, Death
+from repstream.service.core import Core
 from repstream.service.options import ServiceOptions
-from repstream.service.repeater import Repeater
+from repstream.service.pulse import LOOK_INTERVAL
+from repstream.service.repeater import Death, Repeater
 from repstream.service.settings import Settings
 from repstream.service.supervisor import Plane, ProcessPlane
 from repstream.service.writers import Writer
+from repstream.states import REPEATER, StartResult, after
 from repstream.version import __version__
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TICK = 1.0
 """Seconds between heartbeats and looks at the folders."""
@@ -53,7 +58,7 @@ class Service:
         keep = (lambda _: None) if self._settings is None else self._settings.keep
         self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name, keep)
         self._lock = ControlLock()
-        self._repeater = Repeater(self._core)
+        self._repeater = Repeater(self._core, self._take)
         preparation = Preparation(options.name, self._roots)
         self._writers = {
             slot: Writer(self._core, self._repeater, slot, preparation)
@@ -63,34 +68,36 @@ class Service:
             self._core, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
         )
         self._started = time.monotonic()
-        self._worker = threading.Thread(target=self._work, name=f"{options.name} service", daemon=True)
 
     # --- life -----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the threads and the data plane; the repeater is INITIALIZED then."""
-        with self._core.lock:
-            self._core.put(
-                {
-                    "engine.name": self._options.name,
-                    "engine.version": __version__,
-                    "engine.host": platform.node(),
-                    "engine.roots": os.pathsep.join(map(str, self._roots)),
-                    "engine.config_file": str(self._options.settings or ""),
-                }
-            )
-            self._core.put(self._core.configured_values())
-            self._core.publisher.start()
-            self._worker.start()
-            self._repeater.initialize()
+        self._core.publisher.start()
+        self._core.owner.start()
+        self._core.owner.run(self._begin())
 
     def close(self) -> None:
         """End acquisitions as interrupted, end the data plane, save, end the threads."""
-        self._core.plane.close()
-        self._core.inbox.put(None)
-        self._worker.join(5)
+        self._core.asking.plane.close()
+        self._core.owner.close()
         self._release_settings()
         self._core.publisher.close()
+
+    async def _begin(self) -> None:
+        self._core.put(
+            {
+                "engine.name": self._options.name,
+                "engine.version": __version__,
+                "engine.host": platform.node(),
+                "engine.roots": os.pathsep.join(map(str, self._roots)),
+                "engine.config_file": str(self._options.settings or ""),
+            }
+        )
+        self._core.put(self._core.configured_values())
+        await self._initialize()
+        self._core.owner.spawn(self._every(TICK, self._tick))
+        self._core.owner.spawn(self._every(LOOK_INTERVAL, self._repeater.look_at_plane))
 
     # --- protocol.Engine ------------------------------------------------------------------
 
@@ -99,50 +106,84 @@ class Service:
         return self._catalogue
 
     def snapshot(self) -> Snapshot:
-        with self._core.lock:
-            return self._core.board.snapshot()
+        return self._core.board.snapshot()
 
     def read(self, key: str) -> Reading:
-        with self._core.lock:
-            known = slots.key_with_slot(self._core.configuration, key)
-            if known not in self._core.board.values:
-                raise UnknownKey(key, "there is no such parameter; the catalogue lists them")
-            return Reading(self._core.board.values[known], self._core.board.time_of(known))
+        reading = self._core.board.reading(slots.key_with_slot(self._core.configuration, key))
+        if reading is None:
+            raise UnknownKey(key, "there is no such parameter; the catalogue lists them")
+        return reading
 
     def write(self, values: Mapping[str, Value], requester: Requester) -> None:
-        with self._core.lock:
-            what = ", ".join(f"{key} = {value!r:.60}" for key, value in values.items())
-            try:
-                for key in values:
-                    self._lock.check(key, requester)
-                self._configurator.write(values)
-            except RepstreamError as error:
-                log.warning("%s wrote %s: %s", requester, what, error)
-                self._note_command(f"write: {error}", requester)
-                raise
-            log.info("%s wrote %s", requester, what)
-            self._note_command(f"write {what}", requester)
+        what = ", ".join(f"{key} = {value!r:.60}" for key, value in values.items())
+        request = self._write(values, requester)
+        self._core.owner.run(self._requested(", ".join(values), f"write {what}", requester, request))
 
     def execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
-        with self._core.lock:
-            record = self._command(command)
-            name = slots.key_with_name(self._core.configuration, record.key)
-            try:
-                if record.name not in ("stop", "unlock"):
-                    self._lock.check(name, requester)
-                handle = self._do(record, _argument(record, name, argument), requester)
-            except RepstreamError as error:
-                log.warning("%s gave %s: %s", requester, name, error)
-                self._note_command(f"{name}: {error}", requester)
-                raise
-            log.info("%s gave %s", requester, name)
-            self._note_command(name, requester)
-            return handle
+        name = slots.key_with_name(self._core.configuration, command)
+        request = self._execute(command, argument, requester)
+        return self._core.owner.run(self._requested(name, name, requester, request))
 
     def subscribe(self, callback: Callable[[Event], None]) -> Registration:
         return self._core.publisher.subscribe(callback)
 
-    # --- commands -------------------------------------------------------------------------
+    # --- requests -------------------------------------------------------------------------
+
+    async def _requested(
+        self, subject: str, what: str, requester: Requester, request: Coroutine[Any, Any, T]
+    ) -> T:
+        """What a request gives, with what became of it put and in the log.
+
+        Any error that is not raised on purpose becomes an `EngineFault`.
+        """
+        try:
+            result = await self._core.turn.in_time(subject, request, lambda: self._repeater.stall)
+        except RepstreamError as error:
+            self._note_command(f"{what}: {error}", requester, logging.WARNING)
+            if isinstance(error, Unanswered) and (writer := self._starting(subject)) is not None:
+                writer.note_start(StartResult.UNKNOWN, str(error))
+            raise
+        except Exception as error:
+            log.exception("%s failed", what)
+            fault = EngineFault(subject, f"a fault of the engine, its log has the details: {error!r}")
+            self._note_command(f"{what}: {fault}", requester, logging.ERROR)
+            raise fault from error
+        self._note_command(what, requester, logging.INFO)
+        return result
+
+    async def _write(self, values: Mapping[str, Value], requester: Requester) -> None:
+        async with self._core.turn(", ".join(values)):
+            for key in values:
+                self._lock.check(key, requester)
+            await self._configurator.write(values)
+
+    async def _execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
+        record = self._command(command)
+        name = slots.key_with_name(self._core.configuration, record.key)
+        starting = self._starting(record.key)
+        try:
+            if record.name not in ("stop", "unlock"):
+                self._lock.check(name, requester)
+            given = _argument(record, name, argument)
+            handle = self._core.begin(record.key)
+            if record.group == Group.WRITER:
+                await self._do_writer(record, given, requester, handle)
+            else:
+                await self._do_engine(record, given, requester, handle)
+        except Exception as error:
+            if starting is not None:
+                refused = isinstance(error, Refused)
+                starting.note_start(StartResult.REFUSED if refused else StartResult.FAILED, str(error))
+            raise
+        if not record.waits:
+            self._core.end([handle], True, "done")
+        return handle
+
+    def _starting(self, key: str) -> Writer | None:
+        """The writer that a command is to start, or to arm."""
+        record = self._catalogue.commands.get(slots.key_with_slot(self._core.configuration, key))
+        starts = record is not None and record.group == Group.WRITER and record.name in ("arm", "start")
+        return self._writers[record.slot] if record is not None and starts else None
 
     def _command(self, given: str) -> Command:
         key = slots.key_with_slot(self._core.configuration, given)
@@ -150,48 +191,53 @@ class Service:
             raise UnknownKey(given, "there is no such command; the catalogue lists them")
         return record
 
-    def _do(self, record: Command, argument: Value, requester: Requester) -> PendingHandle:
-        handle = self._core.begin(record.key)
-        if record.group == Group.WRITER:
-            self._do_writer(record, argument, requester, handle)
-        else:
-            self._do_engine(record, argument, requester, handle)
-        if not record.waits:
-            self._core.end([handle], True, "done")
-        return handle
-
-    def _do_engine(
+    async def _do_engine(
         self, record: Command, argument: Value, requester: Requester, handle: PendingHandle
     ) -> None:
-        text = str(argument or "")
+        text, repeater, configurator = str(argument or ""), self._repeater, self._configurator
         match record.name:
-            case "initialize":
-                self._initialize()
-            case "start":
-                self._repeater.start()
-                self._found()
-                self._core.end([handle], True, "running")
             case "stop":
-                self._repeater.stop(handle)
-            case "reset":
-                self._repeater.reset()
-                self._found()
-            case "configure":
-                self._configurator.configure(text, record.key)
-                self._repeater.enter_after(record.name)
-            case "load_config":
-                self._configurator.load(text, record.key)
-                self._repeater.enter_after(record.name)
+                async with self._core.turn(record.key):
+                    await repeater.stop(handle)
             case "save_config":
-                self._configurator.save(text, record.key)
+                await configurator.save(text, record.key)
             case "lock":
                 self._lock.take(requester)
                 self._core.put({"engine.locked_by": str(requester)})
             case "unlock":
                 self._lock.give_back(requester, force=text == "force")
                 self._core.put({"engine.locked_by": ""})
+            case "load_config":
+                file, loaded = await configurator.read(text, record.key)
+                async with repeater.turn(record.key):
+                    after(REPEATER, repeater.state, record.name, record.key)
+                    await configurator.replace(loaded, record.key)
+                    configurator.note_file(file)
+                    await self._configured(record.name)
+            case "reset":
+                await repeater.give_up()
+                async with repeater.turn(record.key):
+                    await repeater.reset()
+                    self._found()
+            case _:
+                async with repeater.turn(record.key):
+                    await self._do_at_rest(record, text, handle)
 
-    def _do_writer(
+    async def _do_at_rest(self, record: Command, text: str, handle: PendingHandle) -> None:
+        """Commands that want all that was received before to be sent and written."""
+        match record.name:
+            case "initialize":
+                await self._initialize()
+            case "start":
+                await self._repeater.start()
+                self._found()
+                self._core.end([handle], True, "running")
+            case "configure":
+                after(REPEATER, self._repeater.state, record.name, record.key)
+                await self._configurator.configure(text, record.key)
+                await self._configured(record.name)
+
+    async def _do_writer(
         self, record: Command, argument: Value, requester: Requester, handle: PendingHandle
     ) -> None:
         writer = self._writers[record.slot]
@@ -199,63 +245,60 @@ class Service:
             raise Refused(record.key, "there is no writer in this slot; configure adds one")
         match record.name:
             case "arm":
-                writer.arm(handle, requester)
+                await writer.arm(handle, requester)
             case "start":
-                writer.start(handle, requester, int(argument or 0))
+                await writer.start(handle, requester, int(argument or 0))
             case "stop" | "abort":
-                writer.end(handle, discard=record.name == "abort")
+                async with self._core.turn(record.key):
+                    await writer.end(handle, discard=record.name == "abort")
+                    self._found()
             case "flush":
-                writer.flush()
+                async with self._core.turn(record.key):
+                    await writer.flush()
 
-    def _initialize(self) -> None:
-        self._repeater.initialize()
+    async def _initialize(self) -> None:
+        await self._repeater.initialize()
         self._found()
 
-    def _found(self) -> None:
-        for writer in self._writers.values():
-            writer.on_found()
+    async def _configured(self, command: str) -> None:
+        if not states.is_open(self._repeater.state):
+            await self._repeater.follow(command)
+            self._found()
 
-    def _note_command(self, what: str, requester: Requester) -> None:
+    def _found(self) -> None:
+        if self._core.asking.pulse.lives:
+            for writer in self._writers.values():
+                writer.on_found()
+
+    def _note_command(self, what: str, requester: Requester, level: int) -> None:
+        log.log(level, "%s: %s", requester, what)
         self._core.put({"engine.last_command": what[:255], "engine.last_command_by": str(requester)})
 
-    # --- the worker's thread --------------------------------------------------------------
-
-    def _work(self) -> None:
-        due = time.monotonic()
-        while True:
-            try:
-                notice = self._core.inbox.get(timeout=max(0.0, due - time.monotonic()))
-                if notice is None:
-                    return
-                self._guarded(self._take, notice)
-            except Empty:
-                due = time.monotonic() + TICK
-                self._guarded(self._tick)
-
-    def _guarded(self, function: Callable[..., None], *arguments: control.Notice | Death) -> None:
-        try:
-            function(*arguments)
-        except Exception:  # the worker must outlive any fault of ours, and say it
-            log.exception("the service failed to handle a notice")
+    # --- what the data plane says, and the time -------------------------------------------
 
     def _take(self, notice: control.Notice | Death) -> None:
-        with self._core.lock:
-            match notice:
-                case control.Report():
-                    self._on_report(notice)
-                case control.AcquisitionNotice():
-                    self._writers[notice.slot].on_notice(notice)
-                case control.GateNotice():
-                    self._writers[notice.slot].on_gate(notice)
-                case control.Closed():
-                    self._on_report(notice.report)
-                    self._repeater.on_closed(notice)
-                case control.Note():
-                    log.log(notice.level, notice.message)
-                case Death():
-                    for writer in self._writers.values():
-                        writer.on_lost(notice.reason)
-                    self._repeater.on_death(notice.reason)
+        if not isinstance(notice, Death):
+            self._repeater.on_sign_of_life()
+        match notice:
+            case control.Answer():
+                self._core.asking.on_answer(notice)
+            case control.Report():
+                self._on_report(notice)
+            case control.AcquisitionNotice():
+                self._writers[notice.slot].on_notice(notice)
+            case control.GateNotice():
+                self._writers[notice.slot].on_gate(notice)
+            case control.Closed():
+                self._on_report(notice.report)
+                self._repeater.on_closed(notice)
+            case control.Note():
+                log.log(notice.level, notice.message)
+            case Death():
+                self._core.asking.on_death(notice.reason)
+                reason = self._repeater.death_of(notice.reason)
+                self._repeater.on_death(reason)
+                for writer in self._writers.values():
+                    writer.on_lost(reason)
 
     def _on_report(self, report: control.Report) -> None:
         found: dict[str, Value] = {}
@@ -265,26 +308,26 @@ class Service:
         for slot in report.writers:
             self._writers[slot].on_report()
 
-    def _tick(self) -> None:
-        folders = self._look_at_folders()
-        with self._core.lock:
-            beat = int(self._core.board.values["engine.heartbeat"] or 0) + 1
-            self._core.put(
-                {
-                    "engine.heartbeat": beat % 2**31,
-                    "engine.uptime": round(time.monotonic() - self._started, 1),
-                    "engine.losing": self._repeater.losing,
-                }
-            )
-            for slot, folder in folders.items():
-                if self._writers[slot].name is not None:
-                    self._writers[slot].tick(folder)
+    async def _every(self, seconds: float, function: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                function()
+            except Exception:  # the next time may do
+                log.exception("a fault of the engine")
 
-    def _look_at_folders(self) -> dict[int, FolderState]:
-        """Outside the lock: a file system that hangs must not hold up the engine."""
-        with self._core.lock:
-            folders = {s: w.configuration.folder for s, w in self._writers.items() if w.name is not None}
-        return {slot: folder_state(folder) for slot, folder in folders.items()}
+    def _tick(self) -> None:
+        beat = int(self._core.board.values["engine.heartbeat"] or 0) + 1
+        self._core.put(
+            {
+                "engine.heartbeat": beat % 2**31,
+                "engine.uptime": round(time.monotonic() - self._started, 1),
+                "engine.losing": self._repeater.losing,
+            }
+        )
+        for writer in self._writers.values():
+            self._core.owner.spawn(writer.look_at_folder())
+            writer.tick()
 
     def _initial(self) -> Configuration:
         kept = None if self._settings is None else self._settings.load()
@@ -295,8 +338,7 @@ class Service:
             self._settings.close()
 
     def _on_unsaved(self, reason: str) -> None:
-        with self._core.lock:
-            self._core.note_error(reason)
+        self._core.owner.post(self._core.note_error, reason)
 
 
 def _argument(record: Command, name: str, given: Value) -> Value:

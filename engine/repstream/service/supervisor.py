@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import signal
 import socket
@@ -10,26 +9,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Protocol
 
 from repstream.dataplane import control
-from repstream.errors import RepstreamError
 
 log = logging.getLogger(__name__)
 
-ANSWER_TIME = 5.0
-"""Seconds within which a data plane answers a request; one that does not is taken for dead."""
-
-
-class PlaneRefused(RepstreamError):
-    """The data plane could not do what it was asked, with its reason."""
-
-
-class PlaneDead(RepstreamError):
-    """The data plane is not there."""
+END_TIME = 6.0
+"""Seconds that a data plane has to end when it is asked to; then it is killed."""
 
 
 class Plane(Protocol):
@@ -42,8 +31,11 @@ class Plane(Protocol):
     def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         """Start it; does nothing while it lives."""
 
-    def request(self, build: Callable[[int], control.Request]) -> None:
-        """Ask and wait for the answer; raises `PlaneRefused` or `PlaneDead`."""
+    def send(self, request: control.Request) -> None:
+        """Send a request, never waiting; its answer, or the death, comes as a notice."""
+
+    def kill(self) -> None:
+        """End it the hard way; `on_death` follows."""
 
     def close(self) -> None:
         """End it, and wait until it has ended."""
@@ -55,105 +47,96 @@ class ProcessPlane:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
-        self._answers: dict[int, Future[str]] = {}
-        self._numbers = itertools.count(1)
-        self._sending = threading.Lock()
+        self._outgoing: SimpleQueue[control.Request | None] = SimpleQueue()
+        self._threads: tuple[threading.Thread, ...] = ()
         self._closing = False
 
     @property
     def process_id(self) -> int | None:
-        return self._process.pid if self._process is not None else None
+        process = self._process
+        return process.pid if process is not None else None
 
     def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         if self._process is not None:
             return
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "repstream.dataplane.process", "--fd", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._pipe = Connection(ours.detach())
+        pipe = Connection(ours.detach())
+        self._process, self._pipe, self._outgoing = process, pipe, SimpleQueue()
         self._closing = False
-        threading.Thread(
+        listener = threading.Thread(
             target=self._listen,
-            args=(self._process, self._pipe, on_notice, on_death),
+            args=(process, pipe, self._outgoing, on_notice, on_death),
             name="data plane listener",
             daemon=True,
-        ).start()
+        )
+        # A pipe whose reader has stopped may hold up who writes: that is a thread of its own.
+        sender = threading.Thread(
+            target=_send_all, args=(pipe, self._outgoing), name="data plane sender", daemon=True
+        )
+        self._threads = (sender, listener)
+        for thread in self._threads:
+            thread.start()
 
-    def request(self, build: Callable[[int], control.Request]) -> None:
-        pipe = self._pipe
-        if pipe is None:
-            raise PlaneDead("the data plane is not running; initialize starts it again")
-        number = next(self._numbers)
-        answer: Future[str] = Future()
-        self._answers[number] = answer
-        try:
-            with self._sending:
-                control.send(pipe, build(number))
-            reason = answer.result(ANSWER_TIME)
-        except (OSError, FutureTimeout) as error:
-            self.kill()
-            raise PlaneDead(f"the data plane does not answer ({type(error).__name__})") from error
-        finally:
-            self._answers.pop(number, None)
-        if reason:
-            raise PlaneRefused(reason)
+    def send(self, request: control.Request) -> None:
+        self._outgoing.put(request)
 
     def kill(self) -> None:
-        """End it the hard way; `on_death` follows."""
-        if self._process is not None:
-            self._process.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         self._closing = True
-        process, pipe = self._process, self._pipe
-        if pipe is not None:
-            self._take_leave(pipe)
-            _hang_up(pipe)
-        if process is not None:
-            try:
-                process.wait(6)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def _take_leave(self, pipe: Connection) -> None:
-        """Say that the end is meant, so that it is not taken for the death of the service."""
+        process, pipe, threads = self._process, self._pipe, self._threads
+        if process is None or pipe is None:
+            return
+        # Said before the pipe ends, so that the end is not taken for the death of the service.
+        self._outgoing.put(control.Bye(0))
+        self._outgoing.put(None)
+        sender, listener = threads
+        sender.join(1)
+        _hang_up(pipe)
         try:
-            with self._sending:
-                control.send(pipe, control.Bye(next(self._numbers)))
-        except OSError:
-            log.debug("the data plane was gone before the farewell")
+            process.wait(END_TIME)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        listener.join(1)
 
     def _listen(
         self,
         process: subprocess.Popen[bytes],
         pipe: Connection,
+        outgoing: SimpleQueue[control.Request | None],
         on_notice: Callable[[control.Notice], None],
         on_death: Callable[[str], None],
     ) -> None:
         try:
             while True:
-                notice = control.receive_notice(pipe)
-                if isinstance(notice, control.Answer):
-                    if (answer := self._answers.get(notice.request)) is not None:
-                        answer.set_result(notice.reason)
-                else:
-                    on_notice(notice)
+                on_notice(control.receive_notice(pipe))
         except (EOFError, OSError):
             pass
         status = process.wait()
         self._process = self._pipe = None
-        for answer in list(self._answers.values()):
-            if not answer.done():
-                answer.set_result(f"the data plane ended ({_exit_reason(status)})")
+        outgoing.put(None)
         pipe.close()
         if not self._closing:
             on_death(_exit_reason(status))
+
+
+def _send_all(pipe: Connection, outgoing: SimpleQueue[control.Request | None]) -> None:
+    try:
+        while (request := outgoing.get()) is not None:
+            control.send(pipe, request)
+    except (OSError, ValueError):
+        log.debug("the data plane was gone before it was asked")
 
 
 def _hang_up(pipe: Connection) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from repstream.parameters.facts import Value
 from repstream.parameters.status import PREVIOUS
-from repstream.states import AcquisitionState
+from repstream.states import AcquisitionState, WriterState
 
 PATIENCE = 2.0
 """Seconds without a frame, or without an answer of the disk, after which that is worth a word."""
@@ -44,10 +44,13 @@ def wait_of(
     the input, by name; `now` in Unix seconds.
     """
     state = writer["acq_state"]
-    disk_wait = _number(writer["disk_wait"])
+    disk_wait = silent_disk(writer, now)
     if state == AcquisitionState.FLUSHING_IMAGES:
         left = amount_left(int(_number(writer["left"])), writer["left_time"])
         return Wait("disk", None, f"{left}{_silent(disk_wait)}")
+    if state == AcquisitionState.NONE and disk_wait >= PATIENCE:
+        text = f"{writer['full_file_name']} is not made yet, {_queue(writer)}{_silent(disk_wait)}"
+        return Wait("disk", now - disk_wait, text)
     if state not in (AcquisitionState.WAITING_IMAGES, AcquisitionState.ACQUIRING_IMAGES):
         return NOTHING
     if disk_wait >= PATIENCE:
@@ -62,6 +65,13 @@ def wait_of(
         return Wait("stream", last if isinstance(last, float) else None, held)
     since = last if isinstance(last, float) else writer["start_time"]
     return Wait("source", since if isinstance(since, float) else None, _quiet(writer, source, last))
+
+
+def silent_disk(writer: Mapping[str, Value], now: float) -> float:
+    """Seconds for which a writer's disk has not answered, also while its file is still to be made."""
+    begun = writer["start_time"]
+    making = writer["acq_state"] == AcquisitionState.NONE and writer["state"] == WriterState.WRITING
+    return now - begun if making and isinstance(begun, float) else _number(writer["disk_wait"])
 
 
 def still_written(writer: Mapping[str, Value]) -> str:

@@ -11,8 +11,8 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.parameters.status import NEWEST, PREVIOUS, OutputStatus, PreviousStatus
 from repstream.service import figures
-from repstream.service.acquisitions import FolderState
 from repstream.service.core import Core
+from repstream.service.folders import FolderState
 from repstream.service.waiting import space_warning, still_written, wait_of
 from repstream.states import ACQUISITION, ENDED, AcquisitionResult, AcquisitionState, WriterState, after
 
@@ -119,7 +119,7 @@ class WriterBoard:
         self.put_of(which, {"stop_time": now, "acq_message": message})
         self.put_of(which, {"acq_result": result.value})
 
-    def put_folder(self, folder: FolderState) -> None:
+    def put_folder(self, path: str, folder: FolderState) -> None:
         """Put the folder's state, with a warning of too little space while something is written.
 
         Only the storage itself says that it is full.
@@ -129,6 +129,7 @@ class WriterBoard:
                 "free_space": folder.free_space,
                 "folder_exists": folder.exists,
                 "folder_writable": folder.writable,
+                "folder_status": folder.problem(path),
             }
         )
         warning = ""
@@ -146,7 +147,8 @@ class WriterBoard:
         """
         fields = self.fields
         wait = wait_of(fields, self._core.fields(Group.SOURCE, 0), blocking, time.time())
-        text = "; ".join(filter(None, (wait.text, still_written(fields))))
+        silent = fields["folder_status"] if fields["folder_exists"] is None else ""
+        text = "; ".join(str(part) for part in (wait.text, silent, still_written(fields)) if part)
         self.put({"waiting": text, "waiting_for": wait.reason, "waiting_since": wait.since})
 
     def _of(self, which: str, fields: Mapping[str, Value]) -> Mapping[str, Value]:

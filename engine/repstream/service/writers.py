@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
+from repstream import states
 from repstream.dataplane import control
-from repstream.errors import Refused
+from repstream.errors import Refused, RepstreamError
+from repstream.files.file_set import FileSet
 from repstream.link.handles import PendingHandle
 from repstream.parameters import slots
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
-from repstream.parameters.file_names import has_number
+from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
 from repstream.service import acquisitions
+from repstream.service.acquisitions import numbered_on
 from repstream.service.core import Core
+from repstream.service.folders import FolderState
 from repstream.service.handles import AcquisitionHandles
 from repstream.service.repeater import Repeater
 from repstream.service.waiting import still_written
@@ -30,7 +35,7 @@ from repstream.states import (
     WRITER,
     AcquisitionResult,
     AcquisitionState,
-    RepeaterState,
+    StartResult,
     WriterState,
     after,
 )
@@ -45,7 +50,7 @@ _EVENT = {
 
 
 class Writer:
-    """Commands and events of the writer in one slot; whoever calls holds the core's lock.
+    """Commands and events of the writer in one slot; used in the owner's thread.
 
     The newest acquisition and the one before it, which may still be flushed, are on the board.
     """
@@ -59,7 +64,7 @@ class Writer:
         self._preparation = preparation
         self._board = WriterBoard(core, slot)
         self._handles = {NEWEST: AcquisitionHandles(), PREVIOUS: AcquisitionHandles()}
-        self._next: Callable[[], None] | None = None  # begins the acquisition of the next series
+        self._next: Callable[[], Coroutine[Any, Any, None]] | None = None  # begins that of the next series
         self._not_followed = ""
 
     @property
@@ -79,71 +84,57 @@ class Writer:
             return self._board.acquisition(NEWEST) in OVER
         return self.state is WriterState.READY
 
-    def arm(self, handle: PendingHandle, requester: Requester) -> None:
+    async def arm(self, handle: PendingHandle, requester: Requester) -> None:
         """Check everything, have the file made; `handle` ends when it waits for images."""
-        subject = self._subject("arm")
-        after(WRITER, self.state, "arm", subject)
-        if not self.may_begin:
-            raise Refused(
-                subject,
-                f"the acquisition for {self._value('full_file_name')} goes on; stop it first",
-                (WriterState.READY.value,),
-            )
-        self._check_previous(subject)
-        self._follow_with(requester, None)
-        self._arm("arm", requester, None)
-        self._handles[NEWEST].file.append(handle)
+        await self._take_images("arm", requester, None, handle)
 
-    def start(self, handle: PendingHandle, requester: Requester, frames: int) -> None:
+    async def start(self, handle: PendingHandle, requester: Requester, frames: int) -> None:
         """Open the gate, arming first if needed; `handle` ends when it has shut or the file is closed."""
-        subject = self._subject("start")
-        after(WRITER, self.state, "start", subject)
-        if self.may_begin:
-            self._check_previous(subject)
-            self._follow_with(requester, frames)
-            self._arm("start", requester, frames)
-        elif self._value("gate") == "open":
-            raise Refused(
-                subject, f"already taking images for {self._value('full_file_name')}; stop it first"
-            )
-        else:
-            self._core.ask(subject, lambda number: control.OpenGate(number, self._slot, frames))
-        if not self.configuration.follow_series:
-            self._put({"gate": "open"})
-        handles = self._handles[NEWEST]
-        (handles.gate if frames else handles.closing).append(handle)
+        await self._take_images("start", requester, frames, handle)
 
-    def end(self, handle: PendingHandle, discard: bool) -> None:
-        """Stop or abort; `handle` ends when the file is closed, at once where nothing is open.
+    async def end(self, handle: PendingHandle, discard: bool) -> None:
+        """Stop or abort, in one's turn; `handle` ends when the file is closed, at once where none is open.
 
         It is the newest acquisition that ends; the one before only where that is closed.
         """
         command = "abort" if discard else "stop"
         subject = self._subject(command)
         following = after(WRITER, self.state, command, subject)
-        self._next = None
         if self.state is WriterState.UNKNOWN:
-            self._repeater.initialize()
+            await self._repeater.initialize()
             self._put({"state": following.value})
+        self._next = None
         if self.state is WriterState.READY:
             self._core.end([handle], True, "nothing to do")
             return
         which = NEWEST if self._board.is_under_way(NEWEST) else PREVIOUS
         ending = str(self._value(f"{which}acquisition_id"))
-        self._core.ask(subject, lambda number: control.End(number, self._slot, discard, ending))
-        self._handles[which].closing.append(handle)
+        await self._core.ask(
+            subject,
+            lambda number: control.End(number, self._slot, discard, ending),
+            lambda: self._ending(ending, discard, handle),
+        )
 
-    def flush(self) -> None:
-        """Put what was written so far on the disk."""
+    async def flush(self) -> None:
+        """Put what was written so far on the disk, in one's turn."""
         subject = self._subject("flush")
         after(WRITER, self.state, "flush", subject)
-        self._core.ask(subject, lambda number: control.Flush(number, self._slot))
+        await self._core.ask(subject, lambda number: control.Flush(number, self._slot))
+
+    def note_start(self, result: StartResult, message: str, acquisition_id: str = "") -> None:
+        """Put what became of the last arm or start, for scripts that must not miss it."""
+        if self.name is None:
+            return
+        known_late = self._value("start_result") == StartResult.UNKNOWN
+        count = int(self._value("start_count") or 0) + (0 if known_late else 1)
+        self._put({"start_id": acquisition_id, "start_message": message})
+        self._put({"start_result": result.value, "start_count": count})
 
     def on_notice(self, notice: control.AcquisitionNotice) -> None:
         """Follow an acquisition. Order at an end: counters, message, result, state, completion."""
         which = self._board.which(notice.acquisition_id)
         if which is None:
-            return
+            return  # of a writer that is gone
         subject = self._subject("acquisition")
         state = after(ACQUISITION, self._board.acquisition(which), _EVENT[notice.state], subject)
         self._core.put(self.told(notice.report, notice.time))
@@ -162,9 +153,9 @@ class Writer:
             self._core.end(self._handles[which].file, True, f"{notice.path} waits for images")
         if state in ENDED:
             self._preparation.release(notice.acquisition_id)
-            self._close(which, state is AcquisitionState.FINISHED, message)
+            self._close(which, notice.result, message)
         if notice.follow:
-            self._follow()
+            self._core.owner.spawn(self._follow())
 
     def on_gate(self, notice: control.GateNotice) -> None:
         """The gate has shut after its number of frames, or trigger or series have opened it."""
@@ -182,7 +173,7 @@ class Writer:
 
     def on_report(self) -> None:
         """Follow the counters."""
-        if self._board.acquisition(NEWEST) is AcquisitionState.FLUSHING_IMAGES:
+        if self.name is not None and self._board.acquisition(NEWEST) is AcquisitionState.FLUSHING_IMAGES:
             self._put_wait()
 
     def on_lost(self, reason: str) -> None:
@@ -198,17 +189,23 @@ class Writer:
         self._put({"gate": "shut", "state": after(WRITER, self.state, "lost", "writer").value})
         self._put_wait()
         for which in failed:
-            self._end_commands(which, False, message)
+            self._end_commands(which, AcquisitionResult.FAILED, message)
 
     def on_found(self) -> None:
         """A data plane is there again."""
         if self.name is not None and self.state is WriterState.UNKNOWN:
             self._put({"state": after(WRITER, self.state, "found", "writer").value})
 
-    def tick(self, folder: acquisitions.FolderState) -> None:
-        """Once a second: the folder's state, its space, and what an acquisition waits for."""
-        self._board.put_folder(folder)
-        self._put_wait()
+    async def look_at_folder(self) -> None:
+        """Now and then: the folder's state, whenever it answers."""
+        if self.name is not None:
+            folder = self.configuration.folder
+            await self._core.folders.look(folder, partial(self._put_folder, folder))
+
+    def tick(self) -> None:
+        """Once a second: what an acquisition waits for."""
+        if self.name is not None:
+            self._put_wait()
 
     @property
     def configuration(self) -> WriterConfig:
@@ -220,50 +217,94 @@ class Writer:
     def _put_wait(self) -> None:
         self._board.put_wait(self._repeater.blocking)
 
-    def _arm(self, command: str, requester: Requester, frames: int | None) -> None:
-        """Prepare, start the repeater if needed, have the file made: all of it or nothing.
+    def _put_folder(self, folder: str, state: FolderState) -> None:
+        if self.name is not None and self.configuration.folder == folder:
+            self._board.put_folder(folder, state)
+            self._put_wait()
 
-        With `frames` the gate opens as soon as the file is there.
+    async def _take_images(
+        self, command: str, requester: Requester, frames: int | None, handle: PendingHandle | None = None
+    ) -> None:
+        """Begin an acquisition or, where one is armed, open its gate: judged before and in one's turn.
+
+        The file system is looked at before, since it may hang. With `frames` the gate opens.
         """
         subject = self._subject(command)
-        now = time.time()
+        while True:
+            begins, settings = self._judge(command, subject), self._settings
+            files = await self._look(subject) if begins else None
+            async with self._repeater.turn(subject):
+                if (self._judge(command, subject), self._settings) != (begins, settings):
+                    continue  # another request came before this one
+                if files is not None:
+                    await self._begin(subject, files, requester, frames, handle)
+                else:
+                    opened = partial(self._opened, frames or 0, handle)
+                    await self._core.ask(
+                        subject, lambda number: control.OpenGate(number, self._slot, frames or 0), opened
+                    )
+                return
+
+    def _judge(self, command: str, subject: str) -> bool:
+        """Whether a command begins an acquisition, or opens the gate of one; raises `Refused`."""
+        after(WRITER, self.state, command, subject)
+        if self.may_begin:
+            self._check_previous(subject)
+            self._preparation.check(subject, self.configuration)
+            return True
+        file = self._value("full_file_name")
+        if command == "arm":
+            ready = (WriterState.READY.value,)
+            raise Refused(subject, f"the acquisition for {file} goes on; stop it first", ready)
+        if self._value("gate") == "open":
+            raise Refused(subject, f"already taking images for {file}; stop it first")
+        return False
+
+    @property
+    def _settings(self) -> tuple[WriterConfig, SourceConfig]:
+        """What the file system was asked about."""
+        return self.configuration, self._core.configuration.source
+
+    async def _look(self, subject: str) -> FileSet:
+        look = partial(self._preparation.look, subject, *self._settings)
+        return await self._core.folders.call(subject, self.configuration.folder, look)
+
+    async def _begin(
+        self,
+        subject: str,
+        files: FileSet,
+        requester: Requester,
+        frames: int | None,
+        handle: PendingHandle | None,
+    ) -> None:
+        """Start the repeater if needed and have the file made: both or neither."""
+        now, before = time.time(), self._repeater.state
         plan = self._preparation.plan(
-            subject,
-            self.configuration,
-            self._core.configuration,
-            now=now,
-            requester=requester,
+            subject, self.configuration, self._core.configuration, files, now=now, requester=requester
         )
+        follow = partial(self._take_images, "arm", requester, frames)
         try:
-            self._ask_arm(subject, plan, frames)
-        except Refused:
+            if not states.is_open(before):
+                await self._repeater.start(subject)
+            await self._core.ask(
+                subject,
+                lambda number: control.Arm(number, self._slot, plan, frames),
+                lambda: self._begun(plan, now, frames, handle, follow),
+            )
+        except RepstreamError:
             self._preparation.release(plan.acquisition_id)
-            raise
-        self._begun(plan, now)
-
-    def _ask_arm(self, subject: str, plan: control.AcquisitionPlan, frames: int | None) -> None:
-        started = self._repeater.state is not RepeaterState.RUNNING
-        if started:
-            self._repeater.start()
-        try:
-            self._core.ask(subject, lambda number: control.Arm(number, self._slot, plan, frames))
-        except Refused:
-            if started:
-                self._repeater.stop(self._core.begin("engine.stop"))
+            if not states.is_open(before):
+                await self._repeater.stop(None, into=before)
             raise
 
-    def _follow_with(self, requester: Requester, frames: int | None) -> None:
-        """Have the acquisitions of later series begin as this one."""
-        self._next = partial(self._arm, "arm", requester, frames)
-
-    def _follow(self) -> None:
+    async def _follow(self) -> None:
         """Begin the acquisition of the next series, or say why there is none; the input waits for it."""
         subject = self._subject("arm")
         try:
-            if self._next is None or self._repeater.state is not RepeaterState.RUNNING:
+            if self._next is None or not states.is_open(self._repeater.state):
                 raise Refused(subject, "stopped")
-            self._next()
-        except Refused as error:
+            await self._next()
+        except RepstreamError as error:
             if self._next is not None:
                 reason = f"the next series is not followed: {error}"
                 self._core.note_error(f"writer {self.name}: {reason}")
@@ -271,35 +312,81 @@ class Writer:
                 if not self._board.is_under_way(NEWEST):
                     self._put({"acq_message": f"{self._value('acq_message')}{self._not_followed}"})
             ending = str(self._value("acquisition_id"))
-            with suppress(Refused):
-                self._core.ask(subject, lambda number: control.End(number, self._slot, False, ending))
+            with suppress(RepstreamError):
+                async with self._core.turn(subject):
+                    await self._core.ask(
+                        subject, lambda number: control.End(number, self._slot, False, ending)
+                    )
 
-    def _begun(self, plan: control.AcquisitionPlan, now: float) -> None:
+    def _begun(
+        self,
+        plan: control.AcquisitionPlan,
+        now: float,
+        frames: int | None,
+        handle: PendingHandle | None,
+        follow: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """The data plane has taken an acquisition, and opened its gate where that was asked for."""
+        subject = self._subject("arm")
+        raised = numbered_on(subject, self.configuration)
         self._handles = {NEWEST: AcquisitionHandles(), PREVIOUS: self._handles[NEWEST]}
         self._not_followed = ""
+        self._next = follow
         self._board.put_begun(plan, now)
         self._put({"state": after(WRITER, self.state, "arm", "writer").value})
-        self._count_up()
-
-    def _count_up(self) -> None:
-        """With auto_increment the number rises when the file is opened, as in areaDetector."""
-        writer = self.configuration
-        if not (writer.auto_increment and has_number(writer.file_template)):
+        if raised != self.configuration:
+            writers = {**self._core.configuration.writers, str(self.name): raised}
+            self._core.reconfigure(self._core.configuration.model_copy(update={"writers": writers}))
+        if frames is None:
+            if handle is not None:
+                self._handles[NEWEST].file.append(handle)
+        else:
+            self._opened(frames, handle)
             return
-        raised = writer.changed({"file_number": writer.file_number + 1})
-        writers = {**self._core.configuration.writers, str(self.name): raised}
-        self._core.reconfigure(self._core.configuration.model_copy(update={"writers": writers}))
+        self._note_accepted()
 
-    def _close(self, which: str, ok: bool, message: str) -> None:
+    def _opened(self, frames: int, handle: PendingHandle | None) -> None:
+        """The data plane has opened the gate; one that follows series waits for those."""
+        if not self.configuration.follow_series:
+            self._put({"gate": "open"})
+        handles = self._handles[NEWEST]
+        if handle is not None:
+            (handles.gate if frames else handles.images).append(handle)
+        self._note_accepted()
+
+    def _note_accepted(self) -> None:
+        acquisition_id = str(self._value("acquisition_id"))
+        self.note_start(StartResult.ACCEPTED, f"accepted {acquisition_id}", acquisition_id)
+
+    def _ending(self, acquisition_id: str, discard: bool, handle: PendingHandle) -> None:
+        """The data plane is about to end an acquisition, or it has ended by itself just before."""
+        which = self._board.which(acquisition_id)
+        if which is None or not self._board.is_under_way(which):
+            self._core.end([handle], True, "it has ended already")
+            return
+        handles = self._handles[which]
+        (handles.abort if discard else handles.stop).append(handle)
+
+    def _close(self, which: str, result: AcquisitionResult, message: str) -> None:
         if not any(map(self._board.is_under_way, (NEWEST, PREVIOUS))):
             self._put({"state": after(WRITER, self.state, "closed", "writer").value, "space_warning": ""})
-        self._end_commands(which, ok, message)
+        self._end_commands(which, result, message)
 
-    def _end_commands(self, which: str, ok: bool, message: str) -> None:
-        for handles in self._handles[which].all:
-            self._core.end(handles, ok, message)
-        if not ok:
+    def _end_commands(self, which: str, result: AcquisitionResult, message: str) -> None:
+        """End all commands that wait for an acquisition: each has got what it wanted, or not."""
+        handles = self._handles[which]
+        written = int(self._value(f"{which}num_written") or 0)
+        requested = int(self._value(f"{which}num_requested") or 0)
+        whole = states.is_whole(result, written, requested)
+        if not whole and requested and result is AcquisitionResult.INTERRUPTED:
+            message = f"{written} of {requested} images: {message}"
+        fault = states.is_fault(result)
+        if fault:
             self._core.note_error(f"writer {self.name}: {message}")
+        for wanting in handles.wanting_images:
+            self._core.end(wanting, whole, message)
+        self._core.end(handles.stop, not fault and result is not AcquisitionResult.ABORTED, message)
+        self._core.end(handles.abort, not fault, message)
 
     def _check_previous(self, subject: str) -> None:
         """Refuse a third acquisition while the one before the newest is still flushed."""

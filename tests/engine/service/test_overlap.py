@@ -105,7 +105,7 @@ def test_the_newest_may_end_first(service: Service, plane: FakePlane) -> None:
     stop = service.execute("writers.main.stop", None, ME)
     until(service, "acq_state", "FLUSHING_IMAGES")
     plane.close_file(1, which=-1)
-    assert stop.wait(5).message == "Interrupted."
+    assert stop.wait(5).message == "0 of 3 images: Interrupted."
     assert told(service, "state", "acq_state", "previous_acq_state") == [
         "WRITING",
         "FINISHED",

@@ -15,11 +15,15 @@ from repstream.protocol import Requester
 from repstream.service.acquisitions import Preparation
 
 
-def planned(folder: Path, **settings: Any) -> AcquisitionPlan:
-    writer = WriterConfig(output_file=str(folder / "scan.h5"), **settings)
+def planned(
+    folder: Path, name: str = "scan.h5", by: Preparation | None = None, **settings: Any
+) -> AcquisitionPlan:
+    writer = WriterConfig(output_file=str(folder / name), **settings)
     configuration = Configuration(writers={"main": writer})
-    preparation = Preparation("engine", [folder])
-    return preparation.plan("start", writer, configuration, now=1.7e9, requester=Requester("test"))
+    preparation = by or Preparation("engine", [folder])
+    preparation.check("start", writer)
+    files = preparation.look("start", writer, configuration.source)
+    return preparation.plan("start", writer, configuration, files, now=1.7e9, requester=Requester("test"))
 
 
 def test_every_setting_of_a_file_reaches_its_plan(tmp_path: Path) -> None:
@@ -68,9 +72,7 @@ def test_names_of_an_acquisition_under_way_are_taken_until_it_is_over(tmp_path: 
     preparation = Preparation("engine", [tmp_path])
 
     def plan(name: str, **settings: Any) -> AcquisitionPlan:
-        writer = WriterConfig(output_file=str(tmp_path / name), overwrite=True, **settings)
-        configuration = Configuration(writers={"main": writer})
-        return preparation.plan("start", writer, configuration, now=1.7e9, requester=Requester("test"))
+        return planned(tmp_path, name, preparation, overwrite=True, **settings)
 
     first = plan("a.h5", number_of_parts=2)
     series = plan("b.h5", images_per_file=10)
@@ -86,3 +88,12 @@ def test_names_of_an_acquisition_under_way_are_taken_until_it_is_over(tmp_path: 
     assert plan("a_part1.h5").path.endswith("a_part1.h5")
     with pytest.raises(Refused, match=r"a_part1.h5 and its parts are being written"):
         plan("a.h5", number_of_parts=2)
+
+
+def test_the_last_file_number_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    numbered = {"file_template": "%s%s_%d.h5", "file_number": 999_999_999}
+    preparation = Preparation("engine", [tmp_path])
+    writer = WriterConfig(folder=str(tmp_path), auto_increment=True, **numbered)
+    with pytest.raises(Refused, match="file_number 999999999 is the last one"):
+        preparation.check("start", writer)
+    preparation.check("start", writer.changed({"auto_increment": False}))

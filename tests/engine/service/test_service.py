@@ -10,6 +10,7 @@ from queue import Queue
 import pytest
 from tests.fakes import FakePlane, running_service
 
+from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, UnknownKey
 from repstream.protocol import Change, Completion, Event, Requester
 from repstream.service.options import ServiceOptions
@@ -304,19 +305,18 @@ def test_a_second_start_is_refused_while_images_are_taken(service: Service) -> N
 
 
 def test_a_failed_arm_stops_the_repeater_it_started(service: Service, plane: FakePlane) -> None:
-    service.execute("engine.stop", None, ME)
-    original = plane.request
+    original = plane.send
 
-    def refuse_arm(build: object) -> None:
-        request = build(0)  # type: ignore[operator]
-        if type(request).__name__ == "Arm":
+    def refuse_arm(request: control.Request) -> None:
+        if isinstance(request, control.Arm):
             plane.refuse = "no memory"
-        original(build)  # type: ignore[arg-type]
+        original(request)
 
-    plane.request = refuse_arm  # type: ignore[method-assign]
+    plane.send = refuse_arm  # type: ignore[method-assign]
     with pytest.raises(Refused, match="no memory"):
         service.execute("writers.main.start", None, ME)
-    assert value(service, "engine.state") == "STOPPED"
+    assert value(service, "engine.state") == "INITIALIZED"
+    assert isinstance(plane.requests[-1], control.Close)
     assert value(service, "writers.main.state") == "READY"
 
 
