@@ -79,7 +79,7 @@ def test_a_failed_acquisition_completes_and_says_why(bench: Bench) -> None:
     assert bench.get("CmdStatus_RBV") == "FAILED"
     assert bench.get("Wr1:WriteStatus_RBV") == "ERROR"
     assert "No space left" in bench.get("Wr1:WriteMsg_RBV")
-    assert bench.alarm("Wr1:AcqState_RBV")[1] == MAJOR
+    assert bench.alarm("Wr1:AcqResult_RBV")[1] == MAJOR
 
 
 def test_the_death_of_the_data_plane_completes(bench: Bench) -> None:
