@@ -12,6 +12,7 @@ format, or none named), "field" (a field missing or wrong), "parts" (no data par
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -271,7 +272,7 @@ def raw_fields(header: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
         return _fields.decode(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         loose = _loose_fields(bytes(header), error)
-        return {name: msgspec.Raw(_encoder.encode(value)) for name, value in loose.items()}
+        return {name: msgspec.Raw(json.dumps(value).encode()) for name, value in loose.items()}
 
 
 def _loose_fields(header: bytes, error: Exception) -> dict[str, Any]:
@@ -300,8 +301,7 @@ def std_det_writer_header(
     """A header rewritten for an external std-det-writer; `number` counts from 0 in the acquisition.
 
     `frame`, `i_image` and `image_attributes.image_number` become `number`, the writer's
-    fields are added with `status` 0, all others stay as they were, byte for byte (NaN and Infinity,
-    which are no JSON, become null). Raises
+    fields are added with `status` 0, all others stay as they were, byte for byte. Raises
     `MalformedMessage` ("json") for anything but a JSON object.
     """
     fields: dict[str, Any] = dict(raw_fields(header))

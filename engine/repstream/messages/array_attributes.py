@@ -15,6 +15,8 @@ Number = int | float | bool
 _NOT_BESIDE = frozenset({"frame", "image_attributes"})
 """What is no attribute beside `image_attributes`."""
 
+_NOT_FINITE = frozenset({b"NaN", b"Infinity", b"-Infinity"})
+
 _number = msgspec.json.Decoder(int | float | bool)
 
 
@@ -39,7 +41,9 @@ def read_fields(header: bytes) -> Fields:
     outer = {name: raw for name, raw in beside.items() if name != "frame" and not (within and raw is inner)}
     numbers: dict[str, Number | None] = {}
     for name, raw in {**outer, **within}.items():
-        if bytes(raw)[:1] in b"-0123456789tf":
+        if bytes(raw) in _NOT_FINITE:
+            numbers[name] = float(bytes(raw))
+        elif bytes(raw)[:1] in b"-0123456789tf":
             numbers[name] = None
             with suppress(msgspec.ValidationError):
                 numbers[name] = _number.decode(raw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from repstream.accounting import OutputSnapshot
 from repstream.dataplane.control import Report, SourceReport, StreamReport, WriterReport
@@ -10,6 +10,9 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.service.waiting import time_left
 from repstream.states import AcquisitionState
+
+MOST_PIXELS = 2**31 - 1
+"""The largest size of an image that is shown; well compressed, one of more pixels fits into a message."""
 
 RATE_SPAN = 1.0
 """Seconds over which rates are averaged."""
@@ -44,7 +47,9 @@ def values(report: Report, rates: Rates) -> dict[str, Value]:
 
 def _source(report: SourceReport, time: float, rates: Rates) -> dict[str, Value]:
     ledger = report.ledger
-    shape = report.shape if report.shape is not None and len(report.shape) == 2 else (None, None)
+    shape: Sequence[int | None] = (None, None)
+    if report.shape is not None and len(report.shape) == 2:
+        shape = [min(size, MOST_PIXELS) for size in report.shape]
     return {
         "connected": report.connected,
         "link_problem": report.problem,
