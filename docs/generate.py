@@ -136,12 +136,12 @@ def states_page() -> str:
         "",
         "Each `arm` and `start` of a writer, refused ones too, sets `start_message`, `start_id` and",
         f"`start_result` ({', '.join(map(code, states.StartResult))}), then raises",
-        "`start_count`. All images were taken where `start_result` is `accepted`, the acquisition with the",
-        "id `start_id` has ended (`acquisition_id`, or `previous_acquisition_id` once another has begun), and",
-        "its `acq_result` is `completed`, or `interrupted` where no number was asked for. An `acq_state` that",
-        "is FINISHED is not enough: fewer images than asked for end it too, as `interrupted`, and after a",
-        "refused start it is still that of the run before. The completion of a command says the same in one",
-        "word.",
+        "`start_count`. All images were taken where `start_result` is `accepted`, the acquisition with",
+        "the id `start_id` has ended (`acquisition_id`, or `previous_acquisition_id` once another has",
+        "begun), and its `acq_result` is `completed`, or `interrupted` where no number was asked for. An",
+        "`acq_state` that is FINISHED is not enough: fewer images than asked for end it too, as",
+        "`interrupted`, and after a refused start it is still that of the run before. The completion of a",
+        "command says the same in one word.",
     ]
     return "\n".join(lines) + "\n"
 
