@@ -23,6 +23,7 @@ TITLES: Mapping[str, str] = {
     Group.SOURCE: "Source: the input",
     Group.STREAM: "Streams",
     Group.WRITER: "Writers",
+    Group.FACADE: "Facade: kept for the interfaces of replaced systems",
 }
 ACCESS = {Access.READ_ONLY: "read", Access.WHILE_IDLE: "write while idle", Access.ALWAYS: "write"}
 

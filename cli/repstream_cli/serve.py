@@ -76,7 +76,7 @@ def serve(
         typer.Option(
             metavar="NAME[=PORT]",
             help="Serve the interface of a replaced system as well, on its usual port or another; "
-            "repeat it for more: gf_repstream (8888).",
+            "repeat it for more: gf_repstream (8888), std_daq (5000).",
         ),
     ] = None,
     start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,
@@ -99,7 +99,7 @@ def serve(
 
       repstream serve --config beamline.json --root /data --start
       repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
-      repstream serve --root /data --view gf_repstream
+      repstream serve --root /data --view gf_repstream --view std_daq
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """

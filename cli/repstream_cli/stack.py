@@ -13,6 +13,7 @@ from typing import Self
 import zmq
 
 from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.history import History
 from repstream.link.server import EngineServer
 from repstream.service.on_close import CloseCommand
 from repstream.service.options import ServiceOptions
@@ -148,8 +149,12 @@ class Stack:
         )
         self._opened(server.start, server.stop)
         self.http_port = server.port
+        settings = self.options.engine.settings
+        kept = settings.with_name(f"{settings.stem}.acquisitions.jsonl") if settings is not None else None
+        history = History(self.service, kept)
+        self._open.callback(history.close)
         for name, port in http.views.items():
-            view = HttpServer(VIEWS[name].create_app(self.service), self.options.host, port)
+            view = HttpServer(VIEWS[name].create_app(self.service, history), self.options.host, port)
             self._opened(view.start, view.stop)
 
     def _start_tango(self, tango: TangoOptions) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator
 
 from repstream.parameters.engine import EngineConfig
+from repstream.parameters.facade import FacadeConfig
 from repstream.parameters.facts import Section
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.stream import StreamConfig
@@ -29,6 +30,7 @@ class Configuration(Section):
     source: SourceConfig = SourceConfig()
     streams: dict[str, StreamConfig] = Field(default_factory=dict)
     writers: dict[str, WriterConfig] = Field(default_factory=dict)
+    facade: FacadeConfig = FacadeConfig()
     slots: dict[str, int] = Field(
         default_factory=dict, description="Slot of each stream and writer, such as streams.live: 1."
     )

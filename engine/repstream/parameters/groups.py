@@ -13,6 +13,7 @@ import msgspec
 
 from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, CommandDeclaration
 from repstream.parameters.engine import EngineConfig
+from repstream.parameters.facade import FacadeConfig
 from repstream.parameters.facts import Section
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
@@ -27,6 +28,7 @@ class Group(enum.StrEnum):
     SOURCE = "source"
     STREAM = "streams"
     WRITER = "writers"
+    FACADE = "facade"
 
 
 class Slots(enum.Enum):
@@ -77,5 +79,6 @@ REPEATER = (
         slots=Slots.NAMED,
         count=4,
     ),
+    GroupDeclaration(Group.FACADE, "facade", FacadeConfig),
 )
 """The engine that receives frames, repeats them as streams and writes them."""

@@ -7,21 +7,26 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from repstream.link.history import History
 from repstream.protocol import Engine
 from repstream_http.compat import gf_repstream
+from repstream_http.compat.std_daq import app as std_daq
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """An interface: the application of one engine, the port its clients expect, and what it is."""
 
-    create_app: Callable[[Engine], FastAPI]
+    create_app: Callable[[Engine, History], FastAPI]
     port: int
     text: str
 
 
 VIEWS: Mapping[str, View] = {
-    "gf_repstream": View(gf_repstream.create_app, gf_repstream.PORT, "gf_repstream's REST interface"),
+    "gf_repstream": View(
+        lambda engine, _: gf_repstream.create_app(engine), gf_repstream.PORT, "gf_repstream's REST interface"
+    ),
+    "std_daq": View(std_daq.create_app, std_daq.PORT, "the standard DAQ's REST interface"),
 }
 
 

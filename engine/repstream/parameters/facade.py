@@ -1,0 +1,29 @@
+"""What interfaces of replaced systems hold that no other parameter does, so that it survives a restart."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from repstream.parameters.facts import Access, LongText, Section
+from repstream.parameters.json_text import parse_object
+
+MOST_CHARACTERS = 65536
+
+
+class FacadeConfig(Section):
+    """Kept for foreign interfaces; the engine does nothing with it."""
+
+    std_daq: Annotated[str, Access.ALWAYS, LongText(MOST_CHARACTERS)] = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        title="Standard DAQ: kept configuration",
+        description="What a standard DAQ's configuration holds beside the engine's parameters, as JSON.",
+    )
+
+    @field_validator("std_daq")
+    @classmethod
+    def _is_an_object(cls, text: str) -> str:
+        parse_object(text)
+        return text

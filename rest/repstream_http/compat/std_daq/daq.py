@@ -1,0 +1,225 @@
+"""The engine as a standard DAQ: what each route does, as plain functions that raise what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import platform
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from repstream.errors import InvalidValue, Refused
+from repstream.link.history import History
+from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.facts import Value
+from repstream.parameters.storage import complaint
+from repstream.protocol import Completion, Engine, Handle, Requester
+from repstream.states import AcquisitionState, RepeaterState, WriterState
+from repstream_http.compat.std_daq import document, writing
+
+KEPT = "facade.std_daq"
+PATIENCE = 60.0
+"""Seconds within which a command ends that does not wait for frames."""
+STOP_PATIENCE = 10.0
+"""Seconds that a stop waits for the file to be closed; it goes on behind the answer."""
+LOOK = 0.005
+"""Seconds between two looks for the file."""
+DEFAULT_WRITER = "main"
+
+
+class Daq:
+    """One engine and its history. Thread-safe."""
+
+    def __init__(self, engine: Engine, history: History) -> None:
+        self._engine = engine
+        self._history = history
+        self._configuring = threading.Lock()
+        self._numbers = itertools.count()
+
+    # --- writing --------------------------------------------------------------------------
+
+    def writer(self) -> dict[str, Any]:
+        """The writer object now."""
+        return writing.writer(self._fields())
+
+    def start(self, body: Mapping[str, Any], asker: Requester) -> Handle:
+        """Take a write request; the file waits for images when this returns.
+
+        Raises `Refused` with the writer's state where that does not allow it. The writer is set up as
+        before, then.
+        """
+        try:
+            request = writing.WriteRequest.model_validate(dict(body))
+        except ValidationError as error:
+            raise InvalidValue("write request", complaint(error)) from error
+        fields = self._fields()
+        if fields["name"] is None:
+            raise Refused("write request", "the engine has no writer 1; configure one")
+        if fields["state"] != WriterState.READY:
+            raise Refused("write request", f"the writer is {fields['state']}, not READY; stop it first")
+        wanted = request.fields()
+        before = {name: fields[name] for name in ("folder", "file_name", "file_template", *wanted)}
+        del before["output_file"]
+        self._write(wanted, asker)
+        try:
+            handle = self._engine.execute(self._key("start"), None, asker)
+        except Refused:
+            self._write(before, asker)
+            raise
+        self._wait_for_file(handle)
+        return handle
+
+    def finished(self) -> dict[str, Any]:
+        """The writer object after a request has ended; raises `Refused` where that failed."""
+        writer = self.writer()
+        if writer["acquisition"]["state"] == AcquisitionState.FAILED:
+            raise Refused("write request", writer["acquisition"]["message"])
+        return writer
+
+    def stop(self, asker: Requester) -> dict[str, Any]:
+        """End what is written, and find the writer again where it was lost."""
+        handle = self._engine.execute(self._key("stop"), None, asker)
+        try:
+            handle.wait(STOP_PATIENCE)
+        except TimeoutError:
+            pass
+        return self.writer()
+
+    # --- configuration --------------------------------------------------------------------
+
+    def config(self) -> tuple[dict[str, Any] | None, str | None]:
+        """The document and its id; both None before the first."""
+        kept = str(self._value(KEPT) or "")
+        held = document.held(kept, self._configuration(), self._writer_name)
+        return held, json.loads(kept)["config_id"] if held else None
+
+    def configure(self, given: Mapping[str, Any], asker: Requester, whole: bool = False) -> dict[str, Any]:
+        """Change the document in part, or (`whole`) put another in its place; all of it or nothing.
+
+        While frames are repeated the repeater is stopped and started again around it; where that
+        cannot be started, the old configuration is.
+        """
+        with self._configuring:
+            held = None if whole else self.config()[0]
+            wanted = document.merged(held, given)
+            begun = time.time()
+            config_id = f"{int(begun * 1000)}-{next(self._numbers)}"
+            changes = document.as_changes(wanted, self._configuration(), self._writer_name)
+            shown = document.shown(wanted)
+            kept = {"config_id": config_id, "config": shown, "start_time": begun, "stop_time": time.time()}
+            changes["facade"] = {"std_daq": json.dumps(kept)}
+            self._reconfigure(changes, asker)
+            return shown
+
+    def deployment(self) -> dict[str, Any]:
+        """How the last configuration was taken: at once, or not at all."""
+        kept = str(self._value(KEPT) or "")
+        if not kept:
+            return {
+                "config_id": None,
+                "status": "UNKNOWN",
+                "message": "No config available",
+                "servers": None,
+                "stats": None,
+            }
+        last = json.loads(kept)
+        return {
+            "config_id": last["config_id"],
+            "status": "SUCCESS",
+            "message": "Deployment successful",
+            "servers": {str(self._value(key_of(Group.ENGINE, 0, "host")) or platform.node()): "Done"},
+            "stats": {"start_time": last["start_time"], "stop_time": last["stop_time"]},
+        }
+
+    # --- figures and logs -----------------------------------------------------------------
+
+    def stats(self) -> dict[str, Any]:
+        """Rates of the input and of the writer."""
+        return {
+            "detector": self._rates(Group.SOURCE, 0),
+            "writer": self._rates(Group.WRITER, writing.SLOT),
+        }
+
+    def logs(self, number: int) -> list[dict[str, Any]]:
+        """The last acquisitions that produced a file, the newest first."""
+        with_file = (record for record in self._history.last(number + 1000) if record["full_file_name"])
+        return [writing.acquisition(record) for record in itertools.islice(with_file, number)]
+
+    def file(self, acquisition_id: str) -> str:
+        """The file of an acquisition; raises `Refused` where it is not known."""
+        record = self._history.find(acquisition_id)
+        if record is None or not record["full_file_name"]:
+            raise Refused("file", f"no acquisition {acquisition_id!r} is known; /daq/logs lists them")
+        return str(record["full_file_name"])
+
+    # --- the engine -----------------------------------------------------------------------
+
+    def _key(self, field: str) -> str:
+        return key_of(Group.WRITER, writing.SLOT, field)
+
+    def _value(self, key: str) -> Value:
+        return self._engine.read(key).value
+
+    def _fields(self) -> dict[str, Value]:
+        values = self._engine.snapshot().values
+        return {p.field: values[p.key] for p in self._engine.catalogue.of(Group.WRITER, writing.SLOT)}
+
+    def _write(self, fields: Mapping[str, Value], asker: Requester) -> None:
+        self._engine.write({self._key(field): value for field, value in fields.items()}, asker)
+
+    def _wait_for_file(self, handle: Handle) -> None:
+        """Wait until the file is there, or the acquisition has ended; raises `Refused` where it failed."""
+        end = time.monotonic() + PATIENCE
+        while handle.completion is None and self._value(self._key("acq_state")) == AcquisitionState.NONE:
+            if time.monotonic() > end:
+                raise Refused(
+                    "write request",
+                    f"taken, but there is no file after {PATIENCE:.0f} s; /writer/status goes on",
+                )
+            time.sleep(LOOK)
+        completion = handle.completion
+        if completion is not None and not completion.ok:
+            raise Refused("write request", completion.message)
+
+    def _configuration(self) -> dict[str, Any]:
+        text = self._value(key_of(Group.ENGINE, 0, "config"))
+        configuration: dict[str, Any] = json.loads(str(text or "{}"))
+        return configuration
+
+    @property
+    def _writer_name(self) -> str:
+        return str(self._value(self._key("name")) or DEFAULT_WRITER)
+
+    def _reconfigure(self, changes: Mapping[str, Any], asker: Requester) -> None:
+        if self._value(key_of(Group.ENGINE, 0, "state")) != RepeaterState.RUNNING:
+            self._do("configure", json.dumps(changes), asker)
+            return
+        if (state := self._fields()["state"]) != WriterState.READY:
+            raise Refused("config", f"the writer is {state}; the configuration changes when it is READY")
+        before = json.dumps(self._configuration())
+        self._do("stop", None, asker)
+        try:
+            self._do("configure", json.dumps(changes), asker)
+            self._do("start", None, asker)
+        except Refused:
+            self._do("configure", before, asker)
+            self._do("start", None, asker)
+            raise
+
+    def _do(self, command: str, argument: Value, asker: Requester) -> Completion:
+        completion = self._engine.execute(key_of(Group.ENGINE, 0, command), argument, asker).wait(PATIENCE)
+        if not completion.ok:
+            raise Refused(command, completion.message)
+        return completion
+
+    def _rates(self, group: str, slot: int) -> dict[str, float]:
+        values = self._engine.snapshot().values
+        rate, throughput = (values[key_of(group, slot, field)] for field in ("rate", "throughput"))
+        return {
+            "bytes_per_second": float(throughput or 0) * 1e6,
+            "images_per_second": float(rate or 0),
+        }

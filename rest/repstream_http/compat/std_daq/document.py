@@ -1,0 +1,148 @@
+"""The detector's configuration document, as the standard DAQ has it, over the engine's parameters.
+
+Some keys stand for parameters and always show their values; all others describe parts of a
+standard DAQ that this engine does without (modules, UDP ports, their assembly), and are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from repstream.errors import InvalidValue
+from repstream.parameters.storage import complaint
+
+PIXEL_TYPES = {8: "uint8", 16: "uint16", 32: "uint32"}
+BIT_DEPTHS = {name: bits for bits, name in PIXEL_TYPES.items()}
+
+LIVE = "live{}"
+"""Names of the streams that `live_stream_configs` makes."""
+
+POLICIES = {"forward": (), "batch": ("burst", "frame_block"), "periodic": ("burst", "burst_rate")}
+"""The types of `live_stream_configs`, which are names of policies, and the parameters of each."""
+
+Size = Annotated[int, Field(ge=1, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class LiveStream(BaseModel):
+    """The policy of one live stream."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    type: Literal["forward", "batch", "periodic"]
+    config: list[Annotated[float, Field(gt=0, le=1e9)]] = []
+
+
+class Document(BaseModel):
+    """The whole document; what is not optional must stand in the first one."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    detector_name: Annotated[str, Field(min_length=1, max_length=64)]
+    detector_type: Literal[
+        "eiger", "gigafrost", "jungfrau", "bsread", "pco", "jungfrau-raw", "jungfrau-converted"
+    ]
+    bit_depth: Literal[8, 16, 32]
+    image_pixel_height: Size
+    image_pixel_width: Size
+    n_modules: Count
+    start_udp_port: Annotated[int, Field(ge=0, le=65535)]
+    module_positions: dict[str, list[int]]
+    writer_user_id: int = -1
+    submodule_info: dict[str, Any] | None = None
+    live_stream_configs: dict[str, LiveStream] | None = None
+    number_of_writers: Annotated[int, Field(ge=0, le=32)] | None = None
+    gpfs_block_size: Count | None = None
+    stats_collection_period: Count | None = None
+    log_level: str | None = None
+    ram_buffer_gb: Annotated[float, Field(ge=0)] | None = None
+    module_sync_queue_size: Count | None = None
+    max_number_of_forwarders_spawned: Count | None = None
+    use_all_forwarders: bool | None = None
+    sender_sends_full_images: bool | None = None
+    delay_filter_timeout: Count | None = None
+    switch_user_active: bool | None = None
+
+
+def merged(held: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Document:
+    """The document with what is given changed; `held` is None before the first.
+
+    `module_positions` and `live_stream_configs` are replaced as a whole. Raises `InvalidValue`.
+    """
+    try:
+        return Document.model_validate({**(held or {}), **given})
+    except ValidationError as error:
+        raise InvalidValue("config", complaint(error)) from error
+
+
+def shown(document: Document) -> dict[str, Any]:
+    """The document as JSON has it, without what was never given."""
+    return document.model_dump(exclude_none=True)
+
+
+def as_changes(document: Document, configuration: Mapping[str, Any], writer: str) -> dict[str, Any]:
+    """What the document means in the engine's configuration; `writer` is the name of writer 1."""
+    written: dict[str, Any] = {
+        "detector_name": document.detector_name,
+        "user_id": max(document.writer_user_id, 0),
+    }
+    if document.number_of_writers is not None:
+        written["number_of_parts"] = max(document.number_of_writers, 1)
+    changes: dict[str, Any] = {
+        "source": {
+            "image_height": document.image_pixel_height,
+            "image_width": document.image_pixel_width,
+            "image_type": PIXEL_TYPES[document.bit_depth],
+        },
+        "writers": {writer: written},
+    }
+    if document.live_stream_configs is not None:
+        changes["streams"] = _streams(document.live_stream_configs, configuration["streams"])
+    return changes
+
+
+def held(kept: str, configuration: Mapping[str, Any], writer: str) -> dict[str, Any] | None:
+    """The document in force: what was kept, with the parameters' values; None before the first."""
+    if not kept:
+        return None
+    document: dict[str, Any] = json.loads(kept)["config"]
+    source, written = configuration["source"], configuration["writers"].get(writer, {})
+    document["image_pixel_height"] = source["image_height"] or document["image_pixel_height"]
+    document["image_pixel_width"] = source["image_width"] or document["image_pixel_width"]
+    document["bit_depth"] = BIT_DEPTHS.get(source["image_type"], document["bit_depth"])
+    document["detector_name"] = written.get("detector_name", document["detector_name"])
+    if max(document.get("writer_user_id", -1), 0) != written.get("user_id", 0):
+        document["writer_user_id"] = written["user_id"]
+    return document
+
+
+def _streams(live: Mapping[str, LiveStream], streams: Mapping[str, Any]) -> dict[str, Any]:
+    """A stream for each address: the one that is there, or a new one; those made earlier go."""
+    at = {stream["address"]: name for name, stream in streams.items()}
+    ours = [name for name in streams if name.startswith(LIVE.format("")) and name[4:].isdecimal()]
+    changes: dict[str, Any] = dict.fromkeys(ours)
+    free = (name for n in range(1, 100) if (name := LIVE.format(n)) not in streams)
+    for address, policy in live.items():
+        name = at.get(address) or next(free)
+        changes[name] = {
+            "address": address,
+            "mode": "PUB",
+            "policy": policy.type,
+            **_parameters(address, policy),
+        }
+    return changes
+
+
+def _parameters(address: str, policy: LiveStream) -> dict[str, Any]:
+    names = POLICIES[policy.type]
+    if len(policy.config) != len(names):
+        wanted = " and ".join(names) or "nothing"
+        raise InvalidValue(
+            f"live_stream_configs {address}", f"config of {policy.type} holds {wanted}, not {policy.config}"
+        )
+    values = (v if name == "burst_rate" else int(v) for name, v in zip(names, policy.config, strict=True))
+    return dict(zip(names, values, strict=True))

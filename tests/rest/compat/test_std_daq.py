@@ -1,0 +1,342 @@
+"""The standard DAQ's REST interface, driven by the published client (std-daq-client)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from std_daq_client import StdDaqClient
+from std_daq_client.client import StdDaqAdminException
+
+from repstream.link.history import History
+from repstream.protocol import Requester
+from repstream.service.service import Service
+from repstream_http import HttpServer
+from repstream_http.compat.std_daq.app import create_app
+from tests.fakes import FakePlane, running_service
+from tests.integration.rig import assert_holds, running_rig, until
+
+ME = Requester("test")
+CONFIG = {
+    "detector_name": "EG9M",
+    "detector_type": "eiger",
+    "bit_depth": 16,
+    "image_pixel_height": 8,
+    "image_pixel_width": 8,
+    "n_modules": 2,
+    "start_udp_port": 50000,
+    "writer_user_id": -1,
+    "module_positions": {"0": [0, 7, 3, 0], "1": [4, 7, 7, 0]},
+}
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
+    with running_service(tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture
+def url(running: tuple[Service, FakePlane]) -> Iterator[str]:
+    with (
+        closing(History(running[0])) as history,
+        HttpServer(create_app(running[0], history), port=0) as server,
+    ):
+        yield server.url
+
+
+@pytest.fixture
+def daq(url: str) -> StdDaqClient:
+    return StdDaqClient(url)
+
+
+def value(service: Service, key: str) -> object:
+    return service.read(key).value
+
+
+def test_an_acquisition_in_the_background(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    assert daq.get_status() == {"state": "READY", "acquisition": None}
+    request = {"n_images": 5, "output_file": str(tmp_path / "run.h5"), "run_id": 77}
+    writing = daq.start_writer_async(request)
+    assert writing["state"] == "WRITING"
+    assert writing["acquisition"]["state"] == "WAITING_IMAGES"
+    assert writing["acquisition"]["info"] == request
+    assert value(running[0], "engine.state") == "RUNNING"
+    running[1].receive(5)
+    until(lambda: daq.get_status()["state"] == "READY", "the end")
+    ended = daq.get_status()["acquisition"]
+    assert (ended["state"], ended["message"]) == ("FINISHED", "Completed.")
+    assert ended["stats"]["n_write_completed"] == ended["stats"]["n_write_requested"] == 5
+    assert ended["stats"]["stop_time"] >= ended["stats"]["start_time"]
+    assert daq.get_logs(3) == [ended]
+
+
+def test_an_acquisition_to_its_end(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    answers: list[dict[str, Any]] = []
+    request = {"n_images": 3, "output_file": str(tmp_path / "run.h5")}
+    thread = threading.Thread(target=lambda: answers.append(daq.start_writer_sync(request)))
+    thread.start()
+    until(lambda: value(running[0], "writers.1.gate") == "open", "the gate")
+    running[1].receive(2)
+    time.sleep(0.2)
+    assert not answers
+    running[1].receive(1)
+    thread.join(20)
+    assert answers[0]["acquisition"]["message"] == "Completed."
+    assert time.time_ns() - int(answers[0]["acquisition"]["info"]["run_id"]) < 60e9
+
+
+def test_a_stop_in_the_middle(daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path) -> None:
+    daq.start_writer_async({"n_images": 10, "output_file": str(tmp_path / "run.h5"), "run_id": "a"})
+    running[1].receive(4)
+    stopped = daq.stop_writer()
+    assert stopped["state"] == "READY"
+    assert (stopped["acquisition"]["state"], stopped["acquisition"]["message"]) == (
+        "FINISHED",
+        "Interrupted.",
+    )
+    assert stopped["acquisition"]["stats"]["n_write_completed"] == 4
+    assert stopped["acquisition"]["info"]["run_id"] == "a"
+    assert daq.stop_writer()["state"] == "READY"
+
+
+def test_a_write_while_writing_is_refused_and_changes_nothing(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    daq.start_writer_async({"n_images": 10, "output_file": str(tmp_path / "a.h5")})
+    with pytest.raises(StdDaqAdminException, match="the writer is WRITING, not READY"):
+        daq.start_writer_async({"n_images": 3, "output_file": str(tmp_path / "b.h5")})
+    assert daq.get_status()["acquisition"]["info"]["n_images"] == 10
+
+
+def test_a_folder_that_does_not_exist_is_named_and_the_settings_stay(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    before = value(running[0], "writers.1.output_file"), value(running[0], "writers.1.num_images")
+    with pytest.raises(StdDaqAdminException, match="gone"):
+        daq.start_writer_sync({"n_images": 3, "output_file": str(tmp_path / "gone" / "b.h5")})
+    assert daq.get_status()["state"] == "READY"
+    assert before == (value(running[0], "writers.1.output_file"), value(running[0], "writers.1.num_images"))
+
+
+def test_a_writer_that_fails_says_so(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    failures: list[str] = []
+
+    def write() -> None:
+        try:
+            daq.start_writer_sync({"n_images": 3, "output_file": str(tmp_path / "a.h5")})
+        except StdDaqAdminException as error:
+            failures.append(str(error))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    until(lambda: value(running[0], "writers.1.gate") == "open", "the gate")
+    running[1].fail(1, "No space left on device")
+    thread.join(20)
+    assert failures == ["ERROR:No space left on device"]
+    assert daq.get_status()["acquisition"]["state"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"n_images": 0, "output_file": "/data/a.h5"},
+        {"n_images": 2**31, "output_file": "/data/a.h5"},
+        {"n_images": "3", "output_file": "/data/a.h5"},
+        {"n_images": 3.0, "output_file": "/data/a.h5"},
+        {"n_images": True, "output_file": "/data/a.h5"},
+        {"n_images": 3, "output_file": "data/a.h5"},
+        {"n_images": 3, "output_file": "/data/a"},
+        {"n_images": 3, "output_file": "/data/a\0.h5"},
+        {"n_images": 3, "output_file": "/data/a.h5", "run_id": [1]},
+        {"n_images": 3, "output_file": "/data/a.h5", "typo": 1},
+        {"n_images": 3, "output_file": f"/data/{'x' * 10_000}.h5"},
+        {"n_images": 3, "output_file": "/etc/../etc/a.h5"},
+        [],
+        None,
+        "text",
+    ],
+)
+@pytest.mark.parametrize("route", ["/writer/write_async", "/write_sync"])
+def test_a_request_that_is_wrong_is_an_error_with_status_200(url: str, route: str, body: Any) -> None:
+    answer = httpx.post(url + route, json=body)
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "error"
+    assert answer.json()["message"]
+    assert StdDaqClient(url).get_status() == {"state": "READY", "acquisition": None}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["/writer/write_async", "/writer/write_sync", "/daq/config", "/api/config/set"]),
+    JSON | st.fixed_dictionaries({}, optional=dict.fromkeys((*CONFIG, "n_images", "output_file"), JSON)),
+)
+def test_whatever_is_sent_is_answered_in_the_convention(url: str, route: str, body: Any) -> None:
+    answer = httpx.post(url + route, json=body)
+    assert (answer.status_code, answer.json()["status"]) == (200, "error")
+
+
+@pytest.mark.parametrize("garbage", [b"{", b"\xff", b"[" * 10_000])
+def test_garbage_is_answered_in_the_convention(url: str, garbage: bytes) -> None:
+    for route in ("/writer/write_sync", "/daq/config"):
+        answer = httpx.post(url + route, content=garbage)
+        assert (answer.status_code, answer.json()["status"]) == (200, "error")
+
+
+def test_the_configuration_begins_with_none(daq: StdDaqClient) -> None:
+    assert daq.get_config() is None
+    assert daq.get_deployment_status()["message"] == "No config available"
+    with pytest.raises(StdDaqAdminException, match="image_pixel_height"):
+        daq.set_config({"bit_depth": 16})
+
+
+def test_the_configuration_stands_for_parameters(
+    daq: StdDaqClient, running: tuple[Service, FakePlane]
+) -> None:
+    assert daq.set_config(CONFIG) == CONFIG
+    assert daq.get_config() == CONFIG
+    service = running[0]
+    assert value(service, "source.image_height") == 8
+    assert value(service, "source.image_type") == "uint16"
+    assert value(service, "writers.1.detector_name") == "EG9M"
+    deployment = daq.get_deployment_status()
+    assert (deployment["status"], deployment["message"]) == ("SUCCESS", "Deployment successful")
+    assert deployment["stats"]["stop_time"] >= deployment["stats"]["start_time"]
+    changed = daq.set_config({"bit_depth": 32, "module_positions": {"0": [0, 0, 7, 7]}})
+    assert changed == {**CONFIG, "bit_depth": 32, "module_positions": {"0": [0, 0, 7, 7]}}
+    assert daq.get_deployment_status()["config_id"] != deployment["config_id"]
+    service.write({"source.image_width": 16}, ME)
+    assert daq.get_config()["image_pixel_width"] == 16
+
+
+def test_live_streams_are_set_up_by_the_configuration(
+    daq: StdDaqClient, running: tuple[Service, FakePlane]
+) -> None:
+    live = {
+        "tcp://*:9800": {"type": "forward", "config": []},
+        "tcp://*:9801": {"type": "batch", "config": [2, 10]},
+        "tcp://*:9802": {"type": "periodic", "config": [1, 4.5]},
+    }
+    daq.set_config({**CONFIG, "live_stream_configs": live})
+    service = running[0]
+    assert value(service, "streams.live1.policy") == "forward"
+    assert (value(service, "streams.live2.burst"), value(service, "streams.live2.frame_block")) == (2, 10)
+    assert value(service, "streams.live3.burst_rate") == 4.5
+    assert value(service, "streams.preview.policy") is not None
+    daq.set_config({"live_stream_configs": {"tcp://*:9801": {"type": "forward", "config": []}}})
+    assert value(service, "streams.live2.policy") == "forward"
+    configuration = json.loads(str(value(service, "engine.config")))
+    assert "live1" not in configuration["streams"]
+    with pytest.raises(StdDaqAdminException, match="burst and frame_block"):
+        daq.set_config({"live_stream_configs": {"tcp://*:9801": {"type": "batch", "config": [1]}}})
+
+
+def test_a_running_repeater_goes_on_with_the_new_configuration(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    service = running[0]
+    service.execute("engine.start", None, ME).wait(10)
+    daq.set_config(CONFIG)
+    assert value(service, "engine.state") == "RUNNING"
+    assert value(service, "source.image_height") == 8
+    daq.start_writer_async({"n_images": 10, "output_file": str(tmp_path / "a.h5")})
+    with pytest.raises(StdDaqAdminException, match="WRITING"):
+        daq.set_config({"bit_depth": 8})
+    assert daq.get_config() == CONFIG
+
+
+def test_statistics_have_the_keys_that_clients_read(daq: StdDaqClient) -> None:
+    stats = daq.get_stats()
+    assert set(stats) == {"detector", "writer"}
+    for part in stats.values():
+        assert part == {"bytes_per_second": 0.0, "images_per_second": 0.0}
+
+
+def test_the_newest_log_comes_first(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        daq.start_writer_async({"n_images": 1, "output_file": str(tmp_path / f"{name}.h5")})
+        running[1].receive(1)
+        until(lambda: daq.get_status()["state"] == "READY", "the end")
+    assert [Path(log["info"]["output_file"]).stem for log in daq.get_logs(2)] == ["c", "b"]
+    for wrong in ("x", "-1", "9" * 30):
+        with pytest.raises(StdDaqAdminException, match="is no number"):
+            daq.get_logs(wrong)
+
+
+@pytest.mark.parametrize("alias", ["/status", "/config"])
+def test_older_paths_without_prefix_are_served(url: str, alias: str) -> None:
+    assert httpx.get(url + alias).json()["status"] == "ok"
+    assert httpx.post(url + "/stop", json={}).json()["writer"]["state"] == "READY"
+
+
+TOOLS = {
+    "get_status": ([], "READY"),
+    "get_config": ([], "null"),
+    "set_config": (["config.json"], "EG9M"),
+    "get_logs": (["-n", "3"], "[]"),
+    "get_stats": ([], "images_per_second"),
+    "get_deploy_status": ([], "UNKNOWN"),
+    "write_async": (["run.h5", "2"], "WAITING_IMAGES"),
+    "write_sync": (["gone/run.h5", "2"], "StdDaqAdminException"),
+    "write_stop": ([], "READY"),
+}
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS))
+def test_its_command_line_tools_work(url: str, tool: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    arguments, says = TOOLS[tool]
+    places = [str(tmp_path / text) if "." in text else text for text in arguments]
+    code = f"import sys, std_daq_client.cli as cli; sys.argv[1:] = {places!r}; cli.{tool}()"
+    environment = {**os.environ, "STD_DAQ_API_URL": url}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    assert says in ran.stdout + ran.stderr
+
+
+def test_images_are_what_was_sent(tmp_path: Path) -> None:
+    with (
+        running_rig(tmp_path) as rig,
+        closing(History(rig.service)) as history,
+        HttpServer(create_app(rig.service, history), port=0) as server,
+    ):
+        daq = StdDaqClient(server.url)
+        daq.start_writer_async({"n_images": 20, "output_file": str(tmp_path / "run.h5"), "run_id": 3})
+        rig.detector.send(range(20))
+        until(lambda: daq.get_status()["state"] == "READY", "the end")
+        assert daq.get_status()["acquisition"]["message"] == "Completed."
+        assert_holds(tmp_path / "run.h5", range(20))
+        assert rig.client("epics").read("writers.1.acq_run_id") == "3"
