@@ -13,6 +13,7 @@ import zmq
 from repstream.errors import InvalidValue, Refused
 from repstream.mflow.splitting import Output, Splitter, output_of, source_of
 from repstream.policies import decimation
+from tests.ports import free_port
 
 PATIENCE = 10_000
 POLICIES = {
@@ -208,8 +209,7 @@ def test_defaults_and_spellings_are_those_of_the_original():
 
 def test_an_address_that_is_taken_leaves_nothing_open(context):
     _taken, address = socket(context, zmq.PULL)
-    free, other = socket(context, zmq.PULL)
-    free.close()
+    other = f"tcp://127.0.0.1:{free_port()}"
     outputs = [Output("a", output_of(1, {"address": other}).config, connects=False)]
     outputs.append(Output("b", output_of(1, {"address": address}).config, connects=False))
     with pytest.raises(Refused, match="cannot bind"):
