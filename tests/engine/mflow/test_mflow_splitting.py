@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 import zmq
+from tests.ports import free_port
 
 from repstream.errors import InvalidValue, Refused
 from repstream.mflow.splitting import Output, Splitter, output_of, source_of
 from repstream.policies import decimation
-from tests.ports import free_port
 
 PATIENCE = 10_000
 POLICIES = {
