@@ -1,0 +1,145 @@
+"""The source and the transport of docs/explanations/joints.md, one behind the other in a data plane."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zmq
+
+from repstream.dataplane.repeater import Repeater
+from repstream.errors import Refused
+from repstream.messages import array_1_0
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.source import SOURCES
+from repstream.parameters.stream import TRANSPORTS
+from tests.engine.dataplane.bench import PATIENCE, configuration
+
+PAGE = Path(__file__).parents[2] / "docs/explanations/joints.md"
+IMAGE = np.arange(20, dtype="uint16").reshape(4, 5)
+
+
+def example(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both files, and their lines in the tables."""
+    for name, scheme, table in (("source", "ring", SOURCES), ("transport", "unixgram", TRANSPORTS)):
+        (tmp_path / f"joint_{name}.py").write_text(example(name))
+        monkeypatch.setitem(table, scheme, f"joint_{name}")  # type: ignore[arg-type]
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+
+
+@pytest.fixture
+def logger(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+        there.bind(str(tmp_path / "log"))
+        there.settimeout(PATIENCE)
+        yield there
+
+
+def ring_to(path: Path, **streams: dict[str, Any]) -> Configuration:
+    """A ring as the source, a datagram stream named ``log``, and further streams."""
+    base = configuration("tcp://127.0.0.1:9609", streams={"log": {}, **streams})
+    log = base.streams["log"].model_copy(update={"address": f"unixgram://{path}"})
+    source = base.source.model_copy(update={"address": "ring://camera"})
+    return base.model_copy(update={"source": source, "streams": {**base.streams, "log": log}})
+
+
+def put(repeater: Repeater, frame_id: int) -> bool:
+    header, pixels = array_1_0.encode(frame_id, IMAGE + np.uint16(frame_id))
+    ring: Any = repeater.source
+    taken: bool = ring.put(header, pixels)
+    return taken
+
+
+def take(repeater: Repeater) -> None:
+    while repeater.receive(time.monotonic() + PATIENCE, lambda: False):
+        pass
+
+
+def close(repeater: Repeater) -> None:
+    repeater.close_source()
+    repeater.close_streams(0)[0].join()
+
+
+@pytest.mark.usefixtures("modules")
+def test_frames_of_a_new_source_go_through_a_new_transport(logger: socket.socket, tmp_path: Path) -> None:
+    repeater = Repeater(ring_to(tmp_path / "log"), lambda notice: None, lambda: None)
+    for turn in range(3):
+        assert [put(repeater, 4 * turn + i) for i in range(5)] == [True] * 4 + [False]
+        take(repeater)
+        for i in range(4):
+            assert array_1_0.decode([logger.recv(4096), IMAGE.tobytes()]).frame_id == 4 * turn + i
+    report = repeater.report()
+    assert (report.source.ledger.frames, report.source.connected, report.losses) == (12, True, 0)
+    assert report.streams[1].ledger.sent == 12
+    close(repeater)
+
+
+@pytest.mark.usefixtures("modules")
+def test_memory_is_lent_until_the_last_output_has_let_go(logger: socket.socket, tmp_path: Path) -> None:
+    waiting = {"address": f"ipc://{tmp_path}/live", "on_slow": "block"}
+    repeater = Repeater(ring_to(tmp_path / "log", waiting=waiting), lambda notice: None, lambda: None)
+    assert all(put(repeater, i) for i in range(4))
+    take(repeater)
+    assert not put(repeater, 4)  # they wait in the queue of a stream without a consumer
+    with zmq.Context() as context, context.socket(zmq.PULL) as sink:
+        sink.rcvtimeo = round(PATIENCE * 1000)
+        sink.connect(f"ipc://{tmp_path}/live")
+        end = time.monotonic() + PATIENCE
+        while repeater.waiting and time.monotonic() < end:
+            repeater.streams[2].drain()
+        images = [array_1_0.array(array_1_0.decode(sink.recv_multipart())) for _ in range(4)]
+    for i, image in enumerate(images):
+        np.testing.assert_array_equal(image, IMAGE + np.uint16(i))
+    while not put(repeater, 4):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    close(repeater)
+
+
+@pytest.mark.usefixtures("modules")
+def test_a_transport_that_has_no_room_leaves_the_message_with_the_queue(
+    logger: socket.socket, tmp_path: Path
+) -> None:
+    repeater = Repeater(ring_to(tmp_path / "log"), lambda notice: None, lambda: None)
+    sent = 0
+    while not repeater.streams[1].ledger.queued:
+        assert put(repeater, sent)
+        sent += 1
+        take(repeater)
+    assert repeater.streams[1].transport.room is not None
+    while repeater.waiting:
+        logger.recv(4096)
+        repeater.streams[1].drain()
+    assert repeater.streams[1].ledger.sent == sent
+    close(repeater)
+
+
+@pytest.mark.usefixtures("modules")
+def test_a_transport_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"streams\.log\.address.*cannot send"):
+        Repeater(ring_to(tmp_path / "nowhere"), lambda notice: None, lambda: None)
+
+
+@pytest.mark.parametrize("scheme", SOURCES)
+def test_every_scheme_of_a_source_has_its_module(scheme: str) -> None:
+    assert callable(importlib.import_module(SOURCES[scheme]).open_source)
+
+
+@pytest.mark.parametrize("scheme", TRANSPORTS)
+def test_every_scheme_of_a_transport_has_its_module(scheme: str) -> None:
+    assert callable(importlib.import_module(TRANSPORTS[scheme]).open_transport)
