@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import hdf5plugin
@@ -18,6 +18,7 @@ import numpy as np
 from repstream.files import layout, nexus
 
 _BLOCK_SIZE_BY_LIBRARY = 0
+_ALGORITHMS: Mapping[str, Literal["lz4", "zstd"]] = {"bitshuffle_lz4": "lz4", "bitshuffle_zstd": "zstd"}
 
 MOST_SINGLE = 1_000
 """Images of a dataset with a selection each, at most."""
@@ -75,7 +76,9 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
 def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
     """Make an empty growing dataset; return the address of its object header."""
     filters: Mapping[str, Any] = (
-        hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, "lz4") if stack.compression != "none" else {}
+        {}
+        if stack.compression == "none"
+        else hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, _ALGORITHMS[stack.compression])
     )
     dataset = file.create_dataset(
         path,

@@ -18,6 +18,8 @@ from repstream.files.nexus import STORED_AS
 from repstream.messages import compression
 
 _BITSHUFFLE = 32008
+_ALGORITHM, _ZSTD = 4, 3
+"""Which of the filter's values names what compresses, and the one for Zstandard."""
 
 
 class ImageCheck:
@@ -41,6 +43,9 @@ class ImageCheck:
         creation = images.id.get_create_plist()
         filters = [creation.get_filter(n)[0] for n in range(creation.get_nfilters())]
         self._compressed = filters == [_BITSHUFFLE]
+        self._encoding = "bitshuffle_lz4"
+        if self._compressed and creation.get_filter(0)[2][_ALGORITHM:][:1] == (_ZSTD,):
+            self._encoding = "bitshuffle_zstd"
         own = images.chunks == (1, *images.shape[1:]) and filters in ([], [_BITSHUFFLE])
         self._stored: dict[int, tuple[int, int]] = {}
         if own:
@@ -48,7 +53,7 @@ class ImageCheck:
         self._check = self._check_stored if own else self._check_by_library
         self._sum: Callable[[Any], int] | None = None
         kind, members = str(facts.get("checksum", "")), () if rows is None else rows.dtype.names or ()
-        as_written = facts.get(STORED_AS) == ("bitshuffle_lz4" if self._compressed else "none")
+        as_written = facts.get(STORED_AS) == (self._encoding if self._compressed else "none")
         if own and as_written and rows is not None and kind in checksum.DTYPES and checksum.MEMBER in members:
             self._sum, self._sums = checksum.function(kind), rows[checksum.MEMBER]
         self.how = kind if self._sum else "readable"
@@ -92,7 +97,7 @@ class ImageCheck:
 
     def _unpack(self, data: bytes) -> str:
         try:
-            compression.decompress(data, "bitshuffle_lz4", self._nbytes, self._itemsize)
+            compression.decompress(data, self._encoding, self._nbytes, self._itemsize)
         except MalformedMessage as error:
             return error.detail
         return ""

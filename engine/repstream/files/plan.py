@@ -13,7 +13,7 @@ from repstream.files.detector import DetectorFacts
 from repstream.messages.compression import compress
 
 Scalar = str | int | float
-Compression = Literal["none", "bitshuffle_lz4"]
+Compression = Literal["none", "bitshuffle_lz4", "bitshuffle_zstd"]
 
 _ROW_START = (("image_id", np.dtype("<u8")), ("status", np.dtype("<u8")))
 
@@ -110,4 +110,6 @@ class FilePlan:
     def blank(self) -> bytes:
         """An image of zeros as this file stores it."""
         zeros = bytes(self.image_nbytes)
-        return zeros if self.compression == "none" else compress(zeros, self.dtype.itemsize)
+        if self.compression == "none":
+            return zeros
+        return compress(zeros, self.dtype.itemsize, self.compression)

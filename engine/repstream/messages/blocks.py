@@ -1,4 +1,4 @@
-"""The blocks of bitshuffle-LZ4 and of LZ4, packed and unpacked by the fastest library that is installed.
+"""The blocks of bitshuffled LZ4 and Zstandard and of LZ4, packed and unpacked by the fastest library.
 
 hdf5plugin's HDF5 filter 32008 is always there: the C functions of bitshuffle and LZ4, called here directly
 and without the interpreter lock. Two packages do the same with newer instructions of the processor:
@@ -58,6 +58,14 @@ for _function in (_compress, _decompress):
     _function.restype = ctypes.c_int64
 _bound.argtypes, _bound.restype = [ctypes.c_size_t] * 3, ctypes.c_size_t
 
+_compress_zstd, _decompress_zstd = _library.bshuf_compress_zstd, _library.bshuf_decompress_zstd
+for _function in (_compress_zstd, _decompress_zstd):
+    _function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
+    _function.restype = ctypes.c_int64
+_compress_zstd.argtypes = [*_compress_zstd.argtypes, ctypes.c_int]
+_bound_zstd = _library.bshuf_compress_zstd_bound
+_bound_zstd.argtypes, _bound_zstd.restype = [ctypes.c_size_t] * 3, ctypes.c_size_t
+
 _unpack_block = _library.LZ4_decompress_safe
 _unpack_block.argtypes, _unpack_block.restype = [ctypes.c_void_p] * 2 + [ctypes.c_int] * 2, ctypes.c_int
 
@@ -72,13 +80,32 @@ def pack_by_filter(numbers: npt.NDArray[Any], block: int) -> Any:
     return blocks[:nbytes]
 
 
+def pack_zstd(numbers: npt.NDArray[Any], block: int, level: int = 3) -> Any:
+    """`Pack` with Zstandard instead of LZ4, by hdf5plugin."""
+    count, itemsize = numbers.size, numbers.itemsize
+    blocks = np.empty(_bound_zstd(count, itemsize, block), np.uint8)
+    nbytes = _compress_zstd(numbers.ctypes.data, blocks.ctypes.data, count, itemsize, block, level)
+    if nbytes < 0:
+        raise RuntimeError(f"bitshuffle returned {nbytes}")
+    return blocks[:nbytes]
+
+
 def unpack_by_filter(data: memoryview, start: int, nbytes: int, itemsize: int) -> bytearray:
     """`Unpack` by hdf5plugin."""
+    return _unpack(_decompress, data, start, nbytes, itemsize)
+
+
+def unpack_zstd(data: memoryview, start: int, nbytes: int, itemsize: int) -> bytearray:
+    """`Unpack` with Zstandard instead of LZ4, by hdf5plugin."""
+    return _unpack(_decompress_zstd, data, start, nbytes, itemsize)
+
+
+def _unpack(unpacker: Any, data: memoryview, start: int, nbytes: int, itemsize: int) -> bytearray:
     block = int.from_bytes(data[start - 4 : start], "big") // itemsize
     packed, unpacked = np.frombuffer(data, np.uint8), bytearray(nbytes)
     if nbytes:
         address = np.frombuffer(unpacked, np.uint8).ctypes.data
-        taken = _decompress(packed.ctypes.data + start, address, nbytes // itemsize, itemsize, block)
+        taken = unpacker(packed.ctypes.data + start, address, nbytes // itemsize, itemsize, block)
         if taken != packed.size - start:
             raise RuntimeError(f"bitshuffle returned {taken}")
     return unpacked

@@ -23,7 +23,7 @@ import cbor2
 import msgspec
 
 from repstream.errors import MalformedMessage
-from repstream.messages.compression import promised_size
+from repstream.messages.compression import BITSHUFFLED, promised_size
 from repstream.messages.header import MAX_DETAIL, Shape
 from repstream.messages.pixels import ITEM_SIZE, Encoding, Pixels, measured
 
@@ -55,7 +55,13 @@ _NOT_NEEDED = (4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261
 _LONGEST_NUMBER = 1024
 """Bytes; of longer ones Python does not write the digits."""
 
-_ENCODINGS: Mapping[str, Encoding] = {"bslz4": "bitshuffle_lz4", "lz4": "lz4_hdf5"}
+_ENCODINGS: Mapping[str, Encoding] = {
+    "bslz4": "bitshuffle_lz4",
+    "bszstd": "bitshuffle_zstd",
+    "lz4": "lz4_hdf5",
+}
+
+_ALGORITHMS = {encoding: algorithm for algorithm, encoding in _ENCODINGS.items()}
 
 
 class Unread(msgspec.Struct, frozen=True):
@@ -143,9 +149,9 @@ def _typed(dtype: str, big_endian: bool, value: Any) -> Pixels:
     if not isinstance(value, _Compressed):
         raise MalformedMessage("field", f"an array of {dtype} in a {type(value).__name__}")
     # Filter 32004 does not know elements; its size here is 0 or theirs.
-    if value.itemsize != itemsize and (value.encoding == "bitshuffle_lz4" or value.itemsize != 0):
+    if value.itemsize != itemsize and (value.encoding in BITSHUFFLED or value.itemsize != 0):
         raise MalformedMessage("compression", f"elements of {value.itemsize} bytes for {dtype}")
-    count = promised_size(value.data) // itemsize
+    count = promised_size(value.data, value.encoding) // itemsize
     return measured((count,), dtype, big_endian, value.encoding, value.data)
 
 
@@ -199,8 +205,7 @@ def _write_pixels(encoder: cbor2.CBOREncoder, value: object) -> None:
         raise cbor2.CBOREncodeTypeError(f"{type(value).__name__} cannot be written as CBOR")
     data: Any = bytes(value.data)
     if value.encoding:
-        algorithm = "bslz4" if value.encoding == "bitshuffle_lz4" else "lz4"
-        data = cbor2.CBORTag(_COMPRESSION, [algorithm, ITEM_SIZE[value.dtype], data])
+        data = cbor2.CBORTag(_COMPRESSION, [_ALGORITHMS[value.encoding], ITEM_SIZE[value.dtype], data])
     big_endian = value.big_endian or value.dtype in {"uint8", "int8"}
     typed = cbor2.CBORTag(_TAGS[value.dtype, big_endian], data)
     encoder.encode(cbor2.CBORTag(_DIMENSIONS, [value.shape, typed]))

@@ -1,11 +1,12 @@
 """Compressed pixels: checked here, packed and unpacked by compiled libraries (`blocks`).
 
-Three layouts occur, all numbers in them big-endian:
+Four layouts occur, all numbers in them big-endian:
 
 - ``"bitshuffle_lz4"``: what HDF5 filter 32008 stores: uncompressed size in bytes (u64), block size
   in bytes (u32), then for each block its compressed size (u32) and bytes; the last block is cut to a
   multiple of 8 elements, and up to 7 elements follow as they are.
   https://github.com/kiyo-masui/bitshuffle, src/bshuf_h5filter.c and src/bitshuffle.c.
+- ``"bitshuffle_zstd"``: the same with Zstandard in the place of LZ4, which filter 32008 is told by an option.
 - ``"lz4_hdf5"``: what HDF5 filter 32004 stores: the same prefix, then for each block its size (u32)
   and bytes; a block whose size is that of its contents is not compressed.
   https://github.com/HDFGroup/hdf5_plugins, LZ4 filter.
@@ -33,6 +34,9 @@ from repstream.messages.header import size_of
 Buffer = Any
 """Anything contiguous with the buffer protocol: bytes, memoryview, zmq.Frame, numpy array."""
 
+BITSHUFFLED = ("bitshuffle_lz4", "bitshuffle_zstd")
+"""The layouts that HDF5 filter 32008 stores."""
+
 _PREFIX = struct.Struct(">QI")
 _LENGTH = struct.Struct(">I")
 
@@ -46,6 +50,9 @@ _LZ4_MOST = 0x7E000000
 _LZ4_RATIO = 255
 """Bytes that one byte of an LZ4 block can stand for at most."""
 
+_ZSTD_RATIO = 1 << 15
+"""Bytes that one byte of Zstandard can stand for at most: a block of 128 KiB takes 4."""
+
 
 def check(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> None:
     """Walk compressed `data` that must hold `nbytes` bytes of elements of `itemsize` bytes.
@@ -57,18 +64,18 @@ def check(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> None:
     if encoding == "lz4":
         if not 0 < nbytes <= min(_LZ4_MOST, size_of(data) * _LZ4_RATIO):
             raise _malformed(f"{size_of(data)} bytes of LZ4 cannot hold {nbytes} bytes")
-    elif encoding == "bitshuffle_lz4":
+    elif encoding in BITSHUFFLED:
         _walk_bitshuffle(memoryview(data), nbytes, itemsize)
     elif encoding == "lz4_hdf5":
         _walk_lz4_hdf5(memoryview(data), nbytes)
     else:
-        raise ValueError(f"encoding = {encoding!r}: must be lz4, lz4_hdf5 or bitshuffle_lz4")
+        raise ValueError(f"encoding = {encoding!r}: must be lz4, lz4_hdf5 or one of {', '.join(BITSHUFFLED)}")
 
 
 def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes | bytearray:
     """The `nbytes` bytes in `data`, which is checked first and never asked for more than it can hold."""
     check(data, encoding, nbytes, itemsize)
-    if nbytes > size_of(data) * _LZ4_RATIO:
+    if nbytes > size_of(data) * _ratio(encoding):
         raise _malformed(f"{size_of(data)} bytes cannot hold {nbytes} bytes")
     try:
         if encoding == "lz4":
@@ -76,6 +83,8 @@ def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes
         elif encoding == "lz4_hdf5":
             packed = memoryview(data).cast("B")
             found = blocks.unpack_lz4(packed, PREFIX_BYTES, nbytes, _prefix(packed)[1])
+        elif encoding == "bitshuffle_zstd":
+            found = blocks.unpack_zstd(memoryview(data), PREFIX_BYTES, nbytes, itemsize)
         else:
             found = blocks.unpack(memoryview(data), PREFIX_BYTES, nbytes, itemsize)
     except (lz4.block.LZ4BlockError, RuntimeError) as error:
@@ -86,7 +95,7 @@ def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes
 
 
 def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") -> bytes:
-    """`pixels` of `itemsize` bytes each, in any byte order, as ``"bitshuffle_lz4"`` or ``"lz4"``.
+    """`pixels` of `itemsize` bytes each, in any byte order, in one of `BITSHUFFLED` or as ``"lz4"``.
 
     Works without the interpreter lock, the package bitshuffle on all cores that OpenMP
     gives it (OMP_NUM_THREADS, or `use_one_core`). Raises ValueError where the size is no multiple of
@@ -96,21 +105,26 @@ def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") ->
     if encoding == "lz4":
         packed: bytes = lz4.block.compress(numbers.view(np.uint8).data, store_size=False)
         return packed
-    if encoding != "bitshuffle_lz4":
-        raise ValueError(f"encoding = {encoding!r}: must be lz4 or bitshuffle_lz4")
+    if encoding not in BITSHUFFLED:
+        raise ValueError(f"encoding = {encoding!r}: must be lz4 or one of {', '.join(BITSHUFFLED)}")
     block = max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
-    return b"".join((_PREFIX.pack(numbers.nbytes, block * itemsize), blocks.pack(numbers, block)))
+    pack = blocks.pack_zstd if encoding == "bitshuffle_zstd" else blocks.pack
+    return b"".join((_PREFIX.pack(numbers.nbytes, block * itemsize), pack(numbers, block)))
 
 
-def promised_size(data: Buffer) -> int:
+def promised_size(data: Buffer, encoding: str) -> int:
     """The uncompressed size in bytes that the prefix names, where nothing else tells it.
 
-    Refused where LZ4 cannot reach it.
+    Refused where the compression cannot reach it.
     """
     total, _ = _prefix(memoryview(data))
-    if total > size_of(data) * _LZ4_RATIO:
+    if total > size_of(data) * _ratio(encoding):
         raise _malformed(f"{size_of(data)} bytes cannot hold {total} bytes")
     return total
+
+
+def _ratio(encoding: str) -> int:
+    return _ZSTD_RATIO if encoding == "bitshuffle_zstd" else _LZ4_RATIO
 
 
 def _prefix(data: memoryview) -> tuple[int, int]:

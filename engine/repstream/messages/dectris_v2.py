@@ -1,7 +1,8 @@
 """DECTRIS stream v2: one part of CBOR, a map whose `type` is "start", "image" or "end".
 
 Dimensions are [rows, columns]; an image holds one array for each threshold; times are [ticks, ticks a
-second]. Source: https://github.com/dectris/documentation, stream_v2; arrays as in `cbor`.
+second]. Source: https://github.com/dectris/documentation, stream_v2; arrays as
+in `cbor`, plain or compressed as "lz4", "bslz4" or "bszstd".
 
 Reasons of `MalformedMessage` here: "cbor", "field", "parts", "size", "compression" and "htype" (another
 `type`, or none).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -29,6 +29,10 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(found)
 
 
+StoredEncoding = Literal["", "bitshuffle_lz4", "bitshuffle_zstd"]
+"""Encodings of pixels that go into a file as they came."""
+
+
 class NoImage(msgspec.Struct, gc=False):
     """A good message without an image for us. `why`: what it is instead, one of a few fixed words."""
 
@@ -43,8 +47,8 @@ class Frame(msgspec.Struct, gc=False):
     `shape`: slowest dimension first, (height, width) for an image.
     `dtype`: numpy name of the pixel type without byte order, such as ``"uint16"``.
     `big_endian`: byte order of the pixels on the wire.
-    `encoding`: ``""`` for raw pixels, ``"bitshuffle_lz4"`` for the layout of HDF5 filter
-    32008 (12-byte prefix included), so that such a payload may become a chunk unchanged.
+    `encoding`: ``""`` for raw pixels, ``"bitshuffle_lz4"`` or ``"bitshuffle_zstd"`` for the layout of HDF5
+    filter 32008 (12-byte prefix included), so that such a payload may become a chunk unchanged.
     `parts`: the message's parts as received, header first, untouched and not copied
     (`zmq.Frame`, `bytes` or anything else with the buffer protocol).
     `payloads`: the buffers that hold pixels, one an image; usually one.
@@ -59,7 +63,7 @@ class Frame(msgspec.Struct, gc=False):
     shape: tuple[int, ...]
     dtype: str
     big_endian: bool
-    encoding: str
+    encoding: StoredEncoding
     parts: Sequence[Any]
     payloads: Sequence[Any]
     nbytes: int

@@ -12,12 +12,19 @@ import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
 from repstream.messages import compression
-from repstream.messages.frame import PIXEL_TYPES, Frame, image_shape
+from repstream.messages.frame import PIXEL_TYPES, Frame, StoredEncoding, image_shape
 from repstream.messages.header import size_of
 
 ITEM_SIZE: Mapping[str, int] = {name: np.dtype(name).itemsize for name in (*PIXEL_TYPES, "bool")}
 
-Encoding = Literal["", "lz4", "lz4_hdf5", "bitshuffle_lz4"]
+Encoding = Literal["", "lz4", "lz4_hdf5", "bitshuffle_lz4", "bitshuffle_zstd"]
+
+
+_STORED: Mapping[Encoding, StoredEncoding] = {
+    "bitshuffle_lz4": "bitshuffle_lz4",
+    "bitshuffle_zstd": "bitshuffle_zstd",
+}
+"""What a file takes as it came; others are unpacked for it."""
 
 
 class Pixels(msgspec.Struct, frozen=True, gc=False):
@@ -67,21 +74,22 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
         What HDF5 filter 32008 takes stays as it came, LZ4 alone is unpacked: damage in it
         shows here, and nobody downstream meets a third encoding.
         """
-        stored = self.encoding in {"", "bitshuffle_lz4"}
-        payload = self.data if stored else self.raw()
+        stored = _STORED.get(self.encoding, "")
+        payload = self.data if stored == self.encoding else self.raw()
+        unpacked = 0 if stored == self.encoding else len(payload)
         return Frame(
             frame_id=frame_id,
             shape=image_shape(self.shape),
             # HDF5 knows truth values as an enumeration of bytes only.
             dtype="uint8" if self.dtype == "bool" else self.dtype,
             big_endian=self.big_endian,
-            encoding=self.encoding if stored else "",
+            encoding=stored,
             parts=parts,
             payloads=[payload],
-            nbytes=sum(map(size_of, parts)) + (0 if stored else len(payload)),
+            nbytes=sum(map(size_of, parts)) + unpacked,
             format=format,
             read_attributes=attributes,
-            unpacked=0 if stored else len(payload),
+            unpacked=unpacked,
         )
 
 
@@ -126,5 +134,4 @@ def array_of(frame: Frame, i: int = 0) -> npt.NDArray[Any]:
 
     Raises `MalformedMessage` ("compression") for a damaged block.
     """
-    encoding: Encoding = "bitshuffle_lz4" if frame.encoding else ""
-    return measured(frame.shape, frame.dtype, frame.big_endian, encoding, frame.payloads[i]).array()
+    return measured(frame.shape, frame.dtype, frame.big_endian, frame.encoding, frame.payloads[i]).array()

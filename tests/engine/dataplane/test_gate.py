@@ -52,4 +52,4 @@ def test_other_dimensions_and_parts_do_not_fit() -> None:
     header, data = message(0, (3, 4))
     assert gate().unfit(array_1_0.decode([header, data, data])) == "parts"
     assert gate().unfit(array_1_0.decode(message(0, (12,)))) == "shape"
-    assert gate().unfit(array_1_0.decode(message(0, (1, 3, 4)))) == "shape"
+    assert gate().unfit(array_1_0.decode(message(0, (2, 3, 4)))) == "shape"

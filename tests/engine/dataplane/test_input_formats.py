@@ -19,7 +19,8 @@ from tests.engine.dataplane.test_file_options import table_of
 from tests.engine.messages.vectors import load
 
 from repstream.dataplane import control
-from repstream.messages import bsread, dectris_v1, formats, pilatus_1_0, raw_1_0
+from repstream.files.verify import verify
+from repstream.messages import bsread, dectris_v1, dectris_v2, formats, pilatus_1_0, raw_1_0
 from repstream.messages.pixels import packed
 
 Address = Callable[[str], str]
@@ -275,3 +276,37 @@ def test_a_decoder_that_fails_ends_nothing(
     source.send_multipart(message(1))
     ledger = plane.report(lambda r: r.source.ledger.messages == 2).source.ledger
     assert (ledger.frames, ledger.malformed) == (1, {"internal": 1})
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "bitshuffle_lz4", "checksum": "xxh3"}], ids=str)
+def test_images_with_zstandard_are_in_the_file_as_they_came(
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path, options: dict[str, str]
+) -> None:
+    source = running(plane, address, peer)
+    path = tmp_path / "scan.h5"
+    start(plane, path, 3, **options)
+    pixels = [packed(image(i, (30, 41)), "bitshuffle_zstd") for i in range(3)]
+    for i, one in enumerate(pixels):
+        source.send_multipart(dectris_v2.encode_image(dectris_v2.Image(i, 1, {"threshold_1": one})))
+    done = plane.acquisition("FINISHED")
+    assert done.report.ledger.dropped == {}
+    with h5py.File(path) as file:
+        data = file["/entry/data/data"]
+        assert [data.id.read_direct_chunk((i, 0, 0))[1] for i in range(3)] == [one.data for one in pixels]
+        assert data.id.get_create_plist().get_filter(0)[0] == BITSHUFFLE
+        np.testing.assert_array_equal(data[:], [image(i, (30, 41)) for i in range(3)])
+    assert verify(path).complete
+
+
+def test_zstandard_is_not_mixed_with_others_in_a_file(
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    source = running(plane, address, peer)
+    start(plane, tmp_path / "scan.h5", compression="bitshuffle_lz4")
+    kinds: list[Any] = ["bitshuffle_zstd", "", "bitshuffle_lz4", "bitshuffle_zstd"]
+    for i, kind in enumerate(kinds):
+        one = dectris_v2.Image(i, 1, {"threshold_1": packed(image(i), kind)})
+        source.send_multipart(dectris_v2.encode_image(one))
+    finish(plane, 2)
+    np.testing.assert_array_equal(images_of(tmp_path / "scan.h5"), [image(0), image(3)])
+    assert plane.report().writers[1].ledger.dropped == {"encoding": 2}

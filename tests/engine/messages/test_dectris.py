@@ -20,6 +20,7 @@ from hypothesis.extra import numpy as arrays
 from vectors import load
 
 from repstream.messages import cbor, dectris_v1, dectris_v2, formats
+from repstream.messages.compression import BITSHUFFLED
 from repstream.messages.frame import PIXEL_TYPES, Frame
 from repstream.messages.pixels import Pixels, array_of, packed
 from repstream.messages.series import SeriesEnd, SeriesStart
@@ -39,7 +40,7 @@ def unfiltered(chunk: Any, shape: tuple[int, ...], dtype: str) -> Any:
 
 
 @st.composite
-def images(draw: st.DrawFn, encodings: tuple[Any, ...] = ("", "bitshuffle_lz4"), dims: int = 2) -> Pixels:
+def images(draw: st.DrawFn, encodings: tuple[Any, ...] = ("", *BITSHUFFLED), dims: int = 2) -> Pixels:
     dtype = np.dtype(draw(st.sampled_from(PIXEL_TYPES))).newbyteorder(draw(st.sampled_from("<>")))
     array = draw(arrays.arrays(dtype, arrays.array_shapes(min_dims=dims, max_dims=dims, max_side=40)))
     return packed(array, draw(st.sampled_from(encodings)))

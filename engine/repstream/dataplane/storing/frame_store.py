@@ -74,8 +74,7 @@ def kind_of(frame: Frame, plan: AcquisitionPlan) -> Kind:
     taken = [name for name, _ in checksum.members(plan.checksum)]
     height, width = frame.shape
     members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken, plan.header_columns))
-    compressed = frame.encoding or plan.compression != "none"
-    stored: Compression = "bitshuffle_lz4" if compressed else "none"
+    stored: Compression = frame.encoding or ("none" if plan.compression == "none" else "bitshuffle_lz4")
     return Kind((height, width), frame.dtype, frame.big_endian, stored, members)
 
 

@@ -13,6 +13,7 @@ import msgspec
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing.frame_store import Kind
 from repstream.files.plan import Scalar
+from repstream.messages.frame import StoredEncoding
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
     """Write an image; the fields as in `Frame`, `attributes` what `read_attributes` gives."""
 
     frame_id: int
-    encoding: str
+    encoding: StoredEncoding
     format: str
     attributes: dict[str, bool | int | float]
 

@@ -79,7 +79,10 @@ class Gate:
             return "parts"
         kind = (frame.shape, frame.dtype, frame.big_endian)
         if kind == self._kind:
-            return "" if frame.encoding == self._encoding or self.compresses else "encoding"
+            same = frame.encoding == self._encoding or (
+                self.compresses and {frame.encoding, self._encoding} <= {"", "bitshuffle_lz4"}
+            )
+            return "" if same else "encoding"
         if self._kind is not None or len(frame.shape) != 2 or not self._wanted(frame):
             return "shape"
         self._kind, self._encoding = kind, frame.encoding
