@@ -7,19 +7,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from repstream.parameters.engine import EngineConfig
 from repstream.parameters.facade import FacadeConfig
 from repstream.parameters.facts import Section
+from repstream.parameters.picture import SLOTS as PICTURES
+from repstream.parameters.picture import PictureConfig
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 
 SCHEMA_VERSION = 1
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}")
+
+
+def numbered(count: int) -> Callable[[Any], Any]:
+    """A validator for the settings of a group with `count` numbered slots, by their numbers.
+
+    One that is not given has its defaults; any other name is refused.
+    """
+    numbers = [str(number) for number in range(1, count + 1)]
+
+    def fill(given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        if other := [name for name in given if name not in numbers]:
+            raise ValueError(f"there is no {other[0]!r}, only {', '.join(numbers)}")
+        return {number: given.get(number, {}) for number in numbers}
+
+    return fill
 
 
 class Configuration(Section):
@@ -31,6 +50,9 @@ class Configuration(Section):
     streams: dict[str, StreamConfig] = Field(default_factory=dict)
     writers: dict[str, WriterConfig] = Field(default_factory=dict)
     facade: FacadeConfig = FacadeConfig()
+    pictures: Annotated[dict[str, PictureConfig], BeforeValidator(numbered(PICTURES))] = Field(
+        default_factory=dict, description="Pictures of streams, by number."
+    )
     slots: dict[str, int] = Field(
         default_factory=dict, description="Slot of each stream and writer, such as streams.live: 1."
     )
@@ -54,20 +76,3 @@ class Configuration(Section):
         """A copy with one section replaced."""
         changed = {**self.sections(group), name: section} if name else section
         return self.model_copy(update={group: changed})
-
-
-def numbered(count: int) -> Callable[[Any], Any]:
-    """A validator for the settings of a group with `count` numbered slots, by their numbers.
-
-    One that is not given has its defaults; any other name is refused.
-    """
-    numbers = [str(number) for number in range(1, count + 1)]
-
-    def fill(given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        if other := [name for name in given if name not in numbers]:
-            raise ValueError(f"there is no {other[0]!r}, only {', '.join(numbers)}")
-        return {number: given.get(number, {}) for number in numbers}
-
-    return fill

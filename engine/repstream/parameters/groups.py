@@ -15,6 +15,8 @@ from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, Comm
 from repstream.parameters.engine import EngineConfig
 from repstream.parameters.facade import FacadeConfig
 from repstream.parameters.facts import Section
+from repstream.parameters.picture import SLOTS as PICTURES
+from repstream.parameters.picture import PictureConfig, PictureStatus
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
 from repstream.parameters.stream import StreamConfig
@@ -29,6 +31,7 @@ class Group(enum.StrEnum):
     STREAM = "streams"
     WRITER = "writers"
     FACADE = "facade"
+    PICTURE = "pictures"
 
 
 class Slots(enum.Enum):
@@ -80,5 +83,8 @@ REPEATER = (
         count=4,
     ),
     GroupDeclaration(Group.FACADE, "facade", FacadeConfig),
+    GroupDeclaration(
+        Group.PICTURE, "picture", PictureConfig, (PictureStatus,), slots=Slots.NUMBERED, count=PICTURES
+    ),
 )
 """The engine that receives frames, repeats them as streams and writes them."""

@@ -1,0 +1,226 @@
+"""Parameters of a picture: what of which stream is shown and counted, and what was counted last.
+
+Each of the four regions has fields of its own, ``roi1_y`` and ``roi1_sum`` for instance, made here by
+rule. All results are of one image, the one that `image_id` names, and change together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, create_model
+
+from repstream.parameters.facts import Access, Alarm, LongText, Section, Unit
+from repstream.parameters.status import COUNT_LIMIT, Count, Rate, Total
+
+SLOTS = 2
+"""Pictures that an engine makes at the same time."""
+
+REGIONS = 4
+"""Regions of a picture that are counted."""
+
+Pixels = Annotated[int, Access.ALWAYS, Unit("pixels"), Field(ge=0, le=1_000_000)]
+Number = Annotated[float | None, Field()]
+"""Something counted: None where nothing was."""
+
+
+class PictureSettings(Section):
+    """One picture: a stream, what of it is counted and how it is reduced for those who look."""
+
+    stream: Annotated[str, Access.ALWAYS] = Field(
+        "",
+        max_length=31,
+        title="Stream",
+        description="Name of the stream that is shown, one that publishes (PUB); empty: none.",
+    )
+    enable: Annotated[bool, Access.ALWAYS] = Field(
+        True, title="Count always", description="Whether numbers are counted also while nobody looks."
+    )
+    rate: Annotated[float, Access.ALWAYS, Unit("Hz")] = Field(
+        10.0, ge=0.1, le=50.0, title="Highest rate", description="Pictures a second at most."
+    )
+    region_y: Pixels = Field(0, title="Region, first row", description="First row that is shown and counted.")
+    region_x: Pixels = Field(
+        0, title="Region, first column", description="First column that is shown and counted."
+    )
+    region_height: Pixels = Field(
+        0, title="Region, height", description="Rows that are shown and counted; 0: to the edge."
+    )
+    region_width: Pixels = Field(
+        0, title="Region, width", description="Columns that are shown and counted; 0: to the edge."
+    )
+    binning: Annotated[int, Access.ALWAYS, Unit("pixels")] = Field(
+        1,
+        ge=1,
+        le=256,
+        title="Binning",
+        description="Side of the square of pixels that make one sample of the picture, at least.",
+    )
+    rule: Annotated[Literal["mean", "sum", "maximum"], Access.ALWAYS] = Field(
+        "maximum",
+        title="Rule of binning",
+        description="How these pixels are taken together; the numbers are of all pixels, whatever this is.",
+    )
+    largest_height: Annotated[int, Access.ALWAYS, Unit("pixels")] = Field(
+        1080, ge=16, le=100_000, title="Largest height", description="Rows that a picture has at most."
+    )
+    largest_width: Annotated[int, Access.ALWAYS, Unit("pixels")] = Field(
+        1920, ge=16, le=100_000, title="Largest width", description="Columns that a picture has at most."
+    )
+    mask_file: Annotated[str, Access.ALWAYS] = Field(
+        "",
+        max_length=255,
+        title="Mask of bad pixels",
+        description="File (.npy, or HDF5 with :/dataset) that is not 0 where a pixel is bad; empty: none.",
+    )
+    saturation: Annotated[int, Access.ALWAYS] = Field(
+        0,
+        ge=0,
+        le=2**63 - 1,
+        title="Saturation value",
+        description="Value from which on a pixel is saturated; 0: the greatest of its type.",
+    )
+    centre_threshold: Annotated[float, Access.ALWAYS] = Field(
+        0.0,
+        ge=-1e18,
+        le=1e18,
+        title="Threshold of the centre",
+        description="Only the intensity above this counts for centre and width.",
+    )
+
+
+class PictureCounts(Section):
+    """What was counted in the last image; None before the first one."""
+
+    state: Literal["off", "waiting", "live", "failed"] = Field(
+        "off", title="State", description="off: no stream; waiting: no image yet; failed: message says why."
+    )
+    message: Annotated[str, LongText(1024)] = Field(
+        "", title="Message", description="What is wrong, or what is waited for."
+    )
+    address: str = Field(
+        "", title="Address", description="Where front ends get the pictures, such as tcp://host:port."
+    )
+    image_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
+        None, title="Image id", description="Id of the image that all these numbers are of."
+    )
+    image_time: Annotated[float | None, Unit("s")] = Field(
+        None, title="Time of the image", description="Unix time that the source gives the image, or arrival."
+    )
+    received_time: Annotated[float | None, Unit("s")] = Field(
+        None, title="Time of arrival", description="Unix time at which the image came here."
+    )
+    age: Annotated[Rate | None, Unit("s"), Alarm(warning_high=10)] = Field(
+        None, title="Age", description="Time since then, while the repeater runs."
+    )
+    image_height: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels")] = Field(
+        None, title="Height of the image", description="Height of the image as it came."
+    )
+    image_width: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels")] = Field(
+        None, title="Width of the image", description="Width of the image as it came."
+    )
+    image_type: str | None = Field(
+        None, title="Type of the pixels", description="Pixel type of the image as it came."
+    )
+    pictures: Annotated[Total, Unit("images")] = Field(
+        0, title="Images counted", description="Images counted since the stream was chosen."
+    )
+    picture_rate: Annotated[Rate, Unit("Hz")] = Field(
+        0.0, title="Rate", description="Images counted a second."
+    )
+    malformed: Annotated[Total, Unit("messages")] = Field(
+        0, title="Malformed messages", description="Messages of the stream that could not be read."
+    )
+    pixels: Annotated[Count | None, Unit("pixels")] = Field(
+        None, title="Good pixels", description="Pixels counted: neither masked, nor NaN or infinite."
+    )
+    bad_pixels: Annotated[Count | None, Unit("pixels")] = Field(
+        None, title="Bad pixels", description="Pixels left out: masked, NaN or infinite."
+    )
+    minimum: Number = Field(None, title="Minimum", description="Least value of a pixel.")
+    maximum: Number = Field(None, title="Maximum", description="Greatest value of a pixel.")
+    mean: Number = Field(None, title="Mean", description="Mean value of the pixels.")
+    sum: Number = Field(None, title="Sum", description="Sum of the pixels.")
+    saturated: Annotated[Count | None, Unit("pixels"), Alarm(warning_high=1)] = Field(
+        None, title="Saturated pixels", description="Pixels at or above the saturation value."
+    )
+    centre_y: Annotated[Number, Unit("pixels")] = Field(
+        None, title="Centre, row", description="Row of the centre of mass, in the full image."
+    )
+    centre_x: Annotated[Number, Unit("pixels")] = Field(
+        None, title="Centre, column", description="Column of the centre of mass, in the full image."
+    )
+    width_y: Annotated[Number, Unit("pixels")] = Field(
+        None, title="Width along rows", description="Standard deviation of the intensity across the rows."
+    )
+    width_x: Annotated[Number, Unit("pixels")] = Field(
+        None,
+        title="Width along columns",
+        description="Standard deviation of the intensity across the columns.",
+    )
+
+
+def _region_settings(n: int) -> dict[str, Any]:
+    """The fields of one region; one of height or width 0 is not counted."""
+    sizes = {
+        "y": ("first row", "First row of the region, in the full image."),
+        "x": ("first column", "First column of the region, in the full image."),
+        "height": ("height", "Height of the region; 0: it is not counted."),
+        "width": ("width", "Width of the region; 0: it is not counted."),
+    }
+    name = Field(
+        f"Region {n}", max_length=40, title=f"Region {n}, name", description=f"What region {n} is called."
+    )
+    fields: dict[str, Any] = {f"roi{n}_name": (Annotated[str, Access.ALWAYS], name)}
+    for field, (title, text) in sizes.items():
+        fields[f"roi{n}_{field}"] = (Pixels, Field(0, title=f"Region {n}, {title}", description=text))
+    return fields
+
+
+def _region_counts(n: int) -> dict[str, Any]:
+    return {
+        f"roi{n}_sum": (
+            Number,
+            Field(None, title=f"Region {n}, sum", description=f"Sum of the pixels of region {n}."),
+        ),
+        f"roi{n}_mean": (
+            Number,
+            Field(None, title=f"Region {n}, mean", description=f"Mean value of the pixels of region {n}."),
+        ),
+    }
+
+
+def _of_all(fields: Any) -> dict[str, Any]:
+    return {name: field for n in range(1, REGIONS + 1) for name, field in fields(n).items()}
+
+
+if TYPE_CHECKING:
+
+    class PictureConfig(PictureSettings):
+        """`PictureSettings`, and the regions."""
+
+    class PictureStatus(PictureCounts):
+        """`PictureCounts`, and those of the regions."""
+
+else:
+    PictureConfig = create_model(
+        "PictureConfig",
+        __base__=PictureSettings,
+        __doc__=PictureSettings.__doc__,
+        __module__=__name__,
+        **_of_all(_region_settings),
+    )
+    PictureStatus = create_model(
+        "PictureStatus",
+        __base__=PictureCounts,
+        __doc__=PictureCounts.__doc__,
+        __module__=__name__,
+        **_of_all(_region_counts),
+    )
+
+RESULTS: tuple[str, ...] = tuple(
+    name
+    for name in PictureStatus.model_fields
+    if name not in {"state", "message", "address", "age", "pictures", "picture_rate", "malformed"}
+)
+"""The fields that are of one image."""

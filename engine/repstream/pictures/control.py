@@ -1,0 +1,56 @@
+"""Messages between the service and the pictures' process, and the pipe they go through."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from repstream.parameters.facts import Value
+
+
+class Follow(msgspec.Struct, frozen=True, tag="follow"):
+    """Take a configuration (`Configuration` as JSON); numbers are marked with `generation` from then on."""
+
+    generation: int
+    configuration: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The process serves pictures at `address`."""
+
+    address: str
+
+
+class Numbers(msgspec.Struct, frozen=True, tag="numbers"):
+    """What is known of one slot now, by the fields of `PictureStatus`; those of an image are of one."""
+
+    generation: int
+    slot: int
+    fields: dict[str, Value]
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """The loop turns; comes at least once a second."""
+
+
+Notice = Ready | Numbers | Beat
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Follow] = msgspec.msgpack.Decoder(Follow)
+_notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
+
+
+def send(pipe: Connection, message: Follow | Notice) -> None:
+    """Send one message; raises `OSError` when the other end is gone."""
+    pipe.send_bytes(_encoder.encode(message))
+
+
+def receive_request(pipe: Connection) -> Follow:
+    """The next request; raises `EOFError` or `OSError` when the service is gone."""
+    return _requests.decode(pipe.recv_bytes())
+
+
+def receive_notice(pipe: Connection) -> Notice:
+    """The next notice; raises `EOFError` or `OSError` when the process is gone."""
+    return _notices.decode(pipe.recv_bytes())

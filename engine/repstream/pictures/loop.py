@@ -1,0 +1,166 @@
+"""The loop of the pictures' process: hears streams, counts, and serves those who look."""
+
+from __future__ import annotations
+
+import logging
+import time
+from multiprocessing.connection import Connection
+
+import zmq
+
+from repstream.parameters import storage
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.facts import Value
+from repstream.pictures import control
+from repstream.pictures.endpoint import Endpoint, endpoint
+from repstream.pictures.server import PictureServer
+from repstream.pictures.slot import Slot
+from repstream.pictures.stream_input import StreamInput
+
+log = logging.getLogger(__name__)
+
+BEAT = 0.5
+"""Seconds between two signs of life, which also tell the age of the images."""
+
+
+class Loop:
+    """Takes what the service says from `pipe`; `run` returns when that ends.
+
+    Raises `zmq.ZMQError` where `address` cannot be bound.
+    """
+
+    def __init__(self, pipe: Connection, address: str) -> None:
+        self._pipe = pipe
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._server = PictureServer(self._context, address)
+        self._slots: dict[int, Slot] = {}
+        self._inputs: dict[tuple[str, str, str], StreamInput] = {}
+        self._heard: dict[int, tuple[str, str, str] | None] = {}
+        self._generation = 0
+        self._beat = 0.0
+        self._poller = zmq.Poller()
+        self._poller.register(pipe.fileno(), zmq.POLLIN)
+        self._poller.register(self._server.socket, zmq.POLLIN)
+
+    def run(self) -> None:
+        """Until the service hangs up."""
+        try:
+            control.send(self._pipe, control.Ready(self._server.address))
+            while True:
+                self._turn()
+        except (EOFError, OSError):
+            log.debug("the service has gone")
+        finally:
+            for stream in self._inputs.values():
+                stream.close()
+            self._server.close()
+            self._context.destroy(linger=0)
+
+    def _turn(self) -> None:
+        events = dict(self._poller.poll(round(1000 * self._patience())))
+        if self._pipe.fileno() in events:
+            self._follow(control.receive_request(self._pipe))
+        self._server.receive()
+        for stream in self._inputs.values():
+            if stream.socket in events:
+                stream.receive()
+        now = time.monotonic()
+        for slot in self._slots.values():
+            self._tend(slot, now)
+        if now >= self._beat:
+            self._beat = now + BEAT
+            self._server.asks.purge(now)
+            self._tell_status(now)
+            control.send(self._pipe, control.Beat())
+
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        now = time.monotonic()
+        waits = [self._beat - now]
+        for slot in self._slots.values():
+            stream = self._input_of(slot)
+            if stream is not None and (wait := slot.due(stream.newest, now)) is not None:
+                waits.append(wait)
+        return max(0.0, min(waits))
+
+    def _tend(self, slot: Slot, now: float) -> None:
+        """Count the newest image of one slot, if it is due, and answer who asks."""
+        stream = self._input_of(slot)
+        if stream is not None:
+            looked_at = self._server.asks.looks(slot.slot, now)
+            if slot.config.enable or looked_at:
+                arrival = stream.newest
+                if arrival is not None and slot.due(arrival, now) == 0:
+                    slot.take(arrival, now)
+                    self._tell(slot, now)
+        if slot.number:
+            for view, clients in self._server.asks.answerable(slot.slot, slot.number, now).items():
+                self._server.send(clients, slot.picture(view))
+        self._want(stream)
+
+    def _want(self, stream: StreamInput | None) -> None:
+        """Have a stream sent as long as one of its slots is looked at, or counts always."""
+        if stream is None:
+            return
+        now = time.monotonic()
+        stream.want(
+            any(
+                slot.config.enable or self._server.asks.looks(slot.slot, now)
+                for slot in self._slots.values()
+                if self._input_of(slot) is stream
+            )
+        )
+
+    def _follow(self, request: control.Follow) -> None:
+        """Take a configuration: streams are heard anew only where they changed."""
+        self._generation = request.generation
+        configuration = storage.parse(request.configuration, "pictures")
+        for name, config in configuration.pictures.items():
+            number = int(name)
+            found = endpoint(configuration, config.stream) if config.stream else Endpoint()
+            self._heard[number] = (
+                (found.address, configuration.source.channel, configuration.source.threshold)
+                if found.address
+                else None
+            )
+            if number not in self._slots:
+                self._slots[number] = Slot(number, config, found.reason)
+            else:
+                self._slots[number].configure(config, found.reason)
+        self._listen()
+        now = time.monotonic()
+        for slot in self._slots.values():
+            self._tell(slot, now)
+
+    def _listen(self) -> None:
+        """Open the streams that are to be heard, and close all others."""
+        heard = {key for key in self._heard.values() if key is not None}
+        for key in self._inputs.keys() - heard:
+            stream = self._inputs.pop(key)
+            self._poller.unregister(stream.socket)
+            stream.close()
+        for key in heard - self._inputs.keys():
+            stream = self._inputs[key] = StreamInput(self._context, *key)
+            self._poller.register(stream.socket, zmq.POLLIN)
+
+    def _input_of(self, slot: Slot) -> StreamInput | None:
+        key = self._heard[slot.slot]
+        return None if key is None else self._inputs[key]
+
+    def _tell(self, slot: Slot, now: float) -> None:
+        """Tell the service all of one slot, together."""
+        self._send(slot, {**slot.status(now), **slot.results()})
+
+    def _tell_status(self, now: float) -> None:
+        for slot in self._slots.values():
+            self._send(slot, slot.status(now))
+
+    def _send(self, slot: Slot, fields: dict[str, Value]) -> None:
+        stream = self._input_of(slot)
+        told = {**fields, "malformed": 0 if stream is None else stream.malformed}
+        control.send(self._pipe, control.Numbers(self._generation, slot.slot, told))
+
+
+def configured(configuration: Configuration) -> bool:
+    """Whether any picture has a stream, so that this process is needed."""
+    return any(picture.stream for picture in configuration.pictures.values())
