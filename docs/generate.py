@@ -24,6 +24,7 @@ TITLES: Mapping[str, str] = {
     Group.STREAM: "Streams",
     Group.WRITER: "Writers",
     Group.FACADE: "Facade: kept for the interfaces of replaced systems",
+    Group.PICTURE: "Pictures",
 }
 ACCESS = {Access.READ_ONLY: "read", Access.WHILE_IDLE: "write while idle", Access.ALWAYS: "write"}
 

@@ -13,6 +13,7 @@ import typer
 from repstream.errors import Refused, RepstreamError
 from repstream.logs import log_to_stderr
 from repstream.parameters import storage
+from repstream.parameters.first import first_configuration
 from repstream.service.options import ServiceOptions
 from repstream_cli import reach
 from repstream_cli.children import ChildError
@@ -33,7 +34,10 @@ def serve(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(help="Configuration (JSON) to begin with; settings kept earlier count instead."),
+        typer.Option(
+            help="Configuration (JSON) to begin with; settings kept earlier count instead.",
+            show_default="a stream for pictures",
+        ),
     ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="File that keeps what is changed, and is read at the next start.")
@@ -115,7 +119,7 @@ def serve(
     database = _database() if tango_database and wanted["tango"] else ""
     port = tango_port or (0 if database else DEFAULT_PORT)
     options = StackOptions(
-        engine=engine_options(name, config, settings, root or []),
+        engine=engine_options(name, config, settings, root or [], host),
         engine_address=engine_address or f"tcp://{host}:9600",
         key=key,
         host=host,
@@ -169,7 +173,7 @@ def views(given: list[str]) -> dict[str, int]:
 
 
 def engine_options(
-    name: str, config: Path | None, settings: Path | None, roots: list[Path]
+    name: str, config: Path | None, settings: Path | None, roots: list[Path], host: str
 ) -> ServiceOptions:
     """The engine's options; refuses what could not work, before anything is started."""
     for root in roots:
@@ -178,10 +182,16 @@ def engine_options(
     if settings is not None and not settings.absolute().parent.is_dir():
         raise typer.BadParameter(f"--settings {settings} lies in a folder that does not exist")
     try:
-        configuration = storage.load(config) if config is not None else None
+        configuration = storage.load(config) if config is not None else first_configuration()
     except Refused as error:
         raise typer.BadParameter(f"--config {error}") from error
-    return ServiceOptions(name=name, roots=tuple(roots), settings=settings, configuration=configuration)
+    return ServiceOptions(
+        name=name,
+        roots=tuple(roots),
+        settings=settings,
+        configuration=configuration,
+        pictures_address=f"tcp://{host}:*",
+    )
 
 
 def _database() -> str:

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from repstream.parameters import first
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.first import PREVIEW
 from repstream.service.options import ServiceOptions
 from repstream_cli import ports
 from repstream_cli.children import Child
@@ -87,7 +89,7 @@ def alone() -> Iterator[None]:
 
 
 def configuration(chosen: Ports) -> Configuration:
-    """Three live streams (all frames, every 5th, two in ten) and one writer that takes all.
+    """Three live streams (all frames, ten a second, two in ten), a picture, and one writer that takes all.
 
     The streams publish: frames that nobody looks at are no loss.
     """
@@ -97,13 +99,7 @@ def configuration(chosen: Ports) -> Configuration:
             "source": {"address": f"tcp://{HOST}:{chosen.detector}"},
             "streams": {
                 "all": {"address": everything, "mode": "PUB"},
-                "preview": {
-                    "address": preview,
-                    "mode": "PUB",
-                    "policy": "send_every_nth",
-                    "every_nth": 5,
-                    "alarm_on_drop": False,
-                },
+                PREVIEW: first.preview(preview),
                 "pairs": {
                     "address": pairs,
                     "mode": "PUB",
@@ -113,6 +109,7 @@ def configuration(chosen: Ports) -> Configuration:
                 },
             },
             "writers": {WRITER: {}},
+            "pictures": {"1": {"stream": PREVIEW}},
         }
     )
 

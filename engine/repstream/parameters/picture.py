@@ -76,14 +76,14 @@ class PictureSettings(Section):
     saturation: Annotated[int, Access.ALWAYS] = Field(
         0,
         ge=0,
-        le=2**63 - 1,
+        le=2**32 - 1,
         title="Saturation value",
         description="Value from which on a pixel is saturated; 0: the greatest of its type.",
     )
     centre_threshold: Annotated[float, Access.ALWAYS] = Field(
         0.0,
-        ge=-1e18,
-        le=1e18,
+        ge=-1e12,
+        le=1e12,
         title="Threshold of the centre",
         description="Only the intensity above this counts for centre and width.",
     )

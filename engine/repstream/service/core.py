@@ -26,6 +26,10 @@ from repstream.states import RepeaterState
 log = logging.getLogger(__name__)
 
 
+Follower = Callable[[Configuration, Configuration], None]
+"""Is given the configuration that was held and the one that is; must not block."""
+
+
 class Core:
     """Shared by the parts of one service; used in its owner's thread only.
 
@@ -49,6 +53,7 @@ class Core:
         self.configuration = configuration
         self.publisher = Publisher(name)
         self._keep = keep
+        self.followers: list[Follower] = []
         self.state = RepeaterState.STOPPED
         epoch = str(time.time_ns())
         self.board = Board(catalogue, epoch, time.time())
@@ -103,9 +108,11 @@ class Core:
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Take a checked configuration, announce every value that differs, and keep it."""
-        self.configuration = configuration
+        before, self.configuration = self.configuration, configuration
         self._keep(configuration)
         self.put(self.configured_values())
+        for follow in self.followers:
+            follow(before, configuration)
 
     def configured_values(self) -> dict[str, Value]:
         """Every configured value by key, `None` for empty slots, and the names of what is in them."""

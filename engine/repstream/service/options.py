@@ -15,6 +15,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     `roots`: folders below which files may be written; empty takes the current folder at start.
     `settings`: file in which accepted changes are kept and found again after a restart; None keeps
     nothing. `configuration`: what to start from; where `settings` exists already, that counts.
+    `pictures_address`: where the pictures of streams are served.
     """
 
     name: str = "repstream"
@@ -23,3 +24,4 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     configuration: Configuration | None = None
     max_streams: int = 8
     max_writers: int = 4
+    pictures_address: str = "tcp://127.0.0.1:*"

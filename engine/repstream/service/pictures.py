@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,8 +21,6 @@ from repstream.pictures import control
 from repstream.service.core import Core
 from repstream.states import RepeaterState
 
-log = logging.getLogger(__name__)
-
 SILENCE = 5.0
 """Seconds without a sign of life after which the process is taken for hung, and ended."""
 
@@ -35,26 +33,28 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY = 60.0
 
 END_TIME = 2.0
-"""Seconds that it has to end in when it is no longer wanted."""
+"""Seconds that a process which has hung up may take to end."""
 
 
 class PictureKeeper:
     """Keeps the process for the pictures of one engine running, as long as a picture has a stream.
 
     `address` is where it serves pictures; a free port, once taken, is kept. It holds up nothing: what
-    it is told by `follow` goes through a thread of its own, and so does what comes back.
+    goes to the process and comes from it goes through a thread of its own.
     """
 
     def __init__(self, core: Core, address: str) -> None:
         self._core = core
-        self._address = address
-        self._wanted: Configuration | None = None
-        self._generation = 0
+        self._asked_address = self._address = address
+        self._wanted: tuple[int, Configuration | None] = (0, None)  # replaced as a whole
         self._ending = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="pictures keeper", daemon=True)
 
     def start(self) -> None:
+        """Begin with the configuration that the core holds; to be called in its thread, as `close` is not."""
+        self._wanted = (0, self._core.configuration)
+        self._core.followers.append(self._follow)
         self._thread.start()
 
     def close(self) -> None:
@@ -64,16 +64,15 @@ class PictureKeeper:
         if self._thread.is_alive():
             self._thread.join(END_TIME + 1)
 
-    def follow(self, before: Configuration | None, now: Configuration) -> None:
-        """Take a configuration; whoever calls holds the core's lock.
+    def _follow(self, before: Configuration, now: Configuration) -> None:
+        """Take a configuration.
 
         What was counted under other settings is no longer told: a slot whose settings changed has no
         numbers until its image has been counted anew.
         """
-        self._wanted = now
-        self._generation += 1
+        self._wanted = (self._wanted[0] + 1, now)
         for name, config in now.pictures.items():
-            if before is not None and before.pictures.get(name) != config:
+            if before.pictures.get(name) != config:
                 self._core.put_fields(Group.PICTURE, int(name), dict.fromkeys(RESULTS))
         os.eventfd_write(self._wake, 1)
 
@@ -83,7 +82,7 @@ class PictureKeeper:
         failures = 0
         while not self._ending:
             if not self._needed:
-                self._tell_all({"state": "off", "message": "", "address": ""})
+                self._core.owner.post(self._put_all, {"state": "off", "message": "", "address": ""})
                 self._pause(None)
                 continue
             begin = time.monotonic()
@@ -91,12 +90,14 @@ class PictureKeeper:
             if self._ending or not reason:
                 continue
             failures = 0 if time.monotonic() - begin > STEADY else failures + 1
-            self._report(reason)
-            self._pause(PAUSES[min(failures, len(PAUSES)) - 1] if failures else PAUSES[0])
+            if failures > 1:
+                self._address = self._asked_address  # the port may have been taken meanwhile
+            self._core.owner.post(self._report, reason)
+            self._pause(PAUSES[min(failures, len(PAUSES) - 1)])
 
     @property
     def _needed(self) -> bool:
-        wanted = self._wanted
+        _, wanted = self._wanted
         return wanted is not None and any(picture.stream for picture in wanted.pictures.values())
 
     def _pause(self, seconds: float | None) -> None:
@@ -113,34 +114,38 @@ class PictureKeeper:
     def _live(self) -> str:
         """One life of the process, from its start to its end; why it ended, empty where that was meant."""
         process, pipe = _launch(self._address)
-        with pipe:
-            try:
-                return self._converse(process, pipe) or _end(process, pipe)
-            finally:
-                process.kill()
-                process.wait()
-
-    def _converse(self, process: subprocess.Popen[bytes], pipe: Connection) -> str:
-        told, patience, heard = -1, START_TIME, time.monotonic()
         try:
-            while self._needed and not self._ending:
-                if told != self._generation:
+            with pipe:
+                reason = self._converse(pipe)
+            return "" if reason is None else reason or _exit_reason(process)
+        finally:
+            process.kill()  # it has nothing to save
+            process.wait()
+
+    def _converse(self, pipe: Connection) -> str | None:
+        """Until the process is no longer needed (None), has gone (empty), or does not answer (a reason)."""
+        told, patience, heard = -1, START_TIME, time.monotonic()
+        while self._needed and not self._ending:
+            try:
+                if told != self._wanted[0]:
                     told = self._tell(pipe)
                 left = heard + patience - time.monotonic()
-                if left <= 0:
-                    return f"did not answer for {patience:.0f} s and was ended"
-                ready = wait([pipe, self._wake], left)
-                self._clear()
-                if pipe in ready:
+                if left > 0 and pipe not in wait([pipe, self._wake], left):
+                    self._clear()
+                    continue
+                if left > 0:
                     self._take(control.receive_notice(pipe))
                     heard, patience = time.monotonic(), SILENCE
-        except (EOFError, OSError):
-            return _exit_reason(process.wait())
-        return ""
+                    continue
+            except BlockingIOError:  # stopped within a message
+                pass
+            except (EOFError, OSError):
+                return ""
+            return f"did not answer for {patience:.0f} s and was ended"
+        return None
 
     def _tell(self, pipe: Connection) -> int:
-        with self._core.lock:
-            generation, wanted = self._generation, self._wanted
+        generation, wanted = self._wanted
         assert wanted is not None
         control.send(pipe, control.Follow(generation, storage.dump(wanted)))
         return generation
@@ -148,28 +153,29 @@ class PictureKeeper:
     def _take(self, notice: control.Notice) -> None:
         if isinstance(notice, control.Ready):
             self._address = notice.address
-            self._tell_all({"address": notice.address})
+            self._core.owner.post(self._put_all, {"address": notice.address})
         elif isinstance(notice, control.Numbers):
-            with self._core.lock:
-                if notice.generation == self._generation:
-                    fields = self._complete(notice.fields)
-                    self._core.put_fields(Group.PICTURE, notice.slot, fields)
+            self._core.owner.post(self._put_numbers, notice)
 
-    def _complete(self, fields: dict[str, Value]) -> dict[str, Value]:
-        """Numbers of another image leave none of the last one behind."""
-        running = self._core.board.values["engine.state"] == RepeaterState.RUNNING.value
-        found = {**fields, "age": fields.get("age") if running else None}
-        return {**dict.fromkeys(RESULTS), **found} if "image_id" in found else found
+    # --- in the thread of the core --------------------------------------------------------------
+
+    def _put_numbers(self, notice: control.Numbers) -> None:
+        if notice.generation != self._wanted[0]:
+            return  # counted under other settings
+        running = self._core.state is RepeaterState.RUNNING
+        fields = {**notice.fields, "age": notice.fields.get("age") if running else None}
+        # Numbers of another image leave none of the last one behind.
+        rest = dict.fromkeys(RESULTS) if "image_id" in fields else {}
+        self._core.put_fields(Group.PICTURE, notice.slot, {**rest, **fields})
+
+    def _put_all(self, fields: dict[str, Value]) -> None:
+        for slot in self._core.catalogue.slots(Group.PICTURE):
+            self._core.put_fields(Group.PICTURE, slot, fields)
 
     def _report(self, reason: str) -> None:
-        with self._core.lock:
-            self._core.note_error(f"the pictures' process {reason}; it is started again")
-        self._tell_all({"state": "failed", "message": f"the pictures' process {reason}", "picture_rate": 0.0})
-
-    def _tell_all(self, fields: dict[str, Value]) -> None:
-        with self._core.lock:
-            for slot in self._core.catalogue.slots(Group.PICTURE):
-                self._core.put_fields(Group.PICTURE, slot, fields)
+        self._core.note_error(f"the pictures' process {reason}; it is started again")
+        message = f"the pictures' process {reason}"
+        self._put_all({"state": "failed", "message": message, "picture_rate": 0.0})
 
     def _clear(self) -> None:
         try:
@@ -195,20 +201,18 @@ def _launch(address: str) -> tuple[subprocess.Popen[bytes], Connection]:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+    # Nobody waits for ever for the rest of a message.
+    limit = struct.pack("@qq", round(SILENCE), 0)
+    for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        ours.setsockopt(socket.SOL_SOCKET, direction, limit)
     return process, Connection(ours.detach())
 
 
-def _end(process: subprocess.Popen[bytes], pipe: Connection) -> str:
-    """Hang up, and wait a moment for the process to end."""
-    pipe.close()
+def _exit_reason(process: subprocess.Popen[bytes]) -> str:
     try:
-        process.wait(END_TIME)
+        status = process.wait(END_TIME)
     except subprocess.TimeoutExpired:
-        log.warning("the pictures' process did not end by itself")
-    return ""
-
-
-def _exit_reason(status: int) -> str:
+        return "hung up and did not end"
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with exit status {status}"

@@ -26,6 +26,7 @@ from repstream.service.acquisitions import Preparation
 from repstream.service.configuring import Configurator
 from repstream.service.core import Core
 from repstream.service.options import ServiceOptions
+from repstream.service.pictures import PictureKeeper
 from repstream.service.pulse import LOOK_INTERVAL
 from repstream.service.repeater import Death, Repeater
 from repstream.service.settings import Settings
@@ -67,6 +68,7 @@ class Service:
         self._configurator = Configurator(
             self._core, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
         )
+        self._pictures = PictureKeeper(self._core, options.pictures_address)
         self._started = time.monotonic()
 
     # --- life -----------------------------------------------------------------------------
@@ -79,6 +81,7 @@ class Service:
 
     def close(self) -> None:
         """End acquisitions as interrupted, end the data plane, save, end the threads."""
+        self._pictures.close()
         self._core.asking.plane.close()
         self._core.owner.close()
         self._release_settings()
@@ -96,6 +99,7 @@ class Service:
         )
         self._core.put(self._core.configured_values())
         await self._initialize()
+        self._pictures.start()
         self._core.owner.spawn(self._every(TICK, self._tick))
         self._core.owner.spawn(self._every(LOOK_INTERVAL, self._repeater.look_at_plane))
 

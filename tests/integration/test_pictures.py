@@ -1,0 +1,210 @@
+"""Pictures of a running engine: numbers that belong to one image, in every front end; deaths without loss."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from repstream.link.server import EngineServer
+from repstream.parameters.configuration import Configuration
+from repstream.pictures.picture import FULL, Picture
+from repstream.pictures.remote import RemotePictures
+from repstream.protocol import Change, Event, Requester
+from repstream.service import pictures as keeper
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from tests.integration.rig import IMAGES, SERVING, Detector, free_port, until
+
+ME = Requester("test")
+ROI = {"roi1_y": 10, "roi1_x": 20, "roi1_height": 30, "roi1_width": 40}
+
+
+class Studio:
+    """A detector that sends while `sending`, an engine with a preview and a picture of it."""
+
+    def __init__(self, folder: Path, **picture: Any) -> None:
+        self.detector = Detector()
+        port = free_port()
+        stream = {"address": f"tcp://127.0.0.1:{port}", "mode": "PUB", "alarm_on_drop": False}
+        configuration = {
+            "source": {"address": self.detector.address},
+            "streams": {
+                "preview": {**stream, "policy": "periodic", "burst_rate": 20, "buffer_size": 10},
+                "push": {"address": f"tcp://127.0.0.1:{free_port()}", "mode": "PUSH"},
+            },
+            "writers": {"main": {"folder": str(folder), "file_name": "file"}},
+            "pictures": {"1": {"stream": "preview", "rate": 20, **ROI, **picture}},
+        }
+        self.service = Service(
+            ServiceOptions(roots=(folder,), configuration=Configuration.model_validate(configuration))
+        )
+        self.service.start()
+        self.service.execute("engine.start", None, ME)
+        self.sent = 0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def send(self) -> None:
+        """Send frames, about 100 a second, from now on."""
+        self._thread.start()
+
+    def stop_sending(self) -> None:
+        self._ending.set()
+        self._thread.join(10)
+
+    def value(self, field: str, slot: int = 1) -> Any:
+        return self.service.read(f"pictures.{slot}.{field}").value
+
+    def process(self) -> int:
+        """The pictures' process: the child of this one that is called so."""
+        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        for child in " ".join(path.read_text() for path in children).split():
+            if "repstream.pictures.process" in Path(f"/proc/{child}/cmdline").read_text():
+                return int(child)
+        return 0
+
+    def close(self) -> None:
+        self.stop_sending() if self._thread.is_alive() else None
+        self.service.close()
+        self.detector.close()
+
+    def _send(self) -> None:
+        while not self._ending.wait(0.01):
+            self.detector.send(range(self.sent, self.sent + 1))
+            self.sent += 1
+
+
+@pytest.fixture
+def studio(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Studio]:
+    running = Studio(tmp_path, **getattr(request, "param", {}))
+    yield running
+    running.close()
+
+
+def test_all_numbers_of_an_event_are_of_one_image(studio: Studio) -> None:
+    changes: list[Change] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Change) and "pictures.1.image_id" in event.values:
+            changes.append(event)
+
+    held: dict[str, Any] = {}
+    subscription = studio.service.subscribe(note)
+    studio.send()
+    until(lambda: len(changes) > 10, "numbers")
+    subscription.close()
+    for change in changes:
+        held |= change.values
+        image = IMAGES(int(held["pictures.1.image_id"]))
+        assert held["pictures.1.sum"] == image.sum()
+        assert held["pictures.1.maximum"] == image.max()
+        assert held["pictures.1.mean"] == pytest.approx(image.mean())
+        assert held["pictures.1.roi1_sum"] == image[10:40, 20:60].sum()
+
+
+@pytest.mark.parametrize("front_end", ["tango", "epics", "http"])
+def test_a_scan_can_count_on_a_region(studio: Studio, front_end: str) -> None:
+    server = EngineServer(studio.service, "tcp://127.0.0.1:*")
+    server.start()
+    studio.send()
+    until(lambda: studio.value("roi1_sum") is not None, "numbers")
+    studio.stop_sending()
+    until(lambda: studio.value("picture_rate") == 0, "the end of the pictures")
+    try:
+        with SERVING[front_end](studio.service, server.address) as client:
+            image = IMAGES(studio.value("image_id"))
+            until(
+                lambda: client.read("pictures.1.roi1_sum") == image[10:40, 20:60].sum(),
+                f"the region in {front_end}",
+            )
+    finally:
+        server.close()
+
+
+def test_pictures_come_while_somebody_looks(studio: Studio) -> None:
+    studio.service.write({"pictures.1.enable": False}, ME)
+    studio.send()
+    until(lambda: studio.value("address") != "", "the pictures' address")
+    until(lambda: studio.value("state") == "waiting", "a picture that waits")
+    counted = studio.value("pictures")
+    pictures = RemotePictures(studio.value("address"))
+    came: list[Picture] = []
+    subscription = pictures.subscribe(1, came.append)
+    until(lambda: len(came) > 3, "pictures")
+    full = pictures.latest(1, FULL, timeout=20)
+    subscription.close()
+    pictures.close()
+    assert counted == 0
+    assert full is not None
+    assert np.array_equal(full.data, IMAGES(full.image_id))
+    assert [p.number for p in came] == sorted({p.number for p in came})
+    at_end = studio.value("pictures")
+    until(lambda: studio.value("picture_rate") == 0, "an end of the counting when nobody looks")
+    assert studio.value("pictures") < at_end + 200
+
+
+def test_a_change_of_a_region_leaves_no_number_of_the_old_one(studio: Studio) -> None:
+    studio.send()
+    until(lambda: studio.value("roi1_sum") is not None, "numbers")
+    studio.stop_sending()
+    until(lambda: studio.value("picture_rate") == 0, "the end of the pictures")
+    studio.service.write({"pictures.1.roi1_height": 7, "pictures.1.roi1_x": 0}, ME)
+    at_once = studio.value("roi1_sum")
+    until(lambda: studio.value("roi1_sum") is not None, "numbers")
+    right = IMAGES(studio.value("image_id"))[10:17, :40].sum()
+    assert at_once in (None, right)
+    assert studio.value("roi1_sum") == right
+
+
+def test_a_stream_that_would_be_robbed_is_refused_in_words(studio: Studio) -> None:
+    studio.service.write({"pictures.2.stream": "push"}, ME)
+    until(lambda: studio.value("state", 2) == "failed", "a refusal")
+    assert "PUSH" in studio.value("message", 2)
+    studio.service.write({"pictures.2.stream": ""}, ME)
+    until(lambda: studio.value("state", 2) == "off", "nothing to refuse")
+
+
+def test_without_a_stream_there_is_no_process(studio: Studio) -> None:
+    until(lambda: studio.process() > 0, "the process")
+    studio.service.write({"pictures.1.stream": ""}, ME)
+    until(lambda: studio.process() == 0, "the end of the process")
+    until(lambda: studio.value("state") == "off", "a picture that is off")
+    studio.service.write({"pictures.1.stream": "preview"}, ME)
+    until(lambda: studio.value("state") == "waiting", "the process again")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "halted"])
+def test_the_death_of_the_process_loses_no_frame(
+    studio: Studio, how: signal.Signals, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(keeper, "SILENCE", 2.0)
+    studio.service.execute("writers.main.start", None, ME)
+    studio.send()
+    until(lambda: studio.value("state") == "live", "pictures")
+    pictures = RemotePictures(studio.value("address"))
+    came: list[Picture] = []
+    subscription = pictures.subscribe(1, came.append)
+    until(lambda: len(came) > 0, "pictures")
+    old = studio.process()
+    os.kill(old, how)
+    expected = "killed by SIGKILL" if how == signal.SIGKILL else "did not answer"
+    until(lambda: expected in str(studio.service.read("engine.last_error").value), "a report")
+    seen = len(came)
+    until(lambda: studio.value("state") == "live" and studio.process() not in (0, old), "pictures again", 60)
+    until(lambda: len(came) > seen, "pictures for who looked before")
+    subscription.close()
+    pictures.close()
+    studio.stop_sending()
+    until(lambda: studio.service.read("source.received").value == studio.sent, "all frames")
+    handle = studio.service.execute("writers.main.stop", None, ME)
+    assert handle.wait(20).ok
+    assert studio.service.read("writers.main.num_written").value == studio.sent
+    assert studio.service.read("source.missing").value == 0
+    assert studio.service.read("engine.state").value == "RUNNING"
