@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from repstream.parameters.facts import Access, Alarm, LongText, Section, Unit
+from repstream.parameters.facts import Access, Alarm, Format, Level, LongText, Section, Unit
 from repstream.parameters.status import COUNT_LIMIT, Count, Rate, Total
 
 SLOTS = 2
@@ -61,13 +61,13 @@ class PictureSettings(Section):
         title="Rule of binning",
         description="How these pixels are taken together; the numbers are of all pixels, whatever this is.",
     )
-    largest_height: Annotated[int, Access.ALWAYS, Unit("pixels")] = Field(
+    largest_height: Annotated[int, Access.ALWAYS, Unit("pixels"), Level.EXPERT] = Field(
         1080, ge=16, le=100_000, title="Largest height", description="Rows that a picture has at most."
     )
-    largest_width: Annotated[int, Access.ALWAYS, Unit("pixels")] = Field(
+    largest_width: Annotated[int, Access.ALWAYS, Unit("pixels"), Level.EXPERT] = Field(
         1920, ge=16, le=100_000, title="Largest width", description="Columns that a picture has at most."
     )
-    mask_file: Annotated[str, Access.ALWAYS] = Field(
+    mask_file: Annotated[str, Access.ALWAYS, Level.EXPERT] = Field(
         "",
         max_length=255,
         title="Mask of bad pixels",
@@ -80,7 +80,7 @@ class PictureSettings(Section):
         title="Saturation value",
         description="Value from which on a pixel is saturated; 0: the greatest of its type.",
     )
-    centre_threshold: Annotated[float, Access.ALWAYS] = Field(
+    centre_threshold: Annotated[float, Access.ALWAYS, Level.EXPERT] = Field(
         0.0,
         ge=-1e12,
         le=1e12,
@@ -92,22 +92,22 @@ class PictureSettings(Section):
 class PictureCounts(Section):
     """What was counted in the last image; None before the first one."""
 
-    state: Literal["off", "waiting", "live", "failed"] = Field(
+    state: Annotated[Literal["off", "waiting", "live", "failed"], Alarm(alarm_values=("failed",))] = Field(
         "off", title="State", description="off: no stream; waiting: no image yet; failed: message says why."
     )
     message: Annotated[str, LongText(1024)] = Field(
         "", title="Message", description="What is wrong, or what is waited for."
     )
-    address: str = Field(
+    address: Annotated[str, Level.EXPERT] = Field(
         "", title="Address", description="Where front ends get the pictures, such as tcp://host:port."
     )
     image_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
         None, title="Image id", description="Id of the image that all these numbers are of."
     )
-    image_time: Annotated[float | None, Unit("s")] = Field(
+    image_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
         None, title="Time of the image", description="Unix time that the source gives the image, or arrival."
     )
-    received_time: Annotated[float | None, Unit("s")] = Field(
+    received_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
         None, title="Time of arrival", description="Unix time at which the image came here."
     )
     age: Annotated[Rate | None, Unit("s"), Alarm(warning_high=10)] = Field(
@@ -128,7 +128,7 @@ class PictureCounts(Section):
     picture_rate: Annotated[Rate, Unit("Hz")] = Field(
         0.0, title="Rate", description="Images counted a second."
     )
-    malformed: Annotated[Total, Unit("messages")] = Field(
+    malformed: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0, title="Malformed messages", description="Messages of the stream that could not be read."
     )
     pixels: Annotated[Count | None, Unit("pixels")] = Field(
