@@ -63,11 +63,16 @@ def configuration(parameter: Parameter) -> dict[str, Any]:
         "format": _format(parameter),
     }
     if parameter.alarm is not None:
-        facts |= {
+        levels = {
             "min_warning": parameter.alarm.warning_low,
             "max_warning": parameter.alarm.warning_high,
             "min_alarm": parameter.alarm.alarm_low,
             "max_alarm": parameter.alarm.alarm_high,
+        }
+        # An engine elsewhere names a level 1.0, and no server starts with an integer that has such a one.
+        whole = parameter.kind is Kind.INT
+        facts |= {
+            name: int(level) if whole and level is not None else level for name, level in levels.items()
         }
     return {name: fact for name, fact in facts.items() if fact is not None}
 

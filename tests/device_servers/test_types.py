@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +60,14 @@ def test_facts_become_the_attributes_configuration() -> None:
     assert (facts["max_warning"], facts["max_alarm"]) == (70, 90)
     assert "min_alarm" not in facts
     assert facts["doc"] == PARAMETERS["streams.1.queue_use"].text
+
+
+def test_the_levels_of_an_integer_are_integers() -> None:
+    parameter = msgspec.msgpack.decode(
+        msgspec.msgpack.encode(PARAMETERS["pictures.1.saturated"]), type=type(PARAMETERS["source.mode"])
+    )
+    assert type(parameter.alarm.warning_high) is float  # as an engine elsewhere names it
+    assert type(configuration(parameter)["max_warning"]) is int
 
 
 @given(st.text())
