@@ -122,11 +122,16 @@ def writer_fields(report: WriterReport, time: float, rates: Rates) -> dict[str, 
 
 
 _RATES = ("rate", "throughput")
+_OF_FRAMES = (Group.SOURCE, Group.STREAM, Group.WRITER)
 
 
 def without_rates(values: Mapping[str, Value]) -> dict[str, Value]:
     """No value for any rate, where nothing is heard of the frames; `values` is the board's."""
-    return {key: None for key in values if key.rpartition(".")[2] in _RATES}
+    return {
+        key: None
+        for key in values
+        if key.rpartition(".")[2] in _RATES and key.partition(".")[0] in _OF_FRAMES
+    }
 
 
 def at_rest(values: Mapping[str, Value]) -> dict[str, Value]:

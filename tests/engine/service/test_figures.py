@@ -30,3 +30,9 @@ def test_what_is_left_shows_with_its_time_while_the_rest_is_written() -> None:
     fields = writer_fields(report(AcquisitionState.FLUSHING_IMAGES, 100, 150, kept=7), 2.0, rates)
     assert (fields["left"], fields["queued"], fields["kept"]) == (150, 157, 7)
     assert fields["left_time"] == pytest.approx(3.0)
+
+
+def test_what_is_set_is_no_rate_of_frames() -> None:
+    values = {"source.rate": 1.0, "streams.1.rate": 2.0, "streams.1.name": "live", "pictures.1.rate": 10.0}
+    assert figures.without_rates(values) == {"source.rate": None, "streams.1.rate": None}
+    assert figures.at_rest(values) == {"source.rate": 0.0, "streams.1.rate": 0.0}
