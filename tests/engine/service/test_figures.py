@@ -6,7 +6,7 @@ import pytest
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import WriterReport
-from repstream.service.figures import Rates, writer_fields
+from repstream.service.figures import Rates, at_rest, without_rates, writer_fields
 from repstream.states import AcquisitionState
 
 
@@ -34,5 +34,5 @@ def test_what_is_left_shows_with_its_time_while_the_rest_is_written() -> None:
 
 def test_what_is_set_is_no_rate_of_frames() -> None:
     values = {"source.rate": 1.0, "streams.1.rate": 2.0, "streams.1.name": "live", "pictures.1.rate": 10.0}
-    assert figures.without_rates(values) == {"source.rate": None, "streams.1.rate": None}
-    assert figures.at_rest(values) == {"source.rate": 0.0, "streams.1.rate": 0.0}
+    assert without_rates(values) == {"source.rate": None, "streams.1.rate": None}
+    assert at_rest(values) == {"source.rate": 0.0, "streams.1.rate": 0.0}
