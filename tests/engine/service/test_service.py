@@ -378,9 +378,9 @@ def test_a_blocking_writer_is_named_in_the_status(service: Service, plane: FakeP
     plane.blocking = True
     queue = events_of(service)
     plane.receive(1)
-    while not value(service, "writers.main.blocking"):
+    while "held up by writer main" not in str(value(service, "engine.status")):
         queue.get(timeout=5)
-    assert "held up by writer main" in str(value(service, "engine.status"))
+    assert value(service, "writers.main.blocking")
 
 
 def test_the_number_rises_when_a_file_is_opened(service: Service, tmp_path: Path) -> None:
