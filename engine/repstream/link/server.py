@@ -8,16 +8,19 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import zmq
 
-from repstream.errors import EngineFault
+from repstream.errors import EngineFault, RepstreamError
 from repstream.link import wire
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.mailbox import Mailbox
-from repstream.protocol import Completion, Engine, Event
+from repstream.protocol import Completion, Engine, Event, Requester
 
 log = logging.getLogger(__name__)
+
+LOCK, UNLOCK = "engine.lock", "engine.unlock"
 
 HIGH_WATER_MARK = 10_000
 """Messages that may wait for one client; one that is slower misses some and joins again."""
@@ -44,6 +47,7 @@ class EngineServer:
         self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._outgoing: Mailbox[tuple[bytes | None, wire.FromEngine]] = Mailbox()
         self._clients: dict[bytes, float] = {}  # identity: monotonic time of the last sign of life
+        self._locks: dict[bytes, Requester] = {}  # identity: who has locked the engine from there
         self._completions: deque[Completion] = deque(maxlen=200)
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine address worker")
         self._thread = threading.Thread(target=self._serve, name="engine address", daemon=True)
@@ -107,7 +111,7 @@ class EngineServer:
         elif identity not in self._clients:
             self._send(identity, wire.encode(wire.Denied("say hello first")))
         elif isinstance(message, wire.Bye):
-            del self._clients[identity]
+            self._forget(identity)
         else:
             self._clients[identity] = time.monotonic()
             if isinstance(message, wire.Ping):
@@ -134,7 +138,10 @@ class EngineServer:
         self._send(identity, wire.encode(welcome))
 
     def _work(self, identity: bytes, message: wire.Write | wire.Execute) -> None:
-        self._outgoing.put((identity, self._answer(message)))
+        answer = self._answer(message)
+        if isinstance(message, wire.Execute) and isinstance(answer, wire.Done) and message.command == LOCK:
+            self._locks[identity] = message.requester
+        self._outgoing.put((identity, answer))
 
     def _answer(self, message: wire.Write | wire.Execute) -> wire.FromEngine:
         def done(handle_id: str = "") -> wire.Done:
@@ -154,4 +161,15 @@ class EngineServer:
     def _forget_silent(self) -> None:
         limit = time.monotonic() - 4 * wire.SILENCE
         for identity in [i for i, seen in self._clients.items() if seen < limit]:
-            del self._clients[identity]
+            self._forget(identity)
+
+    def _forget(self, identity: bytes) -> None:
+        """A client has left; the control lock that it took goes with it."""
+        del self._clients[identity]
+        holder = self._locks.pop(identity, None)
+        if holder is not None and holder not in self._locks.values():
+            self._pool.submit(self._unlock, holder)
+
+    def _unlock(self, holder: Requester) -> None:
+        with suppress(RepstreamError):  # somebody else may hold it by now
+            self._engine.execute(UNLOCK, None, holder)

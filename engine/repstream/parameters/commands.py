@@ -55,13 +55,16 @@ ENGINE_COMMANDS = (
         Argument(Kind.TEXT, "JSON in the shape of the configuration, whole or in part.", optional=False),
     ),
     CommandDeclaration(
-        "lock", "Lock control", "Keep others from writing and giving commands; stop stays free for all."
+        "lock",
+        "Lock control",
+        "Keep others from writing and giving commands; stop stays free for all.",
+        Argument(Kind.TEXT, "A word for the owner: who locks with the same word shares the lock."),
     ),
     CommandDeclaration(
         "unlock",
         "Unlock control",
         "Release the control lock.",
-        Argument(Kind.TEXT, "The word force takes it from its holder."),
+        Argument(Kind.TEXT, "The owner's word; the word force takes it from any owner."),
     ),
 )
 

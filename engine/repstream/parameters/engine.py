@@ -10,7 +10,7 @@ from repstream.parameters.facts import Access, Level, Section, Unit
 
 
 class EngineConfig(Section):
-    """How the engine treats its data plane."""
+    """How the engine treats its data plane and its users."""
 
     stall_patience: Annotated[float, Access.ALWAYS, Unit("s"), Level.EXPERT] = Field(
         30.0,
@@ -18,4 +18,11 @@ class EngineConfig(Section):
         le=86_400.0,
         title="Patience with the data plane",
         description="Time after which a data plane that does not answer is ended; 0: only by reset.",
+    )
+    lock_timeout: Annotated[float, Access.ALWAYS, Unit("s"), Level.EXPERT] = Field(
+        600.0,
+        ge=0.0,
+        le=604_800.0,
+        title="Control lock times out after",
+        description="Time without a sign of its owner after which the control lock is open again; 0: never.",
     )

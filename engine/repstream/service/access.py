@@ -1,33 +1,11 @@
-"""Who may change what now: the control lock, and parameters that want their owner idle."""
+"""Which parameters may be written now: some want their owner idle."""
 
 from __future__ import annotations
 
 from repstream.errors import Refused
 from repstream.parameters.catalogue import Group, Parameter
 from repstream.parameters.facts import Access
-from repstream.protocol import Requester
 from repstream.states import RepeaterState
-
-
-class ControlLock:
-    """At most one requester holds it; while somebody does, only they command and write."""
-
-    def __init__(self) -> None:
-        self.holder: Requester | None = None
-
-    def check(self, subject: str, requester: Requester) -> None:
-        """Raise `Refused` when somebody else holds the lock."""
-        if self.holder is not None and self.holder != requester:
-            raise Refused(subject, f"{self.holder} holds the control lock; ask them, or unlock with force")
-
-    def take(self, requester: Requester) -> None:
-        self.check("engine.lock", requester)
-        self.holder = requester
-
-    def give_back(self, requester: Requester, force: bool) -> None:
-        if not force:
-            self.check("engine.unlock", requester)
-        self.holder = None
 
 
 def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> None:

@@ -21,9 +21,9 @@ from repstream.parameters.catalogue import Catalogue, Command, Group, build
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Value
 from repstream.protocol import Event, Reading, Requester, Snapshot
-from repstream.service.access import ControlLock
 from repstream.service.acquisitions import Preparation
 from repstream.service.configuring import Configurator
+from repstream.service.control_lock import ControlLock
 from repstream.service.core import Core
 from repstream.service.options import ServiceOptions
 from repstream.service.pictures import PictureKeeper
@@ -58,7 +58,7 @@ class Service:
             raise
         keep = (lambda _: None) if self._settings is None else self._settings.keep
         self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name, keep)
-        self._lock = ControlLock()
+        self._lock = ControlLock(lambda: self._core.configuration.engine.lock_timeout)
         self._repeater = Repeater(self._core, self._take)
         preparation = Preparation(options.name, self._roots)
         self._writers = {
@@ -206,11 +206,11 @@ class Service:
             case "save_config":
                 await configurator.save(text, record.key)
             case "lock":
-                self._lock.take(requester)
-                self._core.put({"engine.locked_by": str(requester)})
+                self._lock.take(requester, text)
+                self._put_lock()
             case "unlock":
-                self._lock.give_back(requester, force=text == "force")
-                self._core.put({"engine.locked_by": ""})
+                self._lock.give_back(requester, text)
+                self._put_lock()
             case "load_config":
                 file, loaded = await configurator.read(text, record.key)
                 async with repeater.turn(record.key):
@@ -274,6 +274,9 @@ class Service:
             for writer in self._writers.values():
                 writer.on_found()
 
+    def _put_lock(self) -> None:
+        self._core.put({"engine.locked_by": self._lock.owner})
+
     def _note_command(self, what: str, requester: Requester, level: int) -> None:
         log.log(level, "%s: %s", requester, what)
         self._core.put({"engine.last_command": what[:255], "engine.last_command_by": str(requester)})
@@ -329,6 +332,7 @@ class Service:
                 "engine.losing": self._repeater.losing,
             }
         )
+        self._put_lock()
         for writer in self._writers.values():
             self._core.owner.spawn(writer.look_at_folder())
             writer.tick()

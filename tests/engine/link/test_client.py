@@ -242,3 +242,11 @@ def test_silent_clients_are_forgotten(
 def test_refusals_are_refusals(client: Client) -> None:
     with pytest.raises(Refused):
         client.execute("writers.main.flush").wait(5)
+
+
+def test_the_control_lock_goes_with_its_holder(server: EngineServer, client: Client) -> None:
+    holder = Client(server.address)
+    holder.engine.lock("beamtime 7").wait(5)
+    assert str(client.engine.locked_by).startswith("beamtime 7")
+    holder.close()
+    assert client.wait("engine.locked_by", "", 10) == ""

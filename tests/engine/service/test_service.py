@@ -406,6 +406,7 @@ def test_acquisition_ids_differ_and_run_ids_are_labels(service: Service) -> None
 def test_the_control_lock_keeps_others_out_but_not_their_stop(service: Service) -> None:
     service.execute("engine.lock", None, ME)
     assert value(service, "engine.locked_by") == "test me@here"
+    assert service.read("engine.lock_timeout").value == 600
     for act in (
         lambda: service.write({"streams.live.every_nth": 2}, OTHER),
         lambda: service.execute("engine.start", None, OTHER),
