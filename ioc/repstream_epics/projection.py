@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from collections.abc import Callable, Sequence
+from typing import assert_never
 
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.commands import Argument
-from repstream.parameters.facts import Access, Kind, Value
+from repstream.parameters.facts import Access, Kind, Role
 from repstream.protocol import Requester
 from repstream_epics import names, types
 from repstream_epics.channels import (
@@ -21,103 +20,65 @@ from repstream_epics.channels import (
     Raw,
     TextChannel,
 )
+from repstream_epics.pvs import (
+    MESSAGE_LENGTH,
+    OFF_ON,
+    ArgumentControl,
+    CommandPVs,
+    FollowedReport,
+    ParameterPVs,
+    ReportPVs,
+)
 from repstream_epics.refusal import CmdStatus, WriteStatus
-from repstream_epics.states import NO_ALARM, NO_VALUE, REFUSED_WRITE, alarm_of
 from repstream_epics.types import Record
+from repstream_epics.view import Binding, Control, Handlers
 
-OFF_ON = ("Off", "On")
-MESSAGE_LENGTH = 1024
 READABLE_LENGTH = 32
 PRECISION = 3
 
 
-@dataclass(frozen=True)
-class ParameterPVs:
-    """The PVs of one parameter: readback, setpoint where it may be written, a text beside some numbers."""
+class CatalogueView:
+    """All parameters and commands as PVs of their own names; fills `view.View`.
 
-    parameter: Parameter
-    readback: Channel
-    setpoint: Channel | None
-    text: Channel | None
-
-    async def show(self, value: Value, time: float, losing: bool = False) -> None:
-        """Publish a value; `losing` as in `states.alarm_of`."""
-        alarm = alarm_of(self.parameter, value, losing)
-        shown = types.to_pv(self.parameter, value)
-        await self.readback.show(shown, alarm, time)
-        if self.text is not None:
-            await self.text.show(self.parameter.readable(value), alarm, time)
-        if self.setpoint is not None:
-            await self.setpoint.show(shown, NO_VALUE if value is None else NO_ALARM, time)
-
-    async def answer(self, taken: bool, time: float) -> None:
-        """After a put: the setpoint shows the value held, with an alarm if the put was refused."""
-        if self.setpoint is not None:
-            held = self.readback.value
-            nothing = self.readback.alarm.status == NO_VALUE[0]
-            alarm = (NO_VALUE if nothing else NO_ALARM) if taken else REFUSED_WRITE
-            await self.setpoint.show(held, alarm, time, again=True)
-
-
-@dataclass
-class CommandPVs:
-    """The PVs of one command: its button, and the argument where it takes one."""
-
-    command: Command
-    button: Channel
-    argument: Channel | None
-    pending: int = field(default=0)
-
-    def given(self) -> Value:
-        """The argument for the next command; `None` where it is left out."""
-        declared = self.command.argument
-        if self.argument is None or declared is None:
-            return None
-        value: Value = types.from_pv(declared, self.argument.value)
-        return None if value == "" and declared.optional else value
-
-
-@dataclass(frozen=True)
-class ReportPVs:
-    """What became of the last request: status, and why; the engine's has the name of the request as well."""
-
-    status: Channel
-    message: Channel
-    name: Channel | None = None
-
-
-class Handlers(Protocol):
-    """What clients ask for; False where it was not taken (see `requests.py`)."""
-
-    async def put(self, pvs: ParameterPVs, raw: Raw, requester: Requester) -> bool: ...
-    async def press(self, pvs: CommandPVs, raw: Raw, requester: Requester) -> bool: ...
-    async def argue(self, pvs: CommandPVs, raw: Raw, requester: Requester) -> bool: ...
-
-
-class View:
-    """All PVs of one engine.
-
-    `channels` are by full PV name, `parameters` and `commands` by key, `reports` by (group, slot).
-    Raises `ValueError` for names that collide or are too long, and for parameters that Channel Access
-    cannot carry.
+    `parameters` and `commands` are by key. Raises `ValueError` for names that collide or are too long, and
+    for parameters that Channel Access cannot carry.
     """
 
     def __init__(self, catalogue: Catalogue, prefix: str, handlers: Handlers) -> None:
         self.channels: dict[str, Channel] = {}
         self._prefix = prefix
         self._handlers = handlers
-        self.catalogue = catalogue
+        self._catalogue = catalogue
+        self._reports: dict[tuple[str, int], ReportPVs] = {(Group.ENGINE, 0): self._engine_report()}
+        for slot in catalogue.slots(Group.WRITER):
+            self._reports[Group.WRITER, slot] = self._writer_report(slot)
         self.parameters = {p.key: self._parameter(p) for p in catalogue.parameters.values()}
         self.commands = {c.key: self._command(c) for c in catalogue.commands.values()}
-        self.reports: dict[tuple[str, int], ReportPVs] = {(Group.ENGINE, 0): self._engine_report()}
-        for slot in catalogue.slots(Group.WRITER):
-            self.reports[Group.WRITER, slot] = self._writer_report(slot)
 
-    def reports_of(self, item: Parameter | Command) -> Iterator[ReportPVs]:
+    @property
+    def bindings(self) -> Sequence[Binding]:
+        roles = (Role.ACQUISITION, Role.RESULT, Role.OUTCOME)
+        followed = (
+            FollowedReport(
+                self._reports[Group.WRITER, slot],
+                *(self._catalogue.key(role, Group.WRITER, slot) for role in roles),
+            )
+            for slot in self._catalogue.slots(Group.WRITER)
+        )
+        return (*self.parameters.values(), *followed)
+
+    def _reports_of(self, item: Parameter | Command) -> Sequence[ReportPVs]:
         """Where the outcome of a request for `item` is shown."""
-        yield self.reports[Group.ENGINE, 0]
-        if item.group == Group.WRITER:
-            yield self.reports[item.group, item.slot]
+        owners = dict.fromkeys(((Group.ENGINE, 0), (item.group, item.slot)))
+        return [self._reports[owner] for owner in owners if owner in self._reports]
+
+    def _put_of(self, control: Callable[[], Control]) -> Put:
+        """Hands what clients write to a control, which is made after its channels."""
+
+        async def put(raw: Raw, requester: Requester) -> bool:
+            return await self._handlers.put(control(), raw, requester)
+
+        return put
 
     def _add(self, name: str, make: Callable[[str], Channel]) -> Channel:
         full = names.check(self._prefix + name)
@@ -127,11 +88,7 @@ class View:
         return channel
 
     def _parameter(self, parameter: Parameter) -> ParameterPVs:
-        made: list[ParameterPVs] = []
-
-        async def put(raw: Raw, requester: Requester) -> bool:
-            return await self._handlers.put(made[0], raw, requester)
-
+        put = self._put_of(lambda: self.parameters[parameter.key])
         readback = self._add(names.readback(parameter), lambda name: _value_channel(name, parameter, None))
         setpoint = text = None
         if parameter.writable:
@@ -140,28 +97,27 @@ class View:
             text = self._add(
                 names.text_of(parameter), lambda name: _text(name, parameter.title, READABLE_LENGTH)
             )
-        made.append(ParameterPVs(parameter, readback, setpoint, text))
-        return made[0]
+        losing = None
+        if parameter.role is Role.STATE and parameter.group == Group.ENGINE:
+            losing = self._catalogue.key(Role.LOSING, Group.ENGINE)
+        return ParameterPVs(parameter, self._reports_of(parameter), readback, setpoint, text, losing)
 
     def _command(self, command: Command) -> CommandPVs:
-        made: list[CommandPVs] = []
-
-        async def press(raw: Raw, requester: Requester) -> bool:
-            return await self._handlers.press(made[0], raw, requester)
-
-        async def argue(raw: Raw, requester: Requester) -> bool:
-            return await self._handlers.argue(made[0], raw, requester)
-
+        press = self._put_of(lambda: self.commands[command.key])
         button = self._add(
             names.setpoint(command), lambda name: EnumChannel(Head(name, "bo", command.title, press), OFF_ON)
         )
-        argument = None
-        if command.argument is not None:
-            declared = command.argument
-            name = names.argument(command)
-            argument = self._add(name, lambda full: _argument_channel(full, command.title, declared, argue))
-        made.append(CommandPVs(command, button, argument))
-        return made[0]
+        declared, argument = command.argument, None
+        if declared is not None:
+            control = list[ArgumentControl]()
+            argue = self._put_of(lambda: control[0])
+            argument = self._add(
+                names.argument(command), lambda name: _argument_channel(name, command.title, declared, argue)
+            )
+            pvs = CommandPVs(command, self._reports_of(command), button, argument)
+            control.append(ArgumentControl(pvs, declared))
+            return pvs
+        return CommandPVs(command, self._reports_of(command), button, argument)
 
     def _engine_report(self) -> ReportPVs:
         return ReportPVs(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 
-from repstream.parameters.catalogue import Group
-from repstream.parameters.facts import Role, Value
+from repstream.parameters.catalogue import Catalogue
+from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event, Subscription
-from repstream.states import AcquisitionResult
-from repstream_epics.projection import ReportPVs, View
-from repstream_epics.refusal import WriteStatus
-from repstream_epics.reports import show_report
+from repstream_epics.view import Binding
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +18,23 @@ _PATIENCE = 1.0
 
 
 class Publisher:
-    """Publishes one engine's events on its view; lives in the loop of the server."""
+    """Publishes one engine's events on all bindings to it; lives in the loop of the server.
 
-    def __init__(self, engine: Engine, view: View) -> None:
+    `catalogue` is the one that the bindings were made from.
+    """
+
+    def __init__(self, engine: Engine, catalogue: Catalogue, bindings: Sequence[Binding]) -> None:
         self._engine = engine
-        self._view = view
+        self._bindings: dict[str, list[Binding]] = {}
+        for binding in bindings:
+            for key in binding.keys:
+                self._bindings.setdefault(key, []).append(binding)
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._published = asyncio.Condition()
         self._epoch, self._sequence = self._joined = "", 0
-        self._losing_key = view.catalogue.key(Role.LOSING, Group.ENGINE)
-        self._state_key = view.catalogue.key(Role.STATE, Group.ENGINE)
-        self._losing: Value = False
-        self._state: Value = None
+        self._held: dict[str, Value] = dict.fromkeys(catalogue.parameters)
+        self._known = frozenset(catalogue.parameters)
         self._other_catalogue = False
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
@@ -42,17 +44,16 @@ class Publisher:
         self._subscription = await asyncio.to_thread(self._engine.subscribe, self._hand_over)
         now = await asyncio.to_thread(self._engine.snapshot)
         self._epoch, self._sequence = self._joined = now.epoch, now.sequence
-        self._losing = now.values.get(self._losing_key)
-        for key, value in now.values.items():
-            await self._show(key, value, now.times.get(key, now.time))
-        await self._acquisitions(now.values, now.time)
+        self._note(now.values)
+        for binding in self._following(self._known):
+            await binding.show(self._held, now.times.get(binding.keys[0], now.time))
         self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         while True:
             event = await self._events.get()
             if isinstance(event, Change) and not self._is_old(event):
-                await self._publish(event)
+                await self._publish(event.values, event.time)
             async with self._published:
                 self._epoch, self._sequence = event.epoch, event.sequence
                 self._published.notify_all()
@@ -83,44 +84,22 @@ class Publisher:
         epoch, sequence = self._joined
         return event.epoch == epoch and event.sequence < sequence
 
-    async def _publish(self, change: Change) -> None:
-        self._losing = change.values.get(self._losing_key, self._losing)
-        for key, value in change.values.items():
+    async def _publish(self, values: Mapping[str, Value], time: float) -> None:
+        self._note(values)
+        for binding in self._following(values):
             try:
-                await self._show(key, value, change.time)
+                await binding.show(self._held, time)
             except Exception:  # one value that cannot be shown must not silence the others
-                log.exception("%s = %r cannot be published", key, value)
-        if self._losing_key in change.values and self._state_key not in change.values:
-            await self._show(self._state_key, self._state, change.time)
-        await self._acquisitions(change.values, change.time)
+                log.exception("%s cannot be published", {key: self._held[key] for key in binding.keys})
 
-    async def _show(self, key: str, value: Value, time: float) -> None:
-        if key == self._state_key:
-            self._state = value
-        pvs = self._view.parameters.get(key)
-        if pvs is not None:
-            await pvs.show(value, time, bool(self._losing))
-        elif not self._other_catalogue:
+    def _note(self, values: Mapping[str, Value]) -> None:
+        self._held |= values
+        unknown = values.keys() - self._known
+        if unknown and not self._other_catalogue:
             self._other_catalogue = True
-            log.error("the engine has parameters that this IOC does not know, as %s: restart the IOC", key)
+            one = min(unknown)
+            log.error("the engine has parameters that this IOC does not know, as %s: restart the IOC", one)
 
-    async def _acquisitions(self, values: dict[str, Value], time: float) -> None:
-        """A writer's report follows its acquisition too: it may have been started by somebody else."""
-        for (group, slot), report in self._view.reports.items():
-            if group != Group.WRITER:
-                continue
-            state = values.get(self._view.catalogue.key(Role.ACQUISITION, group, slot))
-            if state is not None:
-                # The engine says how it ended, and then that it has ended.
-                result, message = (
-                    self._view.parameters[self._view.catalogue.key(role, group, slot)].readback.value
-                    for role in (Role.RESULT, Role.OUTCOME)
-                )
-                await _show_acquisition(report, result, message, time)
-
-
-async def _show_acquisition(report: ReportPVs, result: Value, message: str, time: float) -> None:
-    if result == AcquisitionResult.FAILED.value:
-        await show_report(report, WriteStatus.ERROR, message, time)
-    else:
-        await show_report(report, WriteStatus.OK, "", time)
+    def _following(self, keys: Iterable[str]) -> Iterable[Binding]:
+        """The bindings that follow any of `keys`, each once, in the order of the keys."""
+        return dict.fromkeys(binding for key in keys for binding in self._bindings.get(key, ()))

@@ -1,4 +1,4 @@
-"""What clients write, on its way to the engine; fills `projection.Handlers`."""
+"""What clients write, on its way to the engine; fills `view.Handlers`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from repstream.errors import Refused
-from repstream.parameters.catalogue import Command, Parameter
 from repstream.protocol import Completion, Engine, Handle, Requester
-from repstream_epics import types
 from repstream_epics.channels import Raw
-from repstream_epics.projection import OFF_ON, CommandPVs, ParameterPVs, View
 from repstream_epics.publisher import Publisher
 from repstream_epics.refusal import CmdStatus, ended, explain
-from repstream_epics.reports import report
-from repstream_epics.states import NO_ALARM
+from repstream_epics.view import Control, Execute, Write
 
 _T = TypeVar("_T")
 
@@ -38,87 +33,61 @@ SETTLED: contextvars.ContextVar[asyncio.Event | None] = contextvars.ContextVar("
 class Requests:
     """Takes puts to one engine, one after the other, without ever blocking the loop."""
 
-    view: View
     publisher: Publisher
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="repstream ioc")
-        self._pending: list[Command] = []
+        self._pending: list[Control] = []
 
-    async def put(self, pvs: ParameterPVs, raw: Raw, requester: Requester) -> bool:
-        """Write a parameter."""
-        parameter = pvs.parameter
+    async def put(self, control: Control, raw: Raw, requester: Requester) -> bool:
+        """Ask the engine for what a put wants; comes back when that has ended."""
         try:
-            value = _checked(parameter.key, lambda: types.from_pv(parameter, raw))
-            await self._call(lambda: self._engine.write({parameter.key: value}, requester))
-        except Exception as error:  # whatever it was, the client gets its answer
-            status, message = explain(error)
-        else:
-            status, message = CmdStatus.OK, ""
-            await self._settle()
-        await pvs.answer(status is CmdStatus.OK, time.time())
-        await self._report(parameter, status, message)
-        await _pause()
-        return status is CmdStatus.OK
-
-    async def argue(self, pvs: CommandPVs, raw: Raw, requester: Requester) -> bool:
-        """Keep an argument for the next command."""
-        declared, channel = pvs.command.argument, pvs.argument
-        if declared is None or channel is None:
-            return False
-        try:
-            value = _checked(f"{pvs.command.key}'s argument", lambda: types.from_pv(declared, raw))
-        except Refused as error:
-            await self._report(pvs.command, *explain(error))
-            return False
-        await channel.show(value, NO_ALARM, time.time(), again=True)
-        return True
-
-    async def press(self, pvs: CommandPVs, raw: Raw, requester: Requester) -> bool:
-        """Give a command; comes back when it has ended."""
-        command = pvs.command
-        try:
-            if OFF_ON[0] == _checked(command.key, lambda: types.choice(OFF_ON, raw)):
+            request = control.request(raw)
+            if request is None:
+                await self._answer(control, True)
                 return True
-            argument = pvs.given()
-            handle = await self._call(lambda: self._engine.execute(command.key, argument, requester))
+            handle = await self._ask(request, requester)
         except Exception as error:  # whatever it was, the client gets its answer
-            await self._report(command, *explain(error))
-            await pvs.button.show(OFF_ON[bool(pvs.pending)], NO_ALARM, time.time(), again=True)
-            await _pause()
-            return False
-        return await self._follow(pvs, handle)
+            return await self._end(control, *explain(error))
+        if handle is None:
+            await self._settle()
+            return await self._end(control, CmdStatus.OK, "")
+        return await self._follow(control, handle)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _follow(self, pvs: CommandPVs, handle: Handle) -> bool:
-        pvs.pending += 1
-        self._pending.append(pvs.command)
+    async def _ask(self, request: Write | Execute, requester: Requester) -> Handle | None:
+        if isinstance(request, Write):
+            await self._call(lambda: self._engine.write(request.values, requester))
+            return None
+        return await self._call(lambda: self._engine.execute(request.command, request.argument, requester))
+
+    async def _follow(self, control: Control, handle: Handle) -> bool:
+        self._pending.append(control)
         try:
             await self._settle()
-            await pvs.button.show(OFF_ON[1], NO_ALARM, time.time())
-            await self._report(pvs.command, CmdStatus.BUSY, "")
-            if pvs.argument is not None:  # used up: the next command would not expect it
-                await pvs.argument.show(_empty(pvs.argument.value), NO_ALARM, time.time())
+            await control.begun(time.time())
             _settled()
             completion = await _end_of(handle)
             await self.publisher.reached(completion.epoch, completion.sequence)
         finally:
-            pvs.pending -= 1
-            self._pending.remove(pvs.command)
-        status, message = ended(completion)
-        await self._report(pvs.command, status, message)
-        await pvs.button.show(OFF_ON[bool(pvs.pending)], NO_ALARM, time.time())
-        await _pause()
-        return status is CmdStatus.OK
+            self._pending.remove(control)
+        return await self._end(control, *ended(completion))
 
-    async def _report(self, item: Parameter | Command, status: CmdStatus, message: str) -> None:
+    async def _end(self, control: Control, status: CmdStatus, message: str) -> bool:
         """Show an outcome; after a success the command that goes on, if there is one."""
-        await report(self.view, item, status, message, time.time())
-        if status is CmdStatus.OK and self._pending:
-            await report(self.view, self._pending[-1], CmdStatus.BUSY, "", time.time())
+        good = status is CmdStatus.OK
+        await control.report(status, message, time.time())
+        if good and self._pending:
+            await self._pending[-1].report(CmdStatus.BUSY, "", time.time())
+        await self._answer(control, good)
+        await _pause()
+        return good
+
+    async def _answer(self, control: Control, taken: bool) -> None:
+        await control.answer(taken, control in self._pending, time.time())
 
     async def _settle(self) -> None:
         """Wait until the values that the engine has now are published."""
@@ -127,13 +96,6 @@ class Requests:
 
     async def _call(self, function: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(function))
-
-
-def _checked(subject: str, convert: Callable[[], _T]) -> _T:
-    try:
-        return convert()
-    except ValueError as error:
-        raise Refused(subject, str(error)) from None
 
 
 async def _end_of(handle: Handle) -> Completion:
@@ -151,10 +113,6 @@ async def _end_of(handle: Handle) -> Completion:
 
     handle.on_done(done)
     return await end
-
-
-def _empty(value: object) -> object:
-    return "" if isinstance(value, str) else 0
 
 
 def _settled() -> None:

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
+from repstream.parameters.catalogue import Catalogue
 from repstream.protocol import Engine
 from repstream_epics import names
 from repstream_epics.channels import Channel
 from repstream_epics.network import Server
-from repstream_epics.projection import View
+from repstream_epics.projection import CatalogueView
 from repstream_epics.publisher import Publisher
 from repstream_epics.requests import Requests
+from repstream_epics.view import Binding, MakeView
 
 PREFIX = "X:REPSTREAM:"
 PORT = 5064
 INTERFACE = "127.0.0.1"
 
 
+class _Part(NamedTuple):
+    """One engine, and all that shows it."""
+
+    engine: Engine
+    catalogue: Catalogue
+    requests: Requests
+    bindings: list[Binding]
+
+
 class IocServer:
     """An IOC: the PVs of one or several engines.
 
     `engines` by name; `prefix` begins every PV name, and ``$(ENGINE)`` in it stands for the engine's name
-    (needed with several). `port` is that of searches and connections, 0 takes a free one. Raises
-    `ValueError` for PV names that collide or are too long.
+    (needed with several). `views` are the shapes in which each engine is shown. `port` is that of searches
+    and connections, 0 takes a free one. Raises `ValueError` for PV names that collide or are too long.
     """
 
     def __init__(
@@ -35,10 +46,12 @@ class IocServer:
         prefix: str = PREFIX,
         port: int = PORT,
         interface: str = INTERFACE,
+        views: Sequence[MakeView] = (CatalogueView,),
     ) -> None:
         self._interface = interface
+        self._make_views = views
         self._port = port
-        self._parts: list[tuple[Engine, Requests, View]] = []
+        self._parts: list[_Part] = []
         self._channels: dict[str, Channel] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,13 +101,17 @@ class IocServer:
         self.stop()
 
     def _add(self, engine: Engine, prefix: str) -> None:
-        requests = Requests(engine)
-        requests.view = View(engine.catalogue, prefix, requests)
-        twice = self._channels.keys() & requests.view.channels.keys()
-        if twice:
-            raise ValueError(f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix")
-        self._channels |= requests.view.channels
-        self._parts.append((engine, requests, requests.view))
+        requests, catalogue = Requests(engine), engine.catalogue
+        bindings: list[Binding] = []
+        for make in self._make_views:
+            view = make(catalogue, prefix, requests)
+            if twice := self._channels.keys() & view.channels.keys():
+                raise ValueError(
+                    f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix"
+                )
+            self._channels |= view.channels
+            bindings += view.bindings
+        self._parts.append(_Part(engine, catalogue, requests, bindings))
 
     def _run(self) -> None:
         try:
@@ -115,13 +132,13 @@ class IocServer:
             self._ready.set()
 
         try:
-            for engine, requests, view in self._parts:
-                publisher = requests.publisher = Publisher(engine, view)
+            for part in self._parts:
+                publisher = part.requests.publisher = Publisher(part.engine, part.catalogue, part.bindings)
                 publishers.append(publisher)
                 await publisher.start()
             await server.serve(ready)
         finally:
             for publisher in publishers:
                 publisher.close()
-            for _, requests, _ in self._parts:
-                requests.close()
+            for part in self._parts:
+                part.requests.close()

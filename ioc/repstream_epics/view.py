@@ -1,0 +1,81 @@
+"""What a view of an engine is made of: bindings show values, controls take what clients write.
+
+The catalogue as it is (`projection.py`) is one view; a facade that imitates another program is a further
+one: a table over the same keys and commands. Any number of views may stand on one engine, and any number
+of bindings on one key; none holds a value of the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from repstream.parameters.catalogue import Catalogue
+from repstream.parameters.facts import Value
+from repstream.protocol import Requester
+from repstream_epics.channels import Channel, Raw
+from repstream_epics.refusal import CmdStatus
+
+
+@dataclass(frozen=True)
+class Write:
+    """Change parameters, all or none."""
+
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Execute:
+    """Give a command; the put completes with it."""
+
+    command: str
+    argument: Value = None
+
+
+class Binding(Protocol):
+    """One or a few PVs that follow values."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys whose changes it shows; the time of the first is that of its PVs at the start."""
+
+    async def show(self, held: Mapping[str, Value], time: float) -> None:
+        """Publish; `held` is everything that the engine holds, `time` that of the change (Unix seconds)."""
+
+
+class Control(Protocol):
+    """A PV that clients write."""
+
+    def request(self, raw: Raw) -> Write | Execute | None:
+        """What a put asks the engine for; None: nothing. Raises `Refused` with the reason."""
+
+    async def begun(self, time: float) -> None:
+        """The command that was asked for has been taken and goes on."""
+
+    async def answer(self, taken: bool, busy: bool, time: float) -> None:
+        """The request has ended, or was refused: show what is held. `busy`: a command from here goes on."""
+
+    async def report(self, status: CmdStatus, message: str, time: float) -> None:
+        """Say what became of the request, before its end is answered to the client."""
+
+
+class Handlers(Protocol):
+    """Takes what clients write, for all views of one engine (see `requests.py`)."""
+
+    async def put(self, control: Control, raw: Raw, requester: Requester) -> bool:
+        """Ask the engine for what a put wants; False where it was not taken."""
+
+
+class View(Protocol):
+    """The PVs of one engine in one shape; `channels` by full PV name."""
+
+    @property
+    def channels(self) -> Mapping[str, Channel]: ...
+
+    @property
+    def bindings(self) -> Sequence[Binding]: ...
+
+
+MakeView = Callable[[Catalogue, str, Handlers], View]
+"""Makes a view of a catalogue, with the prefix of its PVs. Raises `ValueError` for impossible names."""
