@@ -88,7 +88,6 @@ export function address(path, scheme = "http") {
  * @param {string} text
  */
 export function encodeHeader(text) {
-  // eslint-disable-next-line no-control-regex
   return text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/[^\x20-\x7e]/g, "?");
 }
 

@@ -50,38 +50,47 @@ export class WriterCard {
 
   update() {
     const { store, section } = this;
-    const number = (/** @type {string} */ field) => store.number(section, field);
     const acquisition = store.text(section, "acq_state");
-    const result = store.text(section, "acq_result");
-    const state = store.text(section, "state") || "UNKNOWN";
     const ended = acquisition === "FINISHED" || acquisition === "FAILED";
-    const shown = ended ? result : acquisition === "NONE" || state !== "WRITING" ? state : acquisition;
-    setText(this.state, words(shown));
-    setAttribute(this.state, "data-tone", ended ? resultTone(result) : tone(shown));
-    const path = store.text(section, "full_file_name");
-    setText(this.file, path ? baseName(path) : "No file yet");
-    setAttribute(this.file, "title", path);
-    const written = number("num_written");
-    const requested = number("num_requested");
-    const { share, left } = progressOf(written, requested, number("rate"));
-    const busy = state === "WRITING" && !ended;
-    this.progress.hidden = !busy;
-    if (share === null) this.progress.removeAttribute("value");
-    else this.progress.value = share;
-    const parts = [`${count(written)}${requested ? ` of ${count(requested)}` : ""} images`, bytes(number("file_size"))];
-    if (number("num_missing")) parts.push(`${count(number("num_missing"))} missing`);
-    if (busy && left !== null) parts.push(`${duration(left)} left`);
-    setText(this.counts, parts.join(" · "));
+    this.showState(acquisition, ended);
+    this.showFile(!ended && store.get(section, "state") === "WRITING");
     setText(this.message, ended ? store.text(section, "acq_message") : "");
     this.message.hidden = !this.message.textContent;
-    this.message.classList.toggle("refusal", acquisition === "FAILED" && result !== "aborted");
+    this.message.classList.toggle("refusal", acquisition === "FAILED" && store.get(section, "acq_result") !== "aborted");
     const waiting = [store.text(section, "waiting"), store.text(section, "space_warning")].filter(Boolean).join(" ");
     this.waiting.hidden = !waiting;
     setText(this.waiting, waiting);
-    const free = number("free_space");
+    const free = store.number(section, "free_space");
     setText(this.disk, free === null ? "Free disk space not known" : `${bytes(free * 1e9)} free on disk`);
     this.disk.classList.toggle("warning", free !== null && free < 10);
     for (const field of this.fields) field.update();
     this.bar.update();
+  }
+
+  /** @param {string} acquisition @param {boolean} ended */
+  showState(acquisition, ended) {
+    const result = this.store.text(this.section, "acq_result");
+    const state = this.store.text(this.section, "state") || "UNKNOWN";
+    const running = state === "WRITING" && acquisition !== "NONE";
+    const shown = ended ? result : running ? acquisition : state;
+    setText(this.state, words(shown));
+    setAttribute(this.state, "data-tone", ended ? resultTone(result) : tone(shown));
+  }
+
+  /** @param {boolean} busy whether images are being written */
+  showFile(busy) {
+    const number = (/** @type {string} */ field) => this.store.number(this.section, field);
+    const path = this.store.text(this.section, "full_file_name");
+    setText(this.file, path ? baseName(path) : "No file yet");
+    setAttribute(this.file, "title", path);
+    const requested = number("num_requested");
+    const { share, left } = progressOf(number("num_written"), requested, number("rate"));
+    this.progress.hidden = !busy;
+    if (share === null) this.progress.removeAttribute("value");
+    else this.progress.value = share;
+    const parts = [`${count(number("num_written"))}${requested ? ` of ${count(requested)}` : ""} images`, bytes(number("file_size"))];
+    if (number("num_missing")) parts.push(`${count(number("num_missing"))} missing`);
+    if (busy && left !== null) parts.push(`${duration(left)} left`);
+    setText(this.counts, parts.join(" · "));
   }
 }

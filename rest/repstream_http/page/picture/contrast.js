@@ -12,7 +12,7 @@ export const LOG_RANGE = 1000;
  * A sorted sample of the values below `ceiling`; saturated and bad pixels would stretch everything.
  * @param {Pixels} pixels
  * @param {number} ceiling
- * @returns {Float64Array}
+ * @returns {Float64Array<ArrayBuffer>}
  */
 export function sample(pixels, ceiling) {
   const stride = Math.max(1, Math.floor(pixels.length / SAMPLES)) | 1;

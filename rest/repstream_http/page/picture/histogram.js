@@ -23,7 +23,7 @@ export class HistogramView {
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
-  /** @param {Float64Array} sorted values of the picture @param {[number, number]} levels */
+  /** @param {Float64Array<ArrayBuffer>} sorted values of the picture @param {[number, number]} levels */
   show(sorted, levels) {
     this.sorted = sorted;
     this.levels = levels;

@@ -3,7 +3,7 @@
 import Blosc from "../vendor/blosc.js";
 import { ENCODING, parse, pixels } from "./wire.js";
 
-const blosc = new Blosc();
+const blosc = Blosc.fromConfig({ id: "blosc" });
 const AGAIN = 1000;
 const LONGEST = 8000;
 
