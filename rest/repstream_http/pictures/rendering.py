@@ -90,13 +90,16 @@ def npy(data: NDArray[Any]) -> bytes:
 
 
 def _scaled(values: NDArray[Any], low: float, high: float, log: bool) -> NDArray[np.uint8]:
-    share = (values.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    share = np.nan_to_num(np.clip(share, 0, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        share = (values.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, LEAST_SPAN))
+        share = np.nan_to_num(np.clip(share, 0, 1))
     if log:
         share = np.log1p(share * (LOG_RANGE - 1)) / np.log(LOG_RANGE)
     shown: NDArray[np.uint8] = (share * 255 + 0.5).astype(np.uint8)
     return shown
 
 
+LEAST_SPAN = 1e-30
+"""Levels that are nearer than this count as so far apart."""
 LOG_RANGE = 1000.0
 """A logarithmic scale shows so large a ratio between brightest and darkest, as the page does."""
