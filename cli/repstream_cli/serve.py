@@ -75,6 +75,16 @@ def serve(
         bool | None, typer.Option("--http/--no-http", help="HTTP server.", show_default="if installed")
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
+    http_read_token: Annotated[
+        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Word without which nobody reads there.")
+    ] = "",
+    http_change_token: Annotated[
+        str,
+        typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Word without which nobody changes there."),
+    ] = "",
+    http_read_only: Annotated[
+        bool, typer.Option("--http-read-only", help="Let nobody change anything there.")
+    ] = False,
     view: Annotated[
         list[str] | None,
         typer.Option(
@@ -126,7 +136,9 @@ def serve(
         on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
         epics=EpicsOptions(epics_port, epics_prefix) if wanted["epics"] else None,
-        http=HttpOptions(http_port, views(view or [])) if wanted["http"] else None,
+        http=http_options(http_port, view or [], (http_read_token, http_change_token), http_read_only)
+        if wanted["http"]
+        else None,
     )
     with until_interrupted() as stop:
         raise typer.Exit(run(options, stop, start))
@@ -170,6 +182,17 @@ def views(given: list[str]) -> dict[str, int]:
         return chosen_views(given)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--view") from error
+
+
+def http_options(port: int, given: list[str], tokens: tuple[str, str], read_only: bool) -> HttpOptions:
+    """The HTTP server's options; refuses tokens that protect less than they seem to."""
+    from repstream_http.guard import Guard  # noqa: PLC0415 - an extra
+
+    try:
+        Guard(*tokens, read_only)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--http-…-token") from error
+    return HttpOptions(port, views(given), *tokens, read_only)
 
 
 def engine_options(

@@ -46,10 +46,16 @@ class EpicsOptions:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """The HTTP server; `views`: ports of the interfaces of replaced systems, by name."""
+    """The HTTP server; `views`: ports of the interfaces of replaced systems, by name.
+
+    The tokens and `read_only` are those of `repstream_http.guard.Guard`.
+    """
 
     port: int = 8000
     views: Mapping[str, int] = field(default_factory=dict)
+    read_token: str = ""
+    change_token: str = ""
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +148,12 @@ class Stack:
     def _start_http(self, http: HttpOptions) -> None:
         from repstream_http.app import create_app  # noqa: PLC0415 - an extra
         from repstream_http.compat.views import VIEWS  # noqa: PLC0415
+        from repstream_http.guard import Guard  # noqa: PLC0415
         from repstream_http.server import HttpServer  # noqa: PLC0415
 
-        server = HttpServer(
-            create_app({self.options.engine.name: self.service}), self.options.host, http.port
-        )
+        guard = Guard(http.read_token, http.change_token, http.read_only)
+        app = create_app({self.options.engine.name: self.service}, guard)
+        server = HttpServer(app, self.options.host, http.port)
         self._opened(server.start, server.stop)
         self.http_port = server.port
         settings = self.options.engine.settings

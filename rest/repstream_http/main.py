@@ -11,12 +11,14 @@ import typer
 from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.logs import log_to_stderr
 from repstream_http.app import create_app
+from repstream_http.guard import Guard
 from repstream_http.server import HttpServer
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(
+    *,
     engines: Annotated[
         list[str] | None,
         typer.Argument(
@@ -28,13 +30,21 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
+    read_token: Annotated[
+        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Word without which nobody reads.")
+    ] = "",
+    change_token: Annotated[
+        str, typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Word without which nobody changes.")
+    ] = "",
+    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody change anything.")] = False,
 ) -> None:
-    """Serve engines over HTTP: a JSON API, a WebSocket of changes, Prometheus metrics.
+    """Serve engines over HTTP: a page, a JSON API, pictures, a WebSocket of changes, Prometheus metrics.
 
     The engines need not run yet, and may be started again at any time.
     """
     try:
         addresses = addresses_of(engines or ())
+        guard = Guard(read_token, change_token, read_only)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     log_to_stderr()
@@ -42,7 +52,7 @@ def run(
     with ExitStack() as stack:
         engines_there = stack.enter_context(attached(addresses, key, "http"))
         try:
-            server = stack.enter_context(HttpServer(create_app(engines_there), host, port))
+            server = stack.enter_context(HttpServer(create_app(engines_there, guard), host, port))
         except OSError as error:
             raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}") from error
         typer.echo(f"{server.url}  (Ctrl-C ends)")
