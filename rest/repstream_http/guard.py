@@ -132,7 +132,7 @@ class Guarded:
 
 SECURE = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
         "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     ),
@@ -143,8 +143,7 @@ SECURE = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Headers of every answer. Scripts and styles come from this server's files only, none inline;
-WebAssembly, which decompresses pictures, needs the word of its own."""
+"""Headers of every answer. Scripts and styles come from this server's files only, none inline."""
 
 
 class SecureHeaders:

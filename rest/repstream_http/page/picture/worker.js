@@ -1,9 +1,8 @@
 /** Receives and decompresses pictures beside the page, so that drawing and clicks never wait for it. */
 
-import Blosc from "../vendor/blosc.js";
+import { decompress } from "./blosc.js";
 import { ENCODING, parse, pixels } from "./wire.js";
 
-const blosc = Blosc.fromConfig({ id: "blosc" });
 const AGAIN = 1000;
 const LONGEST = 8000;
 
@@ -41,8 +40,7 @@ async function show(message) {
     postMessage({ type: "bitmap", header, bitmap, size }, { transfer: [bitmap] });
     return;
   }
-  const bytes = header.encoding === ENCODING.blosc ? await blosc.decode(payload) : payload;
-  const values = pixels(header, /** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+  const values = pixels(header, header.encoding === ENCODING.blosc ? decompress(payload) : payload);
   postMessage({ type: "picture", header, pixels: values, size }, { transfer: [values.buffer] });
 }
 
