@@ -72,11 +72,13 @@ export class Store {
 
   /** @param {any} message */
   async take(message) {
+    // An event is never from the future: the greatest lead is the one with the least delay.
+    if (message.type === "snapshot") this.clockLead = -Infinity;
+    this.clockLead = Math.max(this.clockLead, message.time - Date.now() / 1000);
     if (message.type === "snapshot") {
       if (!this.facts.size) await this.loadCatalogue();
       this.connected = true;
       this.pause = AGAIN;
-      this.clockLead = message.time - Date.now() / 1000;
       this.values = new Map(Object.entries(message.values));
       this.slots = message.slots;
       this.tell(null);

@@ -1,8 +1,6 @@
 /** The page's pure modules, without a browser. */
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 
 const PAGE = "../../../rest/repstream_http/page/";
@@ -10,7 +8,6 @@ globalThis.localStorage ??= { getItem: () => null, setItem: () => {} };
 const { Camera, viewFor } = await import(`${PAGE}picture/camera.js`);
 const { autoLevels, brightness, histogram, percentile, sample, withLevel } = await import(`${PAGE}picture/contrast.js`);
 const { columnProfile, range, rowProfile, sampleAt } = await import(`${PAGE}picture/profile.js`);
-const { decompress } = await import(`${PAGE}picture/blosc.js`);
 const { parse, pixels } = await import(`${PAGE}picture/wire.js`);
 const { bytes, clock, count, duration, measured, valueText } = await import(`${PAGE}format.js`);
 const { whyNot } = await import(`${PAGE}commands.js`);
@@ -244,31 +241,4 @@ test("a drawn region takes the first free place, none where all are in use", () 
 test("a name goes into a header whatever its letters are", () => {
   assert.equal(encodeHeader("Zoë Müller"), "Zoe Muller");
   assert.equal(encodeHeader("李"), "?");
-});
-
-test("what the server's Blosc packed is unpacked bit by bit", () => {
-  const folder = new URL("../../data/page/", import.meta.url);
-  const cases = readdirSync(folder).filter((name) => name.endsWith(".blosc"));
-  assert.ok(cases.length >= 12);
-  for (const name of cases) {
-    const found = decompress(new Uint8Array(readFileSync(new URL(name, folder))));
-    const wanted = createHash("sha256").update(found).digest("hex").slice(0, 16);
-    assert.ok(name.includes(wanted), name);
-  }
-});
-
-test("a damaged buffer is an error, never an endless loop", () => {
-  const folder = new URL("../../data/page/", import.meta.url);
-  const name = readdirSync(folder).find((n) => n.startsWith("uint16_1000_5"));
-  const whole = new Uint8Array(readFileSync(new URL(name, folder)));
-  assert.throws(() => decompress(whole.slice(0, 10)), /header/);
-  for (let at = 16; at < whole.length; at += 7) {
-    const spoilt = whole.slice();
-    spoilt[at] ^= 0x55;
-    try {
-      decompress(spoilt);
-    } catch (error) {
-      assert.ok(error instanceof Error);
-    }
-  }
 });

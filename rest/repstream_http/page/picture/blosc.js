@@ -10,6 +10,7 @@ const MEMCPYED = 2;
 const BIT_SHUFFLE = 4;
 const NOT_SPLIT = 16;
 const LZ4 = 1;
+const LONG = 32; // bytes from which the engine's own copying is faster than a loop
 const LEAST_SPLIT = 128; // elements a block from which its bytes are compressed apart
 const MOST_SPLIT = 16; // bytes an element up to which they are
 
@@ -55,6 +56,19 @@ export function decompress(packed) {
   return found;
 }
 
+/** The place that is read next, moved by `lengthAt`. */
+let cursor = 0;
+
+/** A length that may go on in further bytes. @param {Uint8Array} source @param {number} nibble @param {number} from */
+function lengthAt(source, nibble, from) {
+  cursor = from;
+  if (nibble < 15) return nibble;
+  let more;
+  do nibble += more = source[cursor++];
+  while (more === 255);
+  return nibble;
+}
+
 /**
  * One LZ4 block.
  * @param {Uint8Array} source
@@ -66,33 +80,30 @@ export function decompress(packed) {
  */
 export function expand(source, from, end, target, to, limit) {
   while (from < end) {
-    const token = source[from++];
-    let literals = token >> 4;
-    if (literals === 15) {
-      let more;
-      do literals += more = source[from++]; while (more === 255);
-    }
-    if (to + literals > limit || from + literals > end) throw new Error("damaged LZ4 block");
-    if (literals > 32) {
-      target.set(source.subarray(from, from + literals), to);
-      to += literals;
-      from += literals;
-    } else for (let n = 0; n < literals; n += 1) target[to++] = source[from++];
+    const token = source[from];
+    const literals = lengthAt(source, token >> 4, from + 1);
+    from = cursor;
+    if (!(to + literals <= limit && from + literals <= end)) throw new Error("damaged LZ4 block");
+    if (literals > LONG) target.set(source.subarray(from, from + literals), to);
+    else for (let n = 0; n < literals; n += 1) target[to + n] = source[from + n];
+    to += literals;
+    from += literals;
     if (from >= end) break;
     const distance = source[from] | (source[from + 1] << 8);
-    from += 2;
-    let match = (token & 15) + 4;
-    if (match === 19) {
-      let more;
-      do match += more = source[from++]; while (more === 255);
-    }
-    if (to + match > limit || !distance || distance > to) throw new Error("damaged LZ4 block");
-    if (distance === 1) target.fill(target[to - 1], to, to + match);
-    else if (distance >= match && match > 32) target.copyWithin(to, to - distance, to - distance + match);
-    else for (let n = 0; n < match; n += 1) target[to + n] = target[to + n - distance];
+    const match = lengthAt(source, token & 15, from + 2) + 4;
+    from = cursor;
+    if (!(to + match <= limit && distance && distance <= to)) throw new Error("damaged LZ4 block");
+    repeat(target, to, distance, match);
     to += match;
   }
   if (to !== limit) throw new Error("an LZ4 block ends early");
+}
+
+/** Copy what was written `distance` before, which may overlap with where it goes. @param {Uint8Array} target @param {number} to @param {number} distance @param {number} length */
+function repeat(target, to, distance, length) {
+  if (distance === 1) target.fill(target[to - 1], to, to + length);
+  else if (distance >= length && length > LONG) target.copyWithin(to, to - distance, to - distance + length);
+  else for (let n = 0; n < length; n += 1) target[to + n] = target[to + n - distance];
 }
 
 /**

@@ -3,7 +3,7 @@
 /** @typedef {import("./wire.js").Pixels} Pixels */
 /** @typedef {{counts: Uint32Array, low: number, high: number}} Histogram bins of equal width from low to high */
 
-const SAMPLES = 200_000;
+const SAMPLES = 30_000;
 export const BINS = 256;
 /** A logarithmic scale shows so large a ratio between brightest and darkest, as the server does. */
 export const LOG_RANGE = 1000;

@@ -7,6 +7,7 @@ import { measured } from "../format.js";
 const MARGIN = 0.08; // shown beyond the levels and values, as a share of what lies between
 const KEY_STEP = 0.01;
 const PAGE_STEP = 0.1;
+const DRAW = 200; // ms between two drawings while pictures come
 
 export class HistogramView {
   /** @param {(levels: [number, number]) => void} onLevels called while a person drags */
@@ -17,6 +18,7 @@ export class HistogramView {
     /** @type {[number, number]} what the axis spans */
     this.span = [0, 1];
     this.sorted = new Float64Array();
+    this.timer = 0;
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.handles = /** @type {const} */ ([0, 1]).map((which) => this.handle(which));
     this.element = h("div", { class: "histogram" }, this.canvas, ...this.handles);
@@ -28,7 +30,15 @@ export class HistogramView {
     this.sorted = sorted;
     this.levels = levels;
     if (!this.dragging) this.span = spanOf(sorted, levels);
-    this.draw();
+    this.redraw();
+  }
+
+  /** Draw soon; a picture that came meanwhile is drawn instead. */
+  redraw() {
+    this.timer ||= setTimeout(() => {
+      this.timer = 0;
+      this.draw();
+    }, DRAW);
   }
 
   draw() {

@@ -1,4 +1,4 @@
-/** Live pictures of a slot, received by a worker; one in flight, the next is asked for when one was drawn. */
+/** Live pictures of a slot, received by a worker; one on its way, the next is asked for when it came. */
 
 import { address } from "../api.js";
 
@@ -15,8 +15,10 @@ export class LiveSource {
     this.worker.onmessage = (event) => this.take(event.data, events);
     this.worker.postMessage({ type: "open", url: address(`${path}/live`, "ws") });
     this.paused = false;
-    /** The picture that is not acknowledged yet. */
+    /** The picture that came last. */
     this.shown = 0;
+    this.seen = () => document.hidden || this.paused || this.acknowledge();
+    document.addEventListener("visibilitychange", this.seen);
   }
 
   /** @param {any} message @param {Events} events */
@@ -27,8 +29,8 @@ export class LiveSource {
     else events.onState(message.type === "open", message.reason ?? "");
     if (!message.header) return;
     this.shown = message.header.number;
-    // The next one is taken when this one is on the screen, so that the page never falls behind.
-    if (!this.paused) requestAnimationFrame(() => this.acknowledge());
+    // The next one is unpacked while this one is drawn; a page that nobody sees asks for none.
+    if (!this.paused && !document.hidden) this.acknowledge();
   }
 
   acknowledge() {
@@ -47,6 +49,7 @@ export class LiveSource {
   }
 
   close() {
+    document.removeEventListener("visibilitychange", this.seen);
     this.worker.terminate();
   }
 }
