@@ -13,7 +13,8 @@ import zmq
 
 from repstream.accounting import InputLedger
 from repstream.errors import MalformedMessage
-from repstream.messages import formats
+from repstream.messages.formats import FrameDecoder, kind_of
+from repstream.messages.frame import Frame
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import Meter, ProgressLine
@@ -107,6 +108,7 @@ def receive(
 ) -> None:
     """Receive until one of the limits (0: none) is reached, or until `stop`."""
     line = ProgressLine(_Text(ledger), quiet)
+    decoder = FrameDecoder()
     begin = heard = time.monotonic()
     while not stop.is_set() and (number == 0 or ledger.frames < number):
         now = time.monotonic()
@@ -116,21 +118,24 @@ def receive(
         if not socket.poll(50):
             continue
         heard = time.monotonic()
-        _book(socket.recv_multipart(copy=False), ledger, save)
+        _book(socket.recv_multipart(copy=False), decoder, ledger, save)
     line.finish(show=True)
 
 
-def _book(parts: list[zmq.Frame], ledger: InputLedger, save: Path | None) -> None:
+def _book(parts: list[zmq.Frame], decoder: FrameDecoder, ledger: InputLedger, save: Path | None) -> None:
     nbytes = sum(map(len, parts))
     if save is not None:
         for n, part in enumerate(parts):
             (save / f"{ledger.messages:06d}_{n:03d}.raw").write_bytes(part.buffer)
     try:
-        frame = formats.decode(parts)
+        found = decoder.decode(parts)
     except MalformedMessage as error:
         ledger.book_malformed(error.reason, nbytes)
     else:
-        ledger.book_frame(frame.frame_id, nbytes, time.time())
+        if isinstance(found, Frame):
+            ledger.book_frame(found.frame_id, nbytes, time.time())
+        else:
+            ledger.book_other(kind_of(found), nbytes)
 
 
 def _socket(
@@ -176,6 +181,8 @@ def _print_summary(ledger: InputLedger, as_json: bool, decimated: bool) -> None:
         "frames": seen.frames,
         "malformed": sum(seen.malformed.values()),
         "malformed_reasons": dict(seen.malformed),
+        "other": sum(seen.other.values()),
+        "other_kinds": dict(seen.other),
         gaps: seen.missing,
         "duplicates": seen.duplicates,
         "late": seen.late,

@@ -18,7 +18,7 @@ from repstream.dataplane.steps import step_of
 from repstream.dataplane.transport import open_transport
 from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import MalformedMessage
-from repstream.messages.formats import FrameDecoder, NoImage
+from repstream.messages.formats import FrameDecoder, NoImage, kind_of
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
 from repstream.messages.series import SeriesEnd, SeriesStart
@@ -277,16 +277,13 @@ class Repeater:
         held = self._hand_over()
         if self._repeat(passing):
             held = True
-        if isinstance(message, NoImage):
-            self.ledger.book_other(message.why, passing.nbytes)
-        elif isinstance(message, SeriesStart):
-            self.ledger.book_other("series start", passing.nbytes)
+        self.ledger.book_other(kind_of(message), passing.nbytes)
+        if isinstance(message, SeriesStart):
             now = time.monotonic()
             for writer in self.writers.values():
                 if writer.begin_series(message, now):
                     held = True
-        else:
-            self.ledger.book_other("series end", passing.nbytes)
+        elif isinstance(message, SeriesEnd):
             for writer in self.writers.values():
                 writer.end_series(message)
         return held

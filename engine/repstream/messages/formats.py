@@ -45,6 +45,17 @@ CODECS: Mapping[str, Callable[[Sequence[Any]], Message]] = {
 """Decoders by the beginning of the `htype` that they understand; CBOR has none (`dectris_v2`)."""
 
 
+def kind_of(message: SeriesStart | SeriesEnd | NoImage) -> str:
+    """What a good message without an image is counted as, one of a few fixed texts."""
+    match message:
+        case NoImage():
+            return message.why
+        case SeriesStart():
+            return "series start"
+        case SeriesEnd():
+            return "series end"
+
+
 MOST_NOTES = 100
 """Kinds of metadata that cannot be read and are noted; what they are is the peer's choice."""
 

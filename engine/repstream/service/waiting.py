@@ -142,6 +142,8 @@ def _selection(writer: Mapping[str, Value]) -> Wait:
 def _quiet(writer: Mapping[str, Value], source: Mapping[str, Value], last: Value) -> str:
     link = "connected" if source["connected"] else source["link_problem"] or "not connected"
     came = "no frame yet"
+    if source["other"]:
+        came += f", but messages without an image ({source['other_kinds']})"
     if isinstance(last, float):
         came = f"no frames since {clock(last)}, last id {source['last_frame_id']}"
     rate = _number(writer["disk_rate"])

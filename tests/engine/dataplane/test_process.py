@@ -144,3 +144,20 @@ def test_two_processes_side_by_side(address: Address, peer: Opener) -> None:
             source = peer(zmq.PUSH, bind=address(f"{name}-in"))
             sent = send(source, range(3))
             assert receive(peer(zmq.PULL, connect=address(f"{name}-out")), 3) == sent
+
+
+def test_frames_come_after_a_wrong_peer_at_the_address(
+    child: tuple[Process, Plane], address: Address, peer: Opener
+) -> None:
+    plane = child[1]
+    assert plane.open(configuration(address("in"), streams={"live": {"address": address("live")}})) == ""
+    wrong = peer(zmq.PUB, bind=address("in"))
+    report = plane.report(lambda r: r.source.problem != "")
+    assert report.source.problem.startswith(f"a PUB answers at {address('in')}, this input is PULL")
+    assert not report.source.connected
+    wrong.close()
+    right, sink = peer(zmq.PUSH, bind=address("in")), peer(zmq.PULL, connect=address("live"))
+    sent = send(right, range(5))
+    assert receive(sink, 5) == sent
+    report = plane.report(lambda r: r.source.connected)
+    assert (report.source.problem, report.source.ledger.frames) == ("", 5)

@@ -59,6 +59,17 @@ def test_a_source_that_never_sent_anything() -> None:
     assert told == Wait("source", NOW - 100, "no frame yet, source not connected, queue empty")
 
 
+def test_a_source_that_sends_everything_but_images() -> None:
+    came = source(messages=7, other=7, other_kinds="image with several thresholds 7")
+    text = "no frame yet, but messages without an image (image with several thresholds 7), source connected"
+    assert wait(writer(acq_state="WAITING_IMAGES"), came).text.startswith(text)
+
+
+def test_a_source_that_is_no_match() -> None:
+    came = source(connected=False, link_problem="a PUB answers at tcp://a:1, this input is PULL")
+    assert "source a PUB answers at tcp://a:1" in wait(writer(acq_state="WAITING_IMAGES"), came).text
+
+
 def test_an_output_that_holds_up_the_input_is_named() -> None:
     told = wait(writer(), source(last_frame_time=NOW - 9, last_frame_id=5), "stream live")
     assert (told.reason, told.since) == ("stream", NOW - 9)
