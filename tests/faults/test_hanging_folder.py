@@ -123,3 +123,18 @@ def test_reset_gives_up_a_stop_that_waits_for_it(engine: Client, storage: Storag
     assert not handle.wait(20).ok and not stop.wait(20).ok
     storage.does("")
     assert engine.execute("engine.start").wait(20).ok
+
+
+@pytest.mark.parametrize("call", ["fsync", "stat"])
+def test_a_stop_gives_it_up_by_itself_at_last(engine: Client, storage: Storage, call: str) -> None:
+    engine.write("engine.stall_patience", 3.0)
+    handle = engine.execute("writers.main.start")
+    engine.wait("writers.main.num_written", bool, timeout=30)
+    storage.does(f"{call} /dead")
+    engine.wait("writers.main.disk_wait", bool, timeout=30) if call == "stat" else None
+    assert engine.execute("engine.stop").wait(60).ok
+    completion = handle.wait(20)
+    assert not completion.ok and "the file was given up" in completion.message
+    assert engine.read("writers.main.acq_state") == "FAILED"
+    storage.does("")
+    assert engine.execute("engine.start").wait(20).ok

@@ -30,11 +30,13 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
 class Close(msgspec.Struct, frozen=True, tag="close"):
     """Stop receiving, drain what was received, close everything; then `Closed`.
 
-    Acquisitions end as interrupted. Streams that nobody empties are given `patience` seconds.
+    Acquisitions end as interrupted. Streams that nobody empties are given `patience` seconds, a file
+    whose disk does not answer `disk_patience` (0: any time it takes).
     """
 
     request: int
     patience: float
+    disk_patience: float = 0.0
 
 
 class Update(msgspec.Struct, frozen=True, tag="update"):

@@ -203,6 +203,12 @@ class Repeater:
             writer.end(discard=False)
             writer.release()
 
+    def give_up_files(self, patience: float) -> None:
+        """Fail the acquisitions that wait for a disk that has not answered for so many seconds."""
+        now = time.monotonic()
+        for writer in self.writers.values():
+            writer.give_up(now, patience)
+
     def close_streams(self, linger: float) -> tuple[threading.Thread, int]:
         """Close all streams; what their sockets hold has `linger` seconds to get out.
 

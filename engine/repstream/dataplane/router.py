@@ -36,9 +36,10 @@ log = logging.getLogger(__name__)
 class _Closing:
     """How far a stop has got: receiving what is there, draining, then ending the sockets."""
 
-    def __init__(self, patience: float, messages: int) -> None:
+    def __init__(self, patience: float, messages: int, disk_patience: float) -> None:
         self.deadline = time.monotonic() + patience
         self.messages = messages
+        self.disk_patience = disk_patience
         self.ending: threading.Thread | None = None
         self.undelivered = 0
 
@@ -164,7 +165,7 @@ class Router:
             case control.Open():
                 return self._open(request.configuration)
             case control.Close():
-                return self._close(request.patience)
+                return self._close(request.patience, request.disk_patience)
             case control.Update():
                 return self._update(request.configuration)
             case control.Bye():
@@ -221,12 +222,12 @@ class Router:
             return str(error)
         return ""
 
-    def _close(self, patience: float) -> str:
+    def _close(self, patience: float, disk_patience: float = 0.0) -> str:
         if self._repeater is None:
             return "the repeater is not running"
         if self._closing is None:
             source = self._repeater.source
-            self._closing = _Closing(patience, source.capacity if source is not None else 0)
+            self._closing = _Closing(patience, source.capacity if source is not None else 0, disk_patience)
         return ""
 
     def _close_further(self, repeater: Repeater, received: int) -> None:
@@ -243,6 +244,8 @@ class Router:
             if done or not closing.left:
                 repeater.close_source()
         elif closing.ending is None:
+            if closing.disk_patience:
+                repeater.give_up_files(closing.disk_patience)
             if not repeater.acquiring and not (repeater.waiting and closing.left):
                 closing.ending, closing.undelivered = repeater.close_streams(closing.left)
         elif not closing.ending.is_alive():

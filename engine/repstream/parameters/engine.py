@@ -10,14 +10,14 @@ from repstream.parameters.facts import Access, Level, Section, Unit
 
 
 class EngineConfig(Section):
-    """How the engine treats its data plane and its users."""
+    """How the engine treats its users, and what does not answer."""
 
     stall_patience: Annotated[float, Access.ALWAYS, Unit("s"), Level.EXPERT] = Field(
         30.0,
         ge=0.0,
         le=86_400.0,
-        title="Patience with the data plane",
-        description="Time after which a data plane that does not answer is ended; 0: only by reset.",
+        title="Patience with what does not answer",
+        description="Time after which a data plane, or at a stop a disk, is given up; 0: only by reset.",
     )
     lock_timeout: Annotated[float, Access.ALWAYS, Unit("s"), Level.EXPERT] = Field(
         600.0,

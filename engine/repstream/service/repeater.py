@@ -105,7 +105,7 @@ class Repeater:
         if states.is_open(self.state):
             await self._core.ask(
                 "engine.stop",
-                lambda number: control.Close(number, PATIENCE),
+                lambda number: control.Close(number, PATIENCE, self._patience),
                 lambda: self._closing(into or following),
             )
         if handle is None:

@@ -59,7 +59,7 @@ class Turn:
         """
 
         async def timed() -> T:
-            _deadline.set(asyncio.get_running_loop().time() + WAIT_TIME)
+            limit()
             return await action
 
         begun, task = time.monotonic(), asyncio.create_task(timed())
@@ -72,6 +72,11 @@ class Turn:
 
     def _busy(self) -> str:
         return f"{self._subject or 'another request'} has not ended yet; nothing was changed, try again"
+
+
+def limit() -> None:
+    """Whatever is waited for from now on in this task has `WAIT_TIME` seconds altogether."""
+    _deadline.set(asyncio.get_running_loop().time() + WAIT_TIME)
 
 
 async def waited(awaitable: Awaitable[T], subject: str, why: Callable[[], str]) -> T:

@@ -26,6 +26,7 @@ from repstream.service.core import Core
 from repstream.service.folders import FolderState
 from repstream.service.handles import AcquisitionHandles
 from repstream.service.repeater import Repeater
+from repstream.service.turn import limit
 from repstream.service.waiting import still_written
 from repstream.service.writer_board import WriterBoard
 from repstream.states import (
@@ -299,6 +300,7 @@ class Writer:
 
     async def _follow(self) -> None:
         """Begin the acquisition of the next series, or say why there is none; the input waits for it."""
+        limit()
         subject = self._subject("arm")
         try:
             if self._next is None or not states.is_open(self._repeater.state):

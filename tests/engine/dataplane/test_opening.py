@@ -65,6 +65,26 @@ def test_an_abort_before_the_file_is_made_discards_what_waits(
     assert plane.acquisition("FAILED").report.ledger.dropped == {"abort": 4}
 
 
+def test_a_stop_gives_up_a_file_that_cannot_be_made(
+    plane: Plane, address: Address, peer: Opener, tmp_path: Path, *, held: threading.Event
+) -> None:
+    assert plane.open(configuration(address("in"), writers={"file": {}})) == ""
+    source = peer(zmq.PUSH, bind=address("in"))
+    assert plane.ask(control.Arm, slot=1, plan=plan(tmp_path / "scan.h5"), frames=0) == ""
+    send(source, range(4))
+    plane.writer(1, lambda writer: writer.ledger.queued == 4)
+    assert plane.ask(control.Close, patience=0.0, disk_patience=0.5) == ""
+    failed = plane.acquisition("FAILED")
+    assert "the disk has not answered for" in failed.message
+    assert failed.report.ledger.dropped == {"storage": 4}
+    plane.next(control.Closed)
+    held.set()
+    assert plane.open(configuration(address("in"), writers={"file": {}})) == ""
+    assert plane.ask(control.Arm, slot=1, plan=plan(tmp_path / "next.h5", 1), frames=0) == ""
+    send(source, [4])
+    assert plane.acquisition("FINISHED").report.ledger.sent == 1
+
+
 def test_an_answer_comes_before_what_follows_from_it(
     plane: Plane, address: Address, peer: Opener, tmp_path: Path
 ) -> None:

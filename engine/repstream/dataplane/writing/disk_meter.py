@@ -39,6 +39,10 @@ class DiskMeter:
         if self._seconds > 0:
             self.rate = self._nbytes / self._seconds
 
+    def cancel(self) -> None:
+        """It was no write, only a look that may take as long."""
+        self._begun = None
+
     def wait(self, now: float) -> float:
         """For how long the write that is under way has lasted; 0 while there is none."""
         begun = self._begun

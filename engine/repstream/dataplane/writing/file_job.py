@@ -82,7 +82,8 @@ class FileJob:
         self._next_look = self._next_batch = 0.0
         self._held: deque[Placed] = deque()
         self._sync = False
-        self._failed = False
+        self._failed = self._given_up = False
+        self._begun = time.monotonic()
         self._changed = threading.Condition(lock)
         self._store: Store | None = None
         if isinstance(queue, SpillingQueue):
@@ -148,6 +149,24 @@ class FileJob:
             self.result = AcquisitionResult.ABORTED
             self._changed.notify_all()
 
+    def silence(self, now: float) -> float:
+        """Seconds for which the disk has not answered; `now` is monotonic."""
+        return self.disk.wait(now) if self.opened else now - self._begun
+
+    def give_up(self, reason: str) -> None:
+        """Close as failed without the disk, which does not answer; its thread is left waiting for it."""
+        with self._changed:
+            if self.closed:
+                return
+            self._given_up = self._failed = self.ending = self.closed = True
+            self._discard("storage")
+            self._ledger.book_discarded("storage", self._ledger.queued)
+            self.result, self.message = AcquisitionResult.FAILED, f"ERROR:{reason}"
+            if isinstance(self._queue, SpillingQueue):
+                self._queue.close()
+            self._changed.notify_all()
+        self._wake()
+
     def sync(self) -> None:
         """Have all that was written put on the disk, without waiting for it."""
         with self._changed:
@@ -210,7 +229,9 @@ class FileJob:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
+            self.disk.begin(now)
             store.check_in_place()
+            self.disk.cancel()
 
     def _pop(self) -> list[Placed]:
         frames = self._queue.take(BATCH_FRAMES, BATCH_BYTES)
@@ -259,12 +280,14 @@ class FileJob:
 
     def _book(self, stored: list[Stored]) -> None:
         with self._changed:
-            if stored:
+            if stored and not self._given_up:
                 self._ledger.book_sent(stored[-1][0], sum(nbytes for _, nbytes in stored), len(stored))
 
     def _finish(self, store: Store) -> None:
         # Before the results, so that these can still say that it failed.
         self._settle(store, store.sync)
+        if self._given_up:
+            return
         store.check_in_place()
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)
@@ -278,6 +301,8 @@ class FileJob:
 
     def _fail(self, reason: str) -> None:
         """Close as failed; the file keeps what it holds, and the reason if it still can."""
+        if self._given_up:
+            return
         if self._store is not None:
             with suppress(StorageError, OSError):
                 self._book(self._store.salvage())

@@ -217,6 +217,11 @@ class WriterOutput:
             chosen.end(AcquisitionResult.INTERRUPTED, INTERRUPTED)
         return ""
 
+    def give_up(self, now: float, patience: float) -> None:
+        """Fail what waits for a disk that has not answered for so many seconds; `now` is monotonic."""
+        for acquisition in self._under_way():
+            acquisition.give_up(now, patience)
+
     def flush(self) -> str:
         """Have what was written put on the disk."""
         for acquisition in self._under_way():
