@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
@@ -24,7 +25,11 @@ class Board:
         self._epoch = epoch
         self._sequence = 0
         self._last = time
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    def together(self) -> AbstractContextManager[object]:
+        """Within the block changes come one by one, but readers see none of them before all are made."""
+        return self._lock
 
     def put(self, values: Mapping[str, Value], time: float) -> Change | None:
         """Note new values; the change that came of it, or None where all were the same."""

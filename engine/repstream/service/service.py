@@ -284,6 +284,10 @@ class Service:
     # --- what the data plane says, and the time -------------------------------------------
 
     def _take(self, notice: control.Notice | Death) -> None:
+        with self._core.board.together():
+            self._heard(notice)
+
+    def _heard(self, notice: control.Notice | Death) -> None:
         if not isinstance(notice, Death):
             self._repeater.on_sign_of_life()
         match notice:
