@@ -297,6 +297,7 @@ class Service:
                 self._on_report(notice)
             case control.AcquisitionNotice():
                 self._writers[notice.slot].on_notice(notice)
+                self._repeater.describe()
             case control.GateNotice():
                 self._writers[notice.slot].on_gate(notice)
             case control.Closed():
