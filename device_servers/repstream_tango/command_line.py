@@ -82,6 +82,14 @@ def parser() -> argparse.ArgumentParser:
         " (default: repstream/writer/1, one for each slot)",
     )
     add(
+        "--device",
+        type=_device,
+        metavar="CLASS::DEVICE",
+        action="append",
+        default=[],
+        help="a device of any other class that the server has, once for each",
+    )
+    add(
         "-v",
         dest="verbose",
         nargs="?",
@@ -129,6 +137,13 @@ def _port(text: str) -> int:
     if not 0 < port < 65536:
         raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
     return port
+
+
+def _device(text: str) -> Device:
+    tango_class, separator, name = text.partition("::")
+    if not separator or not tango_class:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a class and a name, such as MyClass::a/b/1")
+    return Device(tango_class, _device_name(name))
 
 
 def _device_name(text: str) -> str:

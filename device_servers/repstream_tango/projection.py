@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tango import AttrWriteType, CmdArgType
@@ -26,11 +26,41 @@ from repstream_tango.publisher import Publisher
 from repstream_tango.repeater import RepeaterDevice
 from repstream_tango.types import argument_type, configuration, display_level, tango_type
 
+MakeClass = Callable[[Catalogue, Mapping[str, Any]], type[EngineDevice]]
+"""Makes a Tango class that shows a catalogue, with the members that every class has."""
+
+
+def repeater_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
+    """The class `RepStream`: everything but the writers."""
+    owners = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
+    return type(REPEATER_CLASS, (RepeaterDevice,), {**_members(catalogue, owners), **common})
+
+
+def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
+    """The class `HDF5Writer`: the writer in one slot."""
+    writer = {
+        "slots": catalogue.slots(Group.WRITER),
+        "Slot": device_property(
+            dtype=int,
+            default_value=0,
+            doc="Slot of the writer; 0 takes the number that the device's name ends with, else 1.",
+        ),
+    }
+    members = {**_members(catalogue, [(Group.WRITER, 1)]), **common, **writer}
+    return type(WRITER_CLASS, (WriterDevice,), members)
+
+
+CLASSES: tuple[MakeClass, ...] = (repeater_class, writer_class)
+"""The classes of the server; a facade that imitates another program's device is a further one."""
+
 
 def device_classes(
-    catalogue: Catalogue, publisher: Publisher, engine: str = DEFAULT_ADDRESS
-) -> tuple[type[RepeaterDevice], type[WriterDevice]]:
-    """The classes `RepStream` and `HDF5Writer`; `engine` is the default of their property `Engine`.
+    catalogue: Catalogue,
+    publisher: Publisher,
+    engine: str = DEFAULT_ADDRESS,
+    classes: Sequence[MakeClass] = CLASSES,
+) -> tuple[type[EngineDevice], ...]:
+    """The classes for a catalogue; `engine` is the default of their property `Engine`.
 
     Raises `ValueError` where the catalogue's names do not fit into Tango.
     """
@@ -40,19 +70,21 @@ def device_classes(
         "catalogue": catalogue,
         "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
     }
-    writer = {
-        "slots": catalogue.slots(Group.WRITER),
-        "Slot": device_property(
-            dtype=int,
-            default_value=0,
-            doc="Slot of the writer; 0 takes the number that the device's name ends with, else 1.",
-        ),
-    }
-    owners = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
-    return (
-        type(REPEATER_CLASS, (RepeaterDevice,), _members(catalogue, owners) | common),
-        type(WRITER_CLASS, (WriterDevice,), _members(catalogue, [(Group.WRITER, 1)]) | common | writer),
-    )
+    return tuple(make(catalogue, common) for make in classes)
+
+
+def tango_command(
+    name: str,
+    run: Callable[..., Any],
+    text: str,
+    dtype_in: CmdArgType = CmdArgType.DevVoid,
+    dtype_out: CmdArgType = CmdArgType.DevVoid,
+) -> Callable[..., Any]:
+    """A Tango command of its own name; `run` gets the device and, unless it is DevVoid, the argument."""
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = text
+    made: Callable[..., Any] = command(run, dtype_in=dtype_in, doc_in=text, dtype_out=dtype_out)
+    return made
 
 
 def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]]) -> dict[str, Any]:
@@ -116,7 +148,7 @@ def _without_argument(name: str, declared: Command) -> Callable[..., None]:
     def execute(device: EngineDevice) -> None:
         device.execute(declared, None)
 
-    return _named(name, execute, CmdArgType.DevVoid, declared.text)
+    return tango_command(name, execute, declared.text)
 
 
 def _with_argument(name: str, declared: Command, kind: Kind, text: str) -> Callable[..., None]:
@@ -124,11 +156,4 @@ def _with_argument(name: str, declared: Command, kind: Kind, text: str) -> Calla
         # An empty text is one that was left out: Tango's DevString cannot be missing.
         device.execute(declared, None if argument == "" else argument)
 
-    return _named(name, execute, argument_type(kind), f"{declared.text} {text}")
-
-
-def _named(name: str, execute: Callable[..., None], dtype_in: CmdArgType, text: str) -> Callable[..., None]:
-    execute.__name__ = execute.__qualname__ = name
-    execute.__doc__ = text
-    named: Callable[..., None] = command(execute, dtype_in=dtype_in, doc_in=text)
-    return named
+    return tango_command(name, execute, f"{declared.text} {text}", argument_type(kind))

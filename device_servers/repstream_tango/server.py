@@ -19,7 +19,7 @@ from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue
 from repstream_tango.command_line import DEFAULT_PORT, devices, parser
 from repstream_tango.names import SERVER
-from repstream_tango.projection import device_classes
+from repstream_tango.projection import CLASSES, MakeClass, device_classes
 from repstream_tango.publisher import Publisher
 from repstream_tango.registration import (
     RegistrationError,
@@ -41,8 +41,8 @@ KEY_VARIABLE = "REPSTREAM_KEY"
 """Environment variable with the engine's key, where its address is guarded by one."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status."""
+def main(argv: Sequence[str] | None = None, classes: Sequence[MakeClass] = CLASSES) -> int:
+    """Serve devices of these classes until SIGTERM or SIGINT; returns the exit status."""
     options = parser().parse_args(argv)
     log_to_stderr()
     if options.database:
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     try:
         run(
-            device_classes(catalogue, Publisher(_connect), options.engine),
+            device_classes(catalogue, Publisher(_connect), options.engine, classes),
             args=arguments,
             msg_stream=_Unbuffered(),
             raises=True,
@@ -79,7 +79,7 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
     host = "" if options.host == "0.0.0.0" else options.host
     arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{host}:{port or ''}"]
     arguments += [f"-v{options.verbose}"] * bool(options.verbose)
-    named = devices(options.repeater, options.writer, catalogue)
+    named = [*devices(options.repeater, options.writer, catalogue), *options.device]
     if without_database:
         if options.register:
             raise RegistrationError(

@@ -34,16 +34,21 @@ REASON_LENGTH = 120
 
 
 class Outbox:
-    """Events that wait for one client; used from the event loop only."""
+    """Events that wait for one client; used from the event loop only.
 
-    def __init__(self) -> None:
+    `merges`: where the client has fallen behind, changes are merged into the last one, so that it catches up;
+    otherwise it gets every event or, where too many wait, none.
+    """
+
+    def __init__(self, merges: bool = True) -> None:
+        self._merge_from = MERGE_FROM if merges else OUTBOX_LIMIT + 1
         self._events: deque[Event] = deque()
         self._something = asyncio.Event()
         self.overflowed = False
 
     def put(self, event: Event) -> None:
-        """Add an event, merged into the last one where the client has fallen behind."""
-        last = self._events[-1] if len(self._events) >= MERGE_FROM else None
+        """Add an event."""
+        last = self._events[-1] if len(self._events) >= self._merge_from else None
         if isinstance(last, Change) and isinstance(event, Change) and last.epoch == event.epoch:
             self._events[-1] = msgspec.structs.replace(event, values={**last.values, **event.values})
         elif len(self._events) < OUTBOX_LIMIT:
@@ -85,9 +90,9 @@ class Hub:
         if self._subscription is not None:
             await run_in_threadpool(self._subscription.close)
 
-    def join(self) -> Outbox:
-        """An outbox that takes every event from now on."""
-        outbox = Outbox()
+    def join(self, merges: bool = True) -> Outbox:
+        """An outbox that takes every event from now on; `merges` as there."""
+        outbox = Outbox(merges)
         self._outboxes.add(outbox)
         return outbox
 
@@ -99,10 +104,12 @@ class Hub:
             outbox.put(event)
 
 
-async def serve(websocket: WebSocket, name: str, engine: Engine, hub: Hub, group: str | None) -> None:
+async def serve(
+    websocket: WebSocket, name: str, engine: Engine, hub: Hub, group: str | None, *, merges: bool
+) -> None:
     """Serve one client until it goes away or falls behind for good."""
     await websocket.accept()
-    outbox = hub.join()
+    outbox = hub.join(merges)
     tasks = [
         asyncio.create_task(_send_all(websocket, lambda: View(name, engine), outbox, group)),
         asyncio.create_task(_until_gone(websocket)),
@@ -141,7 +148,7 @@ async def _send_all(
                 await _send(websocket, change)
     except (UnknownKey, EngineUnreachable) as error:
         return await websocket.close(NOT_FOUND, str(error)[:REASON_LENGTH])
-    return await websocket.close(TOO_SLOW, "too slow: too many completions were waiting")
+    return await websocket.close(TOO_SLOW, "too slow: too many events were waiting")
 
 
 async def _send(websocket: WebSocket, message: Mapping[str, Any]) -> None:

@@ -36,7 +36,8 @@ authentication (the password is not looked at), and shows in the log and in `eng
 `{"type": "change", "epoch", "sequence", "time", "values"}` and
 `{"type": "completion", "epoch", "sequence", "time", "id", "command", "ok", "message"}`. When streams
 or writers come, go or change their names there is a new snapshot. A client that falls behind gets
-changes merged: always the latest value of each key, not every one in between.
+changes merged: always the latest value of each key, not every one in between. With `?merge=false` it
+gets every one, or is dropped where more than a thousand wait.
 
 **Several engines**: `/api/v1/engines` lists them; `/api/v1/engines/{engine}/...` has the same
 routes as `/api/v1/...`, which means the first of them.

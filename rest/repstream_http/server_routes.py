@@ -54,7 +54,7 @@ def reference_page(request: Request) -> HTMLResponse:
 
 
 @changes_router.websocket("/changes")
-async def follow_changes(websocket: WebSocket, group: str | None = None) -> None:
+async def follow_changes(websocket: WebSocket, group: str | None = None, merge: bool = True) -> None:
     """A snapshot, then every change; see the description of the API."""
     try:
         name, engine = engine_of(websocket)
@@ -62,4 +62,4 @@ async def follow_changes(websocket: WebSocket, group: str | None = None) -> None
         await websocket.accept()
         await websocket.close(changes.NOT_FOUND, unknown.detail[: changes.REASON_LENGTH])
         return
-    await changes.serve(websocket, name, engine, websocket.app.state.hubs[name], group)
+    await changes.serve(websocket, name, engine, websocket.app.state.hubs[name], group, merges=merge)

@@ -163,12 +163,12 @@ def a_completion(sequence: int) -> Completion:
     return Completion("1", sequence, 0.0, str(sequence), "engine.start", True, "")
 
 
-def taken(events: list[Event]) -> list[Event | None]:
+def taken(events: list[Event], merges: bool = True) -> list[Event | None]:
     """What a client gets that reads nothing until all events are there; None where it is dropped."""
     end = a_completion(len(events) + 1)
 
     async def read() -> list[Event | None]:
-        outbox = Outbox()
+        outbox = Outbox(merges)
         for event in [*events, end]:
             outbox.put(event)
         found: list[Event | None] = []
@@ -218,6 +218,26 @@ def test_completions_are_never_merged() -> None:
     for number in range(1, 2 * MERGE_FROM, 2):
         events += [a_change(number, {"a": number}), a_completion(number + 1)]
     assert taken(events) == events
+
+
+def test_a_client_that_wants_every_event_gets_every_one_or_is_dropped() -> None:
+    events: list[Event] = [a_change(number, {"a": number}) for number in range(1, OUTBOX_LIMIT)]
+    assert taken(events, merges=False) == events
+    assert taken([*events, *events], merges=False) == [None]
+
+
+def test_a_websocket_may_ask_for_every_event(service: Service) -> None:
+    engine = Talkative(service)
+    with (
+        HttpServer(create_app({"test": engine}), port=0) as server,
+        connect(f"{changes_url(server)}?merge=false", max_queue=1) as socket,
+    ):
+        snapshot = next_of(socket, "snapshot")
+        for number in range(1, 301):
+            text = f"{number} " + 20_000 * "x"
+            engine.say(Change(snapshot["epoch"], snapshot["sequence"] + number, 0.0, {"engine.status": text}))
+        got = [next_of(socket, "change")["values"]["engine.status"].split()[0] for _ in range(300)]
+    assert got == [str(number) for number in range(1, 301)]
 
 
 def test_a_client_with_too_many_completions_waiting_is_dropped() -> None:
