@@ -60,11 +60,11 @@ def test_a_time_can_be_read_as_one(bench: Bench) -> None:
 def test_how_bad_a_value_is_shows_in_its_quality(bench: Bench) -> None:
     bench.repeater.Start()
     bench.writer.Arm()
-    with watching(bench.writer, "AcqState") as watch:
+    with watching(bench.writer, "AcqResult") as watch:
         bench.plane.fail(1, "No space left on device")
         told = watch.next_where(lambda told: told.quality == AttrQuality.ATTR_ALARM)
-    assert told.value == bench.writer.AcqState
-    assert bench.writer.read_attribute("AcqState").quality == AttrQuality.ATTR_ALARM
+    assert told.value == bench.writer.AcqResult
+    assert bench.writer.read_attribute("AcqResult").quality == AttrQuality.ATTR_ALARM
     bench.repeater.Reset()
 
 

@@ -56,8 +56,8 @@ def test_a_time_is_readable() -> None:
         ("engine.state", "RUNNING", Severity.NONE),
         ("engine.losing", True, Severity.MINOR),
         ("engine.losing", False, Severity.NONE),
-        ("writers.1.acq_state", "FAILED", Severity.MAJOR),
-        ("writers.2.previous_acq_state", "FAILED", Severity.MAJOR),
+        ("writers.1.acq_state", "FAILED", Severity.NONE),  # an abort ends so, too
+        ("writers.2.previous_acq_result", "failed", Severity.MAJOR),
         ("writers.1.acq_result", "failed", Severity.MAJOR),
         ("writers.1.acq_result", "aborted", Severity.NONE),
         ("streams.1.queue_use", 90.0, Severity.MAJOR),
