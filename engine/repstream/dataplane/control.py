@@ -13,6 +13,7 @@ import msgspec
 
 from repstream.accounting import COUNT_LIMIT, InputSnapshot, OutputSnapshot
 from repstream.files.checksum import Checksum
+from repstream.files.plan import Axis
 from repstream.states import AcquisitionResult, AcquisitionState
 
 
@@ -73,6 +74,8 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     max_duration: float = 0.0
     follow_series: bool = False
     threshold: str = ""
+    axis: Axis = "image_id"
+    experiment: dict[str, str | int | float] = {}
     header_columns: tuple[tuple[str, str], ...] = ()
 
 

@@ -237,6 +237,7 @@ class Repeater:
             return self._refuse(parts, MalformedMessage("internal", f"{type(error).__name__}: {error}"))
         if not isinstance(frame, Frame):
             return self._pass_on(frame)
+        frame.arrived = clock
         self._shape, self._dtype = frame.shape, frame.dtype
         self.largest = max(self.largest, frame.nbytes)
         self.ledger.book_frame(frame.frame_id, frame.nbytes - frame.unpacked, clock)

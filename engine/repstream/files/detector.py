@@ -24,21 +24,14 @@ TABLES: Mapping[str, str] = {
 }
 """Tables of both DECTRIS streams -> fields of NXdetector."""
 
-FIELDS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "description": (("description", "detector_description"), ""),
-    "serial_number": (("detector_number", "detector_serial_number"), ""),
-    "count_time": (("count_time",), "s"),
-    "frame_time": (("frame_time",), "s"),
-    "beam_center_x": (("beam_center_x",), "pixel"),
-    "beam_center_y": (("beam_center_y",), "pixel"),
-    "x_pixel_size": (("x_pixel_size", "pixel_size_x"), "m"),
-    "y_pixel_size": (("y_pixel_size", "pixel_size_y"), "m"),
-    "sensor_material": (("sensor_material",), ""),
-    "sensor_thickness": (("sensor_thickness",), "m"),
-    "saturation_value": (("saturation_value",), ""),
-    "bit_depth_readout": (("bit_depth_readout",), ""),
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "description": ("description", "detector_description"),
+    "serial_number": ("detector_number", "detector_serial_number"),
+    "sensor_material": ("sensor_material",),
+    "saturation_value": ("saturation_value",),
+    "bit_depth_readout": ("bit_depth_readout",),
 }
-"""Fields of NXdetector -> names in the configurations of both DECTRIS streams, and the unit."""
+"""Fields of NXdetector without a unit -> names in the configurations of both DECTRIS streams."""
 
 
 @dataclass(frozen=True, slots=True)

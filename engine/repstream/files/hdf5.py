@@ -16,6 +16,7 @@ import hdf5plugin
 import numpy as np
 
 from repstream.files import layout, nexus
+from repstream.messages.compression import compress
 
 _BLOCK_SIZE_BY_LIBRARY = 0
 _ALGORITHMS: Mapping[str, Literal["lz4", "zstd"]] = {"bitshuffle_lz4": "lz4", "bitshuffle_zstd": "zstd"}
@@ -49,6 +50,7 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
     headers: dict[str, int] = {}
     fields: dict[str, FieldPlace] = {}
     with h5py.File.in_memory(libver="earliest", block_size=65536) as file:
+        file.attrs["HDF5_Version"] = h5py.version.hdf5_version
         for path, node in tree.items():
             if isinstance(node, nexus.Group):
                 file.require_group(path).attrs.update(node.attributes)
@@ -61,7 +63,9 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
             elif isinstance(node, nexus.Interleaved):
                 _make_interleaved(file, path, node)
             elif isinstance(node, nexus.Table):
-                file.create_dataset(path, data=node.data)
+                file.create_dataset(path, data=node.data).attrs.update(node.attributes)
+            elif isinstance(node, nexus.Zeros):
+                _make_zeros(file, path, node)
             elif isinstance(node, nexus.Stack):
                 headers[path] = _make_stack(file, path, node)
             else:
@@ -91,6 +95,18 @@ def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
     )
     dataset.attrs.update(stack.attributes)
     return int(h5py.h5o.get_info(dataset.id).addr)
+
+
+def _make_zeros(file: h5py.File, path: str, zeros: nexus.Zeros) -> None:
+    packed = compress(bytes(zeros.shape[0] * zeros.shape[1] * zeros.dtype.itemsize), zeros.dtype.itemsize)
+    dataset = file.create_dataset(
+        path,
+        shape=zeros.shape,
+        chunks=zeros.shape,
+        dtype=zeros.dtype,
+        **hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, "lz4"),
+    )
+    dataset.id.write_direct_chunk((0, 0), packed)
 
 
 def _make_virtual(file: h5py.File, path: str, virtual: nexus.Virtual) -> None:

@@ -9,7 +9,7 @@ it when the file is opened.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,17 +18,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from repstream.files import user_metadata
+from repstream.files import experiment, user_metadata
+from repstream.files.column_store import ROWS_PER_CHUNK
+from repstream.files.columns import ARRIVAL_TIME, NDATTRIBUTES, UNIQUE_ID, Column, columns_of
 from repstream.files.detector import FIELDS, TABLES, DetectorFacts
+from repstream.files.experiment import DETECTOR
 from repstream.files.gaps import TEXT_BYTES
 from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar, lost, lost_row
 
 ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
 
-DETECTOR = "/entry/instrument/detector"
-
 END_TIME = "/entry/end_time"
+
+NIMAGES = f"{DETECTOR}/detectorSpecific/nimages"
+"""How many images there are; as many as were asked for, until the end."""
 
 USER_METADATA = "/entry/user_metadata"
 
@@ -38,6 +42,11 @@ STORED_AS = "stored_as"
 UNFINISHED = "unfinished"
 """The outcome of a file that has not come to its end."""
 
+NEXUS_VERSION = "2024.02"
+"""Version of the NeXus definitions that the names here follow."""
+
+_IDENTIFIERS = {"acquisition_id": "entry_identifier", "run_id": "collection_identifier"}
+_UNITS = {"start_time": "s", "stop_time": "s"}
 _ROW_CHUNK_BYTES = 16384
 _TIME = np.dtype("S32")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -73,6 +82,9 @@ class Group:
     """A group with its attributes."""
 
     attributes: Mapping[str, str | list[str]]
+
+
+_NO_GROUP = Group({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,7 @@ class Field:
 
     dtype: np.dtype[Any]
     value: Scalar
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,15 @@ class Table:
     """An array that is complete from the start."""
 
     data: NDArray[Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Zeros:
+    """An array of zeros, packed so that it takes next to no room."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +177,7 @@ class External:
     target: str
 
 
-Node = Group | Stack | Virtual | Interleaved | Field | Table | Link | External
+Node = Group | Stack | Virtual | Interleaved | Field | Table | Zeros | Link | External
 
 PART_IMAGES, PART_ROWS = "/part/data", "/part/metadata"
 """Where a master finds images and metadata in its parts.
@@ -186,30 +207,81 @@ def rows_per_chunk(row: np.dtype[Any]) -> int:
     return max(1, _ROW_CHUNK_BYTES // row.itemsize)
 
 
-def empty_tree(detector_name: str, attributes: Mapping[str, Scalar], metadata: str = "") -> dict[str, Node]:
-    """Path -> node of a file without images, each group before its members.
-
-    `metadata` is the JSON object of `FilePlan.user_metadata`.
-    """
+def empty_tree(plan: FilePlan) -> dict[str, Node]:
+    """Path -> node of a file without images and metadata, each group before its members."""
+    attributes = plan.attributes
+    start = attributes.get("start_time")
+    begun = iso_time(start) if isinstance(start, int | float) else ""
+    root = {
+        "NX_class": "NXroot",
+        "default": "entry",
+        "creator": "repstream",
+        "file_name": str(plan.path),
+        "NeXus_version": NEXUS_VERSION,
+    }
     tree: dict[str, Node] = {
-        "/": Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
+        "/": Group(root | ({"file_time": begun} if begun else {})),
         # Not the NXdetector itself: NeXus has none at the root of a file.
-        f"/{detector_name}": Group({}),
+        f"/{plan.detector_name}": Group({}),
         "/entry": Group({"NX_class": "NXentry", "default": "data"}),
         "/entry/instrument": Group({"NX_class": "NXinstrument"}),
         DETECTOR: Group({"NX_class": "NXdetector"}),
         END_TIME: Field(_TIME, ""),
         ACQUISITION: Group({"NX_class": "NXcollection"}),
     }
-    start = attributes.get("start_time")
-    if isinstance(start, int | float):
-        tree["/entry/start_time"] = Field(_TIME, iso_time(start))
+    if begun:
+        tree["/entry/start_time"] = Field(_TIME, begun)
+    for name, field_name in _IDENTIFIERS.items():
+        if (value := attributes.get(name)) is not None:
+            tree[f"/entry/{field_name}"] = Field(field_dtype(str(value)), str(value))
     for name, value in attributes.items():
-        tree[f"{ACQUISITION}/{name}"] = Field(field_dtype(value), value)
+        units = {"units": _UNITS[name]} if name in _UNITS else {}
+        tree[f"{ACQUISITION}/{name}"] = Field(field_dtype(value), value, units)
     for name, dtype in RESULTS.items():
         empty: Scalar = "" if dtype.kind == "S" else 0
-        tree[f"{ACQUISITION}/{name}"] = Field(dtype, UNFINISHED if name == "outcome" else empty)
-    return tree | (_user_tree(metadata) if metadata else {})
+        units = {"units": _UNITS[name]} if name in _UNITS else {}
+        tree[f"{ACQUISITION}/{name}"] = Field(dtype, UNFINISHED if name == "outcome" else empty, units)
+    if plan.user_metadata:
+        tree |= _user_tree(plan.user_metadata)
+    if plan.detector is not None:
+        tree |= _detector_tree(plan.detector)
+    return tree
+
+
+def waiting_tree(plan: FilePlan) -> dict[str, Node]:
+    """The same of a file that waits for its first image: its images have no extent."""
+    if "metadata_of" in plan.attributes:
+        return empty_tree(plan)
+    nothing = Table(np.zeros((0, *plan.shape), plan.dtype), _shown(plan))
+    tree = _tree(plan, nothing, Table(np.zeros(0, plan.row_dtype)))
+    tree["/entry/data"] = Group({"NX_class": "NXdata", "signal": "data", "axes": [".", ".", "."]})
+    return _with_experiment(plan, tree)
+
+
+def _with_experiment(plan: FilePlan, tree: dict[str, Node]) -> dict[str, Node]:
+    """What is known of the experiment beside what is there, which stays."""
+    told = (
+        {} if plan.detector is None else msgspec.json.decode(plan.detector.configuration, type=dict[str, Any])
+    )
+    known = experiment.found(plan.experiment, told)
+    values = dict(known.values)
+    if 0 not in plan.shape:
+        values |= experiment.module(values, plan.shape)
+    if all(path in values for path in experiment.NXMX) and f"{DETECTOR}/sensor_material" in tree:
+        values["/entry/definition"] = experiment.Value("NXmx")
+        values[f"{experiment.SAMPLE}/depends_on"] = experiment.Value(".")
+    for path, item in values.items():
+        groups = ["/".join(path.split("/")[:length]) for length in range(3, path.count("/") + 1)]
+        if not all(isinstance(tree.get(group, _NO_GROUP), Group) for group in groups):
+            continue
+        for group in groups:
+            kind = known.classes.get(group) or experiment.CLASSES.get(group, "NXcollection")
+            tree.setdefault(group, Group({"NX_class": kind}))
+        if isinstance(item.value, list):
+            tree.setdefault(path, Table(np.array(item.value), item.attributes))
+        else:
+            tree.setdefault(path, Field(field_dtype(item.value), item.value, item.attributes))
+    return tree
 
 
 def _user_tree(metadata: str) -> dict[str, Node]:
@@ -231,10 +303,10 @@ def _detector_tree(detector: DetectorFacts) -> dict[str, Node]:
     tree: dict[str, Node] = {f"{ACQUISITION}/{k}": Field(field_dtype(v), v) for k, v in facts.items()}
     tree[f"{DETECTOR}/configuration"] = Field(field_dtype(told), told, {"media_type": "application/json"})
     configuration = msgspec.json.decode(told, type=dict[str, Any])
-    for name, (sources, unit) in FIELDS.items():
+    for name, sources in FIELDS.items():
         value = next((configuration[source] for source in sources if source in configuration), None)
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            tree[f"{DETECTOR}/{name}"] = Field(field_dtype(value), value, {"units": unit} if unit else {})
+            tree[f"{DETECTOR}/{name}"] = Field(field_dtype(value), value)
     return tree | _tables_tree(detector)
 
 
@@ -269,13 +341,11 @@ def image_tree(plan: FilePlan) -> dict[str, Node]:
         extra: Stack((), EXTRA_VALUE, rows_per_chunk(EXTRA_VALUE)),
         f"{DETECTOR}/extra_values": Link(extra),
     }
-    if plan.is_part:
-        tree |= {
-            "/part": Group({}),
-            PART_IMAGES: Link(images_path(plan.detector_name)),
-            PART_ROWS: Link(metadata_path(plan.detector_name)),
-        }
-    return tree
+    tree |= _columns_tree(plan, _grown_column) | _axes_tree(plan)
+    if not plan.is_part:
+        tree |= _specific_tree(plan, tree)
+    tree |= _part_tree(plan, images=True) if plan.is_part else {}
+    return _with_experiment(plan, tree)
 
 
 def master_tree(
@@ -294,17 +364,24 @@ def master_tree(
     )
     for number, name in enumerate(files, 1):
         tree[f"/entry/data/data_{number:06d}"] = External(name, "/entry/data/data")
-    return tree
+
+    def shown(column: Column) -> Virtual:
+        path, nothing = part_column(column), lost(column.dtype)
+        return Virtual((), column.dtype, files, path, images_per_file, count, nothing, column.attributes)
+
+    tree |= _columns_tree(plan, shown) | _axes_tree(plan)
+    tree |= _specific_tree(plan, tree)
+    return _with_experiment(plan, tree)
 
 
 def rows_tree(plan: FilePlan) -> dict[str, Node]:
     """The same of a file that has the metadata alone."""
     rows, dtype = metadata_path(plan.detector_name), plan.row_dtype
-    return empty_tree(plan.detector_name, plan.attributes, plan.user_metadata) | {
+    return empty_tree(plan) | {
         rows: Stack((), dtype, rows_per_chunk(dtype)),
         f"{DETECTOR}/metadata": Link(rows),
-        "/part": Group({}),
-        PART_ROWS: Link(rows),
+        **_columns_tree(plan, _grown_column),
+        **_part_tree(plan, images=False),
     }
 
 
@@ -315,11 +392,64 @@ def interleaved_tree(
 
     Their metadata lie in the file `meta`.
     """
-    return _tree(
+    nothing = lost(plan.dtype)
+    tree = _tree(
         plan,
-        Interleaved(plan.shape, plan.dtype, files, PART_IMAGES, count, final, lost(plan.dtype), _shown(plan)),
+        Interleaved(plan.shape, plan.dtype, files, PART_IMAGES, count, final, nothing, _shown(plan)),
         Virtual((), plan.row_dtype, [meta], PART_ROWS, count, count, lost_row(plan.row_dtype)),
     )
+
+    def shown(column: Column) -> Virtual:
+        path, nothing = part_column(column), lost(column.dtype)
+        return Virtual((), column.dtype, [meta], path, count, count, nothing, column.attributes)
+
+    tree |= _columns_tree(plan, shown) | _axes_tree(plan)
+    return _with_experiment(plan, tree | _specific_tree(plan, tree))
+
+
+def _columns_tree(plan: FilePlan, make: Callable[[Column], Node]) -> dict[str, Node]:
+    """The metadata as plain datasets, made by `make`."""
+    columns = columns_of(plan.row_dtype)
+    tree: dict[str, Node] = {NDATTRIBUTES: Group({"NX_class": "NXcollection"})}
+    tree |= {column.path: make(column) for column in columns}
+    return tree
+
+
+def _part_tree(plan: FilePlan, *, images: bool) -> dict[str, Node]:
+    """What a master looks for in its parts, under names of their own (see `PART_IMAGES`)."""
+    tree: dict[str, Node] = {"/part": Group({}), PART_ROWS: Link(metadata_path(plan.detector_name))}
+    if images:
+        tree[PART_IMAGES] = Link(images_path(plan.detector_name))
+    tree["/part/columns"] = Group({})
+    return tree | {part_column(column): Link(column.path) for column in columns_of(plan.row_dtype)}
+
+
+def _specific_tree(plan: FilePlan, tree: Mapping[str, Node]) -> dict[str, Node]:
+    """What DECTRIS' own readers (neggia, which XDS uses) ask for."""
+    group, mask = f"{DETECTOR}/detectorSpecific", f"{DETECTOR}/pixel_mask"
+    return {
+        group: Group({"NX_class": "NXcollection"}),
+        f"{group}/pixel_mask": Link(mask) if mask in tree else Zeros(plan.shape, np.dtype("<u4")),
+        NIMAGES: Field(np.dtype("<u8"), max(0, int(plan.attributes.get("num_requested", 0)))),
+        f"{group}/ntrigger": Field(np.dtype("<u8"), 1),
+    }
+
+
+def _axes_tree(plan: FilePlan) -> dict[str, Node]:
+    """Ids and times as axes of the images."""
+    axes: dict[str, Node] = {"/entry/data/image_id": Link(f"{NDATTRIBUTES}/{UNIQUE_ID}")}
+    if ARRIVAL_TIME in (plan.row_dtype.names or ()):
+        axes["/entry/data/time"] = Link(f"{NDATTRIBUTES}/{ARRIVAL_TIME}")
+    return axes
+
+
+def part_column(column: Column) -> str:
+    """Where a master finds a column in its parts."""
+    return f"/part/columns/{column.name}"
+
+
+def _grown_column(column: Column) -> Stack:
+    return Stack((), column.dtype, ROWS_PER_CHUNK, attributes=column.attributes)
 
 
 def _shown(plan: FilePlan) -> dict[str, str]:
@@ -328,16 +458,14 @@ def _shown(plan: FilePlan) -> dict[str, str]:
 
 def _tree(plan: FilePlan, stack: Node, rows: Node) -> dict[str, Node]:
     images, metadata = images_path(plan.detector_name), metadata_path(plan.detector_name)
-    tree = empty_tree(plan.detector_name, plan.attributes, plan.user_metadata)
-    if plan.detector is not None:
-        tree |= _detector_tree(plan.detector)
+    tree = empty_tree(plan)
     return tree | {
         f"{ACQUISITION}/{STORED_AS}": Field(field_dtype(plan.compression), plan.compression),
         images: stack,
         metadata: rows,
         f"{DETECTOR}/data": Link(images),
         f"{DETECTOR}/metadata": Link(metadata),
-        "/entry/data": Group({"NX_class": "NXdata", "signal": "data", "axes": [".", ".", "."]}),
+        "/entry/data": Group({"NX_class": "NXdata", "signal": "data", "axes": [plan.axis, ".", "."]}),
         "/entry/data/data": Link(images),
         "/entry_0000": Group({"NX_class": "NXentry"}),
         "/entry_0000/measurement": Group({"NX_class": "NXcollection"}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from repstream.files import hdf5, nexus
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile
 from repstream.files.intact import HEAD, check_intact
-from repstream.files.plan import Compression, FilePlan, Scalar
+from repstream.files.plan import Axis, Compression, FilePlan, Scalar
 from repstream.files.publish import check_unchanged, may_overwrite, publish
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.series import FileSeries
@@ -30,18 +31,15 @@ class Placeholder:
     It ends with `become` (images came) or `finish` (none did).
     """
 
-    def __init__(
-        self, path: Path, detector_name: str, attributes: Mapping[str, Scalar], user_id: int, metadata: str
-    ) -> None:
-        self.path = path
-        self.detector_name = detector_name
-        self._attributes = attributes
-        self._user_id = user_id
-        self._user_metadata = metadata
-        self._overwrite = False
-        self._head, self._size = b"", 0
-        self._fd = -1
-        self._results = ResultFields({})
+    def __init__(self, plan: FilePlan) -> None:
+        self._plan = plan
+        self.path = plan.path
+        image = hdf5.build(nexus.waiting_tree(plan))
+        self._results = ResultFields(image.fields)
+        self._head, self._size = image.data[:HEAD], len(image.data)
+        self._fd = publish(
+            plan.path, image.data, lambda: plan.overwrite and may_overwrite(plan.path), plan.user_id
+        )
 
     @classmethod
     def create(
@@ -53,15 +51,24 @@ class Placeholder:
         overwrite: bool = False,
         user_id: int = 0,
         user_metadata: str = "",
+        axis: Axis = "image_id",
+        experiment: Mapping[str, Scalar] | None = None,
     ) -> Self:
         """Make the file; arguments as in `FilePlan`. Raises StorageError as `FrameFile.create` does."""
-        image = hdf5.build(nexus.empty_tree(detector_name, attributes, user_metadata))
-        self = cls(path, detector_name, attributes, user_id, user_metadata)
-        self._results = ResultFields(image.fields)
-        self._overwrite = overwrite
-        self._head, self._size = image.data[:HEAD], len(image.data)
-        self._fd = publish(path, image.data, lambda: overwrite and may_overwrite(path), user_id)
-        return self
+        return cls(
+            FilePlan(
+                path=path,
+                detector_name=detector_name,
+                shape=(0, 0),
+                dtype=np.dtype("<u2"),
+                attributes=attributes,
+                user_metadata=user_metadata,
+                overwrite=overwrite,
+                user_id=user_id,
+                axis=axis,
+                experiment=experiment or {},
+            )
+        )
 
     def become(
         self,
@@ -99,18 +106,8 @@ class Placeholder:
         detector: DetectorFacts | None,
     ) -> FilePlan:
         """The plan of the real file, with what is known from the start; arguments as in `FilePlan`."""
-        return FilePlan(
-            path=self.path,
-            detector_name=self.detector_name,
-            shape=shape,
-            dtype=dtype,
-            members=members,
-            compression=compression,
-            attributes=self._attributes,
-            user_metadata=self._user_metadata,
-            detector=detector,
-            overwrite=self._overwrite,
-            user_id=self._user_id,
+        return replace(
+            self._plan, shape=shape, dtype=dtype, members=members, compression=compression, detector=detector
         )
 
     @property

@@ -13,6 +13,7 @@ from repstream.files.detector import DetectorFacts
 from repstream.messages.compression import compress
 
 Scalar = str | int | float
+Axis = Literal["image_id", "time"]
 Compression = Literal["none", "bitshuffle_lz4", "bitshuffle_zstd"]
 
 _ROW_START = (("image_id", np.dtype("<u8")), ("status", np.dtype("<u8")))
@@ -76,7 +77,8 @@ class FilePlan:
     `user_metadata`: a JSON object as text, or nothing, kept in ``/entry/user_metadata``.
     `detector`: what the detector told when its series started, None if nothing.
     `overwrite`: replace a file that exists. `user_id`: who will own the file, 0 = the user
-    that the service runs as.
+    that the service runs as. `axis`: what images are plotted against.
+    `experiment`: settings of `ExperimentConfig`.
     """
 
     path: Path
@@ -90,6 +92,8 @@ class FilePlan:
     detector: DetectorFacts | None = None
     overwrite: bool = False
     user_id: int = 0
+    axis: Axis = "image_id"
+    experiment: Mapping[str, Scalar] = field(default_factory=dict)
 
     @property
     def row_dtype(self) -> np.dtype[Any]:

@@ -152,7 +152,7 @@ class FileReader:
         self._outcome = str(self.result("outcome") or "")
         self._images = self._dataset(IMAGES)
         self._count = 0 if self._images is None else len(self._images)
-        self._rows = self._dataset(ROWS)
+        self._rows = None if self._images is None else self._dataset(ROWS)
         if self._images is None and self.outcome != UNFINISHED and self.result("written") is None:
             self.close()
             raise StorageError(f"{self.path} has no images under {IMAGES}")
@@ -162,7 +162,8 @@ class FileReader:
             found = self._file.get(path)
         except (OSError, KeyError, RuntimeError):
             found = None
-        return found if isinstance(found, h5py.Dataset) else None
+        waits = isinstance(found, h5py.Dataset) and 0 in found.shape[1:]
+        return found if isinstance(found, h5py.Dataset) and not waits else None
 
     def _need(self) -> h5py.Dataset:
         if self._images is None:

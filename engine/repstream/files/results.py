@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from repstream.errors import StorageError
 from repstream.files.hdf5 import FieldPlace
-from repstream.files.nexus import ACQUISITION, END_TIME, RESULTS, encode, iso_time
+from repstream.files.nexus import ACQUISITION, END_TIME, NIMAGES, RESULTS, encode, iso_time
 from repstream.files.plan import Scalar
 from repstream.files.raw_io import write_all
 
@@ -18,10 +18,11 @@ class ResultFields:
     def __init__(self, fields: Mapping[str, FieldPlace]) -> None:
         self._fields = fields
 
-    def encode(self, results: Mapping[str, Scalar]) -> list[tuple[int, bytes]]:
+    def encode(self, results: Mapping[str, Scalar], images: int | None = None) -> list[tuple[int, bytes]]:
         """(offset, bytes) of each result; the outcome comes last, since it says that all is there.
 
-        Raises ValueError for a name that is not in `nexus.RESULTS` or a value of the wrong kind.
+        `images`: how many places the file has. Raises ValueError for a name that is not in
+        `nexus.RESULTS` or a value of the wrong kind.
         """
         unknown = sorted(set(results) - set(RESULTS))
         if unknown:
@@ -29,6 +30,8 @@ class ResultFields:
         values = {f"{ACQUISITION}/{name}": value for name, value in results.items()}
         if "stop_time" in results:
             values[END_TIME] = iso_time(float(results["stop_time"]))
+        if images is not None and NIMAGES in self._fields:
+            values[NIMAGES] = images
         last = f"{ACQUISITION}/outcome"
         places = [(self._fields[path], values[path]) for path in sorted(values, key=last.__eq__)]
         return [(place.offset, encode(value, place.dtype)) for place, value in places]

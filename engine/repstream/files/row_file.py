@@ -15,6 +15,8 @@ import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
+from repstream.files.column_store import ColumnStore
+from repstream.files.columns import columns_of
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS
 from repstream.files.plan import FilePlan, Scalar
@@ -41,6 +43,9 @@ class RowFile:
         self._results = ResultFields(image.fields)
         self._places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._rows = RowStore(plan.row_dtype, nexus.rows_per_chunk(plan.row_dtype))
+        columns = columns_of(plan.row_dtype)
+        self._columns = ColumnStore(columns)
+        self._columns_places = [image.stacks[column.path] for column in columns]
         self._end = len(image.data)
         self._fd = publish(self.path, image.data, lambda: is_same_file(self.path, replacing), plan.user_id)
         self._stated = StatedEnd(self._fd, image.data, _AHEAD)
@@ -54,19 +59,26 @@ class RowFile:
         """Write rows of `FilePlan.row_dtype`; readers see them when this returns."""
         tail = Tail(self._end)
         offset, data = self._rows.add(rows, tail)
-        index = self._rows.index
+        self._columns.make_room(self.count + len(rows), tail)
+        self._columns.keep(rows)
+        indices = {self._places: self._rows.index}
+        indices |= dict(zip(self._columns_places, self._columns.indices, strict=True))
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
             write_all(self._fd, data, offset)
-            for address, node in index.touched.items():
-                if address < tail.start:
-                    write_all(self._fd, node.written, address)
-            index.settle()
-            if not self.count:
-                write_all(self._fd, ADDRESS.pack(index.root), self._places.index)
-            write_all(self._fd, ADDRESS.pack(self.count + len(rows)), self._places.extent)
+            for place, values in self._columns.take():
+                write_all(self._fd, values, place)
+            for places, index in indices.items():
+                for address, node in index.touched.items():
+                    if address < tail.start:
+                        write_all(self._fd, node.written, address)
+                index.settle()
+                if not self.count:
+                    write_all(self._fd, ADDRESS.pack(index.root), places.index)
+            for places in (*self._columns_places, self._places):
+                write_all(self._fd, ADDRESS.pack(self.count + len(rows)), places.extent)
         self._end = tail.end
         self.count += len(rows)
 

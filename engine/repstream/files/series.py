@@ -125,18 +125,19 @@ class FileSeries:
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         self._results.encode(results)
+        places = self.places
         if results.get("outcome") != AcquisitionResult.FAILED:
             self._closed.check_all()
             check_unchanged(self.path, self._fd, self._head, self._size)
             for part in self._open:
                 part.sync()
-            if self.places:
-                self._publish_master(self.places)
+            if places:
+                self._publish_master(places)
         try:
             # The master says how it ended, also where a part cannot any more.
             failure = self._finish_parts(results)
             check_unchanged(self.path, self._fd, self._head, self._size)
-            write_results(self._fd, self._results.encode(results))
+            write_results(self._fd, self._results.encode(results, places))
             settle(self._fd, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error

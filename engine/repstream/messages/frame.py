@@ -54,6 +54,7 @@ class Frame(msgspec.Struct, gc=False):
     `payloads`: the buffers that hold pixels, one an image; usually one.
     `nbytes`: bytes held: the sizes of `parts`, and of payloads that had to be unpacked.
     `unpacked`: those of the latter alone.
+    `arrived`: when it came, in Unix seconds; 0 where nobody said.
     `format`: the `htype` of the format, or what stands for it.
     `read_attributes`: gives the numeric attributes that came with the image, by name, where they are
     not in its header (`formats.attributes` gives them for every frame).
@@ -70,6 +71,7 @@ class Frame(msgspec.Struct, gc=False):
     format: str = ARRAY
     read_attributes: Callable[[], Mapping[str, int | float | bool]] = dict
     unpacked: int = 0
+    arrived: float = 0.0
 
     @property
     def attributes_in_header(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from repstream.parameters.experiment import ExperimentConfig
 from repstream.parameters.facts import Access, Derived, Level, LongText, Unit
 from repstream.parameters.file_names import check_template, full_name, split_full_name
 from repstream.parameters.header_columns import parse_columns
@@ -16,7 +17,7 @@ from repstream.policies.slow_consumer import SlowRule
 MOST_FILE_NUMBER = 999_999_999
 
 
-class WriterConfig(OutputConfig):
+class WriterConfig(OutputConfig, ExperimentConfig):
     """A writer: an output whose frames go to HDF5 files, one an acquisition."""
 
     on_slow: Annotated[SlowRule, Access.WHILE_IDLE] = Field(

@@ -19,6 +19,7 @@ from repstream.files.file_set import FileSet
 from repstream.files.locks import is_written
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.experiment import ExperimentConfig
 from repstream.parameters.file_names import has_number
 from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.source import SourceConfig
@@ -123,6 +124,8 @@ class Preparation:
             follow_series=writer.follow_series,
             header_columns=parse_columns(writer.header_columns),
             threshold=configuration.source.threshold,
+            axis=writer.data_axis,
+            experiment=writer.model_dump(include=set(ExperimentConfig.model_fields)),
             attributes={
                 "acquisition_id": acquisition_id,
                 "run_id": run_id,

@@ -120,7 +120,7 @@ def test_a_checksum_goes_with_each_image(plane: Plane, source: Socket, tmp_path:
     plane.acquisition("FINISHED")
     found = verify(path)
     assert (found.complete, found.checked) == (True, kind)
-    assert set(table_of(path).dtype.names or ()) == {"image_id", "status", "gain", "checksum"}
+    assert set(table_of(path).dtype.names or ()) == {"image_id", "status", "gain", "arrival_time", "checksum"}
 
 
 def test_with_a_sync_interval_images_show_when_they_are_on_the_disk(

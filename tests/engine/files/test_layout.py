@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.files.samples import plan
 
 from repstream.files import hdf5, layout, nexus
 
@@ -32,7 +35,7 @@ def test_the_extent_is_the_number_that_the_library_reads(
 
 
 def test_the_stated_end_is_the_end_of_the_file() -> None:
-    image = hdf5.build(nexus.empty_tree("det", {}))
+    image = hdf5.build(nexus.empty_tree(plan(Path("/a.h5"))))
     assert layout.ADDRESS.unpack_from(image.data, layout.END_OF_FILE)[0] == len(image.data)
 
 

@@ -17,6 +17,7 @@ from repstream.dataplane.storing.metadata import HeaderRows
 from repstream.dataplane.storing.packing import Packer, threads_for
 from repstream.dataplane.storing.placement import Place
 from repstream.files import checksum
+from repstream.files.columns import ARRIVAL_TIME
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile, extra_between
 from repstream.files.placeholder import Placeholder
@@ -71,11 +72,16 @@ class Kind(msgspec.Struct, frozen=True):
 
 def kind_of(frame: Frame, plan: AcquisitionPlan) -> Kind:
     """What the first frame of an acquisition says of all."""
-    taken = [name for name, _ in checksum.members(plan.checksum)]
+    taken = [name for name, _ in own_members(plan)]
     height, width = frame.shape
     members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken, plan.header_columns))
     stored: Compression = frame.encoding or ("none" if plan.compression == "none" else "bitshuffle_lz4")
     return Kind((height, width), frame.dtype, frame.big_endian, stored, members)
+
+
+def own_members(plan: AcquisitionPlan) -> Members:
+    """What the rows of an acquisition hold beside what its headers bring."""
+    return ((ARRIVAL_TIME, np.dtype("<f8")), *checksum.members(plan.checksum))
 
 
 def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
@@ -87,6 +93,8 @@ def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
         overwrite=plan.overwrite,
         user_id=plan.user_id,
         user_metadata=plan.user_metadata,
+        axis=plan.axis,
+        experiment=plan.experiment,
     )
 
 
@@ -120,8 +128,8 @@ class FrameStore:
         self._placeholder = placeholder_of(plan)
         self._file: AnyFile | None = None
         self._headers = HeaderRows(())
-        self._sums = checksum.members(plan.checksum)
-        self._sum = checksum.function(plan.checksum) if self._sums else None
+        self._own = own_members(plan)
+        self._sum = checksum.function(plan.checksum) if plan.checksum != "none" else None
         self._packer = Packer(threads_for(plan.number_of_parts)) if plan.compression != "none" else None
         self._in_work: deque[Placed] = deque()
         self._waiting: list[Stored] = []
@@ -186,11 +194,11 @@ class FrameStore:
 
     def begin(self, kind: Kind) -> AnyFile:
         """Make the real file; the first `write` does it by itself."""
-        self._headers = HeaderRows(kind.columns, self._sums)
+        self._headers = HeaderRows(kind.columns, self._own)
         self._file = self._placeholder.become(
             kind.shape,
             kind.pixel_type,
-            (*kind.row_members, *self._sums),
+            (*kind.row_members, *self._own),
             kind.compression,
             images_per_file=self._plan.images_per_file,
             detector=self._describe(),
@@ -238,6 +246,7 @@ class FrameStore:
         assert file is not None
         frames = [item.frame for item in placed]
         rows, extra = self._headers.of(frames)
+        rows[ARRIVAL_TIME] = [frame.arrived for frame in frames]
         if self._sum is not None:
             rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
         if self._on_rows is not None:
@@ -293,6 +302,7 @@ class FrameStore:
             first = file.places
             ids = [until.id_at(index, frame_id) for index in range(first, first + count)]
             rows = self._headers.blank(ids)
+            rows[ARRIVAL_TIME] = np.nan
             if self._sum is not None:
                 rows[checksum.MEMBER] = self._sum(file.blank)
             file.append([None] * count, rows, announce=False)

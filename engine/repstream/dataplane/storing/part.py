@@ -117,6 +117,7 @@ class Part:
             dtype=kind.dtype,
             big_endian=kind.big_endian,
             encoding=image.encoding,
+            arrived=image.arrived,
             parts=parts,
             payloads=parts[1:],
             nbytes=sum(map(size_of, parts)),

@@ -35,6 +35,7 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
     frame_id: int
     encoding: StoredEncoding
     format: str
+    arrived: float
     attributes: dict[str, bool | int | float]
 
 

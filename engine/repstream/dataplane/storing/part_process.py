@@ -72,7 +72,8 @@ class PartProcess:
     def send(self, frame: Frame) -> None:
         """Have an image written, the next of this part."""
         attributes = dict(frame.read_attributes())
-        order = messages.encode(messages.Image(frame.frame_id, frame.encoding, frame.format, attributes))
+        image = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes)
+        order = messages.encode(image)
         header = frame.parts[0] if frame.attributes_in_header else b""
         self._socket.send_multipart([order, header, frame.payloads[0]], copy=False)
         self._under_way.append(frame.nbytes)

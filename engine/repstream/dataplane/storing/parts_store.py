@@ -16,10 +16,17 @@ import zmq
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing import part_messages as messages
-from repstream.dataplane.storing.frame_store import Describe, Kind, Placed, Stored, kind_of, placeholder_of
+from repstream.dataplane.storing.frame_store import (
+    Describe,
+    Kind,
+    Placed,
+    Stored,
+    kind_of,
+    own_members,
+    placeholder_of,
+)
 from repstream.dataplane.storing.part_process import PartProcess
 from repstream.errors import StorageError
-from repstream.files import checksum
 from repstream.files.detector import DetectorFacts
 from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
 from repstream.files.placeholder import Placeholder
@@ -49,7 +56,6 @@ class PartsStore:
     def __init__(self, plan: AcquisitionPlan, describe: Describe) -> None:
         self._plan = plan
         self._describe = describe
-        self._sums = checksum.members(plan.checksum)
         self._kind: Kind | None = None
         self._detector: DetectorFacts | None = None
         self._master: InterleavedMaster | None = None
@@ -177,7 +183,7 @@ class PartsStore:
             return
         kind, (waiting, waiting_meta) = self._kind, self._placeholders
         assert kind is not None
-        facts = (kind.shape, kind.pixel_type, (*kind.row_members, *self._sums), kind.compression)
+        facts = (kind.shape, kind.pixel_type, (*kind.row_members, *own_members(self._plan)), kind.compression)
         meta = RowFile(waiting_meta.plan_of(*facts, detector=None), waiting_meta.state)
         plan = waiting.plan_of(*facts, detector=self._detector)
         names = [part.path.name for part in self._parts]
