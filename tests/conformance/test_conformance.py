@@ -127,6 +127,7 @@ def another(parameter: Parameter, held: Value) -> Value:
                 "file_template": "%s%s-%4.4d.h5",
                 "detector_name": "jungfrau_4M",
                 "user_metadata": '{"sample": {"name": "A"}}',
+                "nexus_metadata": '{"sample": {"temperature": 80}}',
                 "header_columns": "pulse_id:uint64",
                 "std_daq": '{"detector_name": "A"}',
             }.get(parameter.field, "another text")
