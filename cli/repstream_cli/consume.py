@@ -18,8 +18,7 @@ from repstream.messages.frame import Frame
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import Meter, ProgressLine
-
-WAITING_MESSAGES = 100
+from repstream_cli.stream_socket import stream_socket
 
 
 def consume(
@@ -75,7 +74,7 @@ def consume(
     with (
         until_interrupted() as stop,
         zmq.Context() as context,
-        _socket(context, address, mode, bind) as socket,
+        stream_socket(context, address, mode, bind) as socket,
     ):
         receive(socket, ledger, stop, number=number, seconds=seconds, timeout=timeout, save=save, quiet=quiet)
     _print_summary(ledger, as_json, decimated)
@@ -136,22 +135,6 @@ def _book(parts: list[zmq.Frame], decoder: FrameDecoder, ledger: InputLedger, sa
             ledger.book_frame(found.frame_id, nbytes, time.time())
         else:
             ledger.book_other(kind_of(found), nbytes)
-
-
-def _socket(
-    context: zmq.Context[zmq.Socket[bytes]], address: str, mode: str, bind: bool
-) -> zmq.Socket[bytes]:
-    socket = context.socket(zmq.PULL if mode == "pull" else zmq.SUB)
-    socket.rcvhwm = WAITING_MESSAGES
-    socket.linger = 0
-    if mode == "sub":
-        socket.subscribe(b"")
-    try:
-        (socket.bind if bind else socket.connect)(address)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise typer.BadParameter(f"{address}: {error.strerror}") from error
-    return socket
 
 
 class _Text:

@@ -11,6 +11,7 @@ from repstream_cli.consume import consume
 from repstream_cli.demo.command import demo
 from repstream_cli.exits import Exit
 from repstream_cli.follow import follow
+from repstream_cli.look import look
 from repstream_cli.serve import serve
 from repstream_cli.simulate import simulate
 from repstream_cli.status import status
@@ -25,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (demo, serve, status, simulate, consume, follow, verify, version):
+for command in (demo, serve, status, simulate, consume, look, follow, verify, version):
     app.command()(command)
 
 
