@@ -299,7 +299,7 @@ def test_every_pixel_type_can_be_sent(dtype: str) -> None:
 )
 def test_brightness_never_falls_with_the_value(low: float, high: float, log: bool, dtype: str) -> None:
     values = np.sort(np.random.default_rng(1).integers(0, 120, 64)).astype(dtype)
-    shown = rendering.brightness(values.reshape(8, 8), Look(low=low, high=high, log=log)).ravel()
+    shown = rendering.coloured(values.reshape(8, 8), Look(low=low, high=high, log=log)).ravel()
     assert (np.diff(shown.astype(int)) >= 0).all()
 
 

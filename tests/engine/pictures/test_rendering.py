@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from typing import Any
@@ -51,7 +52,7 @@ def test_a_logarithmic_scale_shows_weak_intensity_brighter() -> None:
     shown = brightness(data, 0, 1000, log=True).tolist()[0]
     assert shown[0] == 0
     assert shown[-1] == 255
-    assert all(a < b for a, b in zip(shown, shown[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(shown))
     assert shown[2] > 80
 
 
