@@ -24,6 +24,13 @@ export function measured(value, digits = 3) {
   return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size || 1))));
 }
 
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+
+/** A number of an axis: 7.4M. @param {number} value */
+export function compact(value) {
+  return COMPACT.format(value);
+}
+
 /** @param {number | null | undefined} value frames a second */
 export function rate(value) {
   if (value === null || value === undefined) return NONE;

@@ -32,6 +32,7 @@ export class History {
         this.series.set(name, [...(kept.series[name] ?? new Array(older).fill(null)).slice(0, older), ...now]);
       }
       this.times = [...kept.times.slice(0, older), ...this.times];
+      this.sumLost(older);
       this.trim();
     } catch {
       // Without the server's record the plots begin now.
@@ -40,6 +41,18 @@ export class History {
 
   close() {
     clearInterval(this.timer);
+  }
+
+  /** The losses of the first samples, which the server keeps apart by where they were. @param {number} older */
+  sumLost(older) {
+    const planned = (/** @type {string} */ key) => this.store.get(key.replace(/dropped$/, "alarm_on_drop")) === false;
+    const parts = [...this.series].filter(([key]) => /(^source\.(missing|malformed)|\.dropped)$/.test(key) && !planned(key));
+    const lost = this.series.get("lost") ?? [];
+    for (let n = 0; n < older; n += 1) {
+      const known = parts.map(([, values]) => values[n]).filter((value) => value !== null);
+      lost[n] = known.length ? known.reduce((a, b) => (a ?? 0) + (b ?? 0), 0) : null;
+    }
+    this.series.set("lost", lost);
   }
 
   /** Take the values as they are now. */

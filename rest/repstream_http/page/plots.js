@@ -2,7 +2,7 @@
 
 import uPlot from "./vendor/uplot.js";
 import { colourOf, fill, h, setText } from "./dom.js";
-import { count, measured, rate } from "./format.js";
+import { compact, count, measured, rate } from "./format.js";
 import { SECONDS } from "./history.js";
 
 /**
@@ -92,11 +92,11 @@ export class Plot {
         padding: [8, 14, 0, 0],
         scales: {
           x: { time: false },
-          y: { range: (/** @type {any} */ _p, /** @type {number} */ _low, /** @type {number | null} */ high) => [0, Math.max(this.plan.least, (high ?? 0) * 1.15)] },
+          y: { range: (/** @type {any} */ _p, /** @type {number} */ _low, /** @type {number | null} */ high) => [0, 1.15 * Math.max(this.plan.least, high ?? 0)] },
         },
         axes: [
           { ...axis, splits: minutes, values: ago, size: 24, gap: 4, grid: { show: false } },
-          { ...axis, size: 42, gap: 4, values: (/** @type {any} */ _p, /** @type {number[]} */ ticks) => ticks.map((t) => measured(t, 3)) },
+          { ...axis, size: 42, gap: 4, values: (/** @type {any} */ _p, /** @type {number[]} */ ticks) => ticks.map((t) => compact(t)) },
         ],
         series: [{}, ...lines.map((l) => ({ label: l.label, stroke: colour(l.colour), width: 1.75, points: { show: false }, spanGaps: false }))],
       },

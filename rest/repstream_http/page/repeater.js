@@ -31,7 +31,7 @@ export class RepeaterCard {
     const state = store.connected ? store.text("engine", "state") : "UNKNOWN";
     setText(this.state, words(state));
     setAttribute(this.state, "data-tone", tone(state, store.get("engine", "losing") === true));
-    setText(this.status, store.connected ? store.text("engine", "status") : "The server does not answer; it is asked again.");
+    setText(this.status, store.connected ? store.text("engine", "status") : store.failed ? "The server does not answer; it is asked again." : "");
     const error = store.text("engine", "last_error");
     this.error.hidden = !error;
     setText(this.error, error ? `${clock(store.number("engine", "last_error_time"))}  ${error}` : "");

@@ -79,8 +79,8 @@ export class Shell {
   showNotices(store, losing) {
     /** @type {[string, string][]} tone and text */
     const notices = [];
-    if (!store.connected) notices.push(["bad", "The server does not answer. Figures and picture are the last ones known; it is asked again every few seconds."]);
-    else if (!store.reachable) notices.push(["bad", `The engine ${store.engine} cannot be reached: ${store.text("engine", "status") || "it does not answer"}. It is found again by itself.`]);
+    if (!store.connected && store.failed) notices.push(["bad", "The server does not answer. Figures and picture are the last ones known; it is asked again every few seconds."]);
+    else if (store.connected && !store.reachable) notices.push(["bad", `The engine ${store.engine} cannot be reached: ${store.text("engine", "status") || "it does not answer"}. It is found again by itself.`]);
     if (losing) {
       const lost = lossesOf(store).filter((l) => !l.planned).map((l) => `${l.number} ${l.what} ${l.where}${l.reason ? ` (${l.reason})` : ""}`);
       notices.push(["bad", `Losing frames: ${lost.join("; ") || "see the figures"}.`]);

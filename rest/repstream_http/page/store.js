@@ -24,6 +24,8 @@ export class Store {
     this.path = `engines/${encodeURIComponent(engine)}/`;
     /** Whether the server can be reached. */
     this.connected = false;
+    /** Whether it was asked in vain. */
+    this.failed = false;
     /** The server's clock ahead of this browser's, in seconds. */
     this.clockLead = 0;
     /** @type {Map<string, Value>} by key with the name of a stream or writer */
@@ -59,6 +61,7 @@ export class Store {
     socket.onclose = () => {
       if (this.socket !== socket || this.closed) return;
       this.connected = false;
+      this.failed = true;
       this.tell(null);
       setTimeout(() => this.closed || this.open(), this.pause);
       this.pause = Math.min(LONGEST, this.pause * 1.5);

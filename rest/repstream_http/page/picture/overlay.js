@@ -7,6 +7,7 @@ const STRIP = 0.2; // share of the picture that a profile takes
 const VALUES_FROM = 38; // CSS pixels a sample from which its value is written into it
 const INK = "#ffffff";
 const HALO = "rgba(0, 0, 0, 0.65)";
+const THIN = "rgba(255, 255, 255, 0.55)";
 const PROFILE = "#7fd4ff";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
@@ -57,7 +58,7 @@ function drawCross(context, viewer) {
   const point = /** @type {{x: number, y: number}} */ (viewer.point);
   const { x, y } = viewer.camera.toScreen(point.x, point.y);
   const long = viewer.profiles;
-  for (const [style, width] of /** @type {[string, number][]} */ ([[HALO, 3], [INK, 1]])) {
+  for (const [style, width] of /** @type {[string, number][]} */ (long ? [[THIN, 1]] : [[HALO, 3], [INK, 1]])) {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.beginPath();
