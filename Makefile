@@ -3,6 +3,7 @@
 #   make test            check, then all tests          make check   format, lint, types, contracts
 #   make wheels          installed from wheels alone, no compiler in reach, on each Python: the demo runs
 #   make versions        the unit tests on each Python that is installed beside this one
+#   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 # PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, TESTS=… some tests only.
 
@@ -19,7 +20,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions format bench soak docs clean
+.PHONY: demo test test-unit check wheels versions page format bench soak docs clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -41,6 +42,9 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+page:
+	@cd tests/page/js && npm ci --silent --no-audit --no-fund && npm run --silent check
 
 format: $(READY)
 	@$(BIN)/ruff format .
