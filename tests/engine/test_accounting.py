@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repstream.accounting import (
+    SETTLING,
     WINDOW,
     GapTracker,
     InputLedger,
@@ -19,39 +20,81 @@ from repstream.accounting import (
 from repstream.files.gaps import GapLog
 
 NEW, DUPLICATE, LATE, RESET = Verdict.NEW, Verdict.DUPLICATE, Verdict.LATE, Verdict.RESET
+AGAIN, ANEW = Verdict.AGAIN, Verdict.ANEW
 LAST = 2**64 - 1
 
 
 class SetOfIds:
-    """The reference: every id of a series in a set, everything counted from it anew."""
+    """The reference: every id of a numbering in a set, everything counted from it anew."""
 
     def __init__(self, step: int = 1) -> None:
         self.step = step
-        self.series: set[int] = set()
+        self.ids: set[int] = set()
         self.missing_before = 0
+        self.run: range | None = None  # may turn out to begin a numbering
+        self.is_run_repeated = False
+        self.verdicts: list[Verdict] = []
+        self.wrongly_late = self.wrongly_repeated = 0
 
     @property
     def missing(self) -> int:
-        if not self.series:
+        if not self.ids:
             return 0
-        span = (max(self.series) - min(self.series)) // self.step + 1
-        return self.missing_before + span - len(self.series)
+        span = (max(self.ids) - min(self.ids)) // self.step + 1
+        return self.missing_before + span - len(self.ids)
 
-    def begins_anew(self, frame_id: int) -> bool:
-        first, last = min(self.series), max(self.series)
-        between = (frame_id - first) % self.step != 0
-        return between or frame_id < first or frame_id <= last - WINDOW * self.step
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """missing, duplicates, late, resets"""
+        found = {verdict: self.verdicts.count(verdict) for verdict in Verdict}
+        return (
+            self.missing,
+            found[DUPLICATE] + found[AGAIN] - self.wrongly_repeated,
+            found[LATE] - self.wrongly_late,
+            found[RESET] + found[ANEW],
+        )
 
     def observe(self, frame_id: int) -> Verdict:
-        if self.series and self.begins_anew(frame_id):
+        self.verdicts.append(self._verdict(frame_id))
+        return self.verdicts[-1]
+
+    def _verdict(self, frame_id: int) -> Verdict:
+        step, run, self.run = self.step, self.run, None
+        goes_on = run is not None and frame_id == run.stop
+        if not self.ids:
+            self.ids = {frame_id}
+            return NEW
+        first, last = min(self.ids), max(self.ids)
+        fits = (frame_id - first) % step == 0
+        in_window = fits and frame_id > last - WINDOW * step and frame_id >= first
+        if run and goes_on and (self.is_run_repeated or (in_window and frame_id in self.ids)):
+            if self.is_run_repeated:
+                self.wrongly_repeated += 1
+            else:
+                self.wrongly_late += len(run)
             self.missing_before = self.missing
-            self.series = {frame_id}
+            self.ids = {*run, frame_id}
+            return ANEW
+        if fits and frame_id > last:
+            self.ids.add(frame_id)
+            return NEW
+        just_before = 0 < first - frame_id <= SETTLING * step and last - first < SETTLING * step
+        if fits and just_before:
+            self.ids.add(frame_id)
+            self.run, self.is_run_repeated = range(frame_id, frame_id + step, step), False
+            return LATE
+        if not in_window:
+            self.missing_before, self.ids = self.missing, {frame_id}
             return RESET
-        if frame_id in self.series:
-            return DUPLICATE
-        late = bool(self.series) and frame_id < max(self.series)
-        self.series.add(frame_id)
-        return LATE if late else NEW
+        if frame_id not in self.ids:
+            self.ids.add(frame_id)
+            if run and goes_on:
+                self.run = range(run.start, frame_id + step, step)
+            return LATE
+        if frame_id == first and last > first:
+            self.run, self.is_run_repeated = range(frame_id, frame_id + step, step), True
+            return AGAIN
+        return DUPLICATE
 
 
 STEPS = st.one_of(
@@ -70,6 +113,11 @@ def sequences(draw: st.DrawFn) -> list[int]:
     for step in draw(st.lists(STEPS, max_size=80)):
         current = min(max(current + step, 0), LAST)
         ids.append(current)
+        if draw(st.integers(0, 9)) == 0:  # the detector is triggered again
+            first = draw(st.sampled_from(ids))
+            current = first + draw(st.integers(-1, 1))
+            ids += [first, max(0, current)]
+            current = ids[-1]
         if draw(st.booleans()):
             run = range(current + 1, min(current + draw(st.integers(1, 60)), LAST))
             ids += run
@@ -83,16 +131,17 @@ def sequences(draw: st.DrawFn) -> list[int]:
 @example([0, 1024, 1026, 1028, 1030, 7, 8, 6])
 @example([5, 5 + WINDOW, 6, 5])
 @example([0, LAST, 0, LAST])
+@example([3, 4, 0, 1, 2, 3, 4, 5])
+@example([0, 1, 3, 0, 1, 2, 0, 2, 1, 0, 0, 1])
 def test_verdicts_and_counts_are_those_of_a_set_of_all_ids(ids: list[int]) -> None:
     tracker, reference = GapTracker(), SetOfIds()
-    verdicts = []
     for frame_id in ids:
-        verdicts.append(reference.observe(frame_id))
-        assert tracker.observe(frame_id) is verdicts[-1]
-        assert tracker.missing == min(reference.missing, LAST)
-    assert tracker.duplicates == verdicts.count(DUPLICATE)
-    assert tracker.late == verdicts.count(LATE)
-    assert tracker.resets == verdicts.count(RESET)
+        verdict = reference.observe(frame_id)
+        assert tracker.observe(frame_id) is verdict
+        missing, duplicates, late, resets = reference.counts
+        assert tracker.missing == min(missing, LAST)
+        assert (tracker.duplicates, tracker.late, tracker.resets) == (duplicates, late, resets)
+        assert tracker.series == resets + 1
 
 
 @settings(deadline=None)
@@ -108,7 +157,7 @@ def test_with_a_step_too_and_off_it_begins_a_series(ids: list[int], step: int, o
     assert gone == [first for first, _ in log.missing_ids]
     if not tracker.resets:
         expected = range(min(stepped), max(stepped), step) if reference.missing < 1000 else ()
-        assert not expected or gone == [i for i in expected if i not in reference.series]
+        assert not expected or gone == [i for i in expected if i not in reference.ids]
 
 
 def test_a_step_below_1_is_refused() -> None:
@@ -123,10 +172,21 @@ def test_a_step_below_1_is_refused() -> None:
         ([7, 10, 11], [NEW, NEW, NEW], 2),
         ([7, 10, 8, 8, 9], [NEW, NEW, LATE, DUPLICATE, LATE], 0),
         ([7, 7], [NEW, DUPLICATE], 0),
-        ([7, 6], [NEW, RESET], 0),
+        ([7, 6], [NEW, LATE], 0),
+        ([1, 0, 2], [NEW, LATE, NEW], 0),
+        ([2, 0, 1, 3], [NEW, LATE, LATE, NEW], 0),
+        ([3, 0, 4], [NEW, LATE, NEW], 2),
+        ([7 + SETTLING + 1, 7], [NEW, RESET], 0),
+        ([0, 1, 0, 1, 2], [NEW, NEW, AGAIN, ANEW, NEW], 0),
+        ([0, 1, 2, 0, 3], [NEW, NEW, NEW, AGAIN, NEW], 0),
+        ([0, 1, 2, 0, 0, 1], [NEW, NEW, NEW, AGAIN, AGAIN, ANEW], 0),
+        ([0, 0, 0, 1], [NEW, DUPLICATE, DUPLICATE, NEW], 0),
+        ([0, 2, 0, 1], [NEW, NEW, AGAIN, ANEW], 1),
+        ([3, 4, 0, 1, 2, 3], [NEW, NEW, LATE, LATE, LATE, ANEW], 0),
+        ([0, 1, 2, 1, 2], [NEW, NEW, NEW, DUPLICATE, DUPLICATE], 0),
         ([0, 1024, 1], [NEW, NEW, LATE], 1022),
         ([0, 1024, 0], [NEW, NEW, RESET], 1023),
-        ([0, 1023, 0], [NEW, NEW, DUPLICATE], 1022),
+        ([0, 1023, 0], [NEW, NEW, AGAIN], 1022),
         ([LAST, 0, 1], [NEW, RESET, NEW], 0),
     ],
 )
@@ -134,6 +194,79 @@ def test_worked_examples(ids: list[int], verdicts: list[Verdict], missing: int) 
     tracker = GapTracker()
     assert [tracker.observe(frame_id) for frame_id in ids] == verdicts
     assert tracker.missing == missing
+
+
+@pytest.mark.parametrize("burst", [2, 5, 500])
+@pytest.mark.parametrize("seen_before", [0, 1, 4])
+def test_a_detector_that_is_triggered_again_repeats_nothing(burst: int, seen_before: int) -> None:
+    tracker, log = GapTracker(), GapLog()
+    for frame_id in [*range(burst - min(seen_before, burst), burst), *list(range(burst)) * 3]:
+        assert tracker.observe(frame_id) is log.observe(frame_id)
+    for counts in (tracker, log):
+        assert (counts.missing, counts.duplicates, counts.late) == (0, 0, 0)
+    assert (log.missing_ids, log.repeated) == ([], [])
+    assert tracker.series == log.series == 3 + (seen_before > 0)
+
+
+@pytest.mark.parametrize("kind", [GapTracker, GapLog])
+@pytest.mark.parametrize(
+    ("ids", "missing"),
+    [
+        ([2, 3, 4], [0, 1]),
+        ([0, 1, 2], [3, 4]),
+        ([2], [0, 1, 3, 4]),
+        ([], [0, 1, 2, 3, 4]),
+        ([2, 0, 1, 4], [3]),
+    ],
+)
+def test_of_a_series_that_states_its_number_all_that_did_not_come_are_missing(
+    kind: type[GapTracker], ids: list[int], missing: list[int]
+) -> None:
+    tracker = kind()
+    for turn in range(1, 4):
+        tracker.begin_series(5)
+        for frame_id in ids:
+            tracker.observe(frame_id)
+        if turn != 2:  # the next start is an end, too
+            tracker.end_series()
+        tracker.end_series()
+    assert (tracker.missing, tracker.series, tracker.duplicates) == (3 * len(missing), 3, 0)
+    if isinstance(tracker, GapLog):
+        gone = [i for first, last in tracker.missing_ids for i in range(first, last + 1)]
+        assert gone == 3 * missing
+    assert [tracker.observe(frame_id) for frame_id in missing] == [LATE] * len(missing)
+    assert tracker.missing == 2 * len(missing)
+
+
+def test_series_of_one_image_each_repeat_nothing() -> None:
+    tracker = GapTracker()
+    for _ in range(5):
+        tracker.begin_series(1)
+        assert tracker.observe(0) is NEW
+        tracker.end_series()
+    assert (tracker.missing, tracker.duplicates, tracker.resets, tracker.series) == (0, 0, 0, 5)
+
+
+def test_a_series_without_a_number_begins_at_0_and_ends_anywhere() -> None:
+    tracker = GapTracker()
+    tracker.begin_series()
+    assert [tracker.observe(frame_id) for frame_id in (1, 2, 0, 1, 0)] == [
+        NEW,
+        NEW,
+        LATE,
+        DUPLICATE,
+        DUPLICATE,
+    ]
+    tracker.end_series()
+    assert tracker.missing == 0
+
+
+def test_where_others_get_a_share_of_the_ids_the_first_one_of_a_series_is_not_known() -> None:
+    tracker = GapTracker(4)
+    tracker.begin_series(40)
+    assert [tracker.observe(frame_id) for frame_id in (2, 6)] == [NEW, NEW]
+    tracker.end_series()
+    assert tracker.missing == 0
 
 
 def test_memory_does_not_grow_with_the_gaps() -> None:

@@ -21,7 +21,7 @@ from repstream.errors import MalformedMessage
 from repstream.messages.formats import FrameDecoder, NoImage, kind_of
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
-from repstream.messages.series import SeriesEnd, SeriesStart
+from repstream.messages.series import SeriesEnd, SeriesStart, images_of
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
@@ -274,7 +274,7 @@ class Repeater:
         frames, self._group = self._group, []
         held = False
         for writer in self.writers.values():
-            if writer.offer_burst(frames, now):
+            if writer.admit(frames, now):
                 held = True
         return held
 
@@ -285,14 +285,16 @@ class Repeater:
         if self._repeat(passing):
             held = True
         self.ledger.book_other(kind_of(message), passing.nbytes)
+        now = time.monotonic()
         if isinstance(message, SeriesStart):
-            now = time.monotonic()
+            self.ledger.gaps.begin_series(images_of(message))
             for writer in self.writers.values():
                 if writer.begin_series(message, now):
                     held = True
         elif isinstance(message, SeriesEnd):
+            self.ledger.gaps.end_series()
             for writer in self.writers.values():
-                writer.end_series(message)
+                writer.end_series(message, now)
         return held
 
     def _open(self, tell: Callable[[Notice], None], wake: Callable[[], None]) -> None:

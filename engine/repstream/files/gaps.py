@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import ClassVar
 
-from repstream.accounting import GapTracker, Verdict
+from repstream.accounting import GapTracker, Run
 
 Range = tuple[int, int]
 """First and last number, both included."""
@@ -58,56 +58,82 @@ class Ranges:
 class GapLog(GapTracker):
     """A `GapTracker` that also remembers which ids are missing and which came twice.
 
-    Of each the first 100,000 (of the missing: ranges in a series) are remembered; the counts
+    Of each the first 100,000 (of the missing: ranges in a numbering) are remembered; the counts
     are exact. With a `step` beyond 1 every missing id is a range of its own.
     """
 
     MOST: ClassVar[int] = 100_000
 
-    __slots__ = ("_base", "_closed", "_open", "repeated")
+    __slots__ = ("_closed", "_open", "repeated")
 
     def __init__(self, step: int = 1) -> None:
         super().__init__(step)
         self.repeated: list[int] = []
         self._closed: list[Range] = []
         self._open = Ranges()
-        self._base = 0
-
-    def observe(self, frame_id: int) -> Verdict:
-        expected = self._next
-        verdict = super().observe(frame_id)
-        if frame_id != expected:
-            self._note(frame_id, expected, verdict)
-        return verdict
-
-    @property
-    def series(self) -> int:
-        """How many times the numbering began."""
-        return self.resets + 1 if self._next >= 0 else 0
 
     @property
     def missing_ids(self) -> list[Range]:
-        """The ids that are missing now, series after series."""
+        """The ids that are missing now, numbering after numbering."""
         return [*self._closed, *self._open_ids()]
 
     def _open_ids(self) -> Iterator[Range]:
-        first, step = self._base, self.step
+        first, step = self._first, self.step
         if step == 1:
             return ((first + low, first + high) for low, high in self._open)
         ids = (first + number * step for low, high in self._open for number in range(low, high + 1))
         return ((missing, missing) for missing in islice(ids, self.MOST))
 
-    def _note(self, frame_id: int, expected: int, verdict: Verdict) -> None:
-        if verdict is Verdict.LATE:
-            self._open.remove((frame_id - self._base) // self.step)
-        elif verdict is Verdict.DUPLICATE:
-            if len(self.repeated) < self.MOST:
-                self.repeated.append(frame_id)
-        elif verdict is Verdict.RESET or expected < 0:
-            self._closed, self._open, self._base = self.missing_ids, Ranges(), frame_id
-        elif len(self._open) < self.MOST:
-            stop = (frame_id - self._base) // self.step
-            self._open.add((expected - self._base) // self.step, stop)
+    def _begin(self, frame_id: int) -> None:
+        self._closed, self._open = self.missing_ids, Ranges()
+        super()._begin(frame_id)
+
+    def _begin_anew(self, run: Run) -> None:
+        if not run.late and self.repeated and self.repeated[-1] == run.first:
+            self.repeated.pop()
+        super()._begin_anew(run)
+
+    def _skip(self, frame_id: int) -> None:
+        if len(self._open) < self.MOST:
+            self._open.add(self._number(self._next), self._number(frame_id))
+        super()._skip(frame_id)
+
+    def _extend(self, frame_id: int) -> None:
+        shift = -self._number(frame_id)
+        before, self._open = self._open, Ranges()
+        self._open.add(1, shift)
+        for first, last in before:
+            self._open.add(first + shift, last + shift + 1)
+        super()._extend(frame_id)
+
+    def _fill(self, frame_id: int) -> None:
+        self._open.remove(self._number(frame_id))
+        super()._fill(frame_id)
+
+    def _repeat(self, frame_id: int) -> None:
+        if len(self.repeated) < self.MOST:
+            self.repeated.append(frame_id)
+        super()._repeat(frame_id)
+
+    def _number(self, frame_id: int) -> int:
+        """An id as a number from 0 within its numbering."""
+        return (frame_id - self._first) // self.step
+
+
+def joined(some: Iterable[Range], others: Iterable[Range]) -> list[Range]:
+    """The ranges of all numbers that are in one of the two, or in both."""
+    found: list[Range] = []
+    for first, last in sorted([*some, *others]):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
+def count(ranges: Iterable[Range]) -> int:
+    """How many numbers are in ranges that do not overlap."""
+    return sum(last - first + 1 for first, last in ranges)
 
 
 def as_text(ranges: Iterable[Range], room: int = TEXT_BYTES) -> str:

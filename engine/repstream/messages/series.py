@@ -30,6 +30,22 @@ class SeriesStart(msgspec.Struct, gc=False):
     unread: Sequence[str] = ()
 
 
+def images_of(start: SeriesStart) -> int | None:
+    """How many images a series will have, as its start says; None where it does not.
+
+    Stream v1 says `nimages` for each of `ntrigger` triggers, v2 `number_of_images`.
+    """
+    told = start.configuration
+    names = ["number_of_images"] if "number_of_images" in told else ["nimages", "ntrigger"]
+    images = 1
+    for name in names:
+        number = told.get(name, 1 if name == "ntrigger" else None)
+        if type(number) is not int or not 0 < number < 2**32:
+            return None
+        images *= number
+    return images
+
+
 class SeriesEnd(msgspec.Struct, gc=False):
     """No more images of this series come. Fields as in `SeriesStart`."""
 

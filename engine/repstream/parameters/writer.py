@@ -12,6 +12,7 @@ from repstream.parameters.file_names import check_template, full_name, split_ful
 from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 from repstream.parameters.stream import OutputConfig
+from repstream.parameters.trigger_condition import parse_condition
 from repstream.policies.slow_consumer import SlowRule
 
 MOST_FILE_NUMBER = 999_999_999
@@ -127,9 +128,9 @@ class WriterConfig(OutputConfig, ExperimentConfig):
     )
     trigger_attribute: Annotated[str, Access.WHILE_IDLE] = Field(
         "",
-        max_length=64,
+        max_length=128,
         title="Trigger attribute",
-        description="Numeric header attribute that starts an armed writer when it is no longer 0.",
+        description="Attribute, or comparison such as intensity > 100, that starts an armed writer.",
     )
     follow_series: Annotated[bool, Access.WHILE_IDLE] = Field(
         False,
@@ -233,6 +234,12 @@ class WriterConfig(OutputConfig, ExperimentConfig):
                 f"must be a name without a folder, not {name!r}; the folder has a parameter of its own"
             )
         return name
+
+    @field_validator("trigger_attribute")
+    @classmethod
+    def _trigger_is_a_condition(cls, text: str) -> str:
+        parse_condition(text)
+        return text
 
     @field_validator("header_columns")
     @classmethod

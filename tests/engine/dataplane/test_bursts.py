@@ -30,14 +30,14 @@ Address = Callable[[str], str]
 
 
 class Scene:
-    """A writer with its gate open, offered frames without a loop."""
+    """A writer with its gate open (unless not `opened`), offered frames without a loop."""
 
-    def __init__(self, config: WriterConfig, path: Path, **planned: Any) -> None:
+    def __init__(self, config: WriterConfig, path: Path, opened: bool = True, **planned: Any) -> None:
         self._woken = threading.Event()
         self._path = path
         self.writer = writer_alone(config, lambda notice: None, self._woken.set)
         assert self.writer.arm(plan(path, **planned)) == ""
-        assert self.writer.open_gate(0) == ""
+        assert not opened or self.writer.open_gate(0) == ""
         self.settle(lambda: self.writer.report().state == "WAITING_IMAGES")
 
     def settle(self, reached: Callable[[], bool]) -> None:
@@ -68,7 +68,12 @@ class Scene:
         return {
             "sums": (ledger.offered, ledger.sent, ledger.queued, sums(ledger)),
             "lost": (skipped, shut, dict(ledger.dropped)),
-            "file": (rows, images, [result_of(self._path, name) for name in told]),
+            "file": (
+                [row[0] for row in rows],
+                str(rows),
+                images,
+                [result_of(self._path, name) for name in told],
+            ),
         }
 
 
@@ -132,11 +137,11 @@ def test_each_frame_of_a_burst_fares_as_it_would_alone(
                 burst, rest, turn = rest[:count], rest[count:], turn + 1
                 if together:
                     tested.take_room()
-                    tested.writer.offer_burst(burst, float(turn))
+                    tested.writer.admit(burst, float(turn))
                     continue
                 for frame in burst:
                     tested.take_room()
-                    tested.writer.offer(frame, float(turn))
+                    tested.writer.admit([frame], float(turn))
             outcomes.append(tested.outcome())
     assert outcomes[0] == outcomes[1]
 
@@ -144,18 +149,18 @@ def test_each_frame_of_a_burst_fares_as_it_would_alone(
 def test_what_finds_no_room_is_held_in_order() -> None:
     with scene(WriterConfig(buffer_size=2)) as tested:
         frames = frames_of([(1, (4, 5), 1)] * 50)
-        tested.writer.offer_burst(frames[:1], 0.0)
-        assert tested.writer.offer_burst(frames[1:], 0.0) is True
+        tested.writer.admit(frames[:1], 0.0)
+        assert tested.writer.admit(frames[1:], 0.0) is True
         waiting = tested.writer.report().ledger
         assert waiting.offered == 50
         assert sums(waiting) == 50
-        rows, _, _ = tested.outcome()["file"]
-    assert [row[0] for row in rows] == [frame.frame_id for frame in frames]
+        ids = tested.outcome()["file"][0]
+    assert ids == [frame.frame_id for frame in frames]
 
 
 def test_an_abort_discards_what_is_held() -> None:
     with scene(WriterConfig(buffer_size=2)) as tested:
-        tested.writer.offer_burst(frames_of([(1, (4, 5), 1)] * 50), 0.0)
+        tested.writer.admit(frames_of([(1, (4, 5), 1)] * 50), 0.0)
         tested.writer.end(discard=True)
         tested.settle(lambda: not tested.writer.busy)
         ledger: OutputSnapshot = tested.writer.report().ledger

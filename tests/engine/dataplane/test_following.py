@@ -110,6 +110,7 @@ def test_the_next_series_goes_on_without_a_file_when_none_is_wanted(
         for parts in series(number, 3):
             source.send_multipart(parts)
     assert plane.acquisition("FLUSHING_IMAGES").follow
+    plane.acquisition("FINISHED")
     plane.writer(1, lambda w: w.blocking)
     assert plane.ask(control.End, slot=1, discard=False) == ""
     report = plane.report(lambda r: r.source.ledger.frames == 6)

@@ -14,14 +14,17 @@ import pytest
 import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tests.engine.dataplane.bench import PATIENCE, Plane, message, plan, writer_alone
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import arm, end, result_of, running, send, start, sums
 
 from repstream.dataplane import control
-from repstream.dataplane.writing.late_start import KeptFrames, Trigger
+from repstream.dataplane.writing.kept_frames import KeptFrames
+from repstream.dataplane.writing.trigger import Trigger
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
+from repstream.parameters.trigger_condition import parse_condition
 from repstream.parameters.writer import WriterConfig
 
 Address = Callable[[str], str]
@@ -79,6 +82,57 @@ def test_a_trigger_fires_where_its_attribute_rises() -> None:
     assert Trigger("laser").fires(frame(0, laser=1))
     assert not Trigger("laser").fires(frame(0, laser="on"))
     assert not Trigger("").fires(frame(0, laser=1))
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "fires"),
+    [
+        ("x > 100", [100, 100.5, 200, 3, 101], [False, True, False, False, True]),
+        ("x>=1e2", [99, 100, 100, 99.9, 100], [False, True, False, False, True]),
+        ("x < -2.5", [-2.5, -3, 0, -4], [False, True, False, True]),
+        ("x <= 9007199254740992", [2**53 + 1, 2**53], [False, True]),
+        ("x == 9007199254740993", [2**53, 2**53 + 1], [False, True]),
+        ("  x == 3 ", [2, 3, 3.0, 4, 3], [False, True, False, False, True]),
+        ("x != 0", [0, 1, None, 2], [False, True, False, True]),
+        ("x == true", [0, True, False, True], [False, True, False, True]),
+        ("SAR:CH-1.x > 0", [1], [False]),
+    ],
+)
+def test_a_trigger_fires_where_its_comparison_becomes_true(
+    condition: str, values: list[float | None], fires: list[bool]
+) -> None:
+    trigger = Trigger(condition)
+    frames = [frame(i, **({} if value is None else {"x": value})) for i, value in enumerate(values)]
+    assert [trigger.fires(one) for one in frames] == fires
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("intensity >> 100", "'>>' in 'intensity >> 100' is no comparison: use one of >= <= == != > <"),
+        ("intensity = 100", "'=' in 'intensity = 100' is no comparison"),
+        ("intensity > high", "'high' in 'intensity > high' is no number"),
+        ("intensity > 100 and x < 5", "'100 and x < 5' in .* is no number"),
+        ("intensity > 0x10", "'0x10' in .* is no number"),
+        ("intensity > nan", "'nan' in .* is no number"),
+        ("intensity >", "'' in 'intensity >' is no number"),
+        ("intensity 100", "'intensity 100' is neither an attribute's name nor a comparison"),
+        ("> 100", "neither an attribute's name nor a comparison"),
+        ("100 < x < 200", "'x < 200' in .* is no number"),
+    ],
+)
+def test_what_is_no_condition_is_refused_when_it_is_written(text: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        WriterConfig().changed({"trigger_attribute": text})
+
+
+@given(st.text(max_size=40))
+def test_a_text_is_a_condition_or_refused(text: str) -> None:
+    try:
+        condition = parse_condition(text)
+    except ValueError:
+        return
+    assert condition is None or condition.attribute in text
 
 
 # --- a file that begins with what was kept ------------------------------------------------
@@ -214,7 +268,7 @@ class Bench:
     def _offer(self, step: str, now: float) -> None:
         while self.writer.blocking:
             self._settle()
-        self.writer.offer(frame(self.offered, on=step == "trigger"), now)
+        self.writer.admit([frame(self.offered, on=step == "trigger")], now)
         self.offered += 1
 
     def _settle(self) -> None:

@@ -67,9 +67,10 @@ def queue(
     folder: Path, rule: str, limit: int, memory: int = 4
 ) -> Iterator[tuple[SpillingQueue, threading.Condition]]:
     """One of so many frames in memory, and of `limit` in the file."""
-    changed = threading.Condition()
+    lock = threading.Lock()
+    changed = threading.Condition(lock)
     of = SpillingQueue(SlowRule(rule), memory, 10**9, SpillFile(str(folder), limit * NBYTES))
-    of.attach(changed, lambda: None)
+    of.attach(lock, changed.notify_all, changed.notify_all)
     yield of, changed
     with changed:
         of.close()

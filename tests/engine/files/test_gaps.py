@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repstream.accounting import WINDOW, GapTracker
-from repstream.files.gaps import GapLog, as_text, from_text
+from repstream.files.gaps import GapLog, as_text, count, from_text, joined
 
 IDS = st.lists(st.integers(0, 40) | st.integers(0, 3000), max_size=60)
 
@@ -46,3 +46,14 @@ def test_ranges_survive_as_text(pairs: list[tuple[int, int]]) -> None:
     short = as_text(ranges, 60)
     assert len(short) <= 60
     assert from_text(short) == ranges[: len(from_text(short))]
+
+
+RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=8)
+
+
+@given(RANGES, RANGES)
+def test_ranges_join_as_sets_do(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
+    pairs = [[(first, first + more) for first, more in ranges] for ranges in (some, others)]
+    found = joined(*pairs)
+    assert numbers(found) == sorted({*numbers(pairs[0]), *numbers(pairs[1])})
+    assert count(found) == len(numbers(found))

@@ -54,8 +54,8 @@ class HeaderRows:
         self._members = members
         self._names = [name for name, _ in members]
         self._later: list[str] = []
-        self._beside: set[str] = set()
-        self._within: set[str] = set()
+        self._beside: dict[str, None] = {}  # sets that keep the order of the headers
+        self._within: dict[str, None] = {}
         self._read = AttributeReader(self._names)
 
     def of(self, frames: Sequence[Frame]) -> Rows:
@@ -63,7 +63,7 @@ class HeaderRows:
         rows = np.zeros(len(frames), self.dtype)
         rows["image_id"] = [frame.frame_id for frame in frames]
         extra: list[tuple[int, str, Number | None]] = []
-        found = [self._values(number, frame, extra) for number, frame in enumerate(frames)]
+        found = self._values(frames, extra)
         members = self._members
         for (name, dtype), values in zip(members, zip(*found, strict=True), strict=False):
             column, absent = _column(values, dtype)
@@ -84,32 +84,34 @@ class HeaderRows:
         return rows
 
     def _values(
-        self, number: int, frame: Frame, extra: list[tuple[int, str, Number | None]]
-    ) -> Sequence[Number | None]:
-        """The numbers for the columns; others go to `extra`."""
-        names, later = self._names, self._later
-        if not frame.attributes_in_header:
-            numbers: Mapping[str, Number | None] = attributes(frame)
-        else:
-            header = header_of(frame.parts)
-            values = self._read(header)
-            if values is not None and not later:
-                return values
-            if values is not None:
-                others = zip(later, values[len(names) :], strict=True)
+        self, frames: Sequence[Frame], extra: list[tuple[int, str, Number | None]]
+    ) -> list[Sequence[Number | None]]:
+        """The numbers for the columns, frame by frame; others go to `extra`."""
+        read, later, width = self._read, tuple(self._later), len(self._names)
+        quick = [read(header_of(frame.parts)) if frame.attributes_in_header else None for frame in frames]
+        if not later and None not in quick:
+            return quick  # type: ignore[return-value]  # nearly always, and no call for each
+        found: list[Sequence[Number | None]] = []
+        for number, values in enumerate(quick):
+            if values is None:
+                numbers = self._read_all(frames[number])
+                extra += [(number, name, numbers[name]) for name in numbers.keys() - set(self._names)]
+                found.append([numbers.get(name) for name in self._names])
+            else:
+                others = zip(later, values[width:], strict=True)
                 extra += [(number, name, value) for name, value in others if value is not None]
-                return values[: len(names)]
-            numbers = self._read_all(header)
-        extra += [(number, name, numbers[name]) for name in numbers.keys() - set(names)]
-        return [numbers.get(name) for name in names]
+                found.append(values[:width])
+        return found
 
-    def _read_all(self, header: bytes) -> Mapping[str, Number | None]:
-        """All numbers of a header that is not as those before; the next ones like it are read quickly."""
-        fields = read_fields(header)
+    def _read_all(self, frame: Frame) -> Mapping[str, Number | None]:
+        """All numbers of a frame whose header is not as those before; the next like it are read quickly."""
+        if not frame.attributes_in_header:
+            return attributes(frame)
+        fields = read_fields(header_of(frame.parts))
         if len(self._later) + len(self._beside) + len(self._within) < MOST_NAMES:
             self._later += sorted(fields.numbers.keys() - {*self._names, *self._later})
-            self._beside |= fields.beside
-            self._within |= fields.within
+            self._beside |= dict.fromkeys(fields.beside)
+            self._within |= dict.fromkeys(fields.within)
             self._read = AttributeReader((*self._names, *self._later), self._beside, self._within)
         return fields.numbers
 

@@ -10,24 +10,24 @@ MAX_JUMP = 65_536
 
 
 class Place(NamedTuple):
-    """The place of an image, and the place at which its series of ids, `step` apart, began."""
+    """The place of an image, and the place at which its numbering, `step` apart, began."""
 
     number: int
     base: int
     step: int = 1
 
     def id_at(self, index: int, frame_id: int) -> int:
-        """The id that belongs to a place, given that of the image here; 0 in an earlier series."""
+        """The id that belongs to a place, given that of the image here; 0 in an earlier numbering."""
         return frame_id - (self.number - index) * self.step if index >= self.base else 0
 
 
 @dataclass(slots=True)
 class Placement:
-    """Image id minus first id decides; the ids of a series are `step` apart.
+    """Image id minus first id decides; the ids of a numbering are `step` apart.
 
-    A series of ids that begins anew (`begin`, or an id between those of the series), and one
+    A numbering that begins anew (`begin`, or an id between those of the one before), and one
     that jumps by more than `MAX_JUMP`, goes on at the place that follows the last one. No place
-    is given twice as long as no id of a series is.
+    is given twice as long as no id of a numbering is.
     """
 
     step: int = 1
@@ -35,12 +35,17 @@ class Placement:
     _base: int = 0
     _first: int | None = None
 
-    def begin(self) -> None:
-        """The next id is the first of another series."""
-        self._first = None
+    @property
+    def is_begun(self) -> bool:
+        """Whether the first id of the numbering is known."""
+        return self._first is not None
+
+    def begin(self, first: int | None = None) -> None:
+        """Another numbering begins, with the id `first`, or with that of the next image."""
+        self._base, self._first = self._next, first
 
     def place(self, frame_id: int) -> Place | None:
-        """The place of an image; None for one so late that its series had no room left for it."""
+        """The place of an image; None for one so late that its numbering has no room left for it."""
         number, between = divmod(frame_id - (frame_id if self._first is None else self._first), self.step)
         if self._first is None or between or number + self._base - self._next > MAX_JUMP:
             self._base, self._first, number = self._next, frame_id, 0

@@ -15,13 +15,12 @@ from repstream.dataplane.storing.frame_store import FrameStore, Placed, Stored
 from repstream.dataplane.storing.parts_store import PartsStore
 from repstream.dataplane.storing.placement import Place
 from repstream.dataplane.writing.disk_meter import DiskMeter
-from repstream.dataplane.writing.spill import SpillingQueue
+from repstream.dataplane.writing.frame_queue import FrameQueue
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesStart
-from repstream.policies.slow_consumer import OutputQueue
 from repstream.states import AcquisitionResult
 
 log = logging.getLogger(__name__)
@@ -52,6 +51,9 @@ class FileJob:
     `opened` or `closed` has become true. `results` is asked once, under the lock, when no more
     frames come. `told`: what the detector told before the first frame, set before that is offered.
 
+    The thread waits for `_changed`, a condition on that lock which the loop's side and the queue
+    notify; nobody else waits for it.
+
     A fault of the storage ends the job: what waits is booked as dropped ("storage"), and so
     is whatever is still offered. Nothing here ever holds the loop up.
     """
@@ -60,7 +62,7 @@ class FileJob:
         self,
         plan: AcquisitionPlan,
         *,
-        queue: OutputQueue[Placed] | SpillingQueue,
+        queue: FrameQueue,
         ledger: OutputLedger,
         lock: threading.Lock,
         results: Results,
@@ -86,8 +88,7 @@ class FileJob:
         self._begun = time.monotonic()
         self._changed = threading.Condition(lock)
         self._store: Store | None = None
-        if isinstance(queue, SpillingQueue):
-            queue.attach(self._changed, self._admit)
+        queue.attach(lock, self._changed.notify_all, self._fill_queue)
         # A daemon, so that a disk that hangs cannot keep the process from ending.
         threading.Thread(target=self._run, name=f"file {plan.acquisition_id}", daemon=True).start()
 
@@ -189,9 +190,8 @@ class FileJob:
         except Exception as error:
             log.exception("acquisition %s", plan.acquisition_id)
             self._fail(f"{type(error).__name__}: {error}")
-        if isinstance(self._queue, SpillingQueue):
-            with self._changed:
-                self._queue.close()
+        with self._changed:
+            self._queue.close()
         self._store = None  # it knows this job: without this the two of them stay in memory for long
         self.closed = True
         self._wake()
@@ -235,10 +235,9 @@ class FileJob:
 
     def _pop(self) -> list[Placed]:
         frames = self._queue.take(BATCH_FRAMES, BATCH_BYTES)
-        self._admit()
+        self._fill_queue()
         if frames:
             self._next_batch = time.monotonic() + GATHER_TIME
-            self._changed.notify_all()  # a queue that spills has room now
         return frames
 
     def _is_due(self) -> bool:
@@ -254,7 +253,7 @@ class FileJob:
         queue = self._queue
         return queue.nbytes >= GATHER_BYTES or queue.use >= GATHER_SHARE
 
-    def _admit(self) -> None:
+    def _fill_queue(self) -> None:
         """Let the frames that are held into the queue, as far as there is room."""
         if not self._held:
             return
@@ -324,8 +323,8 @@ class FileJob:
         self._ledger.book_discarded(reason, waiting)
 
     def _call_thread(self, was_empty: bool) -> None:
-        """Wake the thread that waits for frames, or (a queue that spills) for room."""
-        if was_empty or self._is_filling or isinstance(self._queue, SpillingQueue):
+        """Wake this job's thread, which waits for the first frames and then gathers more of them."""
+        if was_empty or self._is_filling:
             self._changed.notify_all()
 
     def _enqueue(self, placed: Placed) -> None:

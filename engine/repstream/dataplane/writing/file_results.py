@@ -6,14 +6,20 @@ import json
 from collections.abc import Mapping
 
 from repstream.accounting import OutputLedger
-from repstream.dataplane.writing.gate import Gate
+from repstream.dataplane.writing.numbering import Numbering
 from repstream.files.gaps import as_text
 from repstream.files.plan import Scalar
 from repstream.states import AcquisitionResult
 
 
 def results_of(
-    result: AcquisitionResult, message: str, *, ledger: OutputLedger, gate: Gate, malformed: int, now: float
+    result: AcquisitionResult,
+    message: str,
+    *,
+    ledger: OutputLedger,
+    numbering: Numbering,
+    malformed: int,
+    now: float,
 ) -> Mapping[str, Scalar]:
     """The results by their names in `nexus.RESULTS`; `now` in Unix seconds.
 
@@ -26,14 +32,14 @@ def results_of(
         "message": message,
         "received": ledger.offered - ledger.kept,
         "written": ledger.sent,
-        "missing": gate.missing,
-        "missing_ids": as_text(gate.missing_ids),
-        "series": gate.series,
+        "missing": numbering.missing,
+        "missing_ids": as_text(numbering.missing_ids),
+        "series": numbering.series,
         "dropped": sum(ledger.dropped.values()),
         "skipped": sum(ledger.skipped.values()),
         "duplicates": ledger.skipped.get("duplicate", 0),
-        "late": gate.late,
-        "resets": gate.resets,
+        "late": numbering.late,
+        "resets": numbering.resets,
         "malformed": malformed,
         "dropped_by_reason": json.dumps(ledger.dropped),
         "skipped_by_reason": json.dumps(ledger.skipped),

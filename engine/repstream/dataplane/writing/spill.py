@@ -92,12 +92,18 @@ class SpillFile:
 
 
 class SpillingQueue:
-    """Stands for an `OutputQueue` of frames: half its memory before the file, half behind it.
+    """A `FrameQueue` of three places in a row: half its memory, a file, the other half of its memory.
 
-    While the file is empty and there is room, frames stay in memory. The rule applies when the
-    memory behind the file is full, because that does not take frames as fast as they come, is
-    full or fails. All methods want the lock of `changed` held, which a thread of the queue's own
-    uses too; `admit` is called with it held when there may be room again.
+    `take` empties the front half, `offer` fills it as long as nothing waits behind it, and the back
+    half after that. A thread moves frames on, one at a time: from the back half into the file, or
+    straight to the front while the file is empty, and from the file to the front, which goes before.
+    The rule applies when the back half is full, because the file does not take frames as fast as they
+    come, is full or fails.
+
+    One lock guards all places, that of `attach`; the thread holds it only to take a frame and to put it
+    down, never while it writes or reads. It waits for a condition of its own on that lock, `_work`,
+    which `offer`, `take`, `clear` and `close` notify. Whoever waits for frames or for room is called
+    through `on_ready` and `on_room`.
     """
 
     def __init__(self, rule: SlowRule, max_messages: int, max_bytes: int, file: SpillFile) -> None:
@@ -107,13 +113,14 @@ class SpillingQueue:
         self._file = file
         self.spilled = 0
         self._failure = ""
-        self._full = False
-        self._closed = False
-        self._cleared = 0
+        self._is_full = False
+        self._is_closed = False
+        self._times_cleared = 0
 
-    def attach(self, changed: threading.Condition, admit: Callable[[], None]) -> None:
-        """Begin to work; to be called once, without the lock."""
-        self._changed, self._admit = changed, admit
+    def attach(self, lock: threading.Lock, on_ready: Callable[[], None], on_room: Callable[[], None]) -> None:
+        """As in `FrameQueue`; begins the thread."""
+        self._work = threading.Condition(lock)
+        self._on_ready, self._on_room = on_ready, on_room
         threading.Thread(target=self._run, name="spill", daemon=True).start()
 
     def __len__(self) -> int:
@@ -136,11 +143,13 @@ class SpillingQueue:
         return (self._front.use + self._back.use) / 2
 
     def has_room(self, nbytes: int) -> bool:
-        return self._direct(nbytes) or self._back.has_room(nbytes)
+        return self._goes_to_front(nbytes) or self._back.has_room(nbytes)
 
     def offer(self, item: Placed, nbytes: int) -> Outcome[Placed]:
-        queue = self._front if self._direct(nbytes) else self._back
-        return queue.offer(item, nbytes)
+        if self._goes_to_front(nbytes):
+            return self._front.offer(item, nbytes)
+        self._work.notify()
+        return self._back.offer(item, nbytes)
 
     def offer_all(self, items: Sequence[Placed], sizes: Sequence[int]) -> bool:
         return not self.spilled and not len(self._back) and self._front.offer_all(items, sizes)
@@ -149,31 +158,34 @@ class SpillingQueue:
         """As in `OutputQueue`; raises StorageError where the file has lost the next frame."""
         if self._failure:
             raise StorageError(self._failure)
+        self._work.notify()
         return self._front.take(most, most_bytes)
 
     def clear(self) -> None:
         self._front.clear()
         self._back.clear()
         self.spilled = 0
-        self._cleared += 1
+        self._times_cleared += 1
+        self._work.notify()
 
     def close(self) -> None:
         """End the work; what still waits is gone."""
-        self._closed = True
-        self._changed.notify_all()
+        self._is_closed = True
+        self._work.notify()
 
-    def _direct(self, nbytes: int) -> bool:
+    def _goes_to_front(self, nbytes: int) -> bool:
         return not self.spilled and not len(self._back) and self._front.has_room(nbytes)
 
     def _run(self) -> None:
-        cleared = 0
+        """Move frames until the end."""
+        times_cleared = 0
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._can_return() or self._can_leave())
-                if self._closed:
+            with self._work:
+                self._work.wait_for(lambda: self._is_closed or self._can_return() or self._can_leave())
+                if self._is_closed:
                     break
-                if cleared != self._cleared:
-                    cleared, self._full = self._cleared, False
+                if times_cleared != self._times_cleared:
+                    times_cleared, self._is_full = self._times_cleared, False
                     self._file.clear()
                     continue
                 leaving = None if self._can_return() else self._back.head()
@@ -181,53 +193,54 @@ class SpillingQueue:
                     self._move_up()
                     continue
             if leaving is None:
-                self._bring_back(cleared)
+                self._bring_back(times_cleared)
             else:
-                self._send_off(leaving, cleared)
+                self._send_off(leaving, times_cleared)
         self._file.close()
 
     def _can_return(self) -> bool:
+        """Whether the front takes the next frame, from the file or, while that is empty, from the back."""
         if self.spilled:
             return not self._failure and self._front.has_room(self._file.next_nbytes)
         return len(self._back) > 0 and self._front.has_room(self._back.head().frame.nbytes)
 
     def _can_leave(self) -> bool:
-        return len(self._back) > 0 and not self._full
+        """Whether a frame of the back may go into the file."""
+        return len(self._back) > 0 and not self._is_full
 
     def _move_up(self) -> None:
         item = self._back.pop()
         self._front.offer(item, item.frame.nbytes)
-        self._admit()
-        self._changed.notify_all()
+        self._on_room()
+        self._on_ready()
 
-    def _bring_back(self, cleared: int) -> None:
+    def _bring_back(self, times_cleared: int) -> None:
         try:
             item = self._file.get()
         except OSError as error:
-            with self._changed:
+            with self._work:
                 self._failure = f"the spill file cannot be read: {error.strerror or error}"
-                self._changed.notify_all()
+                self._on_ready()
             return
-        with self._changed:
-            if cleared == self._cleared:
+        with self._work:
+            if times_cleared == self._times_cleared:
                 self._front.offer(item, item.frame.nbytes)
                 self.spilled -= 1
-                self._full = self._full and self.spilled > 0
-                self._changed.notify_all()
+                self._is_full = self._is_full and self.spilled > 0
+                self._on_ready()
 
-    def _send_off(self, item: Placed, cleared: int) -> None:
+    def _send_off(self, item: Placed, times_cleared: int) -> None:
         try:
             written = self._file.put(item)
         except OSError as error:
             log.warning("the spill file cannot be written: %s", error.strerror or error)
             written = False
-        with self._changed:
+        with self._work:
             if not written:
-                self._full = True
-            elif cleared == self._cleared and len(self._back) and self._back.head() is item:
+                self._is_full = True
+            elif times_cleared == self._times_cleared and len(self._back) and self._back.head() is item:
                 self._back.pop()
                 self.spilled += 1
-                self._admit()
-                self._changed.notify_all()
+                self._on_room()
             else:  # dropped by the rule meanwhile
                 self._file.take_back()

@@ -1,4 +1,4 @@
-"""A writer: an output that selects frames for its files, one an acquisition."""
+"""A writer: an output whose frames go to files, one an acquisition."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
-from repstream.dataplane.outputs import deciding, policy_of
 from repstream.dataplane.writing.acquisition import COMPLETED, INTERRUPTED, Acquisition
+from repstream.dataplane.writing.fit import Fit
 from repstream.dataplane.writing.following import Following
-from repstream.dataplane.writing.late_start import KeptFrames, Trigger
-from repstream.dataplane.writing.writer_queue import keeping, queue_for
+from repstream.dataplane.writing.gate import Gate
+from repstream.dataplane.writing.numbering import Numbering
+from repstream.dataplane.writing.selection import Selection
+from repstream.dataplane.writing.writer_queue import queue_for
+from repstream.files.chunk_index import CAPACITY
 from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.source import SourceConfig
@@ -28,10 +31,10 @@ Tell = Callable[[AcquisitionNotice | GateNotice], None]
 
 
 class WriterOutput:
-    """One writer from open to close: which frames go to which of its acquisitions.
+    """One writer from open to close: its acquisitions, and the `Selection` that feeds the newest of them.
 
     Used from the loop's thread; `poll` is due after each `wake`, which comes from others.
-    `tell` takes the notices. The newest acquisition gets the frames. The one before may still be
+    `tell` takes the notices. The acquisition before the newest may still be
     flushed behind it, in memory of its own (`buffer_memory` once more), but no third one begins
     then. After an acquisition its ledger stays, and counts what comes then as skipped ("idle"),
     until the next one begins another. Frames that are kept to begin a file stay kept until they are
@@ -51,19 +54,15 @@ class WriterOutput:
     ) -> None:
         self.slot = slot
         self.name = name
-        self.ledger = OutputLedger()
         self._config = config
         self._source = source
         self._received = received
         self._tell = tell
         self._wake = wake
         self._lock = threading.Lock()
-        self._decide = deciding(config)
-        self._kept = KeptFrames.of(config)
-        self._trigger = Trigger()
+        self._selection = Selection(config, self._lock, on_trigger=self._on_trigger, on_full=self._on_full)
         self._following = Following()
         self._may_follow = False
-        self._told: SeriesStart | None = None
         self._newest: Acquisition | None = None
         self._current: Acquisition | None = None  # the newest, until its file is closed
         self._behind: Acquisition | None = None  # the one before, until its file is closed
@@ -77,49 +76,23 @@ class WriterOutput:
     @property
     def blocking(self) -> bool:
         """Whether a frame waits for room in a queue, or a series for its file: no more may be received."""
-        if self._following.pending is not None:
+        if self._selection.is_blocked or self._following.pending is not None:
             return True
-        if self._behind is not None and self._behind.blocking:
-            return True
-        current = self._current
-        return current is not None and (current.blocking or (current.gate.is_open and len(self._kept) > 0))
+        return self._behind is not None and self._behind.blocking
 
     @property
     def losses(self) -> int:
         """Frames lost here unplanned, in all acquisitions."""
         with self._lock:
             behind = 0 if self._behind is None else _unplanned(self._behind.ledger)
-            return self._earlier_losses + behind + _unplanned(self.ledger)
+            return self._earlier_losses + behind + _unplanned(self._selection.ledger)
 
-    def offer(self, frame: Frame, now: float) -> bool:
-        """Take, skip or drop one frame; whether it is held for want of room (`blocking`).
+    def admit(self, frames: Sequence[Frame], now: float) -> bool:
+        """Take, skip, drop or keep frames that came one soon after the other, up to `now` (monotonic).
 
-        `now` is a monotonic time in seconds.
+        Whether the writer is `blocking`. None is lost then: those behind one that is held are held, too.
         """
-        current = self._current
-        if current is not None and self._trigger.fires(frame) and not current.cannot_open:
-            self._tell(GateNotice(self.slot, current.id, time.time(), is_open=True))
-            self.open_gate(0)
-        if current is None or not current.gate.is_open:
-            self._set_aside(frame, now)
-        elif len(self._kept):
-            # What was kept has not found room yet, and goes first.
-            self._keep(frame, now)
-        else:
-            self._pass(frame, now, current)
-            return current.blocking
-        return self.blocking
-
-    def offer_burst(self, frames: Sequence[Frame], now: float) -> bool:
-        """Offer frames that came one soon after the other, up to `now` (monotonic); as `offer`.
-
-        None is lost where one is held: those behind it are held too.
-        """
-        current = self._current
-        if current is not None and self._takes_all and current.take_run(frames):
-            return current.blocking
-        for frame in frames:
-            self.offer(frame, now)
+        self._selection.admit(frames, now)
         return self.blocking
 
     def begin_series(self, start: SeriesStart, now: float) -> bool:
@@ -128,24 +101,26 @@ class WriterOutput:
         What its start tells goes into whatever file begins with one of its frames. `now` is a
         monotonic time in seconds.
         """
-        self._told = start
-        following, current = self._following, self._current
-        if not following.enabled:
-            return False
-        if following.current is not None and current is not None:
+        following = self._following
+        if following.enabled and following.is_over:
+            self._complete()
+        elif following.enabled and following.current is not None:
             message = (
                 f"Interrupted: series {start.series} began before series {following.current.series} ended."
             )
-            current.end(AcquisitionResult.INTERRUPTED, message)
+            self._end(self._current, AcquisitionResult.INTERRUPTED, message)
+        self._selection.begin_series(start)
+        if not following.enabled:
+            return False
         following.begin(start, now)
         self._open_to_series()
         return self.blocking
 
-    def end_series(self, end: SeriesEnd) -> None:
-        """Complete the acquisition of a series."""
-        self._told = None
-        if self._following.ends(end.series) and self._current is not None:
-            self._current.end(AcquisitionResult.COMPLETED, COMPLETED)
+    def end_series(self, end: SeriesEnd, now: float) -> None:
+        """Complete the acquisition of a series, at once or when its images that are under way have come."""
+        self._selection.end_series()
+        if self._following.end(end.series, now) and self._selection.is_whole:
+            self._complete()
 
     def arm(self, plan: AcquisitionPlan) -> str:
         """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""
@@ -159,27 +134,21 @@ class WriterOutput:
         except OSError as error:
             return f"frames cannot be spilled to {self._config.spill_folder}: {error.strerror or error}"
         if current is None:
-            self._earlier_losses += _unplanned(self.ledger)
+            self._earlier_losses += _unplanned(self._selection.ledger)
         acquisition = Acquisition(
             plan,
-            source=self._source,
+            numbering=Numbering(self._source.id_step, by_id=plan.placement == "by_id"),
             queue=queue,
             lock=self._lock,
             malformed=self._malformed,
             on_state=self._on_state,
-            on_shut=self._on_shut,
             wake=self._wake,
         )
-        with self._lock:
-            for _ in range(len(self._kept)):
-                self.ledger.book_offered_again()
-                acquisition.ledger.book_kept()
-        self.ledger = acquisition.ledger
+        gate = Gate(min(plan.num_images or CAPACITY, CAPACITY))
+        self._selection.begin(acquisition, gate, Fit(self._source, plan.compression != "none"))
         self._behind, self._current, self._newest = current, acquisition, acquisition
-        self._trigger = Trigger(self._config.trigger_attribute)
         self._following.arm(plan.follow_series)
         self._may_follow = plan.follow_series
-        self._decide = deciding(self._config)
         return ""
 
     def open_gate(self, frames: int) -> str:
@@ -193,10 +162,12 @@ class WriterOutput:
         if self._following.enabled and not current.ending:
             self._following.frames = frames
             return ""
-        if reason := current.cannot_open:
-            return reason
+        if current.ending:
+            return f"acquisition {current.id} is ending"
+        if self._selection.is_open:
+            return f"the gate of acquisition {current.id} is open already"
         # Frames wait in the queue while the file is not there yet: what comes after the answer is taken.
-        self._open(current, frames)
+        self._selection.open(frames)
         return ""
 
     def end(self, discard: bool, acquisition_id: str = "") -> str:
@@ -212,9 +183,11 @@ class WriterOutput:
         if chosen is None or (acquisition_id and chosen.id != acquisition_id):
             return ""
         if discard:
+            if chosen is self._current:
+                self._selection.shut(discard=True)
             chosen.abort()
         else:
-            chosen.end(AcquisitionResult.INTERRUPTED, INTERRUPTED)
+            self._end(chosen, AcquisitionResult.INTERRUPTED, INTERRUPTED)
         return ""
 
     def give_up(self, now: float, patience: float) -> None:
@@ -229,20 +202,13 @@ class WriterOutput:
         return ""
 
     def update(self, config: WriterConfig) -> None:
-        """Take the parameters that may change while running; a policy that stays keeps its memory."""
-        if policy_of(config) != policy_of(self._config):
-            self._decide = deciding(config)
-        if keeping(config) != keeping(self._config):
-            self.release()
-            self._kept = KeptFrames.of(config)
+        """Take the parameters that may change while running."""
+        self._selection.update(config)
         self._config = config
 
     def release(self) -> None:
-        """Let go of every kept frame."""
-        count = len(self._kept)
-        for _ in range(count):
-            self._kept.pop()
-        self._let_go(count)
+        """Let go of every frame that is kept for the next file."""
+        self._selection.release()
 
     def poll(self) -> None:
         """Follow what the threads of the files did."""
@@ -250,7 +216,7 @@ class WriterOutput:
             closed = acquisition.look()
             if acquisition is self._current:
                 self._open_to_series()
-                self._feed()
+                self._selection.feed()
             if closed:
                 self._close(acquisition)
 
@@ -259,20 +225,21 @@ class WriterOutput:
 
         `now` is a monotonic time; `held`: an output holds up the input.
         """
-        current = self._current
-        if current is None or not current.gate.is_open:
-            self._let_go(self._kept.expire(now))
+        selection, current = self._selection, self._current
+        selection.watch(now)
         if self._following.gives_up(now, busy=self.busy):
             log.warning("writer %s: no acquisition was begun for a series; it is not followed", self.name)
-        if current is not None:
-            current.watch(now, held)
+        if self._following.is_over and (selection.is_whole or self._following.has_waited(now)):
+            self._complete()
+        if current is not None and (over := current.over(now, is_open=selection.is_open, held=held)):
+            self._end(current, AcquisitionResult.INTERRUPTED, f"Interrupted: {over}.")
 
     def report(self) -> WriterReport:
         """The newest acquisition now, or what there is before the first."""
         if self._newest is not None:
-            return self._newest.report(self.blocking)
+            return self._report_of(self._newest)
         with self._lock:
-            ledger = self.ledger.snapshot()
+            ledger = self._selection.ledger.snapshot()
         return WriterReport(
             ledger=ledger,
             queue_use=0.0,
@@ -285,35 +252,27 @@ class WriterOutput:
 
     def report_behind(self) -> WriterReport | None:
         """The acquisition that is flushed while another one goes on, if there is one."""
-        return None if self._behind is None else self._behind.report(self._behind.blocking)
+        behind = self._behind
+        return None if behind is None else behind.report(is_open=False, blocking=behind.blocking)
 
-    @property
-    def _takes_all(self) -> bool:
-        """Whether there is nothing to decide about a frame but whether it fits."""
-        current = self._current
-        is_open = current is not None and current.gate.is_open and not len(self._kept)
-        return is_open and self._decide is None and not self._trigger.enabled
+    def _report_of(self, acquisition: Acquisition) -> WriterReport:
+        is_open = acquisition is self._current and self._selection.is_open
+        return acquisition.report(is_open=is_open, blocking=self.blocking)
 
     def _under_way(self) -> list[Acquisition]:
         return [acquisition for acquisition in (self._behind, self._current) if acquisition is not None]
 
-    def _pass(self, frame: Frame, now: float, current: Acquisition) -> None:
-        """Skip, drop or queue a frame that came at `now` and finds the gate open."""
-        gate, decide = current.gate, self._decide
-        if gate.is_duplicate(frame.frame_id):
-            self._skip("duplicate")
-        elif decide is not None and not decide(frame.frame_id, now):
-            self._skip("policy")
-        elif reason := gate.unfit(frame):
-            with self._lock:
-                self.ledger.book_dropped(reason)
-        else:
-            current.take(frame, self._told)
+    def _end(self, acquisition: Acquisition | None, result: AcquisitionResult, message: str) -> None:
+        """Take no more frames for an acquisition, and have it end."""
+        if acquisition is None:
+            return
+        if acquisition is self._current and not acquisition.ending:
+            self._selection.shut()
+        acquisition.end(result, message)
 
-    def _open(self, current: Acquisition, frames: int) -> None:
-        self._let_go(self._kept.expire(time.monotonic()))
-        current.open(frames)
-        self._feed()
+    def _complete(self) -> None:
+        self._following.complete()
+        self._end(self._current, AcquisitionResult.COMPLETED, COMPLETED)
 
     def _open_to_series(self) -> None:
         """Open the gate to the series that waits, if its file is there."""
@@ -323,47 +282,35 @@ class WriterOutput:
         if current.state is AcquisitionState.NONE:
             return
         following.take()
-        self.release()
+        self._selection.release()
         self._tell(GateNotice(self.slot, current.id, time.time(), is_open=True))
-        self._open(current, following.frames)
+        self._selection.open(following.frames)
 
-    def _feed(self) -> None:
-        """Pass what was kept through the open gate, as far as there is room."""
+    def _on_trigger(self) -> None:
         current = self._current
-        while current is not None and len(self._kept) and current.gate.is_open and not current.blocking:
-            frame, came = self._kept.pop()
-            with self._lock:
-                self.ledger.book_offered_again()
-            self._pass(frame, came, current)
+        if current is not None and not current.ending:
+            self._tell(GateNotice(self.slot, current.id, time.time(), is_open=True))
+            self.open_gate(0)
 
-    def _set_aside(self, frame: Frame, now: float) -> None:
-        """Keep a frame that finds the gate shut, or leave it out."""
-        if self._kept.enabled:
-            self._keep(frame, now)
-            self._let_go(self._kept.expire(now))
+    def _on_full(self, taken: int) -> None:
+        """The gate has shut after its frames, which may be all of the acquisition."""
+        current = self._current
+        assert current is not None
+        wanted = current.plan.num_images
+        if taken < min(wanted or CAPACITY, CAPACITY):
+            self._tell(GateNotice(self.slot, current.id, time.time()))
+        elif 0 < wanted <= CAPACITY:
+            self._end(current, AcquisitionResult.COMPLETED, COMPLETED)
         else:
-            self._skip(self._shut_reason)
-
-    def _keep(self, frame: Frame, now: float) -> None:
-        with self._lock:
-            self.ledger.book_kept()
-        self._kept.put(frame, now)
-
-    def _let_go(self, frames: int) -> None:
-        reason = self._shut_reason
-        with self._lock:
-            for _ in range(frames):
-                self.ledger.book_released(reason)
-
-    @property
-    def _shut_reason(self) -> str:
-        return "idle" if self._current is None else "gate"
+            message = f"Interrupted: a file holds no more than {CAPACITY} images."
+            self._end(current, AcquisitionResult.INTERRUPTED, message)
 
     def _close(self, acquisition: Acquisition) -> None:
         if acquisition is self._behind:
             self._behind = None
             self._earlier_losses += _unplanned(acquisition.ledger)
         else:
+            self._selection.finish()
             self._current = None
         acquisition.close()
 
@@ -379,7 +326,7 @@ class WriterOutput:
                 message=acquisition.message,
                 path=acquisition.plan.path,
                 time=time.time(),
-                report=acquisition.report(self.blocking),
+                report=self._report_of(acquisition),
                 follow=self._follows(),
             )
         )
@@ -392,13 +339,6 @@ class WriterOutput:
             return False
         self._may_follow = False
         return True
-
-    def _on_shut(self, acquisition: Acquisition) -> None:
-        self._tell(GateNotice(self.slot, acquisition.id, time.time()))
-
-    def _skip(self, reason: str) -> None:
-        with self._lock:
-            self.ledger.book_skipped(reason)
 
     def _malformed(self) -> int:
         return sum(self._received.malformed.values())

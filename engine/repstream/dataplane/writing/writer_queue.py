@@ -1,16 +1,14 @@
-"""What waits between a writer's selection and its file."""
+"""The queue of a writer's acquisition, by the parameters of the writer."""
 
 from __future__ import annotations
 
 from repstream.dataplane.outputs import MIB
-from repstream.dataplane.storing.frame_store import Placed
+from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue
 from repstream.dataplane.writing.spill import SpillFile, SpillingQueue
 from repstream.parameters.writer import WriterConfig
-from repstream.policies.slow_consumer import OutputQueue, SlowRule
+from repstream.policies.slow_consumer import SlowRule
 
 MOST_KEPT = 1_000_000
-
-Queue = OutputQueue[Placed] | SpillingQueue
 
 
 def keeping(config: WriterConfig) -> tuple[int, float, int]:
@@ -18,7 +16,7 @@ def keeping(config: WriterConfig) -> tuple[int, float, int]:
     return config.keep_frames, config.keep_time, config.keep_memory
 
 
-def queue_for(config: WriterConfig) -> Queue:
+def queue_for(config: WriterConfig) -> FrameQueue:
     """An empty queue with the limits of a writer, and room for all that it keeps.
 
     Raises OSError where the spill folder cannot be used.
@@ -31,4 +29,4 @@ def queue_for(config: WriterConfig) -> Queue:
     if config.spill_folder:
         file = SpillFile(config.spill_folder, round(config.spill_limit * 1e9))
         return SpillingQueue(rule, frames, nbytes, file)
-    return OutputQueue(rule, frames, nbytes)
+    return MemoryQueue(rule, frames, nbytes)

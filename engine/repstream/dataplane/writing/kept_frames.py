@@ -1,11 +1,9 @@
-"""What lets a file begin before its start: the last frames, kept, and a trigger in the headers. Pure."""
+"""The last frames, kept so that a file may begin with them. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 
-from repstream.errors import MalformedMessage
-from repstream.messages.formats import attributes
 from repstream.messages.frame import Frame
 from repstream.parameters.writer import WriterConfig
 
@@ -60,33 +58,3 @@ class KeptFrames:
             or 0 < self._frames < len(self._items)
             or 0 < self._seconds < now - self._items[0][1]
         )
-
-
-class Trigger:
-    """Fires with the frame whose attribute is true or other than 0 where that before was not.
-
-    Before the first frame it counts as false. A frame without the attribute, or with a text
-    there, counts as false too; without a name nothing ever fires.
-    """
-
-    def __init__(self, attribute: str = "") -> None:
-        self._attribute = attribute
-        self._was = False
-
-    @property
-    def enabled(self) -> bool:
-        """Whether it can ever fire."""
-        return bool(self._attribute)
-
-    def fires(self, frame: Frame) -> bool:
-        """Look at the next frame."""
-        if not self._attribute:
-            return False
-        was, self._was = self._was, self._holds(frame)
-        return self._was and not was
-
-    def _holds(self, frame: Frame) -> bool:
-        try:
-            return bool(attributes(frame).get(self._attribute, False))
-        except MalformedMessage:
-            return False
