@@ -133,7 +133,7 @@ class Acquisition:
     def give_up(self, now: float, patience: float) -> None:
         """Fail where the disk has not answered for so many seconds; `now` is monotonic."""
         if self._job is not None and (silence := self._job.silence(now)) >= patience:
-            self._shut()
+            self._end_input()
             self._job.give_up(f"the disk has not answered for {silence:.0f} s, the file was given up")
 
     def sync(self) -> None:

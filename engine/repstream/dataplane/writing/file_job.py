@@ -163,8 +163,7 @@ class FileJob:
             self._discard("storage")
             self._ledger.book_discarded("storage", self._ledger.queued)
             self.result, self.message = AcquisitionResult.FAILED, f"ERROR:{reason}"
-            if isinstance(self._queue, SpillingQueue):
-                self._queue.close()
+            self._queue.close()
             self._changed.notify_all()
         self._wake()
 
