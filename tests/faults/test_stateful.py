@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -403,6 +404,7 @@ class Site(RuleBasedStateMachine):
         self.consumer.close()
         self.detector.close()
         logging.getLogger("repstream").removeHandler(self.faults)
+        shutil.rmtree(self.folder)
 
 
 def run(examples: int, steps: int) -> None:

@@ -74,6 +74,9 @@ class Writer:
 
     @property
     def state(self) -> WriterState:
+        """Raises `Refused` where there is no writer in this slot."""
+        if self.name is None:
+            raise _empty(self._slot)
         return self._board.state
 
     @property
@@ -212,7 +215,7 @@ class Writer:
     def configuration(self) -> WriterConfig:
         name = self.name
         if name is None:
-            raise Refused(f"writers.{self._slot}", "there is no writer in this slot; configure adds one")
+            raise _empty(self._slot)
         return self._core.configuration.writers[name]
 
     def _put_wait(self) -> None:
@@ -403,3 +406,7 @@ class Writer:
 
     def _put(self, fields: dict[str, Value]) -> None:
         self._board.put(fields)
+
+
+def _empty(slot: int) -> Refused:
+    return Refused(f"writers.{slot}", "there is no writer in this slot; configure adds one")
