@@ -88,7 +88,7 @@ def alone() -> Iterator[None]:
         yield
 
 
-def configuration(chosen: Ports) -> Configuration:
+def configuration(chosen: Ports, shape: tuple[int, int]) -> Configuration:
     """Three live streams (all frames, ten a second, two in ten), a picture, and one writer that takes all.
 
     The streams publish: frames that nobody looks at are no loss.
@@ -109,14 +109,30 @@ def configuration(chosen: Ports) -> Configuration:
                 },
             },
             "writers": {WRITER: {}},
-            "pictures": {"1": {"stream": PREVIEW}},
+            "pictures": {"1": {"stream": PREVIEW, **regions(shape)}},
         }
     )
 
 
+def regions(shape: tuple[int, int]) -> dict[str, object]:
+    """Two regions of the simulated images: where the beam wanders, and a piece of a ring."""
+    height, width = shape
+    places = {"Beam": (0.5, 0.25, 0.28, 0.5), "Ring": (0.43, 0.29, 0.14, 0.06)}
+    fields: dict[str, object] = {"centre_threshold": 5600}
+    for n, (name, (y, x, high, wide)) in enumerate(places.items(), 1):
+        place = {
+            "y": y * height,
+            "x": x * width,
+            "height": max(1, high * height),
+            "width": max(1, wide * width),
+        }
+        fields |= {f"roi{n}_name": name, **{f"roi{n}_{field}": int(size) for field, size in place.items()}}
+    return fields
+
+
 def stack_options(options: DemoOptions, chosen: Ports) -> StackOptions:
     return StackOptions(
-        engine=ServiceOptions(roots=(options.folder,), configuration=configuration(chosen)),
+        engine=ServiceOptions(roots=(options.folder,), configuration=configuration(chosen, options.shape)),
         engine_address=f"tcp://{HOST}:{chosen.engine}",
         host=HOST,
         tango=TangoOptions(0, f"{HOST}:{chosen.database}", "demo", register=True),

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repstream.messages.frame import PIXEL_TYPES
-from repstream.sources.images import Images, frame_id_of, image
+from repstream.processing.clean import clean
+from repstream.processing.statistics import statistics
+from repstream.sources.images import HOT, SAMPLE, STEPS, Images, frame_id_of, image
 
 SHAPE = (40, 64)
 
@@ -44,3 +46,26 @@ def test_images_are_independent_of_each_other():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (300, 2), (8, 8)])
 def test_tiny_images_are_possible(shape):
     assert image(2**40 + 1, shape, "int8").shape == shape
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "int32", "float32"])
+def test_sample_and_beam_together_stay_below_the_full_scale(dtype):
+    images = Images(SHAPE, dtype)
+    for frame_id in range(0, STEPS, 7):
+        assert images(frame_id).reshape(-1)[64:].min() >= 0
+        assert images(frame_id).reshape(-1)[64:].max() < images.full_scale
+
+
+def test_the_beam_wanders_and_breathes():
+    images = Images((300, 400), "uint16")
+    counted = [statistics(clean(images(n)[10:]), threshold=6000) for n in range(0, STEPS, 17)]
+    columns = [found.centre[1] for found in counted]
+    assert max(columns) - min(columns) > 100
+    assert max(found.sum for found in counted) > 1.02 * min(found.sum for found in counted)
+
+
+def test_some_pixels_are_hot_and_some_dead_whatever_the_noise():
+    images = Images((400, 500), "uint16")
+    stack = np.array([images(n).reshape(-1)[64:] for n in range(4)])
+    assert np.count_nonzero((stack >= int(SAMPLE * images.full_scale)).all(axis=0)) >= 400 * 500 // HOT
+    assert (stack == 0).all(axis=0).any()
