@@ -15,7 +15,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from repstream.dataplane.collector import spare_frames
+from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.router import Router
 from repstream.logs import log_to_stderr
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import zmq
 
-from repstream.dataplane.collector import spare_frames
 from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.frame_store import FrameStore, Kind, Placed, Stored
 from repstream.errors import StorageError
