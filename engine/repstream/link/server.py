@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 LOCK, UNLOCK = "engine.lock", "engine.unlock"
 
+REQUESTS = 32
+"""Requests under way at once: some may wait for seconds, and a reset must still get through."""
+
 HIGH_WATER_MARK = 10_000
 """Messages that may wait for one client; one that is slower misses some and joins again."""
 
@@ -49,7 +52,7 @@ class EngineServer:
         self._clients: dict[bytes, float] = {}  # identity: monotonic time of the last sign of life
         self._locks: dict[bytes, Requester] = {}  # identity: who has locked the engine from there
         self._completions: deque[Completion] = deque(maxlen=200)
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine address worker")
+        self._pool = ThreadPoolExecutor(REQUESTS, thread_name_prefix="engine address worker")
         self._thread = threading.Thread(target=self._serve, name="engine address", daemon=True)
         self._ending = threading.Event()
 

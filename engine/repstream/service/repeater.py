@@ -15,13 +15,12 @@ from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
 from repstream.parameters import storage
-from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.service import figures
 from repstream.service.core import Core
+from repstream.service.situation import Situation
 from repstream.service.turn import waited
-from repstream.service.waiting import PATIENCE as DISK_PATIENCE
-from repstream.service.waiting import amount_left, clock, silent_disk, time_left
+from repstream.service.waiting import clock
 from repstream.states import ALWAYS_ALLOWED, REPEATER, RepeaterState, after, allowed
 
 PATIENCE = 2.0
@@ -51,6 +50,7 @@ class Repeater:
         self._stalled = False
         self._killed_for = ""
         self._stops: list[PendingHandle] = []
+        self._situation = Situation(core.catalogue, core.board.values)
         self._rates = figures.Rates()
         self._losses = 0
         self._lost_at = -LOSS_TIME
@@ -119,7 +119,7 @@ class Repeater:
         """End a data plane that does not answer, or whose last stop waits for a disk that does not."""
         why = "having given no sign of life" if self._stalled else ""
         if self.draining:
-            why = why or self._silent_disks
+            why = why or self._situation.silent_disks(time.time())
         if why and self._core.asking.pulse.lives:
             self._kill(f"was ended by reset: {why}")
             await waited(self._gone.wait(), "engine.reset", lambda: "the data plane cannot be ended")
@@ -179,13 +179,7 @@ class Repeater:
     @property
     def blocking(self) -> list[str]:
         """The outputs that hold up the source, as last told: ``stream live``, ``writer main``."""
-        values = self._core.board.values
-        return [
-            f"{self._core.catalogue.groups[group].singular} {values[key_of(group, slot, 'name')]}"
-            for group in self._core.catalogue.named
-            for slot in self._core.catalogue.slots(group)
-            if values[key_of(group, slot, "blocking")]
-        ]
+        return self._situation.blocking
 
     @property
     def losing(self) -> bool:
@@ -224,7 +218,11 @@ class Repeater:
 
     def describe(self) -> None:
         """Say in one sentence what goes on."""
-        self._core.put({"engine.status": self._sentence()})
+        sentence = self._situation.sentence(self.state, self.draining, time.time())
+        if self._stalled:
+            ends = f"; it is ended after {self._patience:.0f} s" if self._patience else ""
+            sentence = f"Not known: {self.stall}{ends}, or at once by reset."
+        self._core.put({"engine.status": sentence})
 
     async def _launch(self) -> None:
         """Start the data plane if there is none."""
@@ -271,62 +269,9 @@ class Repeater:
         left = self._core.board.values["engine.draining"]
         return f"the last stop still drains, {left} frames left; try again then"
 
-    def _sentence(self) -> str:
-        values = self._core.board.values
-        address = values["source.address"]
-        if self._stalled:
-            ends = f"; it is ended after {self._patience:.0f} s" if self._patience else ""
-            return f"Not known: {self.stall}{ends}, or at once by reset."
-        match self.state:
-            case RepeaterState.RUNNING:
-                held = f"; held up by {', '.join(self.blocking)}" if self.blocking else ""
-                space = "".join(f"; {warning}" for warning in self._space_warnings())
-                losing = "; losing frames" if values["engine.losing"] else ""
-                rate = values["source.rate"] or 0.0
-                problem = values["source.link_problem"] or "not connected"
-                link = "" if values["source.connected"] else f" ({problem})"
-                return f"Running: {rate:.1f} Hz from {address}{link}{held}{losing}{space}."
-            case RepeaterState.ERROR:
-                return f"Error: {values['engine.last_error']}."
-            case _ if self.draining:
-                left = amount_left(int(values["engine.draining"] or 0), values["engine.draining_time"])
-                silent = "".join(f"; {disk}, reset gives it up" for disk in [self._silent_disks] if disk)
-                return f"Stopped; draining, {left}{silent}."
-            case RepeaterState.STOPPED:
-                return "Stopped."
-            case _:
-                return f"Ready to start, source {address}."
-
-    @property
-    def _silent_disks(self) -> str:
-        """The writers whose disk does not answer; empty where there is none."""
-        now, catalogue = time.time(), self._core.catalogue
-        writers = [self._core.fields(Group.WRITER, slot) for slot in catalogue.slots(Group.WRITER)]
-        silent = [
-            f"the disk of writer {writer['name']} has not answered for {seconds:.0f} s"
-            for writer in writers
-            if (seconds := silent_disk(writer, now)) >= DISK_PATIENCE
-        ]
-        return ", ".join(silent)
-
-    def _space_warnings(self) -> list[str]:
-        values = self._core.board.values
-        slots = self._core.catalogue.slots(Group.WRITER)
-        warnings = {values[f"writers.{slot}.name"]: values[f"writers.{slot}.space_warning"] for slot in slots}
-        return [f"writer {name}: {warning}" for name, warning in warnings.items() if warning]
-
     def _put_draining(self) -> None:
-        """How many frames wait in all outputs, as last told, and how long the slowest takes."""
-        values, catalogue = self._core.board.values, self._core.catalogue
-        frames, times = 0, list[float | None]()
-        for group in catalogue.named:
-            for slot in catalogue.slots(group):
-                queued = int(values[key_of(group, slot, "queued")] or 0)
-                frames += queued
-                times.append(time_left(queued, values[key_of(group, slot, "rate")]))
-        known = [seconds for seconds in times if seconds is not None]
-        longest = max(known, default=0.0) if len(known) == len(times) else None
-        self._core.put({"engine.draining": frames, "engine.draining_time": longest})
+        frames, seconds = self._situation.draining()
+        self._core.put({"engine.draining": frames, "engine.draining_time": seconds})
 
     def _occupied(self, values: dict[str, Value]) -> dict[str, Value]:
         """Without what belongs to a slot that has been emptied meanwhile."""
