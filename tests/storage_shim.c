@@ -5,7 +5,10 @@
    was asked). Anything else: write as ever. A second word "scan.h5" takes the place of ".h5".
 
    "hang" makes every call hang that looks at, opens or syncs something with the second word in its path,
-   until the word changes; "statvfs", "stat", "open" and "fsync" only those calls. */
+   until the word changes; "statvfs", "stat", "open" and "fsync" only those calls.
+
+   With STORAGE_SHIM_LOG, a file, each write, cut and sync that succeeds is written there, in order, as
+   a line "CALL INODE OFFSET SIZE" and, of a write, the bytes (see storage.py). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -66,22 +70,59 @@ static void hold(const char *call, const char *path) {
     }
 }
 
+/* Note a call that took `size` bytes of `parts`. */
+static void record(const char *call, int fd, long long offset, long long size, const struct iovec *parts) {
+    const char *path = getenv("STORAGE_SHIM_LOG");
+    if (!path || size < 0) return;
+    int log = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    struct statx state;  // not stat: its header declares what is defined below
+    syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &state);
+    char line[128];
+    int length = snprintf(line, sizeof line, "%s %llu %lld %lld\n", call,
+                          (unsigned long long)state.stx_ino, offset, size);
+    if (write(log, line, length) != length) abort();
+    for (; parts && size > 0; parts++) {
+        long long piece = (long long)parts->iov_len < size ? (long long)parts->iov_len : size;
+        if (write(log, parts->iov_base, piece) != piece) abort();
+        size -= piece;
+    }
+    close(log);
+}
+
 static size_t cut(size_t size, int by) { return size > (size_t)by ? size / by : size; }
 
 #define PWRITE(name, offset_t)                                             \
     ssize_t name(int fd, const void *data, size_t size, offset_t offset) { \
         ssize_t (*real)(int, const void *, size_t, offset_t) = dlsym(RTLD_NEXT, #name); \
         int by = obey(fd);                                                 \
-        return by < 0 ? -1 : real(fd, data, cut(size, by), offset);        \
+        ssize_t done = by < 0 ? -1 : real(fd, data, cut(size, by), offset); \
+        struct iovec part = {(void *)data, size};                          \
+        record("write", fd, offset, done, &part);                          \
+        return done;                                                       \
     }
 
 #define PWRITEV(name, offset_t)                                            \
     ssize_t name(int fd, const struct iovec *parts, int count, offset_t offset) { \
         ssize_t (*real)(int, const struct iovec *, int, offset_t) = dlsym(RTLD_NEXT, #name); \
         int by = obey(fd);                                                 \
-        if (by <= 1) return by < 0 ? -1 : real(fd, parts, count, offset);  \
         struct iovec first = {parts[0].iov_base, cut(parts[0].iov_len, by)}; \
-        return real(fd, &first, 1, offset);                                \
+        ssize_t done = by < 0    ? -1                                      \
+                       : by == 1 ? real(fd, parts, count, offset)          \
+                                 : real(fd, &first, 1, offset);            \
+        record("write", fd, offset, done, parts);                          \
+        return done;                                                       \
+    }
+
+#define PWRITEV2(name, offset_t)                                           \
+    ssize_t name(int fd, const struct iovec *parts, int count, offset_t offset, int flags) { \
+        ssize_t (*real)(int, const struct iovec *, int, offset_t, int) = dlsym(RTLD_NEXT, #name); \
+        int by = obey(fd);                                                 \
+        struct iovec first = {parts[0].iov_base, cut(parts[0].iov_len, by)}; \
+        ssize_t done = by < 0    ? -1                                      \
+                       : by == 1 ? real(fd, parts, count, offset, flags)   \
+                                 : real(fd, &first, 1, offset, flags);     \
+        record("write", fd, offset, done, parts);                          \
+        return done;                                                       \
     }
 
 #define SYNC(name)                                                         \
@@ -92,7 +133,17 @@ static size_t cut(size_t size, int by) { return size > (size_t)by ? size / by : 
         ssize_t n = readlink(link, path, sizeof path - 1);                 \
         path[n < 0 ? 0 : n] = 0;                                           \
         hold("fsync", path);                                               \
-        return obey(fd) < 0 ? -1 : real(fd);                               \
+        int done = obey(fd) < 0 ? -1 : real(fd);                           \
+        record("sync", fd, 0, done, NULL);                                 \
+        return done;                                                       \
+    }
+
+#define TRUNCATE(name, offset_t)                                           \
+    int name(int fd, offset_t size) {                                      \
+        int (*real)(int, offset_t) = dlsym(RTLD_NEXT, #name);              \
+        int done = real(fd, size);                                         \
+        record("cut", fd, size, done, NULL);                               \
+        return done;                                                       \
     }
 
 #define LOOK(name, call)                                                   \
@@ -135,6 +186,10 @@ PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
 PWRITEV(pwritev, off_t)
 PWRITEV(pwritev64, off64_t)
+PWRITEV2(pwritev2, off_t)
+PWRITEV2(pwritev64v2, off64_t)
+TRUNCATE(ftruncate, off_t)
+TRUNCATE(ftruncate64, off64_t)
 SYNC(fsync)
 SYNC(fdatasync)
 LOOK(statvfs, "statvfs")

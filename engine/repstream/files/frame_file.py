@@ -11,7 +11,7 @@ together (`announce`). `docs/decisions/0003-file-layout.md` has the reasons and 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Self
@@ -21,8 +21,6 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
-from repstream.files.column_store import ColumnStore
-from repstream.files.columns import columns_of
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, DatasetPlaces
@@ -70,10 +68,6 @@ class FrameFile:
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._extra_places = image.stacks[nexus.extra_values_path(plan.detector_name)]
         self._extra_shown = 0
-        columns = columns_of(self._row_dtype)
-        self._columns = ColumnStore(columns)
-        self._columns_places = [image.stacks[column.path] for column in columns]
-        self._column_indices = list(zip(self._columns.indices, self._columns_places, strict=True))
         self._indices = (
             (self._rows.index, self._rows_places),
             (self._images, self._images_places),
@@ -85,6 +79,7 @@ class FrameFile:
         self._pieces = Pieces()
         self._staged = 0
         self._unsynced = True
+        self._is_name_safe = False
         self._blank_address = 0
         self._blanks = Ranges()
         self.path = plan.path
@@ -162,16 +157,12 @@ class FrameFile:
             return self.count
         tail = Tail(self._end)
         self._lay_out(tail, payloads, nbytes)
-        grown = self._columns.make_room(self._staged + len(payloads), tail)
         in_place = [self._rows.add(rows, tail), self._add_extra(tail, self._staged, extra)]
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
         self._gather(tail, in_place)
-        if grown:
-            self._gather_nodes(tail, self._column_indices)
-        self._columns.keep(rows)
         self._end, self._staged, self._unsynced = tail.end, self._staged + len(payloads), True
         if announce:
             self.announce()
@@ -184,7 +175,7 @@ class FrameFile:
         """
         if self.count < self._staged:
             with self._failing("cannot be written"):
-                self._write_pieces()
+                self._pieces.write(self._fd)
                 self._show()
 
     def fill(
@@ -199,8 +190,9 @@ class FrameFile:
         """Put an image that came late, with its metadata (one row), into its blank place.
 
         `extra` as in `append`.
-        It is there when this returns; where readers know its place and it is `durable`, it is on
-        the disk before. Raises ValueError where the place is not blank, or as `append`; StorageError too.
+        It is there when this returns; where readers know its place and it is `durable`, a power cut
+        leaves the place as it was or the whole image. Raises ValueError where the place is not blank,
+        or as `append`; StorageError too.
         """
         (nbytes,) = self._check([payload], row)
         if not self._blanks.remove(number):
@@ -209,6 +201,7 @@ class FrameFile:
         address = tail.put_image(payload, nbytes)
         in_place = [self._add_extra(tail, number, extra)]
         place, data = self._rows.place(number), row.tobytes()
+        is_seen = durable and number < self.count
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
@@ -216,14 +209,14 @@ class FrameFile:
             self._end, self._unsynced = tail.end, True
             self._gather(tail, in_place)
             # What is gathered may hold the blank place as it was.
-            self._write_pieces()
-            if number < self.count and durable:
+            self._pieces.write(self._fd)
+            if is_seen:
                 os.fdatasync(self._fd)
             for offset, entry in self._images.move(number, address, nbytes, len(self.blank)):
                 write_all(self._fd, entry, offset)
-            for offset, value in self._columns.place(number, row):
-                write_all(self._fd, value, offset)
             # The status last: it says that the rest is there.
+            if is_seen:
+                os.fdatasync(self._fd)
             write_all(self._fd, data[_STATUS + 8 :], place + _STATUS + 8)
             write_all(self._fd, data[: _STATUS + 8], place)
             self._show_extra()
@@ -237,9 +230,15 @@ class FrameFile:
         if self._failure:
             raise StorageError(self._failure)
         with self._failing("is not safe on the disk"):
-            self._write_pieces()
-            os.fdatasync(self._fd)
-            self._show()
+            self._pieces.write(self._fd)
+            if self._is_name_safe:
+                os.fdatasync(self._fd)
+            else:
+                settle(self._fd, self.path)
+                self._is_name_safe = True
+            if self.count < self._staged:
+                self._show()
+                os.fdatasync(self._fd)
         self._unsynced = False
 
     def check_in_place(self) -> None:
@@ -255,14 +254,14 @@ class FrameFile:
         ValueError for a result without a field, before anything is written, and StorageError
         when the storage fails; the file is closed then too.
         """
-        writes = self._results.encode(results, self._staged)
+        writes = self._results.encode(results)
         failed = self._failure
         try:
             if not failed and self._unsynced:
                 self.sync()
             # Nothing is entered in what is not ours any more.
             self._stated.check()
-            self._stated.settle(self._end)
+            self._stated.settle(self._end, durable=not failed)
             write_results(self._fd, writes)
             if not failed:
                 settle(self._fd, self.path)
@@ -325,10 +324,7 @@ class FrameFile:
         """Keep the small pieces of an append, all of them for what the file had before."""
         for offset, data in in_place:
             self._pieces.extend(offset, data)
-        self._gather_nodes(tail, self._indices)
-
-    def _gather_nodes(self, tail: Tail, indices: Iterable[tuple[ChunkIndex, DatasetPlaces]]) -> None:
-        for index, places in indices:
+        for index, places in self._indices:
             for address, node in index.touched.items():
                 if address < tail.start:
                     # A copy: entries of an append that fails are not among what may still be shown.
@@ -338,15 +334,10 @@ class FrameFile:
                 self._named.add(places)
                 self._pieces.put(places.index, ADDRESS.pack(index.root))
 
-    def _write_pieces(self) -> None:
-        for offset, values in self._columns.take():
-            self._pieces.put(offset, values)
-        self._pieces.write(self._fd)
-
     def _show(self) -> None:
         if self.count < self._staged:
             self._show_extra()
-            for places in (*self._columns_places, self._rows_places, self._images_places):
+            for places in (self._rows_places, self._images_places):
                 write_all(self._fd, ADDRESS.pack(self._staged), places.extent)
             self.count = self._staged
 

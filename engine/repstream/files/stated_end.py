@@ -49,9 +49,14 @@ class StatedEnd:
         """Raise OSError where another program cut the file or wrote over its beginning."""
         check_intact(self._fd, bytes(self._head), self._size)
 
-    def settle(self, end: int) -> None:
-        """Nothing more comes: let the file end with its content."""
+    def settle(self, end: int, *, durable: bool = True) -> None:
+        """Nothing more comes: let the file end with its content.
+
+        No power cut leaves a file that ends before its stated end, unless not `durable`.
+        """
         self._state(end)
+        if durable:
+            os.fdatasync(self._fd)
         os.ftruncate(self._fd, end)
         self._size = end
 

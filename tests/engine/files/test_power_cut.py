@@ -1,0 +1,98 @@
+"""What is on the disk when the power fails: the order of writes and syncs, as the system saw it."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401  (registers filter 32008 for reading)
+import numpy as np
+import pytest
+from tests.engine.files.samples import images
+from tests.engine.files.syncing_process import BATCH, LATE, TURNS
+from tests.storage import Call, Storage, calls_in, power_cut
+
+from repstream.files.plan import MISSING
+
+ROOT = Path(__file__).parents[3]
+COUNT = BATCH * TURNS
+EXPECTED = images(COUNT)
+
+Last = Callable[[int], int]
+
+
+@pytest.fixture(params=["none", "bitshuffle_lz4"])
+def calls(request: pytest.FixtureRequest, storage: Storage, tmp_path: Path) -> list[Call]:
+    """What a whole file takes, from its first byte to its last sync."""
+    log = tmp_path / "log"
+    environment = {**os.environ, **storage.environment, "STORAGE_SHIM_LOG": str(log)}
+    command = [
+        sys.executable,
+        "-m",
+        "tests.engine.files.syncing_process",
+        str(tmp_path / "a.h5"),
+        request.param,
+    ]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return calls_in(log)
+
+
+def check(content: bytes, said: int) -> None:
+    """Assert that the file can be read and holds what was said to be safe, all of it right."""
+    with h5py.File(io.BytesIO(content)) as read:
+        found, table = read["/det/data"][:], read["/det/metadata"][:]
+        extra = read["/det/extra_values"][:]
+    assert len(table) >= len(found) >= said
+    table = table[: len(found)]
+    assert np.array_equal(table["image_id"], np.arange(len(found)))
+    right = (found == EXPECTED[: len(found)]).all(axis=(1, 2))
+    blank = table["status"] == MISSING
+    assert right[~blank].all()
+    assert (right | ~found.any(axis=(1, 2)))[blank].all()
+    assert set(np.flatnonzero(blank)) <= set(range(LATE, COUNT, BATCH))
+    assert set(extra["image"]) >= set(range(0, said, 3))
+    assert (extra["value"] == 10 * extra["image"]).all()
+
+
+def moments(calls: int, seed: int) -> Sequence[Last]:
+    """When each page was written last, in so many calls: never since the sync, at the end, or at any time."""
+    some = random.Random(seed)
+    return [
+        lambda page: 0,
+        lambda page: some.choice([0, calls]),
+        lambda page: some.randint(0, calls),
+        lambda page: some.choice([0, calls - 1, calls - 2, calls - 3, calls]),
+    ]
+
+
+def test_no_power_cut_takes_what_was_said_to_be_safe(calls: list[Call], tmp_path: Path) -> None:
+    inode = next(call.inode for call in calls if call.what == "write")
+    written = [call for call in calls if call.inode == inode and call.what != "said"]
+    assert power_cut(written, lambda page: len(written)) == (tmp_path / "a.h5").read_bytes()
+    said, checked = 0, 0
+    for number, call in enumerate(calls):
+        if call.what == "said":
+            said = call.inode
+        if not said:
+            continue
+        own = [one for one in calls[: number + 1] if one.inode == inode and one.what != "said"]
+        for last in moments(len(own), number):
+            check(power_cut(own, last), said)
+            checked += 1
+    assert said == COUNT
+    assert checked > 100
+
+
+def test_what_is_safe_has_its_name_on_the_disk(calls: list[Call], tmp_path: Path) -> None:
+    folder = tmp_path.stat().st_ino
+    first = next(n for n, call in enumerate(calls) if call.what == "said")
+    assert [call.what for call in calls[:first] if call.inode == folder] == ["sync"]
+    last = [call for call in calls if call.what != "said"][-2:]
+    file = (tmp_path / "a.h5").stat().st_ino
+    assert [(call.what, call.inode) for call in last] == [("sync", file), ("sync", folder)]
