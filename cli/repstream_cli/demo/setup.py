@@ -118,7 +118,7 @@ def regions(shape: tuple[int, int]) -> dict[str, object]:
     """Two regions of the simulated images: where the beam wanders, and a piece of a ring."""
     height, width = shape
     places = {"Beam": (0.5, 0.25, 0.28, 0.5), "Ring": (0.43, 0.29, 0.14, 0.06)}
-    fields: dict[str, object] = {"centre_threshold": 5600}
+    fields: dict[str, object] = {"centre_threshold": 4800}
     for n, (name, (y, x, high, wide)) in enumerate(places.items(), 1):
         place = {
             "y": y * height,

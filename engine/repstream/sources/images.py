@@ -24,7 +24,7 @@ LEVELS = 16
 """Intensities of the beam."""
 BREATHS = 5
 """Times that the beam gets brighter and darker in one round."""
-SAMPLE, BEAM = 0.35, 0.6
+SAMPLE, BEAM = 0.3, 0.65
 """Most that sample and beam have of the full scale; together they stay below it."""
 HOT = 20_000
 """One pixel in so many is hot, another one dead."""
@@ -45,7 +45,7 @@ class Images:
         sample = _sample(shape, seed)
         self._bases = [self._counted(sample, seed, n) for n in range(BASES)]
         beam = _beam(max(1, min(shape) // 14))
-        shares = BEAM * self.full_scale * (0.55 + 0.45 * np.arange(LEVELS) / (LEVELS - 1))
+        shares = BEAM * self.full_scale * (0.7 + 0.3 * np.arange(LEVELS) / (LEVELS - 1))
         self._beams = [(beam * share).astype(self.dtype) for share in shares]
         self._code = np.arange(ID_PIXELS)[-int(np.prod(shape)) :]
 
