@@ -21,6 +21,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+MOST_LISTED = 16
+"""Names that a refusal lists, at most."""
+
 
 class RepstreamError(Exception):
     """Base of every error that is raised on purpose."""
@@ -98,6 +101,32 @@ class StorageError(RepstreamError):
 
 class EngineUnreachable(RepstreamError):
     """No engine answered at the address within the time allowed."""
+
+
+def unknown_key(given: str, what: str, known: Iterable[str]) -> UnknownKey:
+    """The error for a key that is none of `known`; `what` is parameter or command.
+
+    It says which owner or field was probably meant, and which owners or commands there are.
+    """
+    fields: dict[str, list[str]] = {}
+    for key in known:
+        head, _, field = key.rpartition(".")
+        fields.setdefault(head, []).append(field)
+    head, _, field = given.rpartition(".")
+    if head in fields:
+        wrong, names, shape = field, fields[head], f"{head}.{{}}"
+        reason = f"{head} has no {what} {field!r}"
+    else:
+        wrong, names, shape = head or given, list(fields), f"{{}}.{field}"
+        reason = f"there is no {wrong!r}"
+    near = difflib.get_close_matches(wrong, names, n=3, cutoff=0.75)
+    if near:
+        hint = f"; did you mean {' or '.join(near)}?"
+    elif len(names) <= MOST_LISTED:
+        hint = f", only {', '.join(names)}"
+    else:
+        hint = "; the catalogue lists them"
+    return UnknownKey(given, reason + hint, [shape.format(name) for name in near])
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

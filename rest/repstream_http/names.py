@@ -7,10 +7,9 @@ be mistaken for a slot.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
-from repstream.errors import UnknownKey
+from repstream.errors import UnknownKey, unknown_key
 from repstream.parameters.catalogue import Catalogue, Command, Parameter
 from repstream.parameters.facts import Role, Value
 
@@ -71,9 +70,7 @@ class Names:
 
     def _unknown(self, key: str, what: str, known: Iterable[str]) -> UnknownKey:
         in_use = [self.shown(k) for k in known if k.count(".") == 1 or self.shown(k) != k]
-        near = difflib.get_close_matches(key, in_use, n=3, cutoff=0.9)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        return UnknownKey(key, f"there is no such {what}{hint}", near)
+        return unknown_key(key, what, in_use)
 
 
 def _replaced(key: str, heads: Mapping[str, str]) -> str:

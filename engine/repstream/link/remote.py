@@ -19,13 +19,13 @@ from functools import partial
 import msgspec
 import zmq
 
-from repstream.errors import EngineUnreachable, UnknownKey, did_you_mean
+from repstream.errors import EngineUnreachable, UnknownKey, unknown_key
 from repstream.link import wire
 from repstream.link.handles import PendingHandle
 from repstream.link.mailbox import Mailbox
 from repstream.link.publisher import Publisher, Registration
 from repstream.parameters.catalogue import Catalogue, build, key_of
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Role, Value
 from repstream.parameters.plain import plain
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
 
@@ -176,7 +176,20 @@ class RemoteEngine:
                 return known
         if key.count(".") == 2:
             self.check_connected()
-        raise UnknownKey(key, f"there is no such parameter{did_you_mean(key, self._values)}")
+        raise self._unknown(key)
+
+    def _unknown(self, key: str) -> UnknownKey:
+        """The error for a key that is none, with names where slots have them, and without empty slots."""
+        catalogue, known, given = self._catalogue, list[str](), key
+        for parameter in catalogue.parameters.values():
+            group, slot, head = parameter.group, parameter.slot, key_of(parameter.group, parameter.slot, "")
+            if group not in catalogue.named:
+                known.append(parameter.key)
+            elif name := self._values[catalogue.key(Role.NAME, group, slot)]:
+                known.append(key_of(group, str(name), parameter.field))
+                if given.startswith(head):
+                    given = key_of(group, str(name), given.removeprefix(head))
+        return unknown_key(given, "parameter", known)
 
     def _key_with_slot(self, key: str) -> str:
         if key in self._values:

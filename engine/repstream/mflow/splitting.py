@@ -17,8 +17,8 @@ from repstream.errors import InvalidValue, Refused
 from repstream.messages.frame import Frame
 from repstream.mflow.addresses import binds
 from repstream.mflow.frame_id import frame_id_of
+from repstream.parameters.complaints import complaint
 from repstream.parameters.source import SourceConfig
-from repstream.parameters.storage import complaint
 from repstream.parameters.stream import StreamConfig
 from repstream.policies.decimation import Decimation
 from repstream.sources.zmq import ZmqSource
@@ -58,7 +58,7 @@ def source_of(fields: Mapping[str, Any]) -> SourceConfig:
     try:
         return SourceConfig.model_validate(known)
     except ValidationError as error:
-        raise InvalidValue("source", complaint(error)) from error
+        raise InvalidValue("source", complaint(error, SourceConfig)) from error
 
 
 def output_of(number: int, fields: Mapping[str, Any]) -> Output:
@@ -76,7 +76,7 @@ def output_of(number: int, fields: Mapping[str, Any]) -> Output:
     try:
         return Output(name, StreamConfig.model_validate(known), not binds(known["address"]))
     except ValidationError as error:
-        raise InvalidValue(name, complaint(error)) from error
+        raise InvalidValue(name, complaint(error, StreamConfig)) from error
 
 
 def _known(fields: Mapping[str, Any], subject: str, mode: str) -> dict[str, Any]:

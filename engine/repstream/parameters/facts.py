@@ -12,6 +12,7 @@ Every field has a title of at most `TITLE_LENGTH` characters, unique in its grou
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any, Self
 
 import msgspec
@@ -139,6 +140,17 @@ class LongText(msgspec.Struct, frozen=True):
     """Marks a text that may be longer than a path, up to `length` characters (JSON, lists)."""
 
     length: int
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What a text with a pattern must look like, in words: ``"an address such as tcp://host:9990"``."""
+
+    words: str
+
+
+def address_form(schemes: Iterable[str]) -> Form:
+    """The form of an address with one of these schemes."""
+    return Form(f"an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
 
 
 class Counter(msgspec.Struct, frozen=True):

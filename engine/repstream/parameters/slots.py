@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from repstream.errors import Refused
+from collections.abc import Iterable
+
+from repstream.errors import Refused, UnknownKey, unknown_key
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.configuration import Configuration
 
@@ -42,6 +44,22 @@ def name_at(configuration: Configuration, group: str, slot: int) -> str | None:
             return key.removeprefix(head)
     number = str(slot or "")
     return number if number in configuration.sections(group) else None
+
+
+def no_such(configuration: Configuration, given: str, what: str, keys: Iterable[str]) -> UnknownKey:
+    """The error for a key that is none of `keys`, with names where slots have them; see `unknown_key`."""
+    return unknown_key(key_with_name(configuration, given), what, _shown(configuration, keys))
+
+
+def _shown(configuration: Configuration, keys: Iterable[str]) -> list[str]:
+    """Keys as people use them: with names, and without those of empty slots."""
+    shown = []
+    for key in keys:
+        group, slot, _ = (*key.split("."), "", "")[:3]
+        name = name_at(configuration, group, int(slot)) if slot.isdigit() else None
+        if name is not None or not slot.isdigit():
+            shown.append(key_with_name(configuration, key))
+    return shown
 
 
 def key_with_slot(configuration: Configuration, key: str) -> str:

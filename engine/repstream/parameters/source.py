@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from repstream.parameters.facts import Access, Level, Section, Unit
+from repstream.parameters.facts import Access, Level, Section, Unit, address_form
 from repstream.parameters.pixel_types import PixelType
 
 SOURCES: Mapping[str, str] = dict.fromkeys(("tcp", "ipc", "inproc"), "repstream.sources.zmq")
@@ -19,7 +19,7 @@ ImageType = Literal["any", PixelType]
 class SourceConfig(Section):
     """The input of the repeater: one ZMQ socket, and how its messages are read."""
 
-    address: Annotated[str, Access.WHILE_IDLE] = Field(
+    address: Annotated[str, Access.WHILE_IDLE, address_form(SOURCES)] = Field(
         "tcp://127.0.0.1:9609",
         min_length=7,
         max_length=255,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from repstream.errors import InvalidValue, Refused
 from repstream.parameters import gf_repstream
+from repstream.parameters.complaints import complaint
 from repstream.parameters.configuration import SCHEMA_VERSION, Configuration
 
 
@@ -57,22 +58,11 @@ def migrated(tree: dict[str, Any], subject: str) -> dict[str, Any]:
     return {**tree, "schema_version": SCHEMA_VERSION}
 
 
-def complaint(error: ValidationError) -> str:
-    """What a failed validation says, as one sentence for each place."""
-    sentences = []
-    for fault in error.errors(include_url=False):
-        place = ".".join(str(part) for part in fault["loc"]) or "the whole"
-        text = fault["msg"].removeprefix("Value error, ")
-        given = "" if fault["type"] == "value_error" else f", not {fault['input']!r:.80}"
-        sentences.append(f"{place}: {text[0].lower()}{text[1:]}{given}")
-    return "; ".join(sentences)
-
-
 def _validated(tree: Mapping[str, Any], subject: str) -> Configuration:
     try:
         return Configuration.model_validate(tree)
     except ValidationError as error:
-        raise InvalidValue(subject, complaint(error)) from error
+        raise InvalidValue(subject, complaint(error, Configuration)) from error
 
 
 def load(path: Path) -> Configuration:

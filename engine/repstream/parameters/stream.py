@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from repstream.parameters.facts import Access, Level, Section, Unit
+from repstream.parameters.facts import Access, Level, Section, Unit, address_form
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
 
@@ -95,7 +95,7 @@ class OutputConfig(Section):
 class StreamConfig(OutputConfig):
     """A live stream: one ZMQ socket that this engine binds (or connects)."""
 
-    address: Annotated[str, Access.WHILE_IDLE] = Field(
+    address: Annotated[str, Access.WHILE_IDLE, address_form(TRANSPORTS)] = Field(
         "tcp://*:9610",
         min_length=7,
         max_length=255,

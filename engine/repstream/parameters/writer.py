@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from repstream.parameters.experiment import ExperimentConfig
-from repstream.parameters.facts import Access, Derived, Level, LongText, Unit
+from repstream.parameters.facts import Access, Derived, Form, Level, LongText, Unit
 from repstream.parameters.file_names import check_template, full_name, split_full_name
 from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
@@ -16,6 +16,7 @@ from repstream.parameters.trigger_condition import parse_condition
 from repstream.policies.slow_consumer import SlowRule
 
 MOST_FILE_NUMBER = 999_999_999
+NAME_FORM = "a name of letters, digits, _ . and - that begins with a letter, a digit or _"
 
 
 class WriterConfig(OutputConfig, ExperimentConfig):
@@ -87,7 +88,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Run id",
         description="Label of the run, any text; if it is empty, the start time in ns is used.",
     )
-    detector_name: Annotated[str, Access.WHILE_IDLE] = Field(
+    detector_name: Annotated[str, Access.WHILE_IDLE, Form(NAME_FORM)] = Field(
         "detector",
         min_length=1,
         max_length=64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from repstream import states
-from repstream.errors import InvalidValue, Refused, UnknownKey
+from repstream.errors import InvalidValue, Refused
 from repstream.link.handles import PendingHandle
 from repstream.parameters import slots
 from repstream.parameters.catalogue import Command, Group
@@ -73,7 +73,7 @@ class Commands:
     def _command(self, given: str) -> Command:
         key = slots.key_with_slot(self._core.configuration, given)
         if (record := self._core.catalogue.commands.get(key)) is None:
-            raise UnknownKey(given, "there is no such command; the catalogue lists them")
+            raise slots.no_such(self._core.configuration, given, "command", self._core.catalogue.commands)
         return record
 
     async def _do_engine(

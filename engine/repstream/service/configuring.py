@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from repstream import states
 from repstream.dataplane import control
-from repstream.errors import InvalidValue, Refused, UnknownKey
+from repstream.errors import InvalidValue, Refused
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Group, Parameter, key_of
+from repstream.parameters.complaints import complaint
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Section, Value
 from repstream.service.access import check_access
@@ -141,14 +142,15 @@ class Configurator:
             field = next(iter(fields))
             name = self._name(key_of(group, slot, field))
             held = self._core.board.values[key_of(group, slot, field)]
-            what = storage.complaint(error) if isinstance(error, ValidationError) else str(error)
+            what = complaint(error, type(section)) if isinstance(error, ValidationError) else str(error)
             raise InvalidValue(name, f"{what}; it stays {held!r}") from error
 
     def _parameter(self, given: str) -> tuple[Parameter, str]:
         key = slots.key_with_slot(self._core.configuration, given)
         parameter = self._core.catalogue.parameters.get(key)
         if parameter is None:
-            raise UnknownKey(given, "there is no such parameter; the catalogue lists them")
+            known = self._core.catalogue.parameters
+            raise slots.no_such(self._core.configuration, given, "parameter", known)
         if (
             parameter.slot
             and slots.name_at(self._core.configuration, parameter.group, parameter.slot) is None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from repstream.dataplane import control
-from repstream.errors import EngineFault, RepstreamError, Unanswered, UnknownKey
+from repstream.errors import EngineFault, RepstreamError, Unanswered
 from repstream.files.paths import resolve_roots
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Registration
@@ -115,7 +115,7 @@ class Service:
     def read(self, key: str) -> Reading:
         reading = self._core.board.reading(slots.key_with_slot(self._core.configuration, key))
         if reading is None:
-            raise UnknownKey(key, "there is no such parameter; the catalogue lists them")
+            raise slots.no_such(self._core.configuration, key, "parameter", self._catalogue.parameters)
         return reading
 
     def write(self, values: Mapping[str, Value], requester: Requester) -> None:

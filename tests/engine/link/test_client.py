@@ -143,9 +143,9 @@ def test_an_engine_that_is_gone_is_named(server: EngineServer) -> None:
 def test_what_does_not_exist_is_an_error(client: Client) -> None:
     with pytest.raises(AttributeError):
         client.num_images = 3  # type: ignore[attr-defined]
-    with pytest.raises(UnknownKey, match=r"did you mean engine\.state"), client.watch("engine.stat"):
+    with pytest.raises(UnknownKey, match=r"did you mean state"), client.watch("engine.stat"):
         pass
-    with pytest.raises(UnknownKey, match=r"did you mean writers\.1\.num_images"):
+    with pytest.raises(UnknownKey, match=r"writers.main has .* 'num_image'; did you mean num_images"):
         client.read("writers.1.num_image")
 
 

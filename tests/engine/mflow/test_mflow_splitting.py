@@ -173,8 +173,8 @@ def test_an_output_that_drops_holds_nobody_and_counts(context):
     [
         ({"mode": "REP"}, "'PUSH' or 'PUB', not 'REP'"),
         ({"mode": "SUB"}, "'PUSH' or 'PUB', not 'SUB'"),
-        ({"modulo": 0}, "greater than or equal to 1"),
-        ({"modulus": 3}, "modulus: extra"),
+        ({"modulo": 0}, "must be 1 or more"),
+        ({"modulus": 3}, "did you mean modulo"),
         ({"policy": "sometimes"}, "policy"),
         ({"queue_size": -1}, "buffer_size"),
         ({"address": "nonsense"}, "address"),

@@ -89,7 +89,7 @@ def test_one_section_is_replaced_wherever_it_stands() -> None:
     assert [region.width for region in wide.sections("regions").values()] == [7, 0]  # type: ignore[attr-defined]
     source = configuration.source.changed({"id_step": 10})
     assert configuration.with_section("source", "", source).source.id_step == 10
-    assert configuration.sections("pictures") == {}
+    assert configuration.sections("nothing") == {}
 
 
 class Twice(Section):

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from repstream.errors import InvalidValue, Refused
 from repstream.link.history import History
 from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.complaints import complaint
 from repstream.parameters.facts import Value
-from repstream.parameters.storage import complaint
 from repstream.protocol import Completion, Engine, Handle, Requester
 from repstream.states import AcquisitionState, RepeaterState, WriterState
 from repstream_http.compat.std_daq import document, writing
@@ -55,7 +55,7 @@ class Daq:
         try:
             request = writing.WriteRequest.model_validate(dict(body))
         except ValidationError as error:
-            raise InvalidValue("write request", complaint(error)) from error
+            raise InvalidValue("write request", complaint(error, writing.WriteRequest)) from error
         fields = self._fields()
         if fields["name"] is None:
             raise Refused("write request", "the engine has no writer 1; configure one")

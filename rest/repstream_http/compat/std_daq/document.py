@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from repstream.errors import InvalidValue
-from repstream.parameters.storage import complaint
+from repstream.parameters.complaints import complaint
 
 PIXEL_TYPES = {8: "uint8", 16: "uint16", 32: "uint32"}
 BIT_DEPTHS = {name: bits for bits, name in PIXEL_TYPES.items()}
@@ -76,7 +76,7 @@ def merged(held: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Document
     try:
         return Document.model_validate({**(held or {}), **given})
     except ValidationError as error:
-        raise InvalidValue("config", complaint(error)) from error
+        raise InvalidValue("config", complaint(error, Document)) from error
 
 
 def shown(document: Document) -> dict[str, Any]:
