@@ -68,8 +68,10 @@ class PeerMonitor:
 
     def close(self) -> None:
         """Stop watching; call it before the socket is closed."""
-        self._socket.disable_monitor()
-        self._events = None
+        if self._events is not None:
+            self._socket.disable_monitor()
+            self._events.close(0)  # which pyzmq leaves to the garbage collector
+            self._events = None
 
     def _book(self, event: int, descriptor: int) -> None:
         if event & _RETRIED:
