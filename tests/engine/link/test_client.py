@@ -10,40 +10,18 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fakes import FakePlane, running_service
+from tests.engine.link.conftest import FREE
+from tests.fakes import FakePlane
 
 from repstream import Client, EngineUnreachable, InvalidValue, MalformedMessage, Refused, UnknownKey
 from repstream.link import wire
 from repstream.link.server import EngineServer
 from repstream.protocol import Requester
 from repstream.service.service import Service
-
-FREE = "tcp://127.0.0.1:*"
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture
-def server(both: tuple[Service, FakePlane]) -> Iterator[EngineServer]:
-    server = EngineServer(both[0], FREE)
-    server.start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client(server: EngineServer) -> Iterator[Client]:
-    with Client(server.address) as client:
-        yield client
 
 
 def descriptors() -> int:

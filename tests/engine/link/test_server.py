@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
 
 import pytest
 import zmq
-from tests.fakes import FakePlane, running_service
+from tests.engine.link.conftest import FREE
+from tests.fakes import FakePlane
 
 from repstream import Client, EngineUnreachable, InvalidValue, Refused, UnknownKey
 from repstream.link import wire
@@ -17,28 +17,6 @@ from repstream.link.remote import RemoteEngine
 from repstream.link.server import EngineServer
 from repstream.protocol import Change, Completion, Event, Requester
 from repstream.service.service import Service
-
-FREE = "tcp://127.0.0.1:*"
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture
-def server(both: tuple[Service, FakePlane]) -> Iterator[EngineServer]:
-    server = EngineServer(both[0], FREE)
-    server.start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client(server: EngineServer) -> Iterator[Client]:
-    with Client(server.address) as client:
-        yield client
 
 
 def remote(address: str) -> RemoteEngine:

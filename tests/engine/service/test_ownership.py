@@ -6,11 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes import FakePlane, running_service
+from tests.fakes import FakePlane
 
 from repstream.accounting import OutputSnapshot
 from repstream.dataplane import control
@@ -21,22 +20,6 @@ from repstream.states import AcquisitionResult, AcquisitionState
 
 ME = Requester("test", "me", "here")
 FLUSHING, NONE = AcquisitionState.FLUSHING_IMAGES, AcquisitionResult.NONE
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture
-def service(both: tuple[Service, FakePlane]) -> Service:
-    return both[0]
-
-
-@pytest.fixture
-def plane(both: tuple[Service, FakePlane]) -> FakePlane:
-    return both[1]
 
 
 @pytest.fixture

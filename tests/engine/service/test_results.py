@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 
 import pytest
-from tests.fakes import FakePlane, running_service
+from tests.fakes import FakePlane
 
 from repstream.errors import Refused
 from repstream.protocol import Change, Event, Requester
@@ -16,22 +16,6 @@ from repstream.states import AcquisitionResult
 
 ME, OTHER = Requester("test", "me"), Requester("test", "other")
 START = ("start_result", "start_id", "start_count")
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture
-def service(both: tuple[Service, FakePlane]) -> Service:
-    return both[0]
-
-
-@pytest.fixture
-def plane(both: tuple[Service, FakePlane]) -> FakePlane:
-    return both[1]
 
 
 def told(service: Service, *fields: str) -> list[object]:

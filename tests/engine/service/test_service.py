@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
 
 import pytest
-from tests.fakes import FakePlane, running_service
+from tests.fakes import FakePlane
 
 from repstream.dataplane import control
 from repstream.errors import InvalidValue, Refused, UnknownKey
@@ -18,22 +17,6 @@ from repstream.service.service import Service
 
 ME = Requester("test", "me", "here")
 OTHER = Requester("test", "other", "there")
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture
-def service(both: tuple[Service, FakePlane]) -> Service:
-    return both[0]
-
-
-@pytest.fixture
-def plane(both: tuple[Service, FakePlane]) -> FakePlane:
-    return both[1]
 
 
 def value(service: Service, key: str) -> object:

@@ -18,7 +18,7 @@ from repstream.service.service import Service
 from repstream_http import HttpServer
 from repstream_http.compat.gf_repstream import create_app
 from repstream_http.compat.views import chosen
-from tests.fakes import FakePlane, running_service
+from tests.fakes import FakePlane
 from tests.integration.rig import running_rig, until
 
 TWO_STREAMS = {
@@ -60,12 +60,6 @@ class Client:
         assert told["response"] in ("success", "error")
         assert (told["response"] == "error") == ("error" in told)
         return told
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_http import HttpServer
 from repstream_http.compat.std_daq.app import create_app
-from tests.fakes import FakePlane, running_service
+from tests.fakes import FakePlane
 from tests.integration.rig import assert_holds, running_rig, until
 
 ME = Requester("test")
@@ -40,12 +40,6 @@ CONFIG = {
     "writer_user_id": -1,
     "module_positions": {"0": [0, 7, 3, 0], "1": [4, 7, 7, 0]},
 }
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[Service, FakePlane]]:
-    with running_service(tmp_path) as pair:
-        yield pair
 
 
 @pytest.fixture
