@@ -16,6 +16,9 @@ def build(compiler: str, library: Path) -> Path:
     return library
 
 
+PAGE = 4096
+
+
 @dataclass(frozen=True)
 class Call:
     """One successful call: ``"write"`` of `data` at `offset`, ``"cut"`` to the size `offset`, ``"sync"``."""
@@ -24,6 +27,16 @@ class Call:
     inode: int
     offset: int = 0
     data: bytes = b""
+
+    @property
+    def end(self) -> int:
+        """Where the file's bytes that it concerns end."""
+        return self.offset + len(self.data)
+
+    @property
+    def pages(self) -> range:
+        """The pages that it writes."""
+        return range(self.offset // PAGE, -(-self.end // PAGE))
 
 
 def calls_in(log: Path) -> list[Call]:
@@ -36,9 +49,6 @@ def calls_in(log: Path) -> list[Call]:
     return found
 
 
-PAGE = 4096
-
-
 def power_cut(calls: Sequence[Call], last: Callable[[int], int]) -> bytes:
     """What is on the disk of one file when the power fails after these calls.
 
@@ -49,12 +59,11 @@ def power_cut(calls: Sequence[Call], last: Callable[[int], int]) -> bytes:
     until: dict[int, int] = {}
     content = bytearray()
     for number, call in enumerate(calls):
-        size = call.offset if call.what == "cut" else call.offset + len(call.data)
-        content.extend(bytes(max(0, size - len(content))))
+        content.extend(bytes(max(0, call.end - len(content))))
         if call.what == "cut":
-            del content[size:]
-        for page in range(call.offset // PAGE, -(-size // PAGE)):
-            first, stop = max(call.offset, page * PAGE), min(size, (page + 1) * PAGE)
+            del content[call.end :]
+        for page in call.pages:
+            first, stop = max(call.offset, page * PAGE), min(call.end, (page + 1) * PAGE)
             if number < synced or number < until.setdefault(page, last(page)):
                 content[first:stop] = call.data[first - call.offset : stop - call.offset]
     return bytes(content)

@@ -60,14 +60,20 @@ def check(content: bytes, said: int) -> None:
     assert (extra["value"] == 10 * extra["image"]).all()
 
 
-def moments(calls: int, seed: int) -> Sequence[Last]:
-    """When each page was written last, in so many calls: never since the sync, at the end, or at any time."""
-    some = random.Random(seed)
+def moments(calls: Sequence[Call], seed: int) -> Sequence[Last]:
+    """When each page was written last: never since the sync, at any time, or at the end, as the newest ones."""
+    some, count = random.Random(seed), len(calls)
+
+    def newest(writes: int) -> Last:
+        pages = {page for call in calls[-writes:] for page in call.pages}
+        return lambda page: count if page in pages else 0
+
     return [
         lambda page: 0,
-        lambda page: some.choice([0, calls]),
-        lambda page: some.randint(0, calls),
-        lambda page: some.choice([0, calls - 1, calls - 2, calls - 3, calls]),
+        lambda page: some.choice([0, count]),
+        lambda page: some.randint(0, count),
+        newest(1),
+        newest(2),
     ]
 
 
@@ -82,7 +88,7 @@ def test_no_power_cut_takes_what_was_said_to_be_safe(calls: list[Call], tmp_path
         if not said:
             continue
         own = [one for one in calls[: number + 1] if one.inode == inode and one.what != "said"]
-        for last in moments(len(own), number):
+        for last in moments(own, number):
             check(power_cut(own, last), said)
             checked += 1
     assert said == COUNT
