@@ -61,7 +61,7 @@ def check(content: bytes, said: int) -> None:
 
 
 def moments(calls: Sequence[Call], seed: int) -> Sequence[Last]:
-    """When each page was written last: never since the sync, at any time, or at the end, as the newest ones."""
+    """When each page was written last: never since the sync, at any time, or only the newest."""
     some, count = random.Random(seed), len(calls)
 
     def newest(writes: int) -> Last:
