@@ -62,8 +62,7 @@ class Scene:
         skipped = {why: n for why, n in ledger.skipped.items() if why not in {"gate", "idle"}}
         with h5py.File(self._path) as file:
             there = "detector/metadata" in file
-            # As text: a place without an image has NaN, which is not equal to itself.
-            rows = repr(file["/detector/metadata"][:].tolist()) if there else ""
+            rows = file["/detector/metadata"][:].tolist() if there else []
             images = file["/detector/data"][:].tolist() if there else []
         told = ("written", "missing", "duplicates", "missing_ids")
         return {
