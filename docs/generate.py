@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from docs import file_format
 from repstream import states
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, build
 from repstream.parameters.facts import Access, Kind
@@ -32,7 +33,11 @@ ACCESS = {Access.READ_ONLY: "read", Access.WHILE_IDLE: "write while idle", Acces
 def pages() -> dict[str, str]:
     """Every generated page by its name."""
     catalogue = build()
-    return {"parameters.md": parameters_page(catalogue), "states.md": states_page()}
+    return {
+        "parameters.md": parameters_page(catalogue),
+        "states.md": states_page(),
+        "file-format.md": file_format.page(NOTE),
+    }
 
 
 def parameters_page(catalogue: Catalogue) -> str:
