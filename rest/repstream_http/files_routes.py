@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from repstream.errors import StorageError
 from repstream.files.reader import FileReader
+from repstream.parameters.facts import Role
 from repstream.pictures.picture import Picture
 from repstream_http import openapi
 from repstream_http.answers import UnixTime
@@ -24,7 +25,6 @@ from repstream_http.pictures.routes import FORMS, answer, form_of
 from repstream_http.projection import View
 from repstream_http.request import ViewNow
 
-ROOTS_KEY = "engine.roots"
 SUFFIXES = frozenset({".h5", ".hdf5", ".nxs", ".nx5"})
 MOST_ENTRIES = 2000
 
@@ -142,7 +142,7 @@ def _image(path: Path, look: FileLook) -> Picture:
 
 def roots_of(view: View) -> list[Path]:
     """The engine's roots as this host sees them."""
-    return [Path(root) for root in str(view.snapshot.values[ROOTS_KEY] or "").split(os.pathsep) if root]
+    return [Path(root) for root in str(view.of_engine(Role.ROOTS) or "").split(os.pathsep) if root]
 
 
 def allowed(path: str, roots: Iterable[Path]) -> Path:

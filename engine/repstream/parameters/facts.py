@@ -86,6 +86,8 @@ class Role(enum.Enum):
     """Reason of the error state."""
     CONFIGURATION = "configuration"
     """The whole configuration as JSON."""
+    ROOTS = "roots"
+    """Folders below which files may be written, separated as in PATH."""
     BLOCKING = "blocking"
     """Whether an output holds back the source."""
     ACQUISITION = "acquisition"

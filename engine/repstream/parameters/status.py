@@ -84,7 +84,7 @@ class EngineStatus(Section):
         title="Configuration file",
         description="File that the configuration was last loaded from or saved to.",
     )
-    roots: Annotated[str, LongText(4096), Level.EXPERT] = Field(
+    roots: Annotated[str, LongText(4096), Level.EXPERT, Role.ROOTS] = Field(
         "", title="Allowed folders", description="Folders below which files may be written."
     )
     version: Annotated[str, Level.EXPERT] = Field(
