@@ -161,11 +161,27 @@ class StreamReport(msgspec.Struct, frozen=True):
     blocking: bool
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """What went through a gate since it was opened.
+
+    `number` counts the openings of the acquisition from 1. `images` were taken for the file, from
+    `first_id` to `last_id` in the order in which they came. `begin` is the time from which on they came,
+    `end` that at which the gate was shut; None while it is open. Times are Unix seconds.
+    """
+
+    number: int
+    begin: float
+    end: float | None = None
+    images: int = 0
+    first_id: int | None = None
+    last_id: int | None = None
+
+
 class WriterReport(msgspec.Struct, frozen=True):
     """One writer now; the ledger is that of `acquisition_id`, the last one there was.
 
     `disk_rate`: bytes a second while the disk was writing. `disk_wait`: seconds that the write
-    under way has lasted.
+    under way has lasted. `opening` is the last one of its gate, None before the first.
     """
 
     ledger: OutputSnapshot
@@ -179,6 +195,7 @@ class WriterReport(msgspec.Struct, frozen=True):
     disk_rate: float = 0.0
     disk_wait: float = 0.0
     spilled: int = 0
+    opening: Opening | None = None
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
@@ -221,6 +238,7 @@ class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
     acquisition_id: str
     time: float
     is_open: bool = False
+    opening: Opening | None = None
 
 
 class Closed(msgspec.Struct, frozen=True, tag="closed"):

@@ -108,11 +108,18 @@ def test_the_gate_shuts_after_its_frames_with_the_file_open(
     plane.writer(1, lambda w: w.ledger.skipped == {"gate": 3})
     assert plane.ask(control.OpenGate, slot=1, frames=2) == ""
     send(source, range(3, 10))
-    plane.next(control.GateNotice)
+    opening = plane.next(control.GateNotice).opening
+    assert opening is not None
+    assert (opening.number, opening.images, opening.first_id, opening.last_id) == (1, 2, 3, 4)
+    assert opening.begin <= (opening.end or 0)
     plane.writer(1, lambda w: w.ledger.sent == 2 and w.ledger.skipped == {"gate": 8})
     assert plane.ask(control.OpenGate, slot=1, frames=0) == ""
     send(source, range(4))  # a detector that numbers each burst from 0
-    assert plane.acquisition("FINISHED").result is AcquisitionResult.COMPLETED
+    done = plane.acquisition("FINISHED")
+    assert done.result is AcquisitionResult.COMPLETED
+    opening = done.report.opening
+    assert opening is not None
+    assert (opening.number, opening.images, opening.first_id, opening.last_id) == (2, 3, 0, 2)
     with h5py.File(path) as file:
         assert list(file["/detector/metadata"]["image_id"]) == [3, 4, 0, 1, 2]
     assert result_of(path, "missing") == 0

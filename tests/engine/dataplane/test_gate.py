@@ -7,6 +7,7 @@ import pytest
 from tests.engine.dataplane.bench import message
 
 from repstream.accounting import Verdict
+from repstream.dataplane.control import Opening
 from repstream.dataplane.writing.fit import Fit
 from repstream.dataplane.writing.gate import Gate
 from repstream.dataplane.writing.numbering import Numbering
@@ -25,13 +26,29 @@ def frame(frame_id: int, *shape: int) -> Frame:
 
 def test_it_opens_for_some_frames_or_for_all() -> None:
     one = Gate(10)
-    one.open(taken=2, frames=3)
+    one.open(taken=2, frames=3, begin=0.0)
     assert (one.is_open, one.limit) == (True, 5)
-    one.shut()
-    one.open(taken=5, frames=0)
+    one.shut(1.0)
+    one.open(taken=5, frames=0, begin=2.0)
     assert (one.is_open, one.limit) == (True, 10)
-    one.open(taken=8, frames=50)
+    one.open(taken=8, frames=50, begin=3.0)
     assert one.limit == 10
+
+
+def test_it_says_what_went_through_each_opening() -> None:
+    one = Gate(10)
+    assert one.opening is None
+    one.open(0, 3, begin=5.0)
+    assert one.opening == Opening(1, 5.0)
+    for frame_id in (7, 8, 6):
+        one.note(frame_id)
+    one.shut(6.0)
+    one.shut(9.0)
+    assert one.opening == Opening(1, 5.0, 6.0, images=3, first_id=7, last_id=6)
+    one.open(3, 0, begin=7.0)
+    one.note_run([frame(0), frame(1)])
+    one.note_run([frame(2)])
+    assert one.opening == Opening(2, 7.0, None, images=3, first_id=0, last_id=2)
 
 
 def test_each_opening_begins_a_new_numbering() -> None:

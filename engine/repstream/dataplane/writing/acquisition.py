@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from repstream.accounting import OutputLedger
-from repstream.dataplane.control import AcquisitionPlan, WriterReport
+from repstream.dataplane.control import AcquisitionPlan, Opening, WriterReport
 from repstream.dataplane.storing.placement import Place
 from repstream.dataplane.writing.disk_meter import DiskMeter
 from repstream.dataplane.writing.file_job import FileJob
@@ -176,7 +176,7 @@ class Acquisition:
             return ""
         return self._limits.check(now, images=self._images, is_open=is_open, held=held, last_id=self._last_id)
 
-    def report(self, *, is_open: bool, blocking: bool) -> WriterReport:
+    def report(self, *, is_open: bool, blocking: bool, opening: Opening | None = None) -> WriterReport:
         """Everything now; `is_open`: its gate is; `blocking`: the writer holds up the input."""
         with self._lock:
             ledger = self.ledger.snapshot()
@@ -195,6 +195,7 @@ class Acquisition:
             disk_rate=self._disk.rate,
             disk_wait=self._disk.wait(time.monotonic()),
             spilled=self._queue.spilled,
+            opening=opening,
         )
 
     def _end_input(self) -> None:

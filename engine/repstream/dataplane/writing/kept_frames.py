@@ -52,6 +52,10 @@ class KeptFrames:
             gone += 1
         return gone
 
+    def age(self, now: float) -> float:
+        """Seconds since the oldest frame came; 0 when there is none."""
+        return now - self._items[0][1] if self._items else 0.0
+
     def _beyond(self, now: float) -> bool:
         return (
             self._nbytes > self._most

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from repstream.accounting import SETTLING, OutputLedger, Verdict
+from repstream.dataplane.control import Opening
 from repstream.dataplane.outputs import deciding, policy_of
 from repstream.dataplane.storing.placement import Place
 from repstream.dataplane.writing.acquisition import Acquisition
@@ -73,6 +74,11 @@ class Selection:
         return self._gate.is_open
 
     @property
+    def opening(self) -> Opening | None:
+        """What went through the gate of the last acquisition since it was opened last."""
+        return self._gate.opening
+
+    @property
     def is_blocked(self) -> bool:
         """Whether a frame waits for room in the queue, so that no more may be received."""
         acquisition = self._acquisition
@@ -106,8 +112,9 @@ class Selection:
         """Let through `frames` frames, or (0) as many as the file takes; first those that were kept."""
         acquisition = self._acquisition
         assert acquisition is not None
-        self._let_go(self._kept.expire(time.monotonic()))
-        self._gate.open(acquisition.taken, frames)
+        now = time.monotonic()
+        self._let_go(self._kept.expire(now))
+        self._gate.open(acquisition.taken, frames, time.time() - self._kept.age(now))
         self._numbering.open()
         if self._told is not None and self._is_series_new and not len(self._kept):
             self._numbering.begin_series(images_of(self._told))
@@ -121,7 +128,7 @@ class Selection:
                 self._drop("abort")
         else:
             self._settle()
-        self._gate.shut()
+        self._gate.shut(time.time())
 
     def begin_series(self, start: SeriesStart) -> None:
         """A detector begins a series, numbered from 0; what it told goes into a file that begins with it."""
@@ -208,6 +215,7 @@ class Selection:
         if not taken:
             return False
         self._numbering.book_run(len(frames))
+        self._gate.note_run(frames)
         if taken >= self._gate.limit:
             self._fill(taken)
         return True
@@ -305,12 +313,13 @@ class Selection:
         acquisition = self._acquisition
         assert acquisition is not None
         taken = acquisition.take(frame, place, self._told)
+        self._gate.note(frame.frame_id)
         if taken >= self._gate.limit:
             self._fill(taken)
 
     def _fill(self, taken: int) -> None:
         """The gate's frames are complete, and perhaps the file's."""
-        self._gate.shut()
+        self._gate.shut(time.time())
         self._on_full(taken)
 
     def _set_aside(self, frame: Frame, now: float) -> None:

@@ -257,7 +257,8 @@ class WriterOutput:
 
     def _report_of(self, acquisition: Acquisition) -> WriterReport:
         is_open = acquisition is self._current and self._selection.is_open
-        return acquisition.report(is_open=is_open, blocking=self.blocking)
+        opening = self._selection.opening if acquisition is self._newest else None
+        return acquisition.report(is_open=is_open, blocking=self.blocking, opening=opening)
 
     def _under_way(self) -> list[Acquisition]:
         return [acquisition for acquisition in (self._behind, self._current) if acquisition is not None]
@@ -298,7 +299,7 @@ class WriterOutput:
         assert current is not None
         wanted = current.plan.num_images
         if taken < min(wanted or CAPACITY, CAPACITY):
-            self._tell(GateNotice(self.slot, current.id, time.time()))
+            self._tell(GateNotice(self.slot, current.id, time.time(), opening=self._selection.opening))
         elif 0 < wanted <= CAPACITY:
             self._end(current, AcquisitionResult.COMPLETED, COMPLETED)
         else:
