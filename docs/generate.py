@@ -143,12 +143,15 @@ def states_page() -> str:
         "",
         "Each `arm` and `start` of a writer, refused ones too, sets `start_message`, `start_id` and",
         f"`start_result` ({', '.join(map(code, states.StartResult))}), then raises",
-        "`start_count`. All images were taken where `start_result` is `accepted`, the acquisition with",
-        "the id `start_id` has ended (`acquisition_id`, or `previous_acquisition_id` once another has",
-        "begun), and its `acq_result` is `completed`, or `interrupted` where no number was asked for. An",
-        "`acq_state` that is FINISHED is not enough: fewer images than asked for end it too, as",
-        "`interrupted`, and after a refused start it is still that of the run before. The completion of a",
-        "command says the same in one word.",
+        "`start_count`. An accepted start has the id of its acquisition in `start_id`; when that",
+        "acquisition ends, `start_result` becomes `completed`, `interrupted`, `aborted` or `failed`.",
+        "",
+        "**Only `completed` is a success**: the file is closed and holds every image that was asked for",
+        "(any number where `num_images` is 0 and the acquisition was stopped). `interrupted` means fewer",
+        "images than asked for; `start_message` says how many, and why. `acq_state` is not enough: FINISHED",
+        "also ends an acquisition that was cut short, and after a refused start it is still that of the run",
+        "before. The completion of the command carries the same word and id in every control system. A",
+        "later start overwrites the result, so compare `start_id` where several clients give starts.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -12,3 +12,4 @@ class Exit(enum.IntEnum):
     FAULTS = 1  # something is wrong with what was seen, or could not be done
     USAGE = 2  # an option or argument is wrong; nothing was done
     NOTHING = 3  # nothing, or less than asked for, came in time
+    CUT_SHORT = 4  # undamaged, but ended early: fewer images than were asked for

@@ -28,7 +28,8 @@ def verify(
     Files that it refers to by a virtual dataset are looked at too. Images with a checksum are compared
     with it, compressed ones without are unpacked, others must be there in full.
 
-    Exit codes: 0 complete, 1 something is missing or damaged, 2 the file cannot be read.
+    Exit codes: 0 complete, 1 something is missing or damaged, 2 the file cannot be read, 4 undamaged but cut
+    short: it was stopped before all images that were asked for had come.
 
     [bold]Examples[/bold]
 
@@ -52,7 +53,14 @@ def verify(
         raise typer.Exit(Exit.USAGE) from error
     line.finish(show=True)
     typer.echo(json.dumps(found.as_dict()) if as_json else "\n".join(lines(found)))
-    raise typer.Exit(Exit.OK if found.complete else Exit.FAULTS)
+    raise typer.Exit(exit_code(found))
+
+
+def exit_code(found: Findings) -> Exit:
+    """The verdict: damage counts more than an early end."""
+    if not found.complete:
+        return Exit.FAULTS
+    return Exit.CUT_SHORT if found.cut_short else Exit.OK
 
 
 def lines(found: Findings) -> list[str]:
@@ -67,4 +75,7 @@ def lines(found: Findings) -> list[str]:
     text += [f"  image {number}: {wrong}" for number, wrong in found.damaged[:MOST_SHOWN]]
     if len(found.damaged) > MOST_SHOWN:
         text.append(f"  ... and {len(found.damaged) - MOST_SHOWN} more")
-    return [*text, "complete" if found.complete else "NOT complete"]
+    if not found.complete:
+        return [*text, "NOT complete"]
+    got = found.images - found.blank
+    return [*text, f"CUT SHORT: {got} of {found.requested} images" if found.cut_short else "complete"]

@@ -52,7 +52,9 @@ class Change(msgspec.Struct, frozen=True, tag="change"):
 class Completion(msgspec.Struct, frozen=True, tag="completion"):
     """The end of a command, exactly once for each that was taken.
 
-    It comes after the `Change` events with the final counters, message, result and state.
+    It comes after the `Change` events with the final counters, message, result and state. Where the
+    command waited for an acquisition, `result` says how that ended (a word of `StartResult`) and
+    `acquisition_id` which it was; both are empty otherwise.
     """
 
     epoch: str
@@ -62,6 +64,8 @@ class Completion(msgspec.Struct, frozen=True, tag="completion"):
     command: str
     ok: bool
     message: str
+    result: str = ""
+    acquisition_id: str = ""
 
 
 Event = Change | Completion

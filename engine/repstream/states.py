@@ -54,13 +54,20 @@ class AcquisitionResult(enum.StrEnum):
 
 
 class StartResult(enum.StrEnum):
-    """What became of the last arm or start of a writer; UNKNOWN while that is not known yet."""
+    """What became of the last arm or start of a writer, to the end of its acquisition.
+
+    COMPLETED is the only success: all images that were asked for are in the closed file. UNKNOWN means
+    that it is not known yet whether the start was accepted.
+    """
 
     NONE = "none"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    ABORTED = "aborted"
 
 
 ENDED = frozenset({AcquisitionState.FINISHED, AcquisitionState.FAILED})
@@ -180,6 +187,13 @@ def is_whole(result: AcquisitionResult, written: int, requested: int) -> bool:
     if result is AcquisitionResult.COMPLETED:
         return True
     return result is AcquisitionResult.INTERRUPTED and (not requested or written >= requested)
+
+
+def result_of_start(result: AcquisitionResult, written: int, requested: int) -> StartResult:
+    """What an acquisition that has ended means for the start that began it."""
+    if is_whole(result, written, requested):
+        return StartResult.COMPLETED
+    return StartResult(result.value)
 
 
 def is_fault(result: AcquisitionResult) -> bool:

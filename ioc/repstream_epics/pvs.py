@@ -19,7 +19,7 @@ from repstream_epics.view import Execute, Write
 OFF_ON = ("Off", "On")
 MESSAGE_LENGTH = 1024
 
-_GOOD = frozenset({CmdStatus.IDLE, CmdStatus.BUSY, CmdStatus.OK})
+_GOOD = frozenset({CmdStatus.IDLE, CmdStatus.BUSY, CmdStatus.OK, CmdStatus.ABORTED})
 
 
 @dataclass(frozen=True)

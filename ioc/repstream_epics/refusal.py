@@ -9,6 +9,7 @@ from caproto import AlarmSeverity, AlarmStatus
 
 from repstream.errors import EngineFault, EngineUnreachable, Refused, Unanswered
 from repstream.protocol import Completion
+from repstream.states import StartResult
 from repstream_epics.states import NO_ALARM, Severity
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ class CmdStatus(enum.StrEnum):
     REJECTED = "REJECTED"
     FAILED = "FAILED"
     TIMEOUT = "TIMEOUT"
+    INTERRUPTED = "INTERRUPTED"
+    ABORTED = "ABORTED"
 
 
 class WriteStatus(enum.StrEnum):
@@ -36,7 +39,14 @@ SEVERITY: dict[str, Severity] = {
     CmdStatus.REJECTED: (AlarmStatus.STATE, AlarmSeverity.MINOR_ALARM),
     CmdStatus.FAILED: (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
     CmdStatus.TIMEOUT: (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
+    CmdStatus.INTERRUPTED: (AlarmStatus.STATE, AlarmSeverity.MINOR_ALARM),
     WriteStatus.ERROR: (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
+}
+
+
+_ENDED = {
+    StartResult.INTERRUPTED.value: CmdStatus.INTERRUPTED,
+    StartResult.ABORTED.value: CmdStatus.ABORTED,
 }
 
 
@@ -57,5 +67,7 @@ def explain(error: Exception) -> tuple[CmdStatus, str]:
 
 
 def ended(completion: Completion) -> tuple[CmdStatus, str]:
-    """Status and text for a command that was taken."""
-    return (CmdStatus.OK if completion.ok else CmdStatus.FAILED), completion.message
+    """Status and text for a command that was taken; an abort is no alarm, also for the start that it ended."""
+    if completion.ok:
+        return CmdStatus.OK, completion.message
+    return _ENDED.get(completion.result, CmdStatus.FAILED), completion.message

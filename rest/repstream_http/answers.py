@@ -121,6 +121,13 @@ class CommandAnswer(BaseModel):
     done: bool = Field(description="Whether it has ended; if not, it goes on.")
     ok: bool | None = Field(description="Whether it ended well; null while it goes on.")
     message: str = Field(description="What came of it.", examples=["100 images in /data/run1/scan_000001.h5"])
+    result: str = Field(
+        description="How the acquisition that it waited for ended; empty where it waited for none.",
+        examples=["completed"],
+    )
+    acquisition_id: str = Field(
+        description="Id of the acquisition that it waited for.", examples=["1767225600250-1"]
+    )
 
 
 class StateAnswer(BaseModel):

@@ -187,4 +187,6 @@ def _completion(event: Completion, view: View) -> dict[str, Any]:
         "command": view.names.shown(event.command),
         "ok": event.ok,
         "message": event.message,
+        "result": event.result,
+        "acquisition_id": event.acquisition_id,
     }

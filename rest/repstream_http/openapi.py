@@ -59,6 +59,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 TAKEN: dict[int | str, dict[str, Any]] = {
     202: {"description": "Taken; it goes on.", "model": CommandAnswer},
+    424: {
+        "description": "Taken, then ended early: aborted, or fewer images than asked for.",
+        "model": ErrorAnswer,
+    },
     500: {"description": "Taken, then failed; or the engine itself failed.", "model": ErrorAnswer},
 }
 

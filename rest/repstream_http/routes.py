@@ -103,8 +103,9 @@ def list_commands(view: ViewNow) -> list[CommandFacts]:
 async def execute(view: ViewNow, key: CommandKey, body: Body, asker: Asker) -> JSONResponse:
     """Give a command, and follow it to its end for at most `wait` seconds.
 
-    200: it ended well. 202: it was taken and goes on. 500: it was taken and failed. Any other
-    error: it was refused, and nothing was changed.
+    200: it ended well. 202: it was taken and goes on. 424: it was taken, and the acquisition was ended
+    early: aborted, or with fewer images than asked for. 500: it was taken and failed. 504: it was taken
+    and its end is not known yet. Any other error: it was refused, and nothing was changed.
     """
     command = view.command(key)
     if not set(body) <= {"argument", "wait"}:

@@ -12,8 +12,11 @@ from fastapi.responses import JSONResponse
 from repstream.errors import InvalidValue
 from repstream.parameters.facts import Value
 from repstream.protocol import Completion, Engine, Handle, Requester
+from repstream.states import StartResult
 from repstream_http import refusal
 from repstream_http.answers import CommandAnswer
+
+_ENDED_EARLY = frozenset({StartResult.INTERRUPTED.value, StartResult.ABORTED.value})
 
 LONGEST_WAIT = 86_400.0
 """Seconds that one request may follow a command."""
@@ -39,8 +42,11 @@ def wait_of(body: dict[str, Any], subject: str) -> float | None:
 
 
 def answer(handle: Handle, shown: str, completion: Completion | None) -> JSONResponse:
-    """200 for a command that ended well, 202 for one that goes on, 500 for one that failed."""
+    """200 for a command that ended well, 202 for one that goes on, 424 for one that was ended early, else 500."""
     if completion is not None and not completion.ok:
+        if completion.result in _ENDED_EARLY:
+            reason = f"was taken, then {completion.result}: {completion.message}"
+            return refusal.answer(HTTPStatus.FAILED_DEPENDENCY, shown, reason)
         reason = f"was taken, then failed: {completion.message}"
         return refusal.answer(HTTPStatus.INTERNAL_SERVER_ERROR, shown, reason)
     told = CommandAnswer(
@@ -49,6 +55,8 @@ def answer(handle: Handle, shown: str, completion: Completion | None) -> JSONRes
         done=completion is not None,
         ok=completion.ok if completion else None,
         message=completion.message if completion else "taken; it goes on",
+        result=completion.result if completion else "",
+        acquisition_id=completion.acquisition_id if completion else "",
     )
     return JSONResponse(told.model_dump(), HTTPStatus.OK if completion else HTTPStatus.ACCEPTED)
 

@@ -20,6 +20,16 @@ def test_the_exit_code_of_verify_tells_scripts(tmp_path: Path) -> None:
     assert "does not exist" in unreadable.stderr
 
 
+def test_verify_has_an_exit_code_for_a_file_that_was_cut_short(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", list(range(4)), requested=10, outcome="interrupted")
+    seen = repstream("verify", path)
+    assert (seen.returncode, seen.stdout.splitlines()[-1]) == (4, "CUT SHORT: 4 of 10 images")
+    as_json = json.loads(repstream("verify", "--json", path).stdout)
+    assert (as_json["complete"], as_json["cut_short"]) == (True, True)
+    open_number = written(tmp_path / "b.h5", list(range(4)), outcome="interrupted")
+    assert repstream("verify", open_number).returncode == 0
+
+
 def test_follow_tells_how_a_file_ended_and_gives_up_in_time(tmp_path: Path) -> None:
     failed = repstream("follow", written(tmp_path / "a.h5", [0, 1], outcome="failed"))
     assert failed.returncode == 1

@@ -236,3 +236,34 @@ def test_init_touches_the_device_only(bench: Bench) -> None:
         assert bench.service.read("engine.state").value == "RUNNING"
         bench.elsewhere(streams__live__every_nth=77)
         watch.next_value(77)
+
+
+@pytest.mark.parametrize(("end", "result"), [("stop", "interrupted"), ("abort", "aborted")])
+def test_a_start_that_another_ended_early_has_its_own_result(bench: Bench, end: str, result: str) -> None:
+    bench.writer.NumImages = 10
+    bench.writer.Start()
+    start = bench.writer.StartId
+    bench.plane.receive(4)
+    bench.service.execute(f"writers.main.{end}", None, ELSEWHERE).wait(20)
+    until(lambda: bench.writer.State() != DevState.RUNNING, "the file to be closed")
+    assert bench.writer.State() == DevState.STANDBY  # neither is an alarm of the device
+    assert bench.writer.StartId == bench.writer.AcquisitionId == start != ""
+    seen = bench.writer.read_attribute("StartResult")
+    assert (bench.writer.StartResult.name, seen.quality == tango.AttrQuality.ATTR_WARNING) == (
+        result,
+        result == "interrupted",
+    )
+    if result == "interrupted":
+        assert bench.writer.StartMessage.startswith("4 of 10 images")
+
+
+def test_a_refused_start_does_not_show_the_result_of_the_run_before(bench: Bench) -> None:
+    bench.writer.NumImages = 2
+    bench.writer.Start()
+    bench.plane.receive(2)
+    until(lambda: bench.writer.StartResult.name == "completed", "the run before")
+    bench.elsewhere(writers__1__enable=False)
+    with pytest.raises(tango.DevFailed):
+        bench.writer.Start()
+    bench.elsewhere(writers__1__enable=True)
+    assert (bench.writer.StartResult.name, bench.writer.StartId) == ("refused", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -16,7 +17,7 @@ from tests.fakes import running_service
 from tests.ioc.clients import Pyepics
 from tests.ioc.conftest import PREFIX, Bench
 
-MAJOR, INVALID = 2, 3
+MINOR, MAJOR, INVALID = 1, 2, 3
 PATIENCE = 30.0
 
 
@@ -70,6 +71,46 @@ def test_the_same_client_can_stop_what_its_own_put_waits_for(bench: Bench) -> No
     answer = acquiring(bench, images=0)
     bench.put("Wr1:Stop", 1)
     assert answered_once(answer)
+
+
+ENDS = {"stop": ("Wr1:Stop", "interrupted"), "abort": ("Wr1:Abort", "aborted")}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_start_that_another_client_ended_early_fails_for_who_looks(bench: Bench, end: str) -> None:
+    button, result = ENDS[end]
+    bench.put("Wr1:NumImages", 10)
+    with ThreadPoolExecutor(1) as pool, bench.ca.watch(f"{PREFIX}Wr1:Gate_RBV") as gate:
+        waiting = pool.submit(bench.tool, "caput", "-c", "-w", "30", "@Wr1:Start", "1")
+        while gate.get(timeout=PATIENCE)["value"] != 1:
+            pass
+        bench.plane.receive(4)
+        bench.service.execute(f"writers.main.{end}", None, Requester("test")).wait(PATIENCE)
+        assert "request failed" in waiting.result()
+    assert bench.get("CmdStatus_RBV") == result.upper()
+    assert bench.get("Wr1:StartResult_RBV") == result
+    assert bench.get("Wr1:StartId_RBV") == bench.get("Wr1:AcquisitionId_RBV") != ""
+    if end == "stop":
+        assert bench.get("Wr1:StartMessage_RBV").startswith("4 of 10 images")
+        assert bench.get("Wr1:WriteStatus_RBV") == "ERROR"
+        assert bench.get("Wr1:WriteMsg_RBV").startswith("4 of 10 images")
+        assert bench.alarm("Wr1:StartResult_RBV")[1] == MINOR
+    else:
+        shown = ("CmdStatus_RBV", "CmdMsg_RBV", "Wr1:StartResult_RBV", "Wr1:AcqState_RBV", "Wr1:AcqResult_RBV")
+        assert [bench.alarm(pv)[1] for pv in shown] == [0] * len(shown)
+        assert bench.get("Wr1:WriteStatus_RBV") == "OK"
+
+
+def test_a_refused_start_does_not_show_the_result_of_the_run_before(bench: Bench) -> None:
+    answer = acquiring(bench, images=2)
+    bench.plane.receive(2)
+    assert answered_once(answer)
+    assert bench.get("Wr1:StartResult_RBV") == "completed"
+    bench.put("Wr1:Folder", "/nowhere/at/all")
+    bench.put("Wr1:Start", 1)
+    assert bench.get("Wr1:AcqState_RBV") == "FINISHED"
+    assert (bench.get("Wr1:StartResult_RBV"), bench.get("Wr1:StartId_RBV")) == ("refused", "")
+    assert bench.alarm("Wr1:StartResult_RBV")[1] == MINOR
 
 
 def test_a_failed_acquisition_completes_and_says_why(bench: Bench) -> None:

@@ -27,6 +27,8 @@ def test_a_command_without_a_body_is_given_and_not_waited_for(api: httpx.Client)
         "done": False,
         "ok": None,
         "message": "taken; it goes on",
+        "result": "",
+        "acquisition_id": "",
     }
 
 
@@ -37,7 +39,37 @@ def test_a_command_is_followed_to_its_end(api: httpx.Client, plane: FakePlane) -
         wait_until_gate_is_open(api)
         plane.receive(5)
         assert (answer.result().status_code, answer.result().json()["ok"]) == (200, True)
-    assert api.get("/parameters/writers.main.acq_result").json()["value"] == "completed"
+        held = api.get("/parameters?group=writers.main").json()["values"]
+        assert answer.result().json()["result"] == held["writers.main.start_result"] == "completed"
+        assert answer.result().json()["acquisition_id"] == held["writers.main.start_id"] != ""
+
+
+@pytest.mark.parametrize(
+    ("end", "result"),
+    [("writers.main.stop", "interrupted"), ("engine.stop", "interrupted"), ("writers.main.abort", "aborted")],
+)
+@pytest.mark.parametrize("images", [10, 0])
+def test_an_acquisition_that_another_ended_early_is_424_for_who_started_it(
+    api: httpx.Client, plane: FakePlane, end: str, result: str, images: int
+) -> None:
+    api.put("/parameters/writers.main.num_images", json={"value": images})
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(api.post, START, json={"wait": 30})
+        wait_until_gate_is_open(api)
+        plane.receive(4)
+        assert api.post(f"/commands/{end}", json={"wait": 30}).status_code == 200
+        answer = started.result()
+    held = api.get("/parameters/writers.main.start_result").json()
+    if result == "interrupted" and images == 0:
+        assert (answer.status_code, answer.json()["result"], held["value"]) == (200, "completed", "completed")
+        return
+    assert (answer.status_code, held["value"]) == (424, result)
+    assert result in answer.json()["error"]["reason"]
+    if result == "interrupted":
+        assert "4 of 10 images" in answer.json()["error"]["reason"]
+        assert held["severity"] == "minor"
+    else:
+        assert held["severity"] == "none"
 
 
 def test_a_wait_that_is_over_does_not_end_the_command(api: httpx.Client) -> None:

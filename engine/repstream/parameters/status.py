@@ -246,11 +246,12 @@ class WriterStatus(OutputStatus):
         WriterState.READY, title="State", description="State of the writer."
     )
     start_result: Annotated[
-        StartResult, Alarm(warning_values=("refused", "unknown"), alarm_values=("failed",))
+        StartResult,
+        Alarm(warning_values=("refused", "unknown", "interrupted"), alarm_values=("failed",)),
     ] = Field(
         StartResult.NONE,
         title="Result of the last start",
-        description="What became of the last arm or start; only an accepted one takes images.",
+        description="What became of the last arm or start; completed: all its images are in the closed file.",
     )
     start_id: str = Field(
         "",
@@ -260,7 +261,7 @@ class WriterStatus(OutputStatus):
     start_message: Annotated[str, LongText(1024)] = Field(
         "",
         title="Message of the last start",
-        description="Why the last arm or start was refused or failed; otherwise accepted and the id.",
+        description="What became of the last arm or start, as a sentence.",
     )
     start_count: Total = Field(
         0, title="Starts so far", description="Number of arms and starts, those that were refused included."

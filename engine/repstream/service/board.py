@@ -44,11 +44,13 @@ class Board:
             self._last = time
         return Change(self._epoch, self._sequence, time, different)
 
-    def completion(self, handle_id: str, command: str, ok: bool, message: str, time: float) -> Completion:
-        """The numbered event of a command's end."""
+    def completion(
+        self, handle_id: str, command: str, ok: bool, message: str, time: float, result: str, of: str
+    ) -> Completion:
+        """The numbered event of a command's end; `result` is that of the acquisition `of`, if it was for one."""
         with self._lock:
             self._sequence += 1
-        return Completion(self._epoch, self._sequence, time, handle_id, command, ok, message)
+        return Completion(self._epoch, self._sequence, time, handle_id, command, ok, message, result, of)
 
     def reading(self, key: str) -> Reading | None:
         """A value with its time; None where there is no such key."""

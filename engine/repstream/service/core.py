@@ -77,10 +77,14 @@ class Core:
         """A handle for a command that was taken."""
         return PendingHandle(f"{self._epoch}-{next(self._handle_numbers)}", command)
 
-    def end(self, handles: list[PendingHandle], ok: bool, message: str) -> None:
+    def end(
+        self, handles: list[PendingHandle], ok: bool, message: str, result: str = "", acquisition_id: str = ""
+    ) -> None:
         """End these commands, after all that was announced so far; empties the list."""
         for handle in handles:
-            completion = self.board.completion(handle.handle_id, handle.command, ok, message, time.time())
+            completion = self.board.completion(
+                handle.handle_id, handle.command, ok, message, time.time(), result, acquisition_id
+            )
             self.publisher.publish(completion)
             self.publisher.call(partial(handle.finish, completion))
         handles.clear()

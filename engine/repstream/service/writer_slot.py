@@ -73,21 +73,35 @@ class WriterSlot:
         self.put({"start_id": acquisition_id, "start_message": message})
         self.put({"start_result": result.value, "start_count": count})
 
+    def put_result_of_start(self, which: str, result: AcquisitionResult, message: str) -> None:
+        """The last start has come to its end with this acquisition, unless it was for another."""
+        if self.value("start_id") != self.value(f"{which}acquisition_id"):
+            return
+        outcome, message = self._outcome(which, result, message)
+        self.put({"start_message": message})
+        self.put({"start_result": outcome.value})
+
     def end_commands(self, which: str, result: AcquisitionResult, message: str) -> None:
         """End all commands that wait for an acquisition: each has got what it wanted, or not."""
         handles = self.handles[which]
-        written = int(self.value(f"{which}num_written") or 0)
-        requested = int(self.value(f"{which}num_requested") or 0)
-        whole = states.is_whole(result, written, requested)
-        if not whole and requested and result is AcquisitionResult.INTERRUPTED:
-            message = f"{written} of {requested} images: {message}"
+        outcome, message = self._outcome(which, result, message)
         fault = states.is_fault(result)
         if fault:
             self.core.note_error(f"writer {self.name}: {message}")
+        what = (message, outcome.value, str(self.value(f"{which}acquisition_id")))
         for wanting in handles.wanting_images:
-            self.core.end(wanting, whole, message)
-        self.core.end(handles.stop, not fault and result is not AcquisitionResult.ABORTED, message)
-        self.core.end(handles.abort, not fault, message)
+            self.core.end(wanting, outcome is StartResult.COMPLETED, *what)
+        self.core.end(handles.stop, not fault and result is not AcquisitionResult.ABORTED, *what)
+        self.core.end(handles.abort, not fault, *what)
+
+    def _outcome(self, which: str, result: AcquisitionResult, message: str) -> tuple[StartResult, str]:
+        """What an acquisition that has ended means for who started it, with how many images are missing."""
+        written = int(self.value(f"{which}num_written") or 0)
+        requested = int(self.value(f"{which}num_requested") or 0)
+        outcome = states.result_of_start(result, written, requested)
+        if outcome is StartResult.INTERRUPTED:
+            message = f"{written} of {requested} images: {message}"
+        return outcome, message
 
 
 def _empty(slot: int) -> Refused:

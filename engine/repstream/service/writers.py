@@ -117,6 +117,7 @@ class Writer:
                 message += self._starting.not_followed
             self._board.put_of(which, {"full_file_name": notice.path})
             self._board.put_end(which, notice.result, message, notice.time)
+            self._writer.put_result_of_start(which, notice.result, message)
         if which == NEWEST and state in OVER:
             self._writer.put({"gate": "shut"})
         self._board.put_of(which, {"acq_state": state.value})
@@ -157,6 +158,7 @@ class Writer:
         for which in failed:
             self._preparation.release(str(self._writer.value(f"{which}acquisition_id")))
             self._board.put_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())
+            self._writer.put_result_of_start(which, AcquisitionResult.FAILED, message)
             self._board.put_of(which, {"acq_state": AcquisitionState.FAILED.value})
         self._writer.put({"gate": "shut", "state": after(WRITER, self._writer.state, "lost", "writer").value})
         self._put_wait()

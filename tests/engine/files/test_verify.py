@@ -18,11 +18,17 @@ COMPLETED: dict[str, Any] = {"outcome": "completed", "series": 1}
 
 
 def written(
-    path: Path, ids: list[int], *, kind: str = "none", compression: str = "none", **results: Any
+    path: Path,
+    ids: list[int],
+    *,
+    kind: str = "none",
+    compression: str = "none",
+    requested: int = 0,
+    **results: Any,
 ) -> Path:
     """A finished file with the images of these ids; None stands for a blank place."""
     members = checksum.members(kind)
-    facts = {"start_time": 1.0, "num_requested": 0, "checksum": kind}
+    facts = {"start_time": 1.0, "num_requested": requested, "checksum": kind}
     of = FilePlan(path, "det", (4, 6), np.dtype("<u2"), members, compression, facts)
     file = FrameFile.create(of)
     table = np.zeros(len(ids), of.row_dtype)

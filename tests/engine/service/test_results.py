@@ -30,7 +30,7 @@ def test_a_start_after_a_run_is_never_taken_for_that_run(
     plane.receive(2)
     assert handle.wait(5).ok
     first = told(service, "acquisition_id")[0]
-    assert told(service, *START) == ["accepted", first, 1]
+    assert told(service, *START) == ["completed", first, 1]
     (tmp_path / "a.h5").touch()
     with pytest.raises(Refused, match="exists"):
         service.execute("writers.main.start", None, ME)
@@ -101,6 +101,10 @@ def test_fewer_images_than_asked_for_are_no_success(
     assert completion.ok is not bool(images)
     assert completion.message.startswith("4 of 10 images: Interrupted") is bool(images)
     assert told(service, "acq_state", "acq_result") == ["FINISHED", "interrupted"]
+    result, acquisition = told(service, "start_result", "acquisition_id")
+    assert result == ("interrupted" if images else "completed")
+    assert (completion.result, completion.acquisition_id) == (result, acquisition)
+    assert told(service, "start_id", "start_message") == [acquisition, completion.message]
 
 
 def test_a_burst_that_is_cut_short_is_no_success(service: Service, plane: FakePlane) -> None:
@@ -119,7 +123,7 @@ def test_an_abort_is_a_success_for_whoever_gave_it(service: Service, plane: Fake
     abort = service.execute("writers.main.abort", None, OTHER)
     assert abort.wait(5).ok
     assert not handle.wait(5).ok
-    assert told(service, "acq_state", "acq_result") == ["FAILED", "aborted"]
+    assert told(service, "acq_state", "acq_result", "start_result") == ["FAILED", "aborted", "aborted"]
     assert service.read("engine.last_error").value == ""
 
 
@@ -129,8 +133,30 @@ def test_a_stop_is_none_where_the_storage_failed(service: Service, plane: FakePl
     plane.receive(1)
     plane.fail(1, "No space left on device")
     stop = service.execute("writers.main.stop", None, OTHER)
-    assert not handle.wait(5).ok
+    assert handle.wait(5).result == "failed"
+    assert told(service, "start_result") == ["failed"]
     assert stop.wait(5).ok  # nothing was open any more
+
+
+def test_a_data_plane_that_dies_ends_the_start(service: Service, plane: FakePlane) -> None:
+    handle = service.execute("writers.main.start", None, ME)
+    plane.receive(1)
+    plane.die("killed by SIGKILL")
+    assert handle.wait(5).result == "failed"
+    result, message = told(service, "start_result", "start_message")
+    assert result == "failed" and "killed by SIGKILL" in str(message)
+
+
+def test_the_end_of_an_acquisition_leaves_the_result_of_a_later_start_alone(
+    service: Service, plane: FakePlane
+) -> None:
+    service.write({"writers.main.num_images": 2}, ME)
+    handle = service.execute("writers.main.start", None, ME)
+    with pytest.raises(Refused):
+        service.execute("writers.main.start", None, OTHER)
+    plane.receive(2)
+    assert handle.wait(5).result == "completed"
+    assert told(service, "start_result", "start_id") == ["refused", ""]
 
 
 def test_the_last_file_number_is_refused_before_anything_is_made(
