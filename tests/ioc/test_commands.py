@@ -96,7 +96,13 @@ def test_a_start_that_another_client_ended_early_fails_for_who_looks(bench: Benc
         assert bench.get("Wr1:WriteMsg_RBV").startswith("4 of 10 images")
         assert bench.alarm("Wr1:StartResult_RBV")[1] == MINOR
     else:
-        shown = ("CmdStatus_RBV", "CmdMsg_RBV", "Wr1:StartResult_RBV", "Wr1:AcqState_RBV", "Wr1:AcqResult_RBV")
+        shown = (
+            "CmdStatus_RBV",
+            "CmdMsg_RBV",
+            "Wr1:StartResult_RBV",
+            "Wr1:AcqState_RBV",
+            "Wr1:AcqResult_RBV",
+        )
         assert [bench.alarm(pv)[1] for pv in shown] == [0] * len(shown)
         assert bench.get("Wr1:WriteStatus_RBV") == "OK"
 
