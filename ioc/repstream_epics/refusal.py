@@ -67,7 +67,7 @@ def explain(error: Exception) -> tuple[CmdStatus, str]:
 
 
 def ended(completion: Completion) -> tuple[CmdStatus, str]:
-    """Status and text for a command that was taken; an abort is no alarm, also for the start that it ended."""
+    """Status and text for a command that was taken; an abort is no alarm, not even for the aborted start."""
     if completion.ok:
         return CmdStatus.OK, completion.message
     return _ENDED.get(completion.result, CmdStatus.FAILED), completion.message

@@ -42,7 +42,7 @@ def wait_of(body: dict[str, Any], subject: str) -> float | None:
 
 
 def answer(handle: Handle, shown: str, completion: Completion | None) -> JSONResponse:
-    """200 for a command that ended well, 202 for one that goes on, 424 for one that was ended early, else 500."""
+    """200: it ended well; 202: it goes on; 424: its acquisition ended early; 500: it failed."""
     if completion is not None and not completion.ok:
         if completion.result in _ENDED_EARLY:
             reason = f"was taken, then {completion.result}: {completion.message}"

@@ -78,7 +78,7 @@ ENDS = {"stop": ("Wr1:Stop", "interrupted"), "abort": ("Wr1:Abort", "aborted")}
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_start_that_another_client_ended_early_fails_for_who_looks(bench: Bench, end: str) -> None:
-    button, result = ENDS[end]
+    _, result = ENDS[end]
     bench.put("Wr1:NumImages", 10)
     with ThreadPoolExecutor(1) as pool, bench.ca.watch(f"{PREFIX}Wr1:Gate_RBV") as gate:
         waiting = pool.submit(bench.tool, "caput", "-c", "-w", "30", "@Wr1:Start", "1")

@@ -45,9 +45,9 @@ class Board:
         return Change(self._epoch, self._sequence, time, different)
 
     def completion(
-        self, handle_id: str, command: str, ok: bool, message: str, time: float, result: str, of: str
+        self, handle_id: str, command: str, ok: bool, message: str, *, time: float, result: str, of: str
     ) -> Completion:
-        """The numbered event of a command's end; `result` is that of the acquisition `of`, if it was for one."""
+        """The numbered event of a command's end; `result` is that of the acquisition `of`, if any."""
         with self._lock:
             self._sequence += 1
         return Completion(self._epoch, self._sequence, time, handle_id, command, ok, message, result, of)

@@ -83,7 +83,13 @@ class Core:
         """End these commands, after all that was announced so far; empties the list."""
         for handle in handles:
             completion = self.board.completion(
-                handle.handle_id, handle.command, ok, message, time.time(), result, acquisition_id
+                handle.handle_id,
+                handle.command,
+                ok,
+                message,
+                time=time.time(),
+                result=result,
+                of=acquisition_id,
             )
             self.publisher.publish(completion)
             self.publisher.call(partial(handle.finish, completion))
