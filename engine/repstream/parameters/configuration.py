@@ -70,7 +70,9 @@ class Configuration(Section):
     def sections(self, group: str) -> Mapping[str, Section]:
         """What a group holds, by name; the only one of a group without slots has none: ``""``."""
         held = getattr(self, group, {})
-        return {"": held} if isinstance(held, Section) else held
+        if isinstance(held, Section):
+            return {"": held}
+        return held if isinstance(held, dict) and group != "slots" else {}
 
     def with_section(self, group: str, name: str, section: Section) -> Self:
         """A copy with one section replaced."""

@@ -172,6 +172,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_enum_values=True)
 
+    def settings(self) -> dict[str, Any]:
+        """The values as JSON has them, without what follows from others."""
+        derived = {name for name, field in type(self).model_fields.items() if Derived() in field.metadata}
+        return self.model_dump(mode="json", exclude=derived)
+
     def changed(self, fields: dict[str, Any]) -> Self:
         """A copy with `fields` replaced, validated as a whole; raises `pydantic.ValidationError`."""
         return self.model_validate({**self.model_dump(), **fields})

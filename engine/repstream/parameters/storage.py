@@ -18,7 +18,10 @@ from repstream.parameters.configuration import SCHEMA_VERSION, Configuration
 
 def dump(configuration: Configuration) -> str:
     """`configuration` as indented JSON; what follows from other fields is left out."""
-    tree = configuration.model_dump(mode="json", exclude={"writers": {"__all__": {"output_file"}}})
+    tree = configuration.model_dump(mode="json")
+    for group in tree:
+        for name, section in configuration.sections(group).items():
+            (tree[group] if name else tree)[name or group] = section.settings()
     return json.dumps(tree, indent=2)
 
 

@@ -195,7 +195,7 @@ class Configurator:
             key_of(group, name, field): value
             for group in self._core.catalogue.groups
             for name, section in configuration.sections(group).items()
-            for field, value in section.model_dump(mode="json", exclude={"output_file"}).items()
+            for field, value in section.settings().items()
         }
 
     def _held(self, parameter: Parameter) -> Value:
