@@ -11,7 +11,7 @@ together (`announce`). `docs/decisions/0003-file-layout.md` has the reasons and 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Self
@@ -21,6 +21,8 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
+from repstream.files.column_store import ColumnStore
+from repstream.files.columns import columns_of
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, DatasetPlaces
@@ -68,6 +70,10 @@ class FrameFile:
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._extra_places = image.stacks[nexus.extra_values_path(plan.detector_name)]
         self._extra_shown = 0
+        columns = columns_of(self._row_dtype)
+        self._columns = ColumnStore(columns)
+        self._columns_places = [image.stacks[column.path] for column in columns]
+        self._column_indices = list(zip(self._columns.indices, self._columns_places, strict=True))
         self._indices = (
             (self._rows.index, self._rows_places),
             (self._images, self._images_places),
@@ -157,12 +163,16 @@ class FrameFile:
             return self.count
         tail = Tail(self._end)
         self._lay_out(tail, payloads, nbytes)
+        grown = self._columns.make_room(self._staged + len(payloads), tail)
         in_place = [self._rows.add(rows, tail), self._add_extra(tail, self._staged, extra)]
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
         self._gather(tail, in_place)
+        if grown:
+            self._gather_nodes(tail, self._column_indices)
+        self._columns.keep(rows)
         self._end, self._staged, self._unsynced = tail.end, self._staged + len(payloads), True
         if announce:
             self.announce()
@@ -175,7 +185,7 @@ class FrameFile:
         """
         if self.count < self._staged:
             with self._failing("cannot be written"):
-                self._pieces.write(self._fd)
+                self._write_pieces()
                 self._show()
 
     def fill(
@@ -209,11 +219,13 @@ class FrameFile:
             self._end, self._unsynced = tail.end, True
             self._gather(tail, in_place)
             # What is gathered may hold the blank place as it was.
-            self._pieces.write(self._fd)
+            self._write_pieces()
             if is_seen:
                 os.fdatasync(self._fd)
             for offset, entry in self._images.move(number, address, nbytes, len(self.blank)):
                 write_all(self._fd, entry, offset)
+            for offset, value in self._columns.place(number, row):
+                write_all(self._fd, value, offset)
             # The status last: it says that the rest is there.
             if is_seen:
                 os.fdatasync(self._fd)
@@ -230,7 +242,7 @@ class FrameFile:
         if self._failure:
             raise StorageError(self._failure)
         with self._failing("is not safe on the disk"):
-            self._pieces.write(self._fd)
+            self._write_pieces()
             if self._is_name_safe:
                 os.fdatasync(self._fd)
             else:
@@ -254,7 +266,7 @@ class FrameFile:
         ValueError for a result without a field, before anything is written, and StorageError
         when the storage fails; the file is closed then too.
         """
-        writes = self._results.encode(results)
+        writes = self._results.encode(results, self._staged)
         failed = self._failure
         try:
             if not failed and self._unsynced:
@@ -324,7 +336,10 @@ class FrameFile:
         """Keep the small pieces of an append, all of them for what the file had before."""
         for offset, data in in_place:
             self._pieces.extend(offset, data)
-        for index, places in self._indices:
+        self._gather_nodes(tail, self._indices)
+
+    def _gather_nodes(self, tail: Tail, indices: Iterable[tuple[ChunkIndex, DatasetPlaces]]) -> None:
+        for index, places in indices:
             for address, node in index.touched.items():
                 if address < tail.start:
                     # A copy: entries of an append that fails are not among what may still be shown.
@@ -334,10 +349,15 @@ class FrameFile:
                 self._named.add(places)
                 self._pieces.put(places.index, ADDRESS.pack(index.root))
 
+    def _write_pieces(self) -> None:
+        for offset, values in self._columns.take():
+            self._pieces.put(offset, values)
+        self._pieces.write(self._fd)
+
     def _show(self) -> None:
         if self.count < self._staged:
             self._show_extra()
-            for places in (self._rows_places, self._images_places):
+            for places in (*self._columns_places, self._rows_places, self._images_places):
                 write_all(self._fd, ADDRESS.pack(self._staged), places.extent)
             self.count = self._staged
 
