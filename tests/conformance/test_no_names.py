@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from repstream.parameters.catalogue import build
+from repstream.protocol import Completion
 
 ROOT = Path(__file__).parents[2]
 TABLES = {"areadetector", "compat", "lima", "journal.py"}
@@ -25,7 +26,8 @@ MODULES = [
 ]
 CATALOGUE = build()
 FILE_COLUMNS = {"image_id"}
-FIELDS = {p.field for p in CATALOGUE.parameters.values() if "_" in p.field} - FILE_COLUMNS
+EVENT = set(Completion.__struct_fields__)  # has an acquisition_id of its own
+FIELDS = {p.field for p in CATALOGUE.parameters.values() if "_" in p.field} - FILE_COLUMNS - EVENT
 HEADS = tuple(f"{group}." for group in CATALOGUE.groups)
 COMMANDS = {command.key for command in CATALOGUE.commands.values()}
 
