@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import compressed, forwarding, messages, polled, repeater, report, writer
+from benchmarks import compressed, forwarding, messages, page, polled, repeater, report, writer
 from benchmarks.report import Row
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "packing": compressed.packing,
     "packed": compressed.arriving,
     "polled": polled.with_clients,
+    "page": page.shown,
     "receiving": messages.receiving,
     "decoding": messages.decoding,
     "splitting": messages.splitting,

@@ -35,13 +35,14 @@ def http_url(stack: Stack) -> str:
 
 def lines(stack: Stack) -> list[str]:
     """One line for each way in."""
-    found = [f"engine  {reachable(stack.engine_address)}"]
+    found = [] if stack.options.http is None else [f"page    {http_url(stack)}/"]
+    found.append(f"engine  {reachable(stack.engine_address)}")
     if stack.options.tango is not None:
         found.append(f"Tango   {tango_name(stack, 'repstream/repeater/1')}")
     if stack.options.epics is not None:
         found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
     if stack.options.http is not None:
-        found.append(f"HTTP    {http_url(stack)}/")
+        found.append(f"HTTP    {http_url(stack)}/api/v1")
         views = stack.options.http.views.items()
         found += [f"        {name} at http://{local(stack.options.host)}:{port}" for name, port in views]
     return found

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from repstream.link.history import History, Record
 from repstream.parameters.facts import Value
+from repstream.parameters.picture import REGIONS
 from repstream.protocol import Change, Engine, Event
 
 ACQUISITIONS = 20
@@ -22,7 +23,10 @@ SAMPLES = 300
 PERIOD = 1.0
 """Seconds between two samples of the figures."""
 
-FIGURES = frozenset({"rate", "throughput", "queue_use", "dropped", "missing", "malformed"})
+FIGURES = frozenset(
+    {"rate", "throughput", "queue_use", "dropped", "missing", "malformed"}
+    | {f"roi{n}_sum" for n in range(1, REGIONS + 1)}
+)
 """The fields that are sampled, of every group that has them."""
 
 

@@ -90,6 +90,7 @@ def run(options: DemoOptions, once: bool, stop: threading.Event) -> Exit:
     with ExitStack() as running:
         with setup.alone():
             chosen = setup.choose_ports(options.any_ports)
+            typer.echo(f"the page: http://{setup.HOST}:{chosen.http}/ (in a moment)")
             stack = start(options, chosen, running)
         code = acquire(stack, options, stop)
         if not once and not stop.is_set():

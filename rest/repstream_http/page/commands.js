@@ -7,15 +7,20 @@ import { words } from "./format.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
+/** Commands that begin to take images. */
+const BEGINS = new Set(["start", "arm"]);
+
 /**
  * Why a command is not possible now; empty where it is.
  * @param {{allowed_in: string[], name: string}} command
- * @param {{connected: boolean, reachable: boolean, change: boolean, reason: string, state: string}} now
+ * @param {{connected: boolean, reachable: boolean, change: boolean, reason: string, state: string, busy?: boolean}} now
+ *   `busy`: its acquisition takes images
  */
 export function whyNot(command, now) {
   if (!now.connected) return "The server does not answer.";
   if (!now.reachable) return "The engine cannot be reached.";
   if (!now.change) return `${now.reason.charAt(0).toUpperCase()}${now.reason.slice(1)}.`;
+  if (now.busy && BEGINS.has(command.name)) return "An acquisition takes images now; stop it first.";
   if (!command.allowed_in.length || command.allowed_in.includes(now.state)) return "";
   return `Not possible in ${now.state}, only in ${command.allowed_in.join(", ")}.`;
 }
@@ -51,7 +56,8 @@ export class CommandBar {
     const command = this.store.commands.find((c) => c.slot_key === `${head}.${name}`);
     const { connected, reachable } = this.store;
     const state = this.store.text(this.section, "state");
-    return command ? whyNot(command, { connected, reachable, ...access.rights, state }) : "There is no such command.";
+    const busy = state === "WRITING" && this.store.get(this.section, "gate") === "open";
+    return command ? whyNot(command, { connected, reachable, ...access.rights, state, busy }) : "There is no such command.";
   }
 
   update() {

@@ -115,7 +115,10 @@ export class Field {
     const { facts, input } = this;
     if (!this.dirty) {
       if (facts.kind === "bool") /** @type {HTMLInputElement} */ (input).checked = value === true;
-      else if (input.value !== String(value ?? "")) input.value = String(value ?? "");
+      else if (input.value !== String(value ?? "")) {
+        input.value = String(value ?? "");
+        input.scrollLeft = input.scrollWidth; // of a path the end says more
+      }
     }
     input.disabled = !this.store.reachable || !access.rights.change || value === null;
     const differs = value !== null && value !== facts.default;

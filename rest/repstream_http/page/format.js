@@ -19,8 +19,9 @@ export function count(value) {
 export function measured(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e15) return count(value);
   if (size >= 1e7 || (size < 1e-4 && size > 0)) return value.toExponential(digits - 1);
-  if (Number.isInteger(value) || size >= 10 ** (digits - 1)) return count(value);
+  if (size >= 10 ** (digits - 1)) return count(value);
   return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size || 1))));
 }
 

@@ -42,7 +42,7 @@ export class Shell {
     const views = () => Object.entries(VIEWS).map(([name, title]) => h("button", { class: "tab", type: "button", "data-view": name, onclick: () => events.onView(/** @type {ViewName} */ (name)) }, symbol(/** @type {ViewName} */ (name)), h("span", {}, title)));
     const [header, tabs] = this.places;
     fill(header,
-      h("span", { class: "brand" }, h("img", { src: "page/icon.svg", alt: "", width: 22, height: 22 }), "repstream"),
+      h("span", { class: "brand" }, h("img", { src: "page/icon.svg", alt: "", width: 22, height: 22 }), h("span", {}, "repstream")),
       h("div", { class: "engines", role: "group", "aria-label": "Engines" }, [...this.engines.values()]),
       this.state, this.figures, h("span", { class: "spring" }),
       h("nav", { class: "views", "aria-label": "Views" }, views()), this.person, theme);

@@ -157,6 +157,7 @@ test("numbers are written as people read them", () => {
   assert.equal(count(1234567), "1\u202f234\u202f567");
   assert.equal(measured(0.01234), "0.0123");
   assert.equal(measured(12345.6), "12\u202f346");
+  assert.equal(measured(10341003), "10\u202f341\u202f003");
   assert.equal(measured(null), "–");
   assert.equal(bytes(4_800_000), "4.8\u00a0MB");
   assert.equal(bytes(999), "999\u00a0B");
@@ -175,6 +176,7 @@ test("a command says why it is not possible", () => {
   const command = { name: "initialize", allowed_in: ["STOPPED", "ERROR"] };
   assert.match(whyNot(command, now), /Not possible in RUNNING, only in STOPPED, ERROR/);
   assert.equal(whyNot(command, { ...now, state: "ERROR" }), "");
+  assert.match(whyNot({ name: "start", allowed_in: ["RUNNING"] }, { ...now, busy: true }), /takes images/);
   assert.equal(whyNot({ name: "save_config", allowed_in: [] }, now), "");
   assert.match(whyNot(command, { ...now, connected: false }), /server/);
   assert.match(whyNot(command, { ...now, reachable: false }), /engine/);

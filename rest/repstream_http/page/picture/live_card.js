@@ -31,9 +31,10 @@ export class LiveCard {
         this.paused = paused;
         this.source?.pause(paused);
       },
-      controls: [this.select, h("label", { class: "inline", title: "Compress as JPEG: less to send, values not exact" }, this.slow, "Slow link")],
+      controls: [this.select],
       link: (form) => address(`${this.path}.${form}`),
     });
+    this.card.controls.element.append(h("label", { title: "JPEG: less to send, values 0 to 255 only" }, this.slow, "Slow link"));
     this.regions = new RegionsPanel(store, this.section, history);
     this.regionsPlace = h("div", {}, this.regions.element);
     this.card.element.append(this.regionsPlace);

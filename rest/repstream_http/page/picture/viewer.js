@@ -59,6 +59,7 @@ export class Viewer {
   /** @param {Frame} frame */
   show(frame) {
     this.frame = frame;
+    this.element.style.aspectRatio = `${frame.header.fullWidth} / ${frame.header.fullHeight}`;
     this.camera.setImage(frame.header.fullWidth, frame.header.fullHeight);
     this.painter.load(frame.header, frame.pixels);
     this.changed();
