@@ -105,7 +105,7 @@ def main() -> None:
                 if view == "files":
                     page.locator(".entry").nth(1).click()
                     page.wait_for_timeout(3000)
-                page.screenshot(path=str(PICTURES / f"page-{name}.png"))
+                page.screenshot(path=str(PICTURES / f"page-{name}.png"), full_page=name in ("desk", "dark"))
 
 
 if __name__ == "__main__":

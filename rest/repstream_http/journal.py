@@ -120,9 +120,8 @@ class Journal:
             head, _, field = key.rpartition(".")
             if field not in FIGURES or (value is None and key not in self._figures):
                 continue
-            name = values.get(f"{head}.name") if "." in head else ""
-            if name is None:
-                continue
+            if "." in head and values.get(f"{head}.name", "") is None:
+                continue  # an empty slot
             kept = self._figures.setdefault(key, deque(maxlen=SAMPLES))
             number = float(value) if isinstance(value, int | float) else None
             kept.extend([None] * (len(self._times) - 1 - len(kept)))
