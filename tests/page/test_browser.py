@@ -21,6 +21,11 @@ from tests.page.beamline import ME, Beamline, running_beamline
 from tests.page.browser import PATIENCE, PHONE, open_page, running_browser
 
 HEIGHT, WIDTH = SHAPE
+SHOWN = """() => {
+    const drawn = document.querySelector(".overlay");
+    const fits = drawn.height === Math.round(drawn.parentElement.clientHeight * devicePixelRatio);
+    return fits && drawn.parentElement.style.aspectRatio && document.querySelector(".caption").textContent;
+}"""
 PIXELS = """() => {
     const small = document.createElement("canvas");
     small.width = small.height = 48;
@@ -71,6 +76,11 @@ def pixels(page: Page) -> str:
     return str(page.evaluate(PIXELS))
 
 
+def wait_for_picture(page: Page) -> None:
+    """Until an image is shown, and its place on the page has the image's form."""
+    page.wait_for_function(SHOWN)
+
+
 def shown_id(page: Page) -> int:
     """Id of the image that is shown."""
     found = re.match(r"image (\d+)", page.locator(".caption").inner_text())
@@ -111,7 +121,7 @@ def test_the_picture_shows_what_was_sent(browser: Browser, beamline: Beamline) -
     beamline.start()
     with open_page(browser, beamline.url) as page:
         beamline.send(3)
-        until(lambda: "image" in page.locator(".caption").inner_text(), "a picture")
+        wait_for_picture(page)
         pointed = page.locator(".pointed")
         for x, y in ((30, 20), (150, 77), (WIDTH - 2, HEIGHT - 2)):
             page.mouse.move(*place(page, x, y))
@@ -156,7 +166,7 @@ def test_contrast_follows_the_handles_the_percentiles_and_the_scale(
 def test_a_region_that_is_drawn_is_counted_by_the_engine(browser: Browser, beamline: Beamline) -> None:
     beamline.start()
     with open_page(browser, beamline.url) as page, beamline.images():
-        until(lambda: "image" in page.locator(".caption").inner_text(), "a picture")
+        wait_for_picture(page)
         page.get_by_role("button", name="Draw a region").click()
         page.mouse.move(*place(page, 40, 30))
         page.mouse.down()
@@ -196,7 +206,7 @@ def test_a_killed_data_plane_and_a_lost_engine_are_said_and_come_back(
     beamline.start()
     with open_page(browser, beamline.url) as page:
         beamline.send(2)
-        until(lambda: "image" in page.locator(".caption").inner_text(), "a picture")
+        wait_for_picture(page)
         expect(page.locator(".badge")).to_contain_text("Frozen since")
         beamline.kill_data_plane()
         expect(state(page)).to_have_text("Error")
@@ -284,7 +294,7 @@ def test_a_phone_shows_all_of_it_in_one_column(browser: Browser, beamline: Beaml
         expect(state(page)).to_have_text("Initialized")
         command(page, "engine.start").tap()
         expect(state(page)).to_have_text("Running")
-        until(lambda: "image" in page.locator(".caption").inner_text(), "a picture")
+        wait_for_picture(page)
         for view in ("Acquisitions", "Files", "Log", "Settings", "Live"):
             page.locator(".tabs").get_by_role("button", name=view).tap()
             expect(page.locator('.tabs [aria-current="page"]')).to_have_text(view)

@@ -4,6 +4,7 @@ import uPlot from "./vendor/uplot.js";
 import { colourOf, fill, h, setText } from "./dom.js";
 import { compact, count, measured, rate } from "./format.js";
 import { SECONDS } from "./history.js";
+import { lossesOf } from "./losses.js";
 
 /**
  * @typedef {import("./history.js").History} History
@@ -28,7 +29,7 @@ export class PlotsCard {
       { title: "Throughput", least: 1, now: () => `${rate(store.number("source", "throughput"))} MB/s`,
         lines: () => [{ key: "source.throughput", label: "received", colour: COLOURS[0] }] },
       { title: "Queues", least: 10, now: () => `${measured(most(), 2)} %`, lines: () => each("queue_use") },
-      { title: "Losses", least: 5, now: () => count(history.of("lost").at(-1)),
+      { title: "Losses", least: 5, now: () => count(lossesOf(store).filter((l) => !l.planned).reduce((sum, l) => sum + l.number, 0)),
         lines: () => [{ key: "lost", label: "frames lost since the start", colour: "--bad" }] },
     ];
     this.plots = plans.map((plan) => new Plot(history, plan));
