@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -37,6 +38,7 @@ class Studio:
             "source": {"address": self.detector.address},
             "streams": {
                 "preview": {**stream, "policy": "periodic", "burst_rate": 20, "buffer_size": 10},
+                "all": {**stream, "address": f"tcp://127.0.0.1:{free_port()}"},
                 "push": {"address": f"tcp://127.0.0.1:{free_port()}", "mode": "PUSH"},
             },
             "writers": {"main": {"folder": str(folder), "file_name": "file"}},
@@ -208,3 +210,41 @@ def test_the_death_of_the_process_loses_no_frame(
     assert studio.service.read("writers.main.num_written").value == studio.sent
     assert studio.service.read("source.missing").value == 0
     assert studio.service.read("engine.state").value == "RUNNING"
+
+
+@pytest.mark.parametrize("studio", [{"stream": "all", "gate_writer": "main"}], indirect=True)
+def test_a_step_scan_reads_one_complete_number_a_point(studio: Studio) -> None:
+    studio.send()
+    until(lambda: studio.value("state") == "live", "pictures")
+    studio.service.execute("writers.main.arm", None, ME).wait(20)
+    acquisition = studio.service.read("writers.main.acquisition_id").value
+    sums = []
+    for point in range(1, 5):
+        assert studio.service.execute("writers.main.start", 7, ME).wait(20).ok
+        until(
+            lambda point=point: studio.value("gate_number") == point and studio.value("gate_state") != "open",
+            "the numbers of a point",
+        )
+        assert studio.value("gate_acquisition_id") == acquisition
+        assert (studio.value("gate_state"), studio.value("gate_message")) == ("complete", "")
+        assert (studio.value("gate_images"), studio.value("gate_expected")) == (7, 7)
+        sums.append(studio.value("gate_roi1_sum"))
+    studio.service.execute("writers.main.stop", None, ME).wait(20)
+    path = str(studio.service.read("writers.main.full_file_name").value)
+    with h5py.File(path) as file:
+        ids = file["/detector/metadata"]["image_id"].tolist()
+    assert len(ids) == 28
+    for point, told in enumerate(sums):
+        images = [IMAGES(n)[10:40, 20:60].sum() for n in ids[7 * point : 7 * point + 7]]
+        assert told == sum(int(one) for one in images)
+
+
+@pytest.mark.parametrize("studio", [{"stream": "preview", "gate_writer": "main"}], indirect=True)
+def test_a_stream_that_leaves_images_out_makes_a_point_incomplete(studio: Studio) -> None:
+    studio.send()
+    until(lambda: studio.value("state") == "live", "pictures")
+    assert studio.service.execute("writers.main.start", 50, ME).wait(20).ok
+    until(lambda: studio.value("gate_state") == "incomplete", "the numbers of a point")
+    assert studio.value("gate_expected") == 50
+    assert studio.value("gate_images") < 50
+    assert studio.value("gate_message")

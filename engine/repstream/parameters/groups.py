@@ -16,7 +16,7 @@ from repstream.parameters.engine import EngineConfig
 from repstream.parameters.facade import FacadeConfig
 from repstream.parameters.facts import Section
 from repstream.parameters.picture import SLOTS as PICTURES
-from repstream.parameters.picture import PictureConfig, PictureStatus
+from repstream.parameters.picture import GateStatus, PictureConfig, PictureStatus
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
 from repstream.parameters.stream import StreamConfig
@@ -84,7 +84,12 @@ REPEATER = (
     ),
     GroupDeclaration(Group.FACADE, "facade", FacadeConfig),
     GroupDeclaration(
-        Group.PICTURE, "picture", PictureConfig, (PictureStatus,), slots=Slots.NUMBERED, count=PICTURES
+        Group.PICTURE,
+        "picture",
+        PictureConfig,
+        (PictureStatus, GateStatus),
+        slots=Slots.NUMBERED,
+        count=PICTURES,
     ),
 )
 """The engine that receives frames, repeats them as streams and writes them."""

@@ -88,6 +88,14 @@ class PictureSettings(Section):
         description="Only the intensity above this counts for centre and width.",
     )
 
+    gate_writer: Annotated[str, Access.ALWAYS] = Field(
+        "",
+        max_length=31,
+        title="Gate: writer",
+        description="Writer over whose openings of the gate the sums are added up; needs a stream that "
+        "forwards all frames; empty: none.",
+    )
+
 
 class PictureCounts(Section):
     """What was counted in the last image; None before the first one."""
@@ -160,6 +168,41 @@ class PictureCounts(Section):
     )
 
 
+class GateCounts(Section):
+    """The last opening of the gate of `gate_writer`: a point of a step scan."""
+
+    gate_state: Annotated[
+        Literal["none", "open", "complete", "incomplete"], Alarm(alarm_values=("incomplete",))
+    ] = Field(
+        "none",
+        title="Gate: state",
+        description="complete: every image that went through was counted; incomplete: gate_message says why.",
+    )
+    gate_message: Annotated[str, LongText(1024)] = Field(
+        "", title="Gate: message", description="Why the numbers are incomplete."
+    )
+    gate_acquisition_id: str = Field(
+        "", title="Gate: acquisition", description="Acquisition that the gate belongs to."
+    )
+    gate_number: Annotated[Count | None, Field()] = Field(
+        None, title="Gate: opening", description="Number of the opening in its acquisition, from 1."
+    )
+    gate_expected: Annotated[Count | None, Unit("images")] = Field(
+        None, title="Gate: images let through", description="Images that went through the gate to the file."
+    )
+    gate_images: Annotated[Count | None, Unit("images")] = Field(
+        None, title="Gate: images counted", description="Images that the sums are of."
+    )
+    gate_sum: Number = Field(
+        None,
+        title="Gate: sum",
+        description="Sum of the pixels of the region, over all images.",
+    )
+    gate_mean: Number = Field(
+        None, title="Gate: mean", description="Mean value of these pixels, over all images of the opening."
+    )
+
+
 def _region_settings(n: int) -> dict[str, Any]:
     """The fields of one region; one of height or width 0 is not counted."""
     sizes = {
@@ -175,6 +218,20 @@ def _region_settings(n: int) -> dict[str, Any]:
     for field, (title, text) in sizes.items():
         fields[f"roi{n}_{field}"] = (Pixels, Field(0, title=f"Region {n}, {title}", description=text))
     return fields
+
+
+def _gate_counts(n: int) -> dict[str, Any]:
+    of = f"of the pixels of region {n}, over all images of the opening."
+    return {
+        f"gate_roi{n}_sum": (
+            Number,
+            Field(None, title=f"Gate: region {n}, sum", description=f"Sum {of}"),
+        ),
+        f"gate_roi{n}_mean": (
+            Number,
+            Field(None, title=f"Gate: region {n}, mean", description=f"Mean value {of}"),
+        ),
+    }
 
 
 def _region_counts(n: int) -> dict[str, Any]:
@@ -202,6 +259,9 @@ if TYPE_CHECKING:
     class PictureStatus(PictureCounts):
         """`PictureCounts`, and those of the regions."""
 
+    class GateStatus(GateCounts):
+        """`GateCounts`, and those of the regions."""
+
 else:
     PictureConfig = create_model(
         "PictureConfig",
@@ -217,6 +277,13 @@ else:
         __module__=__name__,
         **_of_all(_region_counts),
     )
+    GateStatus = create_model(
+        "GateStatus",
+        __base__=GateCounts,
+        __doc__=GateCounts.__doc__,
+        __module__=__name__,
+        **_of_all(_gate_counts),
+    )
 
 RESULTS: tuple[str, ...] = tuple(
     name
@@ -224,3 +291,10 @@ RESULTS: tuple[str, ...] = tuple(
     if name not in {"state", "message", "address", "age", "pictures", "picture_rate", "malformed"}
 )
 """The fields that are of one image."""
+
+GATE_RESULTS: tuple[str, ...] = tuple(
+    name
+    for name in GateStatus.model_fields
+    if name not in {"gate_state", "gate_message", "gate_acquisition_id", "gate_number"}
+)
+"""The fields that are of one opening of a gate."""

@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 
 import msgspec
 
+from repstream.dataplane.control import Opening
 from repstream.parameters.facts import Value
 
 
@@ -14,6 +15,17 @@ class Follow(msgspec.Struct, frozen=True, tag="follow"):
 
     generation: int
     configuration: str
+
+
+class Gate(msgspec.Struct, frozen=True, tag="gate"):
+    """What went through the gate of a writer, by its name, in one opening; said again when there is more."""
+
+    writer: str
+    acquisition_id: str
+    opening: Opening
+
+
+Request = Follow | Gate
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -37,16 +49,16 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
 Notice = Ready | Numbers | Beat
 
 _encoder = msgspec.msgpack.Encoder()
-_requests: msgspec.msgpack.Decoder[Follow] = msgspec.msgpack.Decoder(Follow)
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
 
 
-def send(pipe: Connection, message: Follow | Notice) -> None:
+def send(pipe: Connection, message: Request | Notice) -> None:
     """Send one message; raises `OSError` when the other end is gone."""
     pipe.send_bytes(_encoder.encode(message))
 
 
-def receive_request(pipe: Connection) -> Follow:
+def receive_request(pipe: Connection) -> Request:
     """The next request; raises `EOFError` or `OSError` when the service is gone."""
     return _requests.decode(pipe.recv_bytes())
 

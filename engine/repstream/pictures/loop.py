@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from multiprocessing.connection import Connection
 
 import zmq
@@ -15,12 +16,15 @@ from repstream.pictures import control
 from repstream.pictures.endpoint import Endpoint, endpoint
 from repstream.pictures.server import PictureServer
 from repstream.pictures.slot import Slot
-from repstream.pictures.stream_input import StreamInput
+from repstream.pictures.stream_input import Arrival, StreamInput
 
 log = logging.getLogger(__name__)
 
 BEAT = 0.5
 """Seconds between two signs of life, which also tell the age of the images."""
+
+SETTLE = 0.02
+"""Seconds between two looks whether all images of an opening have come."""
 
 
 class Loop:
@@ -59,14 +63,14 @@ class Loop:
     def _turn(self) -> None:
         events = dict(self._poller.poll(round(1000 * self._patience())))
         if self._pipe.fileno() in events:
-            self._follow(control.receive_request(self._pipe))
+            self._take(control.receive_request(self._pipe))
         self._server.receive()
         for stream in self._inputs.values():
-            if stream.socket in events:
-                stream.receive()
+            stream.receive(partial(self._integrate, stream))
         now = time.monotonic()
         for slot in self._slots.values():
             self._tend(slot, now)
+            self._settle(slot)
         if now >= self._beat:
             self._beat = now + BEAT
             self._server.asks.purge(now)
@@ -78,6 +82,8 @@ class Loop:
         now = time.monotonic()
         waits = [self._beat - now]
         for slot in self._slots.values():
+            if slot.gate.is_waited_for:
+                waits.append(SETTLE)
             stream = self._input_of(slot)
             if stream is not None and (wait := slot.due(stream.newest, now)) is not None:
                 waits.append(wait)
@@ -98,6 +104,19 @@ class Loop:
                 self._server.send(clients, slot.picture(view))
         self._want(stream)
 
+    def _integrate(self, stream: StreamInput, arrival: Arrival) -> None:
+        """Count an image for the gates of the writers that slots follow."""
+        for slot in self._slots.values():
+            if slot.config.gate_writer and self._input_of(slot) is stream:
+                slot.integrate(arrival, stream.caught_up)
+
+    def _settle(self, slot: Slot) -> None:
+        """Tell what was counted in openings that are over."""
+        stream = self._input_of(slot)
+        now = time.time()
+        while slot.gate.ends(slot.config, now, now if stream is None else stream.caught_up):
+            self._send(slot, slot.gate.fields)
+
     def _want(self, stream: StreamInput | None) -> None:
         """Have a stream sent as long as one of its slots is looked at, or counts always."""
         if stream is None:
@@ -105,11 +124,20 @@ class Loop:
         now = time.monotonic()
         stream.want(
             any(
-                slot.config.enable or self._server.asks.looks(slot.slot, now)
+                slot.config.enable or slot.config.gate_writer or self._server.asks.looks(slot.slot, now)
                 for slot in self._slots.values()
                 if self._input_of(slot) is stream
             )
         )
+
+    def _take(self, request: control.Request) -> None:
+        if isinstance(request, control.Follow):
+            self._follow(request)
+            return
+        for slot in self._slots.values():
+            followed = slot.config.gate_writer == request.writer
+            if followed and slot.gate.begins(request.acquisition_id, request.opening):
+                self._send(slot, slot.gate.fields)
 
     def _follow(self, request: control.Follow) -> None:
         """Take a configuration: streams are heard anew only where they changed."""

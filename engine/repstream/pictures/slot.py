@@ -19,6 +19,7 @@ from repstream.messages.pixels import array_of
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import PictureConfig
 from repstream.pictures import reduce
+from repstream.pictures.gate_count import GateCount
 from repstream.pictures.picture import Picture, Statistics, View
 from repstream.pictures.stream_input import Arrival
 from repstream.processing.clean import Clean, clean
@@ -42,7 +43,8 @@ class _Image(msgspec.Struct, frozen=True):
 class Slot:
     """One picture, as `config` says. Used from one thread; `now` is monotonic seconds.
 
-    `number` is that of the image at hand, 0 before the first one. `reason` says why the stream cannot be
+    `number` is that of the image at hand, 0 before the first one. `gate` adds up over the openings of a
+    writer's gate. `reason` says why the stream cannot be
     had; empty if it can.
     """
 
@@ -50,6 +52,7 @@ class Slot:
         self.slot = slot
         self.config = config
         self.number = 0
+        self.gate = GateCount()
         self.reason = reason
         self._next_number = int(time.time() * NUMBERS_A_SECOND)
         self._fault = ""
@@ -67,6 +70,7 @@ class Slot:
         self.config, self.reason = config, reason
         self._fault = ""
         self._due = 0.0
+        self.gate.restart()
         if other:
             self._image, self._pictures = None, 0
             self._marks.clear()
@@ -93,6 +97,16 @@ class Slot:
         self._count(arrival, raw)
         self._pictures += 1
         self._marks.append(now)
+
+    def integrate(self, arrival: Arrival, caught_up: float) -> None:
+        """Count an image for the opening of the gate that it may belong to; see `StreamInput.caught_up`."""
+        try:
+            raw = _pixels(arrival.frame)
+            parts = reduce.parts(raw, self._mask_for(raw), self.config)
+        except (MalformedMessage, StorageError, ValueError) as error:
+            self._fault = f"image {arrival.frame.frame_id} cannot be counted: {error}"
+            return
+        self.gate.count(arrival.frame.frame_id, arrival.received, parts, arrival.received - caught_up)
 
     def picture(self, view: View | None) -> Picture:
         """The image at hand, reduced; there must be one (`number`)."""
@@ -184,6 +198,13 @@ class Slot:
         self._image = _Image(arrival, raw, image, found)
         self._next_number += 1
         self.number = self._next_number
+
+    def _mask_for(self, raw: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """The mask, which must fit the image; raises `StorageError` or ValueError."""
+        mask = self._mask_of(self.config.mask_file)
+        if mask is not None and mask.shape != raw.shape:
+            raise ValueError(f"a mask of shape {mask.shape} does not fit an image of shape {raw.shape}")
+        return mask
 
     def _mask_of(self, name: str) -> NDArray[np.bool_] | None:
         """The mask in a file, read once; raises `StorageError`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 import zmq
@@ -14,8 +15,8 @@ from repstream.messages.frame import Frame
 WAITING = 64
 """Messages that may wait in the socket."""
 
-AT_ONCE = 256
-"""Messages that are received at most before something else is looked after."""
+AT_ONCE = 0.1
+"""Seconds after which something else is looked after, while messages come without a pause."""
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -29,7 +30,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 class StreamInput:
     """Hears the stream at `address`, but only while it is `wanted`. Used from one thread.
 
-    `newest` is the last image that came; `malformed` counts what could not be read, `complaint` is the
+    `newest` is the last image that came; each is given to `receive`'s argument. `caught_up`: when last
+    nothing waited (Unix seconds). `malformed` counts what could not be read, `complaint` is the
     last reason. `channel` and `threshold` as in `FrameDecoder`.
     """
 
@@ -37,6 +39,7 @@ class StreamInput:
         self, context: zmq.Context[zmq.Socket[bytes]], address: str, channel: str, threshold: str
     ) -> None:
         self.newest: Arrival | None = None
+        self.caught_up = time.time()
         self.malformed = 0
         self.complaint = ""
         self._number = 0
@@ -55,12 +58,14 @@ class StreamInput:
         self._wanted = wanted
         (self.socket.subscribe if wanted else self.socket.unsubscribe)(b"")
 
-    def receive(self) -> None:
-        """Take all that has come."""
-        for _ in range(AT_ONCE):
+    def receive(self, each: Callable[[Arrival], None]) -> None:
+        """Take all that has come; `each` is given every image, while `caught_up` is still what it was."""
+        end = time.monotonic() + AT_ONCE
+        while time.monotonic() < end:
             try:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
+                self.caught_up = time.time()
                 return
             try:
                 found = self._decode(parts)
@@ -71,6 +76,7 @@ class StreamInput:
             if isinstance(found, Frame):
                 self._number += 1
                 self.newest = Arrival(self._number, found, time.time())
+                each(self.newest)
 
     def close(self) -> None:
         self.socket.close()

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from multiprocessing.connection import Connection, wait
 
-from repstream.parameters import storage
+from repstream.dataplane import control as plane
+from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Group
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Value
@@ -32,6 +34,9 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 STEADY = 60.0
 
+WAITING_OPENINGS = 1000
+"""Openings of gates that may wait for the process while it is not there."""
+
 END_TIME = 2.0
 """Seconds that a process which has hung up may take to end."""
 
@@ -47,6 +52,8 @@ class PictureKeeper:
         self._core = core
         self._asked_address = self._address = address
         self._wanted: tuple[int, Configuration | None] = (0, None)  # replaced as a whole
+        self._heard: dict[str, plane.Opening] = {}
+        self._openings: deque[control.Gate] = deque(maxlen=WAITING_OPENINGS)
         self._ending = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="pictures keeper", daemon=True)
@@ -74,6 +81,25 @@ class PictureKeeper:
         for name, config in now.pictures.items():
             if before.pictures.get(name) != config:
                 self._core.put_fields(Group.PICTURE, int(name), dict.fromkeys(RESULTS))
+        os.eventfd_write(self._wake, 1)
+
+    def hear(self, notice: plane.Notice) -> None:
+        """Hand on what went through gates; to be called in the thread of the core."""
+        if isinstance(notice, plane.GateNotice):
+            self._hear_opening(notice.slot, notice.acquisition_id, notice.opening)
+        elif isinstance(notice, plane.AcquisitionNotice):
+            self._hear_opening(notice.slot, notice.acquisition_id, notice.report.opening)
+        elif isinstance(notice, plane.Report):
+            for slot, report in notice.writers.items():
+                self._hear_opening(slot, report.acquisition_id, report.opening)
+
+    def _hear_opening(self, slot: int, acquisition_id: str, opening: plane.Opening | None) -> None:
+        writer = slots.name_at(self._core.configuration, Group.WRITER, slot)
+        followed = {picture.gate_writer for picture in self._core.configuration.pictures.values()}
+        if opening is None or writer is None or writer not in followed or self._heard.get(writer) == opening:
+            return
+        self._heard[writer] = opening
+        self._openings.append(control.Gate(writer, acquisition_id, opening))
         os.eventfd_write(self._wake, 1)
 
     # --- the keeper's thread --------------------------------------------------------------------
@@ -129,6 +155,8 @@ class PictureKeeper:
             try:
                 if told != self._wanted[0]:
                     told = self._tell(pipe)
+                while self._openings:
+                    control.send(pipe, self._openings.popleft())
                 left = heard + patience - time.monotonic()
                 if left > 0 and pipe not in wait([pipe, self._wake], left):
                     self._clear()

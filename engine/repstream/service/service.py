@@ -174,6 +174,7 @@ class Service:
     def _heard(self, notice: control.Notice | Death) -> None:
         if not isinstance(notice, Death):
             self._repeater.on_sign_of_life()
+            self._pictures.hear(notice)
         match notice:
             case control.Answer():
                 self._core.asking.on_answer(notice)

@@ -1,0 +1,52 @@
+"""What a slot tells of the openings of a writer's gate, by the fields of `GateStatus`."""
+
+from __future__ import annotations
+
+from repstream.dataplane.control import Opening
+from repstream.parameters.facts import Value
+from repstream.parameters.picture import GATE_RESULTS, PictureConfig
+from repstream.pictures import reduce
+from repstream.pictures.integration import Integral, Integration
+
+
+class GateCount(Integration):
+    """An `Integration` whose last opening is in `fields`, empty before the first one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, Value] = {}
+
+    def begins(self, acquisition_id: str, opening: Opening) -> bool:
+        """Take what is said of an opening; whether it is a new one, which `fields` then says is open."""
+        if not self.hear(acquisition_id, opening):
+            return False
+        self.fields = {**_head("open", "", acquisition_id, opening.number), **dict.fromkeys(GATE_RESULTS)}
+        return True
+
+    def ends(self, config: PictureConfig, now: float, caught_up: float) -> bool:
+        """Whether the next opening is over and counted, so that `fields` has its numbers; see `settle`."""
+        found = self.settle(now, caught_up)
+        if found is None:
+            return False
+        self.fields = _fields(found, config)
+        return True
+
+
+def _fields(found: Integral, config: PictureConfig) -> dict[str, Value]:
+    state = "incomplete" if found.reason else "complete"
+    fields = {**_head(state, found.reason, found.acquisition_id, found.number), **dict.fromkeys(GATE_RESULTS)}
+    fields |= {"gate_expected": found.expected, "gate_images": found.images}
+    names = ["gate", *(f"gate_roi{n}" for n, _, _ in reduce.region_boxes(config))]
+    for name, part in zip(names, found.parts, strict=False):
+        if part.pixels:
+            fields |= {f"{name}_sum": float(part.sum), f"{name}_mean": part.sum / part.pixels}
+    return fields
+
+
+def _head(state: str, message: str, acquisition_id: str, number: int) -> dict[str, Value]:
+    return {
+        "gate_state": state,
+        "gate_message": message,
+        "gate_acquisition_id": acquisition_id,
+        "gate_number": number,
+    }
