@@ -148,10 +148,12 @@ class Stack:
     def _start_http(self, http: HttpOptions) -> None:
         from repstream_http.app import create_app  # noqa: PLC0415 - an extra
         from repstream_http.compat.views import VIEWS  # noqa: PLC0415
-        from repstream_http.guard import Guard  # noqa: PLC0415
+        from repstream_http.guard import Guard, open_to_all  # noqa: PLC0415
         from repstream_http.server import HttpServer  # noqa: PLC0415
 
         guard = Guard(http.read_token, http.change_token, http.read_only)
+        if warning := open_to_all(self.options.host, guard):
+            log.warning("%s", warning)
         app = create_app({self.options.engine.name: self.service}, guard)
         server = HttpServer(app, self.options.host, http.port)
         self._opened(server.start, server.stop)

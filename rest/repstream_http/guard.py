@@ -24,6 +24,7 @@ COOKIE = "repstream"
 COOKIE_AGE = 30 * 24 * 3600
 """Seconds that a browser stays logged in."""
 LEAST_LENGTH = 8
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OPEN_PATHS = frozenset({"/", "/health", "/api/v1/access", "/api/v1/login", "/api/v1/logout"})
 OPEN_FOLDER = "/page/"
 """What anybody may ask for: whether the server lives, the page without any value in it, and the login."""
@@ -102,6 +103,13 @@ class Guard:
 
     def _tokens(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.change_token, self.read_token)))
+
+
+def open_to_all(host: str, guard: Guard) -> str:
+    """A warning where everybody on the network may change everything; empty where that is not so."""
+    if guard.everybody is not Right.CHANGE or host in LOOPBACK:
+        return ""
+    return f"everybody who reaches {host} may change everything over HTTP; a token for changes guards it"
 
 
 class Guarded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from contextlib import ExitStack
 from typing import Annotated
@@ -11,8 +12,10 @@ import typer
 from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.logs import log_to_stderr
 from repstream_http.app import create_app
-from repstream_http.guard import Guard
+from repstream_http.guard import Guard, open_to_all
 from repstream_http.server import HttpServer
+
+log = logging.getLogger(__name__)
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
 
@@ -55,6 +58,8 @@ def run(
             server = stack.enter_context(HttpServer(create_app(engines_there, guard), host, port))
         except OSError as error:
             raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        if warning := open_to_all(host, guard):
+            log.warning("%s", warning)
         typer.echo(f"{server.url}  (Ctrl-C ends)")
         signal.sigwait(ENDS)
 

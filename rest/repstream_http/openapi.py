@@ -48,6 +48,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     for status, text in (
         (401, "A token is needed."),
         (400, "The body is not JSON."),
+        (
+            403,
+            "A page of another site, a server that is read-only, or a file outside of the engine's folders.",
+        ),
         (404, "No such parameter, command, group or engine."),
         (409, "Refused because of the state, the access or the control lock; nothing was changed."),
         (422, "Refused because of the value; nothing was changed."),

@@ -16,6 +16,7 @@ from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
 from repstream_http.guard import Guard
 from tests.device_servers.serving import until
+from tests.fakes import running_engine
 from tests.integration.rig import IMAGES, SHAPE
 from tests.page.beamline import ME, Beamline, running_beamline
 from tests.page.browser import PATIENCE, PHONE, open_page, running_browser
@@ -135,6 +136,12 @@ def test_the_picture_shows_what_was_sent(browser: Browser, beamline: Beamline) -
         assert pointed.get_attribute("data-value") == str(IMAGES(shown_id(page))[60, 100])
         until(lambda: pixels(page) != before, "another picture after zooming")
         page.keyboard.press("Escape")
+        page.get_by_label("Save", exact=True).click()
+        with page.expect_download() as saved:
+            page.locator('[data-form="npy"]').click()
+        values = np.load(saved.value.path())
+        assert np.array_equal(values, IMAGES(shown_id(page)))
+        assert saved.value.suggested_filename == f"image_{shown_id(page)}.npy"
 
 
 def test_contrast_follows_the_handles_the_percentiles_and_the_scale(
@@ -287,6 +294,28 @@ def test_a_token_opens_the_page(browser: Browser, tmp_path: Path, service: Servi
         command(page, "engine.start").click()
         expect(state(page)).to_have_text("Running")
         service.execute("engine.stop", None, ME)
+
+
+def test_several_engines_stand_on_one_page(browser: Browser, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with (
+        running_engine(folders[0]) as one,
+        running_engine(folders[1]) as two,
+        HttpServer(create_app({"one": one, "two": two}), port=0) as server,
+        open_page(browser, f"{server.url}/") as page,
+    ):
+        second = page.locator(".engine", has_text="two")
+        second.click()
+        expect(second).to_have_attribute("aria-pressed", "true")
+        expect(state(page)).to_have_text("Initialized")
+        command(page, "engine.start").click()
+        expect(state(page)).to_have_text("Running")
+        assert (one.read("engine.state").value, two.read("engine.state").value) == ("INITIALIZED", "RUNNING")
+        page.locator(".engine", has_text="one").click()
+        expect(state(page)).to_have_text("Initialized")
+        expect(second.locator(".dot")).to_have_attribute("data-tone", "good")
 
 
 def test_a_phone_shows_all_of_it_in_one_column(browser: Browser, beamline: Beamline) -> None:

@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
-from repstream_http.guard import COOKIE, Guard
+from repstream_http.guard import COOKIE, Guard, open_to_all
 from tests.rest.engines import changes_url
 
 READ, CHANGE = "reading-token", "changing-token"
@@ -117,3 +117,10 @@ def test_405_says_every_method_that_the_path_has(api: httpx.Client) -> None:
     answer = api.delete("/config")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, PATCH, PUT"
+
+
+def test_a_server_that_is_open_to_the_network_says_so() -> None:
+    assert "may change everything" in open_to_all("0.0.0.0", Guard())
+    assert not open_to_all("127.0.0.1", Guard())
+    assert not open_to_all("0.0.0.0", Guard(change_token=CHANGE))
+    assert not open_to_all("0.0.0.0", Guard(read_only=True))

@@ -27,9 +27,13 @@ class Look(BaseModel):
         None,
         description="Part of the full image: x,y,width,height in its pixels; width or height 0 to the edge.",
         examples=["100,200,640,480"],
+        json_schema_extra={"pattern": f"^{_REGION.pattern}$"},
     )
     size: str | None = Field(
-        None, description="Most pixels in width and height: 800x600, or 800 for both.", examples=["800x600"]
+        None,
+        description="Most pixels in width and height: 800x600, or 800 for both.",
+        examples=["800x600"],
+        json_schema_extra={"pattern": f"^{_SIZE.pattern}$"},
     )
     rule: Literal["mean", "sum", "maximum"] | None = Field(
         None, description="How pixels are taken together where there are more; the slot's rule if left out."
@@ -40,7 +44,12 @@ class Look(BaseModel):
         99.8, gt=50, le=100, description="Levels left out are those that so many percent are below or above."
     )
     log: bool = Field(False, description="Logarithmic scale of brightness.")
-    colours: str = Field("grey", description=f"Colour map: {', '.join(NAMES)}.", examples=["viridis"])
+    colours: str = Field(
+        "grey",
+        description=f"Colour map: {', '.join(NAMES)}.",
+        examples=["viridis"],
+        json_schema_extra={"enum": list(NAMES)},
+    )
     quality: int = Field(85, ge=1, le=100, description="Quality of JPEG.")
 
     @field_validator("region")

@@ -19,6 +19,7 @@ from repstream_http.known import known_query
 from repstream_http.pictures import live, rendering, wire
 from repstream_http.pictures.link import PictureLink
 from repstream_http.pictures.look import Look, LookQuery
+from repstream_http.projection import View
 from repstream_http.request import engine_of
 
 PATIENCE = 2.0
@@ -107,15 +108,17 @@ async def follow_pictures(websocket: WebSocket, slot: str) -> None:
 
 def _slot(connection: Request | WebSocket, text: str) -> tuple[Pictures, int]:
     """The pictures that a path means; raises 404 and 503 as `HTTPException`. May block."""
-    name, _ = engine_of(connection)
+    name, engine = engine_of(connection)
     link: PictureLink = connection.app.state.links[name]
     if not text.isdigit() or int(text) not in link.slots:
         known = f"only {', '.join(map(str, link.slots))}" if link.slots else f"the engine {name!r} has none"
         raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no picture {text!r:.20}, {known}")
     pictures = link.of(int(text))
     if pictures is None:
-        text = f"the engine {name!r} makes no pictures now; its parameters pictures.{text}.* say why"
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, text)
+        if not View(name, engine).reachable:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"the engine {name!r} cannot be reached")
+        reason = f"the engine {name!r} makes no pictures now; its parameters pictures.{text}.* say why"
+        raise HTTPException(HTTPStatus.NOT_FOUND, reason)
     return pictures, int(text)
 
 
