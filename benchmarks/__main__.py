@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import compressed, forwarding, messages, page, polled, repeater, report, writer
+from benchmarks import compressed, forwarding, messages, page, polled, reading, repeater, report, writer
 from benchmarks.report import Row
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "page": page.shown,
     "receiving": messages.receiving,
     "decoding": messages.decoding,
+    "reading": reading.through_h5py,
     "splitting": messages.splitting,
 }
 """Each takes the number of rounds and yields the rows of its table."""

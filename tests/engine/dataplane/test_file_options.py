@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import h5py
@@ -174,3 +175,20 @@ def test_images_go_to_files_of_so_many(plane: Plane, source: Socket, tmp_path: P
     found = verify(path)
     assert (found.complete, found.images, found.checked, len(found.files)) == (True, 2500, "crc32c", 4)
     assert done.report.file_size == sum(part.stat().st_size for part in tmp_path.glob("scan_part*"))
+
+
+def test_arrival_times_and_settings_of_the_experiment_reach_the_file(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    path, begun = tmp_path / "scan.h5", time.time()
+    start(plane, path, 20, experiment={"title": "first light", "detector_distance": 0.2}, axis="time")
+    send(source, range(20))
+    plane.acquisition("FINISHED")
+    with h5py.File(path) as read:
+        arrived = read["/entry/data/time"][:]
+        assert begun - 1 < arrived.min() <= arrived.max() < time.time() + 1
+        assert np.array_equal(arrived, table_of(path)["arrival_time"])
+        assert list(read["/entry/data/image_id"]) == list(range(20))
+        assert list(read["/entry/data"].attrs["axes"]) == ["time", ".", "."]
+        assert read["/entry/title"][()] == b"first light"
+        assert read["/entry/instrument/detector/distance"][()] == 0.2
