@@ -211,7 +211,7 @@ def engine_options(
     return ServiceOptions(
         name=name,
         roots=tuple(roots),
-        settings=settings,
+        settings=settings.resolve() if settings is not None else None,
         configuration=configuration,
         pictures_address=f"tcp://{host}:*",
     )

@@ -168,12 +168,16 @@ ACQUISITION: Mapping[AcquisitionState, Mapping[str, AcquisitionState]] = {
 _S = TypeVar("_S", bound=enum.StrEnum)
 
 
-def after(table: Mapping[_S, Mapping[str, _S]], state: _S, event: str, subject: str) -> _S:
-    """The state that `event` leads to from `state`; raises `Refused` with the states that allow it."""
+def after(table: Mapping[_S, Mapping[str, _S]], state: _S, event: str, subject: str, why: str = "") -> _S:
+    """The state that `event` leads to from `state`; raises `Refused` with the states that allow it.
+
+    `why`: what has led to this state, and what leads out of it, for the reason.
+    """
     following = table[state].get(event)
     if following is None:
         states = tuple(s.value for s, ways in table.items() if event in ways)
-        raise Refused(subject, f"not possible in {state.value}, only in {', '.join(states)}", states)
+        reason = f"not possible in {state.value}, only in {', '.join(states)}"
+        raise Refused(subject, f"{reason}; {why}" if why else reason, states)
     return following
 
 

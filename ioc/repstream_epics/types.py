@@ -155,15 +155,16 @@ def _fits_long(parameter: Parameter) -> bool:
 
 
 def choice(strings: tuple[str, ...], raw: str | bytes | int | float) -> str:
-    text = _text(raw) if isinstance(raw, str | bytes) else str(raw)
-    if text in strings:
-        return text
+    given = _text(raw) if isinstance(raw, str | bytes) else raw
+    if given in strings:
+        return str(given)
     try:
-        index = float(text)
+        index = float(given)
     except ValueError:
         index = math.nan
     if not 0 <= index < len(strings) or index != int(index):
-        raise ValueError(f"must be one of {', '.join(strings)} (0 to {len(strings) - 1}), not {text!r}")
+        shown = repr(given) if isinstance(given, str) else f"{given:g}"
+        raise ValueError(f"must be one of {', '.join(strings)} (0 to {len(strings) - 1}), not {shown}")
     return strings[int(index)]
 
 

@@ -6,15 +6,20 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import repstream
+from repstream.protocol import Requester
+from repstream.service.service import Service
 from repstream_cli.children import Child
 from repstream_cli.exits import Exit
+from repstream_cli.serve import engine_options
 from tests.cli.processes import below, still_alive
 from tests.cli.running import free_port, started
 from tests.cli.running import repstream as run
+from tests.fakes import FakePlane
 
 QUIET = ("--no-tango", "--no-epics", "--no-http")
 
@@ -200,3 +205,18 @@ def test_a_database_needs_an_address(site, monkeypatch):
     seen = run("serve", *site.options, "--tango-database")
     assert seen.returncode == Exit.USAGE
     assert "TANGO_HOST" in seen.stderr
+
+
+def test_settings_given_by_a_relative_path_can_be_loaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = engine_options("test", None, Path("settings.json"), [tmp_path], "127.0.0.1")
+    service, asker = Service(options, FakePlane()), Requester("test")
+    service.start()
+    try:
+        service.execute("engine.save_config", "", asker).wait(10)
+        service.execute("engine.load_config", "", asker).wait(10)
+        assert service.read("engine.config_file").value == str(tmp_path / "settings.json")
+    finally:
+        service.close()

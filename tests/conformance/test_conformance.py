@@ -122,7 +122,7 @@ def another(parameter: Parameter, held: Value) -> Value:
         case Kind.TEXT:
             return {
                 "address": "tcp://127.0.0.1:19777",
-                "folder": "/data/somewhere",
+                "folder": f"{held}/deeper",
                 "spill_folder": "/data/somewhere",
                 "file_template": "%s%s-%4.4d.h5",
                 "detector_name": "jungfrau_4M",

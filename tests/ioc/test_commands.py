@@ -112,7 +112,7 @@ def test_a_refused_start_does_not_show_the_result_of_the_run_before(bench: Bench
     bench.plane.receive(2)
     assert answered_once(answer)
     assert bench.get("Wr1:StartResult_RBV") == "completed"
-    bench.put("Wr1:Folder", "/nowhere/at/all")
+    bench.put("Wr1:Enable", 0)
     bench.put("Wr1:Start", 1)
     assert bench.get("Wr1:AcqState_RBV") == "FINISHED"
     assert (bench.get("Wr1:StartResult_RBV"), bench.get("Wr1:StartId_RBV")) == ("refused", "")
@@ -185,7 +185,7 @@ def test_fifty_times_the_state_is_right_at_the_very_moment_of_completion(bench: 
 
 
 def test_a_refused_command_completes_at_once_and_changes_nothing(bench: Bench) -> None:
-    bench.put("Wr1:Folder", "/nowhere/at/all")
+    bench.put("Wr1:Enable", 0)
     said = bench.tool("caput", "-c", "-w", "20", "@Wr1:Start", "1")
     assert bench.get("CmdStatus_RBV") == "REJECTED"
     assert bench.get("Wr1:Start") == "Off"

@@ -62,6 +62,7 @@ def test_what_clients_write_becomes_a_value(parameter: Parameter, raw: object, v
     [
         (EVERY_NTH, "many", "must be a number, not 'many'"),
         (POLICY, 99, "must be one of send_every_nth"),
+        (POLICY, 77.0, r"not 77$"),
         (POLICY, 0.5, "must be one of"),
         (ENABLE, "perhaps", "must be one of No, Yes"),
         (RUN_ID, "µ".encode(), "must be ASCII"),

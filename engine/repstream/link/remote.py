@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
@@ -28,6 +28,7 @@ from repstream.parameters.catalogue import Catalogue, build, key_of
 from repstream.parameters.facts import Role, Value
 from repstream.parameters.plain import plain
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
+from repstream.states import WriterState
 
 log = logging.getLogger(__name__)
 
@@ -347,7 +348,7 @@ class RemoteEngine:
 
     def _unreachable(self, reason: str) -> None:
         values: dict[str, Value] = dict.fromkeys(self._catalogue.parameters)
-        values["engine.status"] = reason
+        values["engine.status"] = "; ".join([reason, *_was_writing(self._values)])
         values |= {p.key: UNKNOWN for p in self._catalogue.parameters.values() if UNKNOWN in p.choices}
         with self._lock:
             self._connected = False
@@ -356,6 +357,15 @@ class RemoteEngine:
             self._lock.notify_all()
             change = Change(self._epoch, self._sequence, self._time, dict(values))
         self._publisher.publish(change)
+
+
+def _was_writing(values: Mapping[str, Value]) -> Iterator[str]:
+    """What each writer was doing when the engine was heard of for the last time, as a clause."""
+    for key, state in values.items():
+        writer, _, field = key.rpartition(".")
+        if writer.startswith("writers.") and field == "state" and state == WriterState.WRITING:
+            file, written = values.get(f"{writer}.full_file_name"), values.get(f"{writer}.num_written")
+            yield f"writer {values.get(f'{writer}.name')} was writing {file}, {written} images were in it"
 
 
 def _send(socket: zmq.Socket[bytes], message: bytes) -> None:

@@ -12,12 +12,17 @@ from pathlib import PurePosixPath
 _FIELD = re.compile(r"%(?:%|[-+ 0#]*\d{0,2}(?:\.\d{1,2})?[sdi])")  # 99 at most: a width costs memory
 
 
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nexus", ".cxi")
+"""Endings of names that programs take for HDF5 files."""
+
+
 def _fields(template: str) -> list[str]:
     return [found for found in _FIELD.findall(template) if found != "%%"]
 
 
 def check_template(template: str) -> None:
     """Raise `ValueError` unless `template` takes a folder, a name and, if it likes, a number."""
+    _check_suffix("x" + _FIELD.sub("", template))
     kinds = "".join(field[-1] for field in _fields(template)).replace("i", "d")
     rest = _FIELD.sub("", template)
     if kinds not in ("ss", "ssd") or "%" in rest or "\0" in rest:
@@ -49,5 +54,12 @@ def split_full_name(name: str) -> dict[str, str]:
         raise ValueError(f"output_file must be an absolute path such as /data/run1/scan.h5, not {name!r}")
     if not path.suffix or name.endswith("/"):
         raise ValueError(f"output_file must name a file with an extension such as .h5, not {name!r}")
+    _check_suffix(path.name)
     suffix = path.suffix.replace("%", "%%")
     return {"folder": str(path.parent), "file_name": path.stem, "file_template": f"%s%s{suffix}"}
+
+
+def _check_suffix(name: str) -> None:
+    suffix = PurePosixPath(name).suffix
+    if suffix and suffix.lower() not in HDF5_SUFFIXES:
+        raise ValueError(f"must end as HDF5 files do ({', '.join(HDF5_SUFFIXES)}), not in {suffix!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ class Configurator:
         self, core: Core, roots: tuple[Path, ...], settings: Path | None, may_begin: Callable[[int], bool]
     ) -> None:
         self._core = core
+        self._roots = roots
         self._may_begin = may_begin
         self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
 
@@ -118,6 +120,7 @@ class Configurator:
     async def _take(self, configuration: Configuration) -> None:
         if configuration == self._core.configuration:
             return
+        await self._check_folders(configuration)
         if not states.is_open(self._core.state):
             self._core.reconfigure(configuration)
             return
@@ -127,6 +130,27 @@ class Configurator:
             lambda number: control.Update(number, text),
             lambda: self._core.reconfigure(configuration),
         )
+
+    async def _check_folders(self, configuration: Configuration) -> None:
+        """Refuse a writer's new folder that is not below a root.
+
+        Only where its name alone does not say so is the file system asked, which may hang.
+        """
+        held = self._core.configuration.writers
+        for name, writer in configuration.writers.items():
+            folder = writer.folder
+            if not folder or (name in held and held[name].folder == folder):
+                continue
+            normal = Path(os.path.normpath(folder))
+            if any(normal.is_relative_to(root) for root in self._roots):
+                continue
+            subject = f"writers.{name}.folder"
+            real = await self._core.folders.call(subject, folder, normal.resolve)
+            if not any(real.is_relative_to(root) for root in self._roots):
+                allowed = tuple(map(str, self._roots))
+                stays = f"; it stays {held[name].folder!r}" if name in held else ""
+                reason = f"{folder} is not below an allowed folder: {', '.join(allowed)}{stays}"
+                raise InvalidValue(subject, reason, allowed)
 
     def _changed(
         self, configuration: Configuration, group: str, slot: int, fields: dict[str, Value]

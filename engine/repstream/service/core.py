@@ -77,6 +77,13 @@ class Core:
         """A handle for a command that was taken."""
         return PendingHandle(f"{self._epoch}-{next(self._handle_numbers)}", command)
 
+    @property
+    def way_out(self) -> str:
+        """In an error: what it is, and which command leads out of it; empty otherwise."""
+        if self.state is not RepeaterState.ERROR:
+            return ""
+        return f"{self.board.values['engine.last_error'] or 'it failed'}; initialize starts it again"
+
     def end(
         self, handles: list[PendingHandle], ok: bool, message: str, result: str = "", acquisition_id: str = ""
     ) -> None:

@@ -88,7 +88,7 @@ class Repeater:
 
     async def start(self, subject: str = "engine.start") -> None:
         """Bind everything and run; raises `Refused` and leaves the state as it was."""
-        following = after(REPEATER, self.state, "start", subject)
+        following = after(REPEATER, self.state, "start", subject, self._core.way_out)
         self.check_addresses(subject)
         await self._launch()
         text = storage.dump(self._core.configuration)

@@ -67,7 +67,7 @@ class Starting:
 
     def _judge(self, command: str, subject: str) -> bool:
         """Whether a command begins an acquisition, or opens the gate of one; raises `Refused`."""
-        after(WRITER, self._writer.state, command, subject)
+        after(WRITER, self._writer.state, command, subject, self._writer.core.way_out)
         if self._writer.may_begin:
             self._check_previous(subject)
             self._preparation.check(subject, self._writer.configuration)

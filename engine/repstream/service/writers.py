@@ -80,7 +80,7 @@ class Writer:
         """
         command = "abort" if discard else "stop"
         subject = self._writer.subject(command)
-        following = after(WRITER, self._writer.state, command, subject)
+        following = after(WRITER, self._writer.state, command, subject, self._core.way_out)
         if self._writer.state is WriterState.UNKNOWN:
             await self._repeater.initialize()
             self._writer.put({"state": following.value})
@@ -99,7 +99,7 @@ class Writer:
     async def flush(self) -> None:
         """Put what was written so far on the disk, in one's turn."""
         subject = self._writer.subject("flush")
-        after(WRITER, self._writer.state, "flush", subject)
+        after(WRITER, self._writer.state, "flush", subject, self._core.way_out)
         await self._core.ask(subject, lambda number: control.Flush(number, self._writer.number))
 
     def on_notice(self, notice: control.AcquisitionNotice) -> None:
@@ -153,17 +153,25 @@ class Writer:
         """The data plane died: UNKNOWN, and what was under way has failed."""
         if self.name is None:
             return
-        message = f"the data plane died: {reason}"
-        failed = [which for which in (PREVIOUS, NEWEST) if self._board.is_under_way(which)]
-        for which in failed:
+        failed = {
+            which: f"the data plane died: {reason}; {self._readable(which)}"
+            for which in (PREVIOUS, NEWEST)
+            if self._board.is_under_way(which)
+        }
+        for which, message in failed.items():
             self._preparation.release(str(self._writer.value(f"{which}acquisition_id")))
             self._board.put_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())
             self._writer.put_result_of_start(which, AcquisitionResult.FAILED, message)
             self._board.put_of(which, {"acq_state": AcquisitionState.FAILED.value})
         self._writer.put({"gate": "shut", "state": after(WRITER, self._writer.state, "lost", "writer").value})
         self._put_wait()
-        for which in failed:
+        for which, message in failed.items():
             self._writer.end_commands(which, AcquisitionResult.FAILED, message)
+
+    def _readable(self, which: str) -> str:
+        """What is left of an acquisition whose data plane is gone."""
+        written, file = (self._writer.value(f"{which}{field}") for field in ("num_written", "full_file_name"))
+        return f"{written} images can be read in {file}" if written else "no image was written"
 
     def on_found(self) -> None:
         """A data plane is there again."""

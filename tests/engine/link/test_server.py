@@ -107,7 +107,10 @@ def test_a_lost_engine_is_told_and_found_again(both: tuple[Service, FakePlane]) 
     first.close()
     assert not handle.wait(20).ok  # a command under way ends once, whatever happens
     assert engine.read("engine.state").value == "UNKNOWN"
-    assert first.address in str(engine.read("engine.status").value)
+    status = str(engine.read("engine.status").value)
+    assert first.address in status
+    file = both[0].read("writers.main.full_file_name").value
+    assert f"writer main was writing {file}, 0 images were in it" in status
     assert engine.read("source.address").value is None
     with pytest.raises(EngineUnreachable):
         engine.write({"streams.live.every_nth": 3}, client)

@@ -144,7 +144,10 @@ def test_both_fail_when_the_data_plane_dies(service: Service, plane: FakePlane) 
     assert not first.wait(5).ok
     assert not second.wait(5).ok
     assert told(service, "acq_state", "previous_acq_state", "state") == ["FAILED", "FAILED", "UNKNOWN"]
-    assert told(service, "previous_acq_message") == ["ERROR:the data plane died: killed by SIGKILL"]
+    files = told(service, "previous_full_file_name", "full_file_name")
+    for message, file in zip(told(service, "previous_acq_message", "acq_message"), files, strict=True):
+        assert str(message).startswith("ERROR:the data plane died: killed by SIGKILL; ")
+        assert str(message).endswith((f" images can be read in {file}", "no image was written"))
 
 
 def test_the_command_for_closed_files_is_told_of_each_once(

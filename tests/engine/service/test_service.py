@@ -313,7 +313,7 @@ def test_a_file_that_exists_is_refused_before_anything_starts(service: Service, 
 
 @pytest.mark.parametrize(
     ("file", "says"),
-    [("/nowhere/at/all.h5", "not below an allowed folder"), ("{}/gone/a.h5", "does not exist")],
+    [("{}/gone/a.h5", "does not exist")],
 )
 def test_a_folder_that_cannot_be_is_refused(service: Service, tmp_path: Path, file: str, says: str) -> None:
     service.write({"writers.main.output_file": file.format(tmp_path)}, ME)
