@@ -230,12 +230,14 @@ def test_an_external_writer_is_configured_anew_before_each_start(
     gf: Client, running: tuple[Service, FakePlane], route: str
 ) -> None:
     with_writer = {**TWO_STREAMS, "stream_names": ["std-det-writer", "preview"]}
-    assert "no std-det-writer stream" in gf.post(route, WRITER)["error"]
+    below_root = {**WRITER, "output_file": f"{running[0].read('engine.roots').value}/run.h5"}
+    assert "no std-det-writer stream" in gf.post(route, below_root)["error"]
     assert gf.post("set_config_from_dict", with_writer)["state"] == ["STOPPED", 3]
     assert "needs /set_writer_config" in gf.post("start")["error"]
-    assert "n_images" in gf.post(route, {k: v for k, v in WRITER.items() if k != "n_images"})["error"]
-    assert gf.post(route, WRITER)["state"] == ["INITIALIZED", 0]
-    assert gf.get("get_status")["config"]["writer_config"] == WRITER
+    assert "n_images" in gf.post(route, {k: v for k, v in below_root.items() if k != "n_images"})["error"]
+    assert "is not below an allowed folder" in gf.post(route, WRITER)["error"]
+    assert gf.post(route, below_root)["state"] == ["INITIALIZED", 0]
+    assert gf.get("get_status")["config"]["writer_config"] == below_root
     assert running[0].read("writers.1.num_images").value == 10
     assert running[0].read("streams.std-det-writer.header").value == "std_det_writer"
     assert gf.post("start")["state"] == ["RUNNING", 1]
