@@ -9,7 +9,18 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import compressed, forwarding, messages, page, polled, reading, repeater, report, writer
+from benchmarks import (
+    compressed,
+    forwarding,
+    messages,
+    page,
+    pictures,
+    polled,
+    reading,
+    repeater,
+    report,
+    writer,
+)
 from benchmarks.report import Row
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
@@ -21,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "packing": compressed.packing,
     "packed": compressed.arriving,
     "polled": polled.with_clients,
+    "pictures": pictures.pictures,
     "page": page.shown,
     "receiving": messages.receiving,
     "decoding": messages.decoding,

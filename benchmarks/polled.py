@@ -75,12 +75,12 @@ class _Beamline:
 
     def cost(self) -> float:
         """CPU time of the data plane per frame of one run, in µs."""
-        before = _cpu_seconds(self._process)
+        before = cpu_seconds(self._process)
         self._sink.send(self._load.count)
         self._source.send(self._load.count)
         self._source.recv()
         self._sink.recv()
-        return (_cpu_seconds(self._process) - before) / self._load.count * 1e6
+        return (cpu_seconds(self._process) - before) / self._load.count * 1e6
 
     def check(self) -> None:
         """RuntimeError where a frame was lost."""
@@ -182,7 +182,7 @@ def _await(port: int) -> None:
     raise TimeoutError(f"no server listens on port {port}")
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
     """CPU time of a process and its threads."""
     schedstats = Path(f"/proc/{process}/task").glob("*/schedstat")
     return sum(int(file.read_text().split()[0]) for file in schedstats) / 1e9
