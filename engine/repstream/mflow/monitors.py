@@ -10,8 +10,6 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-_CAME = zmq.Event.ACCEPTED | zmq.Event.CONNECTED
-
 
 class SocketEventListener:
     """Calls all `callbacks` from a thread at each event of a socket.
@@ -83,25 +81,26 @@ class SocketEventListener:
 
 
 class ConnectionCountMonitor:
-    """Counts who is connected, and calls `callback(count)` at once and at each event after that."""
+    """Counts the peers that a bound socket accepts, and calls `callback(count)` at once and at each event.
+
+    The count is mflow's: it begins at 0 whoever is connected already, so it falls below 0 when a
+    peer leaves that came before the monitor. A stream that connects accepts nobody; its count
+    only falls.
+    """
 
     def __init__(self, callback: Callable[[int], object]) -> None:
         self.callback = callback
-        self._descriptors: set[int] = set()
+        self.client_counter = 0
         callback(0)
-
-    @property
-    def client_counter(self) -> int:
-        """How many are connected now."""
-        return len(self._descriptors)
 
     def __call__(self, event: dict[str, Any] | None) -> None:
         if event is not None:
-            # By descriptor, since the end of one connection may be told after the next one's begin.
-            if event["event"] & _CAME:
-                self._descriptors.add(event["value"])
+            if event["event"] == zmq.Event.ACCEPTED:
+                self.client_counter += 1
             elif event["event"] == zmq.Event.DISCONNECTED:
-                self._descriptors.discard(event["value"])
+                self.client_counter -= 1
+            elif event["event"] == zmq.Event.CLOSED:
+                self.client_counter = 0
         self.callback(self.client_counter)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 import mflow as original
+import mflow.utils as original_utils
 import pytest
 import zmq
 
@@ -141,35 +142,44 @@ def test_clients_are_counted_as_they_come_and_go(streams, until):
     until(lambda: counts[-1] == 0)
 
 
-def test_a_count_never_falls_below_zero(streams, until):
-    """The original's does when somebody goes who came before the monitor: 0, 1, 0, -1."""
-    push, address = streams.bound(mflow, mflow.PUSH)
+def changes(counts):
+    return [count for count, _ in itertools.groupby(counts)]
+
+
+@pytest.mark.parametrize("module", [mflow, original], ids=["ours", "original"])
+def test_a_peer_that_came_before_the_monitor_takes_the_count_below_zero(streams, until, module):
+    push, address = streams.bound(module, mflow.PUSH)
     early = streams.connected(mflow, address, mflow.PULL)
     push.send(b"")
     assert early.receiver.socket.poll(10_000)
-    counts, events = [], []
-    push.register_socket_monitor(utils.ConnectionCountMonitor(counts.append))
-    push.register_socket_monitor(lambda event: events.append(event and event["event"]))
+    counts = []
+    push.register_socket_monitor(counting(module)(counts.append))
     late = streams.connected(mflow, address, mflow.PULL)
     until(lambda: counts[-1] == 1)
     late.disconnect()
     until(lambda: counts[-1] == 0)
     early.disconnect()
-    until(lambda: events.count(zmq.Event.DISCONNECTED) == 2)
-    until(lambda: events[-1] is None)
-    assert [count for count, _ in itertools.groupby(counts)] == [0, 1, 0]
+    until(lambda: counts[-1] == -1)
+    assert changes(counts) == [0, 1, 0, -1]
 
 
-def test_a_connected_stream_counts_its_peer(streams, until):
+@pytest.mark.parametrize("module", [mflow, original], ids=["ours", "original"])
+def test_a_stream_that_connects_accepts_nobody(streams, until, module):
     push, address = streams.bound(mflow, mflow.PUSH)
-    counts = []
-    pull = mflow.Stream()
-    pull.register_socket_monitor(utils.ConnectionCountMonitor(counts.append))
+    counts, events = [], []
+    pull = module.Stream()
+    pull.register_socket_monitor(counting(module)(counts.append))
+    pull.register_socket_monitor(lambda event: events.append(event and event["event"]))
     pull.connect(address)
-    until(lambda: counts[-1] == 1)
+    until(lambda: zmq.Event.CONNECTED in events and events[-1] is None)
+    assert changes(counts) == [0]
     push.disconnect()
-    until(lambda: counts[-1] == 0)
+    until(lambda: counts[-1] == -1)
     pull.disconnect()
+
+
+def counting(module):
+    return utils.ConnectionCountMonitor if module is mflow else original_utils.ConnectionCountMonitor
 
 
 def test_a_monitor_gets_events_and_a_beat_until_it_is_removed(streams, until):
