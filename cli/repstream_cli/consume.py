@@ -29,13 +29,13 @@ def consume(
     ] = "pull",
     bind: Annotated[bool, typer.Option("--bind", help="Bind the address instead of connecting.")] = False,
     number: Annotated[
-        int, typer.Option("--number", "-n", min=0, help="End after so many frames; 0: do not.")
+        int, typer.Option("--number", "-n", min=0, help="End after this number of frames; 0: never.")
     ] = 0,
     seconds: Annotated[
-        float, typer.Option("--time", "-t", min=0, help="End after so many seconds; 0: do not.")
+        float, typer.Option("--time", "-t", min=0, help="End after this time in seconds; 0: never.")
     ] = 0,
     timeout: Annotated[
-        float, typer.Option(min=0, help="End when nothing came for so many seconds; 0: wait on.")
+        float, typer.Option(min=0, help="End when nothing came for this time in seconds; 0: keep waiting.")
     ] = 0,
     save: Annotated[
         Path | None,

@@ -27,7 +27,7 @@ def follow(
     ] = False,
     interval: Annotated[float, typer.Option(min=0.01, help="Seconds between two looks.")] = 0.2,
     timeout: Annotated[
-        float, typer.Option(min=0, help="End when nothing came for so many seconds; 0: wait on.")
+        float, typer.Option(min=0, help="End when nothing came for this time in seconds; 0: keep waiting.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress line.")] = False,

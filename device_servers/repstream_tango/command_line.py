@@ -13,7 +13,7 @@ from repstream.parameters.catalogue import Catalogue, Group
 from repstream_tango.names import REPEATER_CLASS, SERVER, WRITER_CLASS
 
 DEFAULT_PORT = 9601
-"""TCP port without a database; with one, Tango takes a free port unless told otherwise."""
+"""TCP port without a database; with one, Tango takes a free port unless --port is given."""
 
 READY_LINE = "Ready to accept request"
 """What the server prints on a line of its own when its devices answer."""

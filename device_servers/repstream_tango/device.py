@@ -111,7 +111,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         return self._engine
 
     def requester(self) -> Requester:
-        """Who calls now; Tango tells the client's host and process, and no user."""
+        """Who calls now; Tango knows the client's host and process, but no user."""
         client = self.get_client_ident()
         if client is None or not client.client_ident:
             return Requester("tango")

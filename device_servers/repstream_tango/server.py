@@ -75,7 +75,7 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
     without_database = _without_database(options)
     port = _port_of(options)
     # -host alone would leave the server listening on every interface (cppTango 10.3).
-    # And 0.0.0.0 is told to clients as it stands, so every interface is an empty host.
+    # Clients would be given 0.0.0.0 as the address, so an empty host stands for every interface.
     host = "" if options.host == "0.0.0.0" else options.host
     arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{host}:{port or ''}"]
     arguments += [f"-v{options.verbose}"] * bool(options.verbose)

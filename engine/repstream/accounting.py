@@ -296,7 +296,7 @@ class InputLedger:
     gaps: GapTracker = field(default_factory=GapTracker)
 
     def book_frame(self, frame_id: int, nbytes: int, now: float) -> Verdict:
-        """A frame came, of so many bytes over all its parts."""
+        """A frame came; `nbytes` is the total size of its parts."""
         self.messages += 1
         self.frames += 1
         self.nbytes += nbytes

@@ -128,7 +128,7 @@ class Engine(Protocol):
     def execute(self, command: str, argument: Value, requester: Requester) -> Handle:
         """Give a command; raises `Refused` or `EngineUnreachable`.
 
-        The new state is in force when this returns; the handle tells the end.
+        The new state is in force when this returns; the handle reports the end.
         """
 
     def subscribe(self, callback: Callable[[Event], None]) -> Subscription:

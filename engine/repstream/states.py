@@ -194,7 +194,7 @@ def is_whole(result: AcquisitionResult, written: int, requested: int) -> bool:
 
 
 def result_of_start(result: AcquisitionResult, written: int, requested: int) -> StartResult:
-    """What an acquisition that has ended means for the start that began it."""
+    """Result of the start that began an acquisition, once that has ended."""
     if is_whole(result, written, requested):
         return StartResult.COMPLETED
     return StartResult(result.value)

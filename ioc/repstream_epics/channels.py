@@ -96,7 +96,7 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         flags: int = 0,
         user_address: tuple[str, int] | None = None,
     ) -> int:
-        """A client's put. Its end is told by the status of the answer: raising would log a traceback each."""
+        """A client's put. The status of the answer is its outcome: raising would log a traceback for each."""
         if self._put is None or native_type(data_type) not in _NATIVE:
             return int(_PUT_FAILED)
         host = hostname or (user_address[0] if user_address else "")
@@ -143,7 +143,7 @@ class LongChannel(Channel, ChannelInteger):  # type: ignore[misc]
 
 
 class DoubleChannel(Channel, ChannelDouble):  # type: ignore[misc]
-    """A double with so many decimals to show."""
+    """A double, with the number of decimals to show."""
 
     def __init__(self, head: Head, limits: tuple[float, float], alarm: Alarm | None, precision: int) -> None:
         facts = _number(head, limits, alarm, (math.nan, math.nan), math.nan)

@@ -138,8 +138,8 @@ class StateAnswer(BaseModel):
     status: str | None = Field(examples=["running, 20.0 Hz"])
     time: UnixTime
     source: dict[str, JsonValue] = Field(description="What is counted at the input.")
-    streams: dict[str, dict[str, JsonValue]] = Field(description="What each stream tells, by name.")
-    writers: dict[str, dict[str, JsonValue]] = Field(description="What each writer tells, by name.")
+    streams: dict[str, dict[str, JsonValue]] = Field(description="Status of each stream, by name.")
+    writers: dict[str, dict[str, JsonValue]] = Field(description="Status of each writer, by name.")
 
 
 class EngineEntry(BaseModel):

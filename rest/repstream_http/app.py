@@ -31,7 +31,7 @@ from repstream_http.pictures.link import PictureLink
 
 
 class Api(FastAPI):
-    """FastAPI whose documentation tells the parameters of the first engine."""
+    """FastAPI whose documentation has the parameters of the first engine."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

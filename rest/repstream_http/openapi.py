@@ -152,7 +152,7 @@ def _bodies(catalogue: Catalogue) -> dict[str, Any]:
                 "wait": {
                     "type": ["number", "null"],
                     "minimum": 0,
-                    "description": "Follow the command to its end for at most so many seconds.",
+                    "description": "Longest time to wait for the end of the command, in seconds.",
                     "default": None,
                 },
             },

@@ -130,7 +130,7 @@ def shown_values(held: Mapping[str, Value], names: Names) -> dict[str, Value]:
 
 
 def state(view: View) -> StateAnswer:
-    """State and status, and what source, streams and writers tell about themselves."""
+    """State and status, and the status of source, streams and writers."""
     status = view.of_engine(Role.STATUS)
     return StateAnswer(
         engine=view.name,
@@ -146,7 +146,7 @@ def state(view: View) -> StateAnswer:
 def whole_config(view: View, tree: Mapping[str, Any]) -> dict[str, Any]:
     """`tree` made whole: defaults for fields it lacks, null for streams and writers it does not name.
 
-    The command `configure` keeps what it is not told; so told, it replaces. A tree without any of
+    The command `configure` keeps what is not named; with everything named it replaces. A tree without any of
     our sections (another program's shape) and what is no object are left for the engine to judge.
     """
     if not view.catalogue.groups.keys() & tree.keys():

@@ -118,7 +118,7 @@ async def execute(view: ViewNow, key: CommandKey, body: Body, asker: Asker) -> J
 
 @router.get("/state", tags=["State"])
 def read_state(view: ViewNow) -> StateAnswer:
-    """State and status, and what source, streams and writers tell about themselves."""
+    """State and status of the engine, and the status of source, streams and writers."""
     return projection.state(view)
 
 
@@ -127,7 +127,7 @@ def read_config(view: ViewNow) -> Response:
     """The whole configuration, in the shape of a configuration file."""
     text = view.of_engine(Role.CONFIGURATION)
     if not text:
-        raise EngineUnreachable("the engine does not tell its configuration now")
+        raise EngineUnreachable("the configuration cannot be read now")
     return Response(str(text), media_type="application/json")
 
 

@@ -52,7 +52,7 @@ def demo(
     """Show everything: simulated detector, engine, Tango, EPICS and HTTP, one acquisition.
 
     It starts the acquisition through Tango, watches it through EPICS and
-    HTTP, checks the file against what was sent, and tells what to try. It
+    HTTP, checks the file against what was sent, and says what to try. It
     needs no Tango or EPICS installation and stays on this machine. Files that
     are in the folder are left alone; its own have the next free number.
 
@@ -77,7 +77,7 @@ def demo(
         try:
             code = run(options, once, stop)
         except (PortTakenError, ChildError, RepstreamError, OSError) as error:
-            typer.echo(f"repstream demo: {error}\nthe log {options.log} may tell more", err=True)
+            typer.echo(f"repstream demo: {error}\nthe log {options.log} may say more", err=True)
             code = Exit.FAULTS
     if remove and code == Exit.OK:
         options.file.unlink()

@@ -80,7 +80,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
 
 
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
-    """Make the file of an acquisition; `AcquisitionNotice` tells when it waits.
+    """Make the file of an acquisition; an `AcquisitionNotice` says when it waits.
 
     The gate stays shut where `frames` is None; otherwise it opens at once, as `OpenGate` says.
     """

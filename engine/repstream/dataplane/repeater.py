@@ -38,7 +38,7 @@ BURST_BYTES = 4 << 20
 """What is received at most meanwhile where an output's queue wants its turn, too."""
 
 SMALL, GROUP_FRAMES = 64 << 10, 64
-"""Frames of up to so many bytes go to the writers several at a time, at most so many."""
+"""Frames of up to this size (bytes) go to the writers in batches of up to this number."""
 
 
 class Repeater:
@@ -204,7 +204,7 @@ class Repeater:
             writer.release()
 
     def give_up_files(self, patience: float) -> None:
-        """Fail the acquisitions that wait for a disk that has not answered for so many seconds."""
+        """Fail the acquisitions that wait for a disk that has not answered for `patience` seconds."""
         now = time.monotonic()
         for writer in self.writers.values():
             writer.give_up(now, patience)

@@ -19,7 +19,7 @@ class Transport(Protocol):
 
     @property
     def room(self) -> Any | None:
-        """What `zmq.zmq_poll` waits for with POLLOUT until a message is taken; None where trying tells."""
+        """What `zmq.zmq_poll` waits for with POLLOUT until a message is taken; None where that says nothing."""
 
     @property
     def consumers(self) -> int:

@@ -1,4 +1,4 @@
-"""A number for each image that tells whether its bytes are still those that were written.
+"""A checksum for each image, which proves that its bytes are those that were written.
 
 It is taken of the image as it is stored: of compressed images the compressed bytes, so that
 checking needs no decompression and nothing is unpacked to be written. xxh3 is the 64-bit

@@ -27,7 +27,7 @@ class ClosedParts:
         self._next = 0
 
     def add(self, path: Path, state: os.stat_result, nbytes: int) -> None:
-        """A part is closed: `state` told it from other files, `nbytes` is its size."""
+        """A part is closed: `state` identified it, `nbytes` is its size."""
         self._paths.append(path)
         self._facts.extend((state.st_dev, state.st_ino, nbytes))
         self.nbytes += nbytes

@@ -1,4 +1,4 @@
-"""What a detector tells of itself when a series starts, as it goes into a file. No input or output."""
+"""What a detector says about itself when a series starts, as it goes into a file. No input or output."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class FrameFile:
 
     @property
     def state(self) -> os.stat_result:
-        """What tells this file from others."""
+        """What distinguishes this file from others."""
         return os.fstat(self._fd)
 
     @cached_property

@@ -15,7 +15,7 @@ from repstream.files.raw_io import Buffer
 
 _PAGE = 4096
 LARGE = 1 << 20
-"""An image of so many bytes begins at a page."""
+"""An image of at least this many bytes begins at a page."""
 
 
 class Tail:

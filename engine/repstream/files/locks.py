@@ -2,7 +2,7 @@
 
 HDF5 asks for a shared lock (``flock(2)``) to read and for an exclusive one to write. A shared lock
 held by the writer therefore lets every reader in and turns away who opens the file to change it.
-Readers and writers that are told not to lock (``locking=False``, ``HDF5_USE_FILE_LOCKING=FALSE``)
+Readers and writers that do not lock (``locking=False``, ``HDF5_USE_FILE_LOCKING=FALSE``)
 are not bound by it, nor is anybody where the file system knows no locks: `intact` is for these.
 """
 
@@ -32,7 +32,7 @@ def hold(fd: int, path: Path) -> None:
 
 
 def is_written(path: Path) -> bool:
-    """Whether somebody is writing the file `path`, as far as locks tell.
+    """Whether somebody is writing the file `path`, as far as locks show.
 
     An unfinished file of this project counts as written while anybody holds a lock on it: one that
     was killed has none, unless a reader holds it.

@@ -296,7 +296,7 @@ def _user_tree(metadata: str) -> dict[str, Node]:
 
 
 def _detector_tree(detector: DetectorFacts) -> dict[str, Node]:
-    """What the detector told: all of it as JSON, what NeXus has names for also under these."""
+    """What the detector said about itself: all of it as JSON, what NeXus has names for also under these."""
     facts: dict[str, Scalar] = {"series_id": detector.series, "series_unique_id": detector.unique_id}
     facts |= {"series_appendix": detector.appendix} if detector.appendix else {}
     told = detector.configuration

@@ -82,7 +82,7 @@ class Placeholder:
     ) -> FrameFile | FileSeries:
         """Put the real file in this one's place; arguments as in `FilePlan`.
 
-        With `images_per_file` it is the master of files of so many images each.
+        With `images_per_file` it is the master of files with that number of images each.
 
         Raises StorageError where that fails or someone else's file has the name by now,
         which then stays; this one is still open then and may be finished.
@@ -112,7 +112,7 @@ class Placeholder:
 
     @property
     def state(self) -> os.stat_result:
-        """What tells this file from others."""
+        """What distinguishes this file from others."""
         return os.fstat(self._fd)
 
     def check_in_place(self) -> None:

@@ -75,7 +75,7 @@ class FilePlan:
     encoded, not something done to them. `attributes`: facts known at the start, kept in
     ``/entry/acquisition``; ``start_time`` (Unix seconds) also becomes NeXus' own field.
     `user_metadata`: a JSON object as text, or nothing, kept in ``/entry/user_metadata``.
-    `detector`: what the detector told when its series started, None if nothing.
+    `detector`: what the detector said when its series started, None if nothing.
     `overwrite`: replace a file that exists. `user_id`: who will own the file, 0 = the user
     that the service runs as. `axis`: what images are plotted against.
     `experiment`: settings of `ExperimentConfig`.

@@ -44,7 +44,7 @@ def write_results(fd: int, writes: list[tuple[int, bytes]]) -> None:
 
 
 def close(fd: int, name: object) -> None:
-    """Close a file; some storage tells only then what it could not keep (StorageError)."""
+    """Close a file; some storage reports only then what it could not keep (StorageError)."""
     try:
         os.close(fd)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""An acquisition in files of so many images each, with a master that shows them as one.
+"""An acquisition in several files with the same number of images, and a master that shows them as one.
 
 The master is a virtual dataset. It is made anew whenever a part begins, appears whole under its
 name, and grows with the last part by itself, so it is right at every moment, also after a kill.

@@ -103,7 +103,7 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
 
 
 def _facts(file: h5py.File) -> dict[str, Any]:
-    """Everything the file tells of its acquisition."""
+    """Everything that the file says about its acquisition."""
     group = file.get(ACQUISITION)
     if not isinstance(group, h5py.Group):
         return {}

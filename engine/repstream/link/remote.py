@@ -371,5 +371,5 @@ def _was_writing(values: Mapping[str, Value]) -> Iterator[str]:
 def _send(socket: zmq.Socket[bytes], message: bytes) -> None:
     try:
         socket.send(message, zmq.NOBLOCK)
-    except zmq.Again:  # nobody there to take it; the silence will tell
+    except zmq.Again:  # nobody there to take it; the missing answer shows it
         pass

@@ -152,7 +152,7 @@ pack, unpack = PACKERS[0], UNPACKERS[0]
 def use_one_core() -> None:
     """Keep bitshuffle to one core in the thread that calls this, for threads that share the cores out."""
     if _bitshuffle:
-        # The library itself does not tell; a symbol is searched among what it was linked with, too.
+        # The library itself does not say; a symbol is searched among what it was linked with, too.
         set_threads = getattr(ctypes.CDLL(_bitshuffle.__file__), "omp_set_num_threads", None)
         if set_threads is not None:
             set_threads(1)

@@ -195,7 +195,7 @@ def parse(part: Any, packing: str, matches: bool) -> DataHeader:
 
 
 def unpack_text(data: Any, packing: str, big_endian: bool) -> bytes:
-    """Bytes of a length that only the prefix tells, held to what LZ4 can reach."""
+    """Bytes whose length only the prefix gives, limited to what LZ4 can reach."""
     if packing == "bitshuffle_lz4":
         return bytes(compression.decompress(data, packing, compression.promised_size(data, packing), 1))
     failed = MalformedMessage("compression", "less than the prefix of 4 bytes")

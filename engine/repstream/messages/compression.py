@@ -6,7 +6,7 @@ Four layouts occur, all numbers in them big-endian:
   in bytes (u32), then for each block its compressed size (u32) and bytes; the last block is cut to a
   multiple of 8 elements, and up to 7 elements follow as they are.
   https://github.com/kiyo-masui/bitshuffle, src/bshuf_h5filter.c and src/bitshuffle.c.
-- ``"bitshuffle_zstd"``: the same with Zstandard in the place of LZ4, which filter 32008 is told by an option.
+- ``"bitshuffle_zstd"``: the same with Zstandard in the place of LZ4, which is an option of filter 32008.
 - ``"lz4_hdf5"``: what HDF5 filter 32004 stores: the same prefix, then for each block its size (u32)
   and bytes; a block whose size is that of its contents is not compressed.
   https://github.com/HDFGroup/hdf5_plugins, LZ4 filter.
@@ -113,7 +113,7 @@ def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") ->
 
 
 def promised_size(data: Buffer, encoding: str) -> int:
-    """The uncompressed size in bytes that the prefix names, where nothing else tells it.
+    """The uncompressed size in bytes that the prefix names, where nothing else gives it.
 
     Refused where the compression cannot reach it.
     """

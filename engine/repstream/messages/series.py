@@ -14,8 +14,8 @@ class SeriesStart(msgspec.Struct, gc=False):
     """A detector is armed; images of this series follow.
 
     `series`: its number, counted by the detector. `unique_id`: its text, ``""`` in stream v1.
-    `configuration`: what the detector tells about itself, by its own names; empty where the
-    detector is set to tell nothing. `tables`: the arrays beside it, such as ``"flatfield"``,
+    `configuration`: what the detector says about itself, by its own names; empty where the
+    detector is set to send none. `tables`: the arrays beside it, such as ``"flatfield"``,
     ``"pixel_mask"``, ``"countrate_table"``; stream v2 has one for each threshold, under
     ``"flatfield/threshold_1"``. `appendix`: the user's own part of a v1 message, JSON by the
     description. `parts`: the message as received. `unread`: what of it could not be read, in words.

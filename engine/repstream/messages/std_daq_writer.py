@@ -1,4 +1,4 @@
-"""What driver and writers of the standard DAQ tell each other: actions one way, responses the other.
+"""Messages between driver and writers of the standard DAQ: actions one way, responses the other.
 
 One part each, `WriterAction` and `WriterResponse` of `std_daq_schema`, read by the rules of
 `std_daq_metadata`.

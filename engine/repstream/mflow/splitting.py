@@ -44,7 +44,7 @@ _UNLIMITED = 1_000_000
 
 @dataclass(frozen=True)
 class Output:
-    """An output: `connects` to its consumer, instead of binding; None where only trying will tell."""
+    """An output: `connects` to its consumer, instead of binding; None where only an attempt shows it."""
 
     name: str
     config: StreamConfig
@@ -93,7 +93,7 @@ def _known(fields: Mapping[str, Any], subject: str, mode: str) -> dict[str, Any]
 
 
 class Splitter:
-    """Receives from one socket and sends to others, until told to stop.
+    """Receives from one socket and sends to others, until it is stopped.
 
     Nothing is received while an output blocks. Raises `Refused` where an address cannot be
     bound or connected to; nothing stays open then.

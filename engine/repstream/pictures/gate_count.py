@@ -1,4 +1,4 @@
-"""What a slot tells of the openings of a writer's gate, by the fields of `GateStatus`."""
+"""What a slot shows of the openings of a writer's gate, by the fields of `GateStatus`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ JITTER = 0.005
 
 
 class Part(NamedTuple):
-    """What was counted in one part of an image: so many good pixels, and their sum."""
+    """What was counted in one part of an image: the number of good pixels, and their sum."""
 
     pixels: int
     sum: int | float

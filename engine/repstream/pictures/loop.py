@@ -21,7 +21,7 @@ from repstream.pictures.stream_input import Arrival, StreamInput
 log = logging.getLogger(__name__)
 
 BEAT = 0.5
-"""Seconds between two signs of life, which also tell the age of the images."""
+"""Seconds between two signs of life, which also carry the age of the images."""
 
 SETTLE = 0.02
 """Seconds between two looks whether all images of an opening have come."""

@@ -94,7 +94,7 @@ class Picture(msgspec.Struct, frozen=True, eq=False):
     """One image of a slot, reduced.
 
     `slot` counts from 1. `number` rises with each image of the slot, beyond a restart too, so that it
-    tells two pictures apart even where a detector repeats its ids. `time`: the source's own time of the
+    distinguishes two pictures even where a detector repeats its ids. `time`: the source's own time of the
     image in Unix seconds, else that of its arrival. `received`: Unix seconds at which the pictures'
     process got it. `full_shape` (height, width) and `dtype` (numpy name) are those of the image as it
     came. `origin`: row and column of ``data[0, 0]`` in the full image; `step`: rows and columns of it

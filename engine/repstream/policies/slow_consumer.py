@@ -79,12 +79,12 @@ class OutputQueue(Generic[T]):
         return min(1.0, max(len(self._items) / self.max_messages, self._nbytes / self.max_bytes))
 
     def has_room(self, nbytes: int) -> bool:
-        """Whether an item of so many bytes would be accepted without a loss."""
+        """Whether an item of this size would be accepted without a loss."""
         waiting = len(self._items)
         return waiting == 0 or (waiting < self.max_messages and self._nbytes + nbytes <= self.max_bytes)
 
     def offer(self, item: T, nbytes: int) -> Outcome[T]:
-        """Put an item of so many bytes at the end, or apply the rule when there is no room."""
+        """Append an item of this size, or apply the rule when there is no room."""
         dropped: list[T] = []
         while not self.has_room(nbytes):
             if self.rule is SlowRule.BLOCK:
@@ -97,7 +97,7 @@ class OutputQueue(Generic[T]):
         return Outcome(accepted=True, dropped=tuple(dropped)) if dropped else self._accepted
 
     def offer_all(self, items: Sequence[T], sizes: Sequence[int]) -> bool:
-        """Put items of so many bytes at the end if there is room for all, else none; nothing is dropped."""
+        """Append items of these sizes if there is room for all, otherwise none; nothing is dropped."""
         total = sum(sizes)
         if len(self._items) + len(items) > self.max_messages or self._nbytes + total > self.max_bytes:
             return False
@@ -116,7 +116,7 @@ class OutputQueue(Generic[T]):
         return item
 
     def take(self, most: int, most_bytes: int) -> list[T]:
-        """Take what is next, in order: `most` items, or fewer where so many bytes are reached before."""
+        """Take what is next, in order: `most` items, or fewer where they reach the number of bytes first."""
         items, taken, nbytes = self._items, list[T](), 0
         while items and len(taken) < most and nbytes < most_bytes:
             item, size = items.popleft()

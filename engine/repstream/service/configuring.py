@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Configurator:
     """Checks and applies changes, in one's turn.
 
-    `may_begin` tells whether the writer in a slot takes no frames now, so that its next file may be
+    `may_begin` says whether the writer in a slot takes no frames now, so that its next file may be
     set up.
     """
 

@@ -22,7 +22,7 @@ TIME_LIMIT = 600.0
 class CloseCommand:
     """Runs `command` with the file's full name as its last argument; `close` it after use.
 
-    Everything the engine tells of the writer stands in the environment, as ``REPSTREAM_`` and the
+    All values of the writer are in the environment, as ``REPSTREAM_`` and the
     parameter's name: ``REPSTREAM_ACQ_RESULT``. What the command prints and how it ends goes to the log;
     it holds up nothing, and the next file may be closed meanwhile. It is given at the start of the
     service and is no parameter, so that nobody can have a command run from a control system.

@@ -1,4 +1,4 @@
-"""What an engine is told once, at its start; everything that may change later is a parameter."""
+"""What is fixed when an engine starts; everything that may change later is a parameter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures' process, seen from the service: started, told what to do, watched, and started again."""
+"""The pictures' process, seen from the service: started, instructed, watched, and restarted."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class PictureKeeper:
     def _follow(self, before: Configuration, now: Configuration) -> None:
         """Take a configuration.
 
-        What was counted under other settings is no longer told: a slot whose settings changed has no
+        What was counted under other settings is no longer shown: a slot whose settings changed has no
         numbers until its image has been counted anew.
         """
         self._wanted = (self._wanted[0] + 1, now)

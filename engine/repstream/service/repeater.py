@@ -178,7 +178,7 @@ class Repeater:
 
     @property
     def blocking(self) -> list[str]:
-        """The outputs that hold up the source, as last told: ``stream live``, ``writer main``."""
+        """The outputs that hold up the source, as last reported: ``stream live``, ``writer main``."""
         return self._situation.blocking
 
     @property

@@ -20,7 +20,7 @@ class Situation:
 
     @property
     def blocking(self) -> list[str]:
-        """The outputs that hold up the source, as last told: ``stream live``, ``writer main``."""
+        """The outputs that hold up the source, as last reported: ``stream live``, ``writer main``."""
         values = self._values
         return [
             f"{self._catalogue.groups[group].singular} {values[key_of(group, slot, 'name')]}"

@@ -89,7 +89,7 @@ def amount_left(frames: int, seconds: Value) -> str:
 
 
 def time_left(frames: int, rate: Value) -> float | None:
-    """Seconds until so many frames are gone at `rate` a second; None where it is not known."""
+    """Seconds until these frames are gone at `rate` per second; None if unknown."""
     if not frames:
         return 0.0
     return round(frames / rate, 1) if isinstance(rate, int | float) and rate > 0 else None

@@ -1,4 +1,4 @@
-"""What the board tells of one writer: its newest acquisition, and the one before it."""
+"""The values of one writer: its newest acquisition, and the one before it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _TOLD_OF_PREVIOUS = frozenset(field.removeprefix(PREVIOUS) for field in PreviousStatus.model_fields)
 
 _OF_FILE = _TOLD_OF_PREVIOUS - OutputStatus.model_fields.keys()
-"""What is told of an acquisition and its file, without what any output counts."""
+"""The values of an acquisition and its file, without the counters that every output has."""
 
 
 class WriterBoard:
@@ -69,11 +69,11 @@ class WriterBoard:
         self._core.put_fields(Group.WRITER, self._slot, fields)
 
     def put_of(self, which: str, fields: Mapping[str, Value]) -> None:
-        """Put fields of an acquisition, as far as they are told of it."""
+        """Put those of the fields that this acquisition has."""
         self.put(self._of(which, fields))
 
     def put_begun(self, plan: control.AcquisitionPlan, now: float) -> None:
-        """Another acquisition is the newest one; what was told of that becomes the previous one."""
+        """A new acquisition begins; the values of the newest one become those of the previous one."""
         self._rates = {NEWEST: figures.Rates(), PREVIOUS: self._rates[NEWEST]}
         state = after(ACQUISITION, self.acquisition(NEWEST), "begun", "acquisition")
         self.put(
@@ -143,7 +143,7 @@ class WriterBoard:
     def put_wait(self, blocking: Sequence[str]) -> None:
         """Put what the newest acquisition waits for; `blocking`: the outputs that hold up the source.
 
-        The sentence also tells of the one before, where that is not closed yet.
+        The sentence also mentions the previous one, where that is not closed yet.
         """
         fields = self.fields
         wait = wait_of(fields, self._core.fields(Group.SOURCE, 0), blocking, time.time())

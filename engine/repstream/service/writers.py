@@ -1,4 +1,4 @@
-"""One writer: its acquisitions from arm to close, and what the data plane tells of them."""
+"""One writer: its acquisitions from arm to close, as the data plane reports them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ BREATHS = 5
 SAMPLE, BEAM = 0.3, 0.65
 """Most that sample and beam have of the full scale; together they stay below it."""
 HOT = 20_000
-"""One pixel in so many is hot, another one dead."""
+"""Of this many pixels, one is hot and one is dead."""
 
 Image = NDArray[Any]
 

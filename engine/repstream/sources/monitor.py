@@ -1,4 +1,4 @@
-"""Who is at the other end of a socket, told by libzmq's monitor events."""
+"""Who is at the other end of a socket, according to libzmq's monitor events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PeerMonitor:
         self.disconnects = 0
         self.refused = False
         self._handshaking: list[int] = []
-        # Different I/O threads tell of opening and of the rest, so the rest may come first.
+        # Different I/O threads report the opening and the rest, so the rest may come first.
         self._early_successes = 0
         self._early_closings: set[int] = set()
         self._peers: set[int] = set()

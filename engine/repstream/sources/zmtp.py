@@ -3,7 +3,7 @@
 Of a failed handshake libzmq's events do not say what socket the peer has. ZMTP does: each side sends
 a greeting, then a command READY with its socket type, without waiting for the other's
 (https://rfc.zeromq.org/spec/23, revision 1 of older peers: https://rfc.zeromq.org/spec/15). Whoever
-sends the greeting only is told the type, and gets no message.
+sends only the greeting learns the type, and gets no message.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Look(BaseModel):
     low: float | None = Field(None, description="Value shown darkest; from the percentile if left out.")
     high: float | None = Field(None, description="Value shown brightest; from the percentile if left out.")
     percentile: float = Field(
-        99.8, gt=50, le=100, description="Levels left out are those that so many percent are below or above."
+        99.8, gt=50, le=100, description="Percentile of the pixels that gives a level that is left out."
     )
     log: bool = Field(False, description="Logarithmic scale of brightness.")
     colours: str = Field(

@@ -112,7 +112,7 @@ Stored = tuple[int, int]
 class FrameStore:
     """The file of one acquisition; made empty at once, used by one thread.
 
-    `describe` tells, when the first frame comes, what the detector told before it. `on_rows`
+    `describe` gives, when the first frame comes, what the detector said before it. `on_rows`
     takes the metadata of each `write`. Raises StorageError when the storage fails, from every method.
     """
 

@@ -15,14 +15,14 @@ from repstream.messages.compression import compress, use_one_core
 from repstream.messages.frame import Frame
 
 GROUP_BYTES = 256 << 10
-"""Small images are packed so many bytes at a time, since handing them over costs more than packing one."""
+"""Small images are packed in batches of this size (bytes): handing one over costs more than packing it."""
 
 AHEAD = 2
 """Groups that wait or are packed for each thread, while what is ready is written."""
 
 
 NICENESS = 5
-"""How far threads that pack stand back behind those that receive and write."""
+"""Niceness of the threads that compress, so that those that receive and write go first."""
 
 
 def threads_for(parts: int) -> int:

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class Part:
-    """Takes orders and frames from `socket`, answers through `pipe`, until it is told to finish.
+    """Takes orders and frames from `socket`, answers through `pipe`, until the order to finish.
 
     Raises StorageError when the storage fails.
     """

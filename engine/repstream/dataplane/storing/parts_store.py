@@ -38,7 +38,7 @@ SHOW_INTERVAL = 0.25
 """Seconds between versions of the master. Making one takes 10 ms, in which the loop mostly waits."""
 
 SHOW_SHARE = 20
-"""Where making one takes longer (a detector's tables are in it), the next comes so many times later."""
+"""Where making one takes longer (a detector's tables are in it), the next one comes later by this factor."""
 
 PAUSE = 0.1
 """Seconds to wait for an answer before looking again."""
@@ -49,7 +49,7 @@ class PartsStore:
 
     An image is stored when the master shows it, which it does when it and all before it are
     complete in their parts. Made with the empty files of all parts and of the master; used by one
-    thread. `describe` as in `FrameStore`; what it tells is in the master. Raises StorageError when
+    thread. `describe` as in `FrameStore`; what it gives is in the master. Raises StorageError when
     the storage fails or a part dies, from every method.
     """
 
@@ -196,7 +196,7 @@ class PartsStore:
             self._take_answers(PAUSE)
 
     def _take_answers(self, patience: float) -> None:
-        """Follow the parts, waiting so many seconds for one that has something to say."""
+        """Follow the parts, waiting at most this time (s) for a message from one."""
         pipes = {part.pipe: part for part in self._parts if not part.ended}
         for pipe in wait(list(pipes), patience):
             pipes[pipe].take_answers()  # type: ignore[index]

@@ -87,7 +87,7 @@ class Acquisition:
     def take(self, frame: Frame, place: Place | None, told: SeriesStart | None) -> int:
         """Put a frame on its way to the file; how many are in it or on their way then.
 
-        `place`: where in the file, None behind the last. `told`: what the detector told of the series.
+        `place`: where in the file, None behind the last. `told`: what the detector said about the series.
         """
         job = self._job
         assert job is not None
@@ -131,7 +131,7 @@ class Acquisition:
             self._job.abort()
 
     def give_up(self, now: float, patience: float) -> None:
-        """Fail where the disk has not answered for so many seconds; `now` is monotonic."""
+        """Fail where the disk has not answered for `patience` seconds; `now` is monotonic."""
         if self._job is not None and (silence := self._job.silence(now)) >= patience:
             self._end_input()
             self._job.give_up(f"the disk has not answered for {silence:.0f} s, the file was given up")
@@ -145,7 +145,7 @@ class Acquisition:
         """Follow what the file's thread did; whether the file is closed, so that `close` is due."""
         job = self._job
         assert job is not None
-        # Looked at first: a job that is closed now has told of `opened` before.
+        # Looked at first: a job that is closed now has reported `opened` before.
         closed = job.closed
         if job.opened and self.state is AcquisitionState.NONE:
             self._enter("waiting")
@@ -207,7 +207,7 @@ class Acquisition:
         self._on_state(self)
 
     def _results(self, result: AcquisitionResult, message: str) -> Mapping[str, Scalar]:
-        """What the file tells about its acquisition; called under the lock, by the file's thread."""
+        """What the file says about its acquisition; called under the lock, by the file's thread."""
         malformed = self._malformed() if self._malformed_at_end is None else self._malformed_at_end
         return results_of(
             result,

@@ -26,7 +26,7 @@ class DiskMeter:
         self._begun = now
 
     def end(self, now: float, nbytes: int) -> None:
-        """It is over, and so many bytes were written."""
+        """The write is over; `nbytes` were written."""
         begun, self._begun = self._begun, None
         seconds = now - (now if begun is None else begun)
         self._writes.append((seconds, nbytes))

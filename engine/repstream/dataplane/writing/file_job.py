@@ -30,7 +30,7 @@ BATCH_BYTES = 32 << 20
 """What is taken from the queue and written at once, at most (but one frame at least)."""
 
 GATHER_TIME, GATHER_BYTES, GATHER_SHARE = 0.002, 4 << 20, 0.5
-"""Seconds from one batch to the next, unless so many bytes wait before, or fill so much of the queue.
+"""Seconds from one batch to the next, unless this many bytes wait before, or fill this share of the queue.
 
 Woken for each frame, this thread and the loop would pass the interpreter lock to and fro.
 """
@@ -49,7 +49,7 @@ class FileJob:
 
     `lock` guards `ledger`, which both sides book in. `wake` is called from the thread when
     `opened` or `closed` has become true. `results` is asked once, under the lock, when no more
-    frames come. `told`: what the detector told before the first frame, set before that is offered.
+    frames come. `told`: what the detector said before the first frame, set before that is offered.
 
     The thread waits for `_changed`, a condition on that lock which the loop's side and the queue
     notify; nobody else waits for it.

@@ -1,4 +1,4 @@
-"""What a file tells about its acquisition when that has ended. Pure."""
+"""What a file says about its acquisition when that has ended. Pure."""
 
 from __future__ import annotations
 

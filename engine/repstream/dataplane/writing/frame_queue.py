@@ -40,7 +40,7 @@ class FrameQueue(Protocol):
         """How many can be taken now."""
 
     def has_room(self, nbytes: int) -> bool:
-        """Whether a frame of so many bytes would be accepted without a loss."""
+        """Whether a frame of this size would be accepted without a loss."""
 
     def offer(self, item: Placed, nbytes: int) -> Outcome[Placed]:
         """As `OutputQueue.offer`."""

@@ -11,7 +11,7 @@ from repstream.messages.frame import Frame
 
 @dataclass(slots=True)
 class Gate:
-    """Shut at first. `limit`: at so many frames taken it shuts; `file_limit`: then the file is full."""
+    """Shut at first. `limit`: frames after which it shuts; `file_limit`: frames that fill the file."""
 
     file_limit: int
     is_open: bool = False

@@ -84,7 +84,7 @@ class Numbering:
         )
 
     def book_run(self, count: int) -> None:
-        """Book so many frames that go on from the last one."""
+        """Count frames whose ids continue from the last one."""
         self._gaps.observe_run(count)
 
     @property

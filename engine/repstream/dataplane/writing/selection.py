@@ -131,7 +131,7 @@ class Selection:
         self._gate.shut(time.time())
 
     def begin_series(self, start: SeriesStart) -> None:
-        """A detector begins a series, numbered from 0; what it told goes into a file that begins with it."""
+        """A detector begins a series, numbered from 0; what it said goes into a file that begins with it."""
         self._told, self._is_series_new = start, True
         if self._gate.is_open:
             self._end_doubt(begins=False)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class _Record(NamedTuple):
-    """A frame in the file: without its buffers, whose sizes are told, and where these begin."""
+    """A frame in the file: without its buffers, but with their sizes, and where they begin."""
 
     placed: Placed
     sizes: tuple[int, int]

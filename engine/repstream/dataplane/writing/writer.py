@@ -98,7 +98,7 @@ class WriterOutput:
     def begin_series(self, start: SeriesStart, now: float) -> bool:
         """Let a series into the file of an acquisition that follows them; whether it has to wait.
 
-        What its start tells goes into whatever file begins with one of its frames. `now` is a
+        What its start says goes into any file that begins with one of its frames. `now` is a
         monotonic time in seconds.
         """
         following = self._following
@@ -191,7 +191,7 @@ class WriterOutput:
         return ""
 
     def give_up(self, now: float, patience: float) -> None:
-        """Fail what waits for a disk that has not answered for so many seconds; `now` is monotonic."""
+        """Fail what waits for a disk that has not answered for `patience` seconds; `now` is monotonic."""
         for acquisition in self._under_way():
             acquisition.give_up(now, patience)
 

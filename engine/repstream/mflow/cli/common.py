@@ -19,7 +19,7 @@ from repstream.mflow.addresses import binds
 from repstream.mflow.mflow import BIND, CONNECT, PUB, PULL, PUSH, SUB, Stream, connect
 
 POLL = 200
-"""At most so many ms pass until a tool notices that it should end."""
+"""A tool notices within this time (ms) that it should end."""
 
 LIVE_PERIOD = 0.5
 
@@ -67,7 +67,7 @@ def run(tool: Callable[[argparse.Namespace, threading.Event], Exit], arguments: 
         print(f"error: {error}", file=sys.stderr)
         return error.code
     except BrokenPipeError:
-        # Whoever read the output has gone, as `head` does; there is nobody to tell.
+        # Whoever read the output has gone, as `head` does; nobody would read a message.
         sys.stdout = None
         return Exit.OK
 
@@ -75,17 +75,17 @@ def run(tool: Callable[[argparse.Namespace, threading.Event], Exit], arguments: 
 def add_limits(parser: argparse.ArgumentParser, *, receiving: bool = True) -> None:
     """The options that end a tool by itself, and its live line."""
     parser.add_argument(
-        "-n", "--number", type=_whole, default=0, help="End after so many messages (0: do not)"
+        "-n", "--number", type=_whole, default=0, help="End after this number of messages (0: never)"
     )
     parser.add_argument(
-        "-t", "--time", type=_seconds, default=0.0, help="End after so many seconds (0: do not)"
+        "-t", "--time", type=_seconds, default=0.0, help="End after this time in seconds (0: never)"
     )
     if receiving:
         parser.add_argument(
             "--timeout",
             type=_seconds,
             default=0.0,
-            help="End when nothing came for so many seconds (0: do not)",
+            help="End when nothing came for this time in seconds (0: never)",
         )
     parser.add_argument(
         "--live", action="store_true", help="Show totals and rates in one line on standard error"

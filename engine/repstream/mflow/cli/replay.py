@@ -42,7 +42,9 @@ def main() -> None:
         "-m", "--mode", default="push", help="Communication mode - either push (default) or pub"
     )
     parser.add_argument("--timing", action="store_true", help="Send as they came, by the times.csv of m_dump")
-    parser.add_argument("--speed", type=float, default=1.0, help="With --timing: so many times faster")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="With --timing: factor by which to go faster"
+    )
     parser.add_argument("-r", "--rate", type=float, default=0.0, help="Messages a second (0: all that go)")
     parser.add_argument("--wait", type=float, default=0.0, help="Seconds before the first (for -m pub)")
     parser.add_argument("--loop", action="store_true", help="Begin again at the end")

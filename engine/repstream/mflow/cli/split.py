@@ -36,7 +36,7 @@ Configuration file: {"source": {"address", "mode", "queue_size"},
 
 
 def main() -> None:
-    """Split a stream until Ctrl-C or a limit; then tell what each output got."""
+    """Split a stream until Ctrl-C or a limit; then report what each output got."""
     parser = argparse.ArgumentParser(
         prog="m_split",
         description="Stream split utility",

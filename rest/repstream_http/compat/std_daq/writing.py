@@ -47,7 +47,7 @@ class WriteRequest(BaseModel):
 def writer(fields: Fields) -> dict[str, Any]:
     """The writer object; before the first acquisition it has none.
 
-    While two files are open, one of them only flushed, this tells of the newest; the state stays
+    While two files are open, one of them only flushed, this is about the newest; the state stays
     WRITING until both are closed.
     """
     state = WriterState(str(fields["state"] or "UNKNOWN"))
