@@ -19,7 +19,7 @@ class Transport(Protocol):
 
     @property
     def room(self) -> Any | None:
-        """What `zmq.zmq_poll` waits for with POLLOUT until a message is taken; None where that says nothing."""
+        """What `zmq.zmq_poll` waits for with POLLOUT until a message is taken; None: ask it each time."""
 
     @property
     def consumers(self) -> int:
