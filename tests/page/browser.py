@@ -25,7 +25,7 @@ ARGUMENTS = [
 ]
 DESK = (1440, 1000)
 PHONE = (390, 844)
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds: on a busy machine everything takes its time."""
 
 

@@ -24,8 +24,9 @@ from tests.page.browser import PATIENCE, PHONE, open_page, running_browser
 HEIGHT, WIDTH = SHAPE
 SHOWN = """() => {
     const drawn = document.querySelector(".overlay");
-    const fits = drawn.height === Math.round(drawn.parentElement.clientHeight * devicePixelRatio);
-    return fits && drawn.parentElement.style.aspectRatio && document.querySelector(".caption").textContent;
+    const place = drawn?.parentElement;
+    const fits = drawn?.height === Math.round(place?.clientHeight * devicePixelRatio);
+    return fits && place.style.aspectRatio && document.querySelector(".caption").textContent;
 }"""
 PIXELS = """() => {
     const small = document.createElement("canvas");
