@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from repstream.errors import EngineUnreachable
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.remote import RemoteEngine
-from repstream.parameters.catalogue import Group
+from repstream.parameters.catalogue import Catalogue, Group
 from repstream.parameters.facts import Value
 from repstream_cli.exits import Exit
 
@@ -36,20 +36,24 @@ def status(
     try:
         engine.wait_connected(timeout)
         values = engine.snapshot().values
-        slots = engine.catalogue.slots(Group.STREAM), engine.catalogue.slots(Group.WRITER)
+        catalogue = engine.catalogue
     except EngineUnreachable as error:
         typer.echo(f"repstream status: {error}", err=True)
         raise typer.Exit(Exit.NOTHING) from error
     finally:
         engine.close()
-    typer.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines(values, *slots)))
+    typer.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines(values, catalogue)))
     bad = values["engine.state"] == "ERROR" or values["engine.losing"]
     raise typer.Exit(Exit.FAULTS if bad else Exit.OK)
 
 
-def lines(values: Values, streams: range, writers: range) -> list[str]:
+def lines(values: Values, catalogue: Catalogue) -> list[str]:
     """The engine in a few lines."""
     get = values.__getitem__
+
+    def time(key: str) -> str:
+        return catalogue.parameters[key].readable(values[key])
+
     found = [
         f"{get('engine.name')}: {get('engine.state')}{', losing frames' if get('engine.losing') else ''}",
         f"  {get('engine.status')}",
@@ -59,9 +63,17 @@ def lines(values: Values, streams: range, writers: range) -> list[str]:
         f"malformed {get('source.malformed')}",
     ]
     if get("engine.last_error"):
-        found.append(f"  last error: {get('engine.last_error')}")
-    found += [stream(values, slot) for slot in streams if get(f"streams.{slot}.name")]
-    found += [writer(values, slot) for slot in writers if get(f"writers.{slot}.name")]
+        found.append(f"  last error, {time('engine.last_error_time')}: {get('engine.last_error')}")
+    if get("source.last_frame_time"):
+        found.append(f"  last frame {get('source.last_frame_id')}, {time('source.last_frame_time')}")
+    for slot in catalogue.slots(Group.STREAM):
+        if get(f"streams.{slot}.name"):
+            found.append(stream(values, slot))
+    for slot in catalogue.slots(Group.WRITER):
+        if get(f"writers.{slot}.name"):
+            found.append(writer(values, slot))
+            if get(f"writers.{slot}.acquisition_id"):
+                found.append(acquisition(values, slot, time))
     return found
 
 
@@ -80,9 +92,23 @@ def writer(values: Values, slot: int) -> str:
         return values[f"writers.{slot}.{field}"]
 
     return (
-        f"  writer {get('name')}: {get('state')}, acquisition {get('acq_state')}, "
-        f"written {get('sent')} of {get('num_images') or 'any number'}, dropped {get('dropped')}, "
+        f"  writer {get('name')}: {get('state')}, last start {get('start_result')}, "
         f"next file {get('output_file') or '(none set)'}"
+    )
+
+
+def acquisition(values: Values, slot: int, time: Callable[[str], str]) -> str:
+    """The newest acquisition of a writer; `time` gives the readable text of a time by its key."""
+
+    def get(field: str) -> Value:
+        return values[f"writers.{slot}.{field}"]
+
+    end = time(f"writers.{slot}.stop_time")
+    return (
+        f"    {get('full_file_name')}: {get('acq_state')}, {get('num_written')} of "
+        f"{get('num_requested') or 'any number of'} images, dropped {get('dropped')}, "
+        f"{time(f'writers.{slot}.start_time')} to {end or 'now'}"
+        + (f"; {get('acq_message')}" if get("acq_message") else "")
     )
 
 
