@@ -31,7 +31,9 @@ class Block:
     @property
     def starts(self) -> bool:
         """Whether it begins an acquisition, so that it has an end to look at."""
-        return bool(re.search(r"\.start\(\)|\.Start\(\)|Wr1:Start\b|writers\.main\.start", self.text))
+        return bool(
+            re.search(r"\.start\(\)|\.Start\(\)|Wr1:Start\b|\"Start\"|writers\.main\.start", self.text)
+        )
 
 
 def blocks(page: Path) -> Iterator[Block]:

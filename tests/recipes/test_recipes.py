@@ -31,7 +31,6 @@ from tests.integration.rig import Detector, until
 from tests.recipes.blocks import PAGES, Block, blocks
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
-RECIPES = [block for block in BLOCKS if block.starts]
 
 ELSEWHERE = {
     "make demo": "tests/cli/test_demo.py",
@@ -44,9 +43,15 @@ ELSEWHERE = {
     "repstream-ioc": "tests/ioc/test_server.py",
     "with h5py.File": "tests/engine/files",
     "python examples/": "tests/examples/test_examples.py",
+    "gate_roi1_sum": "tests/integration/test_pictures.py",
+    "$URL/pictures": "tests/rest",
+    "$URL/files": "tests/rest/test_files.py",
+    "repstream look": "tests/cli",
     "cat >": "tests/examples/test_examples.py",
 }
 """How a block begins, or a line of it, that is run by another test."""
+
+RECIPES = [block for block in BLOCKS if block.starts and not any(e in block.text for e in ELSEWHERE)]
 
 COMMAND = re.compile(r"^(?:repstream (\w+)|(repstream-http)) ?(.*)$", re.MULTILINE)
 DETECTOR = """
@@ -67,6 +72,7 @@ class Beamline:
     replaced: dict[str, str]
     engine: repstream.Client
     detector: Detector
+    preview: dict[str, str]
     sent: int = 0
     ends_after: int = 0
     takes: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -126,6 +132,7 @@ class Beamline:
         self.engine.writers.main.abort().wait(30)
         self.engine.execute("engine.stop").wait(30)
         self.engine.execute("engine.initialize").wait(30)
+        self.engine.execute("engine.configure", {"streams": {"preview": self.preview}}).wait(30)
         self.engine.write({"writers.main.overwrite": False, "writers.main.num_images": 100})
         for file in self.files():
             file.unlink()
@@ -177,7 +184,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
             "9612": str(free_port()),
         }
         with repstream.Client(address) as client:
-            line_ = Beamline(folder, environment, replaced, client, detector)
+            preview = {"address": f"tcp://127.0.0.1:{free_port()}", "mode": "PUB"}
+            line_ = Beamline(folder, environment, replaced, client, detector, preview)
             threads = [
                 threading.Thread(target=line_.serve_detector),
                 threading.Thread(target=line_.watch_gate, args=(end, BY_ITSELF)),
