@@ -1,11 +1,13 @@
 """Documentation that follows from the code is current."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from docs import generate
+from repstream_cli.exits import Exit
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +33,12 @@ def test_every_dependency_has_its_reason():
 def test_every_dependency_is_pinned():
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-")
     assert not [name for name in dependencies() if f"\n{name}==" not in pins]
+
+
+def test_every_exit_code_is_documented():
+    page = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
+    codes = page.partition("## Exit codes")[2].partition("## ")[0]
+    assert [int(code) for code in re.findall(r"^\| (\d) \|", codes, re.MULTILINE)] == sorted(Exit)
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda p: p.name)
