@@ -154,14 +154,15 @@ class Stack:
         guard = Guard(http.read_token, http.change_token, http.read_only)
         if warning := open_to_all(self.options.host, guard):
             log.warning("%s", warning)
-        app = create_app({self.options.engine.name: self.service}, guard)
-        server = HttpServer(app, self.options.host, http.port)
-        self._opened(server.start, server.stop)
-        self.http_port = server.port
         settings = self.options.engine.settings
         kept = settings.with_name(f"{settings.stem}.acquisitions.jsonl") if settings is not None else None
         history = History(self.service, kept)
         self._open.callback(history.close)
+        name = self.options.engine.name
+        app = create_app({name: self.service}, guard, {name: history})
+        server = HttpServer(app, self.options.host, http.port)
+        self._opened(server.start, server.stop)
+        self.http_port = server.port
         for name, port in http.views.items():
             view = HttpServer(VIEWS[name].create_app(self.service, history), self.options.host, port)
             self._opened(view.start, view.stop)

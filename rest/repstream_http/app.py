@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from repstream.link.history import History
 from repstream.protocol import Engine
 from repstream.version import __version__
 from repstream_http import (
@@ -40,10 +41,13 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def create_app(engines: Mapping[str, Engine], guard: Guard | None = None) -> FastAPI:
+def create_app(
+    engines: Mapping[str, Engine], guard: Guard | None = None, histories: Mapping[str, History] | None = None
+) -> FastAPI:
     """The application for these engines by name; ``/api/v1`` itself means the first.
 
-    `guard` says who may read and who may change; None lets everybody do both.
+    `guard` says who may read and who may change; None lets everybody do both. `histories`:
+    where the acquisitions of engines are kept already, by name.
 
     Raises `ValueError` where there is no engine, one whose name does not fit into a path, or a
     catalogue that gives two metrics one name.
@@ -57,7 +61,9 @@ def create_app(engines: Mapping[str, Engine], guard: Guard | None = None) -> Fas
     app = Api(title="repstream", version=__version__, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.engines = dict(engines)
     app.state.links = {name: PictureLink(engine) for name, engine in engines.items()}
-    app.state.journals = {name: Journal(engine) for name, engine in engines.items()}
+    app.state.journals = {
+        name: Journal(engine, (histories or {}).get(name)) for name, engine in engines.items()
+    }
     app.state.hubs = {name: Hub(engine, app.state.journals[name].take) for name, engine in engines.items()}
     app.state.guard = guard or Guard()
     app.add_middleware(Guarded, guard=app.state.guard)

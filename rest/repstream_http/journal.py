@@ -42,15 +42,16 @@ class Entry(NamedTuple):
 class Journal:
     """The record of one engine, whose events are given to `take`; `open` before, `close` after use.
 
-    Thread-safe.
+    `history`: where its acquisitions are kept already, which is then left open. Thread-safe.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, history: History | None = None) -> None:
         self.since = time.time()
         self._engine = engine
         self._lock = threading.Lock()
         self._values: dict[str, Value] = {}
-        self._history = History(engine)
+        self._history = history or History(engine)
+        self._own_history = history is None
         self._entries: deque[Entry] = deque(maxlen=ENTRIES)
         self._times: deque[float] = deque(maxlen=SAMPLES)
         self._figures: dict[str, deque[float | None]] = {}
@@ -65,7 +66,8 @@ class Journal:
 
     def close(self) -> None:
         self._end.set()
-        self._history.close()
+        if self._own_history:
+            self._history.close()
         if self._sampler.is_alive():
             self._sampler.join()
 

@@ -52,7 +52,10 @@ class Figures(BaseModel):
 
 @router.get("/acquisitions")
 def read_acquisitions(request: Request, view: ViewNow) -> Acquisitions:
-    """The last 20 acquisitions with their results, as seen since the server was started."""
+    """The last 20 acquisitions with their results that this server knows of.
+
+    With `repstream serve --settings` they are kept across restarts.
+    """
     journal = _journal(request, view)
     kept = [{name: to_json(value) for name, value in each.items()} for each in journal.acquisitions()]
     return Acquisitions(since=journal.since, acquisitions=kept)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import httpx
 
+from repstream.link.history import History
 from repstream.protocol import Requester
 from repstream.service.service import Service
+from repstream_http import HttpServer, create_app
 from tests.fakes import FakePlane
 
 ME = Requester("test", "anna", "bl")
@@ -35,6 +39,16 @@ def test_an_acquisition_that_has_ended_is_kept_with_its_result(
     (kept,) = api.get("/acquisitions").json()["acquisitions"]
     assert kept["name"] == "main" and kept["acq_result"] == "completed"
     assert kept["num_written"] == 4 and kept["full_file_name"].endswith(".h5")
+
+
+def test_acquisitions_that_are_kept_already_are_shown(service: Service, tmp_path: Path) -> None:
+    kept = tmp_path / "acquisitions.jsonl"
+    kept.write_text('{"acquisition_id": "1-1", "name": "main", "acq_result": "completed"}\n')
+    with closing(History(service, kept)) as history:
+        app = create_app({"test": service}, histories={"test": history})
+        with HttpServer(app, port=0) as server:
+            found = httpx.get(f"{server.url}/api/v1/acquisitions").json()["acquisitions"]
+    assert [a["acquisition_id"] for a in found] == ["1-1"]
 
 
 def test_the_log_says_what_happened_and_who_did_it(

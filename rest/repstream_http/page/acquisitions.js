@@ -41,8 +41,8 @@ export class AcquisitionsView {
   async load() {
     try {
       const { since, acquisitions } = await request("GET", `${this.store.path}acquisitions`);
-      this.note.textContent = `As seen by this server since ${clock(since)}; the last 20 are kept.`;
-      const none = h("tr", {}, h("td", { class: "muted", colSpan: COLUMNS.length }, "No acquisition has ended since then."));
+      this.note.textContent = `The last 20 that this server knows of; it has watched since ${clock(since)}.`;
+      const none = h("tr", {}, h("td", { class: "muted", colSpan: COLUMNS.length }, "No acquisition has ended yet."));
       fill(this.body, acquisitions.length ? acquisitions.map((/** @type {any} */ a) => this.row(a)) : none);
     } catch (error) {
       this.note.textContent = /** @type {Error} */ (error).message;
