@@ -49,6 +49,7 @@ class Requests:
                 return True
             handle = await self._ask(request, requester)
         except Exception as error:  # whatever it was, the client gets its answer
+            await self._settle()  # a refused start has a result, too
             return await self._end(control, *explain(error))
         if handle is None:
             await self._settle()

@@ -62,7 +62,7 @@ class RemoteEngine:
         self._epoch, self._sequence, self._time = "", 0, 0.0
         self._connected = False
         self._numbers = itertools.count(1)
-        self._answers: dict[int, Future[wire.Done]] = {}
+        self._answers: dict[int, Future[wire.Done | wire.Failed]] = {}
         self._handles: dict[str, PendingHandle] = {}
         self._ended: OrderedDict[str, Completion] = OrderedDict()
         self._outgoing: Mailbox[bytes | None] = Mailbox()
@@ -150,7 +150,7 @@ class RemoteEngine:
     def _ask(self, build: Callable[[int], wire.Write | wire.Execute]) -> wire.Done:
         self.check_connected()
         number = next(self._numbers)
-        answer: Future[wire.Done] = Future()
+        answer: Future[wire.Done | wire.Failed] = Future()
         self._answers[number] = answer
         try:
             self._outgoing.put(wire.encode(build(number)))
@@ -161,8 +161,10 @@ class RemoteEngine:
             ) from error
         finally:
             self._answers.pop(number, None)
-        with self._lock:  # whoever has written reads what was written
+        with self._lock:  # whoever has written reads what was written; a refused start has its result
             self._lock.wait_for(lambda: self._sequence >= done.sequence or not self._connected, 1.0)
+        if isinstance(done, wire.Failed):
+            raise wire.error_of(done)
         return done
 
     def known_key(self, key: str) -> str:
@@ -270,7 +272,7 @@ class RemoteEngine:
                     answer.set_result(message)
             case wire.Failed():
                 if (answer := self._waiting(message.number)) is not None:
-                    answer.set_exception(wire.error_of(message))
+                    answer.set_result(message)
             case wire.Denied():
                 self._lost(f"{self.address}: {message.reason}")
                 return message.reason != "say hello first"
@@ -327,7 +329,7 @@ class RemoteEngine:
             if (answer := self._waiting(number)) is not None:
                 answer.set_exception(EngineUnreachable(reason))
 
-    def _waiting(self, number: int) -> Future[wire.Done] | None:
+    def _waiting(self, number: int) -> Future[wire.Done | wire.Failed] | None:
         """The request that still waits for its answer; only this thread answers."""
         answer = self._answers.get(number)
         return None if answer is None or answer.done() else answer

@@ -156,10 +156,11 @@ class EngineServer:
                 return done()
             return done(self._engine.execute(message.command, message.argument, message.requester).handle_id)
         except wire.ANSWERS as error:
-            return wire.failed(message.number, error)
+            return wire.failed(message.number, error, self._engine.snapshot().sequence)
         except Exception as error:  # a fault of ours must not leave the client without an answer
             log.exception("a request failed")
-            return wire.failed(message.number, EngineFault("engine", f"a fault of the engine: {error!r}"))
+            fault = EngineFault("engine", f"a fault of the engine: {error!r}")
+            return wire.failed(message.number, fault, self._engine.snapshot().sequence)
 
     def _forget_silent(self) -> None:
         limit = time.monotonic() - 4 * wire.SILENCE

@@ -91,6 +91,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     subject: str
     reason: str
     allowed: tuple[str, ...] = ()
+    sequence: int = 0
 
 
 class Denied(msgspec.Struct, frozen=True, tag="denied"):
@@ -139,10 +140,10 @@ _REFUSALS = {c.__name__: c for c in (Refused, InvalidValue, UnknownKey)}
 _OTHERS = {c.__name__: c for c in (EngineFault, Unanswered)}
 
 
-def failed(number: int, error: Refused | EngineFault | Unanswered) -> Failed:
-    """An error, packed."""
+def failed(number: int, error: Refused | EngineFault | Unanswered, sequence: int) -> Failed:
+    """An error, packed; `sequence` is that of the last change it has caused."""
     allowed = error.allowed if isinstance(error, Refused) else ()
-    return Failed(number, type(error).__name__, error.subject, error.reason, allowed)
+    return Failed(number, type(error).__name__, error.subject, error.reason, allowed, sequence)
 
 
 def error_of(message: Failed) -> Refused | EngineFault | Unanswered:

@@ -193,3 +193,20 @@ def test_missed_events_are_made_up_for(server: EngineServer, client: Client) -> 
         time.sleep(0.01)
     assert engine.read("streams.live.every_nth").value == 77
     engine.close()
+
+
+def test_whoever_was_refused_reads_the_result_of_that_start(both: tuple[Service, FakePlane]) -> None:
+    server = EngineServer(both[0], FREE)
+    server.start()
+    engine, client = remote(server.address), Requester("test")
+    try:
+        for count in range(1, 30):
+            engine.write({"writers.main.enable": False}, client)
+            with pytest.raises(Refused):
+                engine.execute("writers.main.start", None, client)
+            assert engine.read("writers.main.start_count").value == count
+            assert engine.read("writers.main.start_result").value == "refused"
+            engine.write({"writers.main.enable": True}, client)
+    finally:
+        engine.close()
+        server.close()
