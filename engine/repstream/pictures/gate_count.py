@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from repstream.dataplane.control import Opening
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import GATE_RESULTS, PictureConfig
@@ -38,7 +40,7 @@ def _fields(found: Integral, config: PictureConfig) -> dict[str, Value]:
     fields |= {"gate_expected": found.expected, "gate_images": found.images}
     names = ["gate", *(f"gate_roi{n}" for n, _, _ in reduce.region_boxes(config))]
     for name, part in zip(names, found.parts, strict=False):
-        if part.pixels:
+        if part.pixels and math.isfinite(part.sum):
             fields |= {f"{name}_sum": float(part.sum), f"{name}_mean": part.sum / part.pixels}
     return fields
 

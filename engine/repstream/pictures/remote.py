@@ -177,11 +177,6 @@ class _Following:
                 self._wish = self._pictures.next(self._slot, self._take, self._view, picture.number)
 
 
-def reachable(address: str, host: str) -> str:
-    """The address of pictures as it is reached at `host`, where they are served on all networks."""
-    return address.replace("tcp://0.0.0.0:", f"tcp://{host}:", 1)
-
-
 def _send(socket: zmq.Socket[bytes], message: wire.ToPictures) -> bool:
     try:
         socket.send(wire.encode(message), zmq.NOBLOCK)

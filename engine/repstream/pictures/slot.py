@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import Any
@@ -174,7 +175,7 @@ class Slot:
             "bad_pixels": found.bad,
             "minimum": _float(found.minimum),
             "maximum": _float(found.maximum),
-            "mean": found.mean,
+            "mean": _float(found.mean),
             "sum": _float(found.sum) if found.pixels else None,
             "saturated": found.saturated,
             "centre_y": centre[0],
@@ -184,7 +185,7 @@ class Slot:
         }
         for (n, _, _), region in zip(reduce.region_boxes(self.config), found.regions, strict=True):
             fields[f"roi{n}_sum"] = _float(region.sum) if region.pixels else None
-            fields[f"roi{n}_mean"] = region.mean
+            fields[f"roi{n}_mean"] = _float(region.mean)
         return fields
 
     def _count(self, arrival: Arrival, raw: NDArray[Any]) -> None:
@@ -215,7 +216,8 @@ class Slot:
 
 
 def _float(number: int | float | None) -> float | None:
-    return None if number is None else float(number)
+    """As a double; None for one beyond its range, which not every control system can carry."""
+    return None if number is None or not math.isfinite(number) else float(number)
 
 
 def _pixels(frame: Frame) -> NDArray[Any]:

@@ -15,10 +15,10 @@ Pair = tuple[float, float]
 
 
 def along(profile: NDArray[Any]) -> Pair | None:
-    """Centre of mass and standard deviation of a profile, in its elements; None without intensity above 0."""
+    """Centre of mass and standard deviation of a profile, in its elements; None without (finite) intensity above 0."""
     weights = profile.astype(np.float64)
     intensity = float(weights.sum())
-    if not intensity > 0:
+    if not 0 < intensity < math.inf:
         return None
     places = np.arange(len(weights), dtype=np.float64)
     centre = float(weights @ places) / intensity

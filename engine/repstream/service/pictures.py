@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import socket
 import struct
@@ -181,7 +182,9 @@ class PictureKeeper:
     def _take(self, notice: control.Notice) -> None:
         if isinstance(notice, control.Ready):
             self._address = notice.address
-            self._core.owner.post(self._put_all, {"address": notice.address})
+            # On all networks it is reached by the name of this host.
+            reachable = notice.address.replace("tcp://0.0.0.0:", f"tcp://{platform.node()}:", 1)
+            self._core.owner.post(self._put_all, {"address": reachable})
         elif isinstance(notice, control.Numbers):
             self._core.owner.post(self._put_numbers, notice)
 

@@ -223,3 +223,8 @@ def test_the_histogram_is_of_the_region() -> None:
     assert histogram is not None
     assert (histogram.low, histogram.high) == (0, 99)
     assert sum(histogram.counts) == 100
+
+
+def test_a_sum_beyond_the_range_of_a_double_is_no_number() -> None:
+    results = slot(np.full((2, 2), 1e308)).results()
+    assert (results["maximum"], results["sum"], results["mean"]) == (1e308, None, None)
