@@ -16,6 +16,10 @@ from repstream.processing.clean import Clean, clean
 from repstream.processing.statistics import saturation_of, statistics
 
 
+_overflowing = np.errstate(over="ignore")
+"""A sum beyond the range of floating-point numbers is infinite, and told as no number."""
+
+
 class Reduced(NamedTuple):
     """What is shown: the samples, which of them are bad, and where they lie (see `Picture`)."""
 
@@ -33,6 +37,7 @@ def region_boxes(config: PictureConfig) -> Iterator[tuple[int, str, Box]]:
             yield n, getattr(config, f"roi{n}_name"), Box(y, x, height, width)
 
 
+@_overflowing
 def counted(image: Clean, dtype: np.dtype[Any], config: PictureConfig) -> Statistics:
     """What `config` asks to be counted in a full image whose pixels came as `dtype`."""
     rows, columns = _slices(image.shape, _box(config))
@@ -54,6 +59,7 @@ def counted(image: Clean, dtype: np.dtype[Any], config: PictureConfig) -> Statis
     )
 
 
+@_overflowing
 def parts(raw: NDArray[Any], mask: NDArray[np.bool_] | None, config: PictureConfig) -> list[Part]:
     """Good pixels and sum of the region that is counted, then of each named one, of an image as it came.
 

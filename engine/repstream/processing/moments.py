@@ -15,7 +15,7 @@ Pair = tuple[float, float]
 
 
 def along(profile: NDArray[Any]) -> Pair | None:
-    """Centre of mass and standard deviation of a profile, in its elements; None without (finite) intensity above 0."""
+    """Centre of mass and standard deviation of a profile, in its elements; None without intensity."""
     weights = profile.astype(np.float64)
     intensity = float(weights.sum())
     if not 0 < intensity < math.inf:
