@@ -15,7 +15,6 @@ from repstream.processing import binning, histogram, regions, sums
 from repstream.processing.clean import Clean, clean
 from repstream.processing.statistics import saturation_of, statistics
 
-
 _overflowing = np.errstate(over="ignore")
 """A sum beyond the range of floating-point numbers is infinite, and told as no number."""
 
