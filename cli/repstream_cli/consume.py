@@ -39,14 +39,12 @@ def consume(
     ] = 0,
     save: Annotated[
         Path | None,
-        typer.Option(
-            help="Keep every part as NNNNNN_MMM.raw (message, part) in this folder, which has none yet."
-        ),
+        typer.Option(help="Save every message part as NNNNNN_MMM.raw in this folder, which must have none."),
     ] = None,
     decimated: Annotated[
         bool,
         typer.Option(
-            "--decimated", help="The stream leaves frames out on purpose: gaps in its ids are no fault."
+            "--decimated", help="The stream is decimated on purpose: gaps in its ids are not faults."
         ),
     ] = False,
     strict: Annotated[

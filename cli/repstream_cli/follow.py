@@ -23,9 +23,9 @@ def follow(
     file: Annotated[Path, typer.Argument(help="The HDF5 file.", show_default=False)],
     *,
     swmr: Annotated[
-        bool, typer.Option("--swmr", help="Open once with swmr=True, not anew each time.")
+        bool, typer.Option("--swmr", help="Open the file once with swmr=True instead of reopening it.")
     ] = False,
-    interval: Annotated[float, typer.Option(min=0.01, help="Seconds between two looks.")] = 0.2,
+    interval: Annotated[float, typer.Option(min=0.01, help="Seconds between checks of the file.")] = 0.2,
     timeout: Annotated[
         float, typer.Option(min=0, help="End when nothing came for this time in seconds; 0: keep waiting.")
     ] = 0,

@@ -50,11 +50,12 @@ def look(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite these files.")] = False,
     size: Annotated[
-        Any, typer.Option(parser=parse_size, metavar="HxW", help="Most rows and columns of the PNG.")
+        Any,
+        typer.Option(parser=parse_size, metavar="HxW", help="Largest number of rows and columns of the PNG."),
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic scale of brightness in the PNG.")] = False,
     percentile: Annotated[
-        float, typer.Option(min=50, max=100, help="Percent of the pixels that are not shown brightest.")
+        float, typer.Option(min=50, max=100, help="Percentile of the pixel values that is shown brightest.")
     ] = 99.8,
     mask: Annotated[str, typer.Option(help="Mask of bad pixels: .npy, or HDF5 with :/dataset.")] = "",
     channel: Annotated[str, typer.Option(help="Channel of a bsread stream.")] = "",

@@ -35,15 +35,15 @@ def serve(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="Configuration (JSON) to begin with; settings kept earlier count instead.",
+            help="Initial configuration (JSON); ignored where --settings has saved one.",
             show_default="a stream for pictures",
         ),
     ] = None,
     settings: Annotated[
-        Path | None, typer.Option(help="File that keeps what is changed, and is read at the next start.")
+        Path | None, typer.Option(help="File in which changes are saved; it is read at the next start.")
     ] = None,
     root: Annotated[
-        list[Path] | None, typer.Option(help="Folder below which files may be written; repeat it for more.")
+        list[Path] | None, typer.Option(help="Folder below which files may be written; may be repeated.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the engine.")] = "repstream",
     host: Annotated[
@@ -53,7 +53,7 @@ def serve(
         str, typer.Option(help="The engine's own address.", show_default="tcp://HOST:9600")
     ] = "",
     key: Annotated[
-        str, typer.Option(envvar="REPSTREAM_KEY", help="Word that clients of the engine's address must know.")
+        str, typer.Option(envvar="REPSTREAM_KEY", help="Key that clients of the engine's address must give.")
     ] = "",
     tango: Annotated[
         bool | None, typer.Option("--tango/--no-tango", help="Tango server.", show_default="if installed")
@@ -76,14 +76,14 @@ def serve(
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
     http_read_token: Annotated[
-        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Word without which nobody reads there.")
+        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Token needed for reading over HTTP.")
     ] = "",
     http_change_token: Annotated[
         str,
-        typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Word without which nobody changes there."),
+        typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Token needed for changes over HTTP."),
     ] = "",
     http_read_only: Annotated[
-        bool, typer.Option("--http-read-only", help="Let nobody change anything there.")
+        bool, typer.Option("--http-read-only", help="Refuse all changes over HTTP.")
     ] = False,
     view: Annotated[
         list[str] | None,

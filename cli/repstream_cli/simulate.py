@@ -63,7 +63,9 @@ def simulate(
     ] = 20,
     number: Annotated[
         int | None,
-        typer.Option("--number", "-n", min=0, help="Frames; 0 goes on until Ctrl-C (folder, file: once)."),
+        typer.Option(
+            "--number", "-n", min=0, help="Number of frames; 0: until Ctrl-C (a folder or file: once)."
+        ),
     ] = None,
     first: Annotated[int, typer.Option(min=0, max=LAST_ID, help="Id of the first frame.")] = 0,
     gaps: Annotated[float, typer.Option(min=0, max=1, help="Probability that a frame is left out.")] = 0,
@@ -72,7 +74,7 @@ def simulate(
     header: Annotated[
         Literal["gigafrost", "array-1.0"], typer.Option(help="Header of synthetic images.")
     ] = "gigafrost",
-    seed: Annotated[int, typer.Option(min=0, help="Noise of the images and dice of the faults.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise in the images and of the faults.")] = 0,
     folder: Annotated[
         Path | None, typer.Option(help="Send recorded parts NNNNNN_MMM.raw from here instead.")
     ] = None,
@@ -83,7 +85,7 @@ def simulate(
         bool, typer.Option("--renumber", help="Number frames of a folder or file from --first on.")
     ] = False,
     wait_consumer: Annotated[
-        bool, typer.Option("--wait-consumer", help="Begin when somebody receives (push always does).")
+        bool, typer.Option("--wait-consumer", help="Wait for a consumer before sending (push always does).")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress line.")] = False,

@@ -20,7 +20,7 @@ Values = Mapping[str, Value]
 
 def status(
     address: Annotated[str, typer.Option("--address", "-a", help="The engine's address.")] = DEFAULT_ADDRESS,
-    key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Word that guards the address.")] = "",
+    key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engine's address.")] = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print every value as JSON.")] = False,
 ) -> None:

@@ -34,12 +34,12 @@ def run(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
     read_token: Annotated[
-        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Word without which nobody reads.")
+        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Token needed for reading.")
     ] = "",
     change_token: Annotated[
-        str, typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Word without which nobody changes.")
+        str, typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Token needed for changes.")
     ] = "",
-    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody change anything.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse all changes.")] = False,
 ) -> None:
     """Serve engines over HTTP: a page, a JSON API, pictures, a WebSocket of changes, Prometheus metrics.
 

@@ -39,11 +39,11 @@ def demo(
         Any, typer.Option(parser=parse_size, metavar="HxW", help="Height and width of the images.")
     ] = "1200x2016",
     images: Annotated[int, typer.Option("--images", "-n", min=1, help="Images of the acquisition.")] = 100,
-    folder: Annotated[Path, typer.Option(help="Folder of the files; made if only itself is missing.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Folder of the files; created if its parent exists.")] = Path(
         "demo-data"
     ),
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove its own file in the end, if that was right.")
+        bool, typer.Option("--remove", help="Remove the demo's file at the end, if it was correct.")
     ] = False,
     any_ports: Annotated[
         bool, typer.Option("--any-ports", help="Take free ports instead of the usual ones.")

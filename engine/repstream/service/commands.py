@@ -128,17 +128,18 @@ class Commands:
         writer = self._writers[record.slot]
         if writer.name is None:
             raise Refused(record.key, "there is no writer in this slot; configure adds one")
+        subject = slots.key_with_name(self._core.configuration, record.key)
         match record.name:
             case "arm":
                 await writer.arm(handle, requester)
             case "start":
                 await writer.start(handle, requester, int(argument or 0))
             case "stop" | "abort":
-                async with self._core.turn(record.key):
+                async with self._core.turn(subject):
                     await writer.end(handle, discard=record.name == "abort")
                     self._found()
             case "flush":
-                async with self._core.turn(record.key):
+                async with self._core.turn(subject):
                     await writer.flush()
 
     async def initialize(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import FakePlane, running_service
 
-from repstream.errors import InvalidValue, Refused
+from repstream.errors import InvalidValue, Refused, Unanswered
 from repstream.protocol import Requester
 from repstream.service.service import Service
 
@@ -84,3 +84,21 @@ def test_a_data_plane_that_dies_leaves_word_of_the_file(service: Service, plane:
     file = service.read("writers.main.full_file_name").value
     told = str(service.read("writers.main.acq_message").value)
     assert told == f"ERROR:the data plane died: killed by SIGKILL; 3 images can be read in {file}"
+
+
+def test_whoever_waits_in_vain_is_told_by_name_for_what(
+    service: Service, plane: FakePlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repstream.service.turn.STALL_TIME", 0.3)
+    monkeypatch.setattr("repstream.service.turn.WAIT_TIME", 0.5)
+    service.execute("writers.main.start", None, ME)
+    plane.stalled = True
+    while service.read("engine.state").value != "UNKNOWN":
+        os.sched_yield()
+    with pytest.raises(Unanswered):
+        service.execute("writers.1.stop", None, ME)
+    with pytest.raises(
+        Refused, match=r"^writers\.main\.flush refused: writers\.main\.stop has not ended yet"
+    ):
+        service.execute("writers.1.flush", None, ME)
+    plane.go_on()
