@@ -1,17 +1,19 @@
 """What tools of the field make of our files: the right pixels and the right number of them.
 
 A table of readers against kinds of files. Where a reader cannot, the table says why; the packages come
-with the extra ``readers``, `h5dump` and `h5repack` with Debian's hdf5-tools.
+with the extra ``readers``, `h5dump` and `h5repack` with Debian's hdf5-tools; REPSTREAM_REQUIRE_ALL=1 wants
+them all to be there.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import h5py
 import hdf5plugin
@@ -91,15 +93,21 @@ def by_h5py(path: Path) -> Array:
         return np.asarray(file["/entry/data/data"])
 
 
+def missing(what: str) -> NoReturn:
+    if os.environ.get("REPSTREAM_REQUIRE_ALL") == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 def need_tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None and os.environ.get("REPSTREAM_REQUIRE_ALL") == "1":
-        pytest.fail(f"{name} is not installed (Debian: hdf5-tools)")
-    return found or pytest.skip(f"{name} is not installed (Debian: hdf5-tools)")
+    return shutil.which(name) or missing(f"{name} is not installed (Debian: hdf5-tools)")
 
 
 def need(name: str) -> Any:
-    return pytest.importorskip(name, reason=f"{name} comes with the extra readers")
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        missing(f"{name} cannot be imported ({error}); it comes with the extra readers")
 
 
 def run(*command: object) -> str:
