@@ -12,4 +12,6 @@ with repstream.Client(engine_address) as engine:
         writer.output_file = f"{folder}/scan_{point}.h5"
         writer.num_images = 20
         end = writer.start().wait(60)  # until the file is closed
+        if not end.ok:  # fewer images than asked for, aborted, or failed
+            sys.exit(end.message)
         print(f"{writer.full_file_name}: {writer.num_written} images. {end.message}")

@@ -6,12 +6,18 @@ import httpx
 
 folder, url = sys.argv[1], [*sys.argv, "http://127.0.0.1:8000"][2]
 
+
+def checked(answer: httpx.Response) -> httpx.Response:
+    """Refused, failed, or fewer images than asked for: the reason is in the answer."""
+    if answer.is_error:
+        sys.exit(answer.json()["error"]["reason"])
+    return answer
+
+
 with httpx.Client(base_url=f"{url}/api/v1", timeout=90) as http:
     wanted = {"writers.main.output_file": f"{folder}/from_http.h5", "writers.main.num_images": 20}
-    http.patch("/parameters", json=wanted).raise_for_status()
-    http.post(
-        "/commands/writers.main.start", json={"wait": 60}
-    ).raise_for_status()  # until the file is closed
-    seen = http.get("/parameters", params={"group": "writers"}).json()["values"]
+    checked(http.patch("/parameters", json=wanted))
+    checked(http.post("/commands/writers.main.start", json={"wait": 60}))  # until the file is closed
+    seen = checked(http.get("/parameters", params={"group": "writers"})).json()["values"]
     print(f"{seen['writers.main.full_file_name']}: {seen['writers.main.num_written']} images.", end=" ")
     print(seen["writers.main.acq_message"])

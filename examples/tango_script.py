@@ -14,4 +14,6 @@ writer.NumImages = 20
 writer.Start()
 while writer.State() == tango.DevState.RUNNING:
     time.sleep(0.1)
+if writer.StartResult.name != "completed":
+    sys.exit(writer.StartMessage)
 print(f"{writer.FullFileName}: {writer.NumWritten} images. {writer.AcqMessage}")

@@ -83,3 +83,13 @@ def test_an_example_writes_what_was_sent(name, folder, ways_in):
             stored = file["/detector/data"]
             assert len(stored) == 20
             assert all(np.array_equal(stored[n], image(int(i), SIZE, "uint16")) for n, i in enumerate(ids))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_example_fails_where_its_file_exists(name, folder, ways_in):
+    environment, address = ways_in
+    (folder / RUNS[name][0]).touch()
+    command = [sys.executable, EXAMPLES / name, folder, address[name]]
+    seen = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert seen.returncode != 0
+    assert "exists" in seen.stdout + seen.stderr
