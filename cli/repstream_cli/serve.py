@@ -192,6 +192,12 @@ def http_options(port: int, given: list[str], tokens: tuple[str, str], read_only
         Guard(*tokens, read_only)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--http-…-token") from error
+    if given and (any(tokens) or read_only):
+        raise typer.BadParameter(
+            "clients of replaced systems know no tokens, so whoever reaches a view may change everything; "
+            "leave out the tokens or the views",
+            param_hint="--view",
+        )
     return HttpOptions(port, views(given), *tokens, read_only)
 
 

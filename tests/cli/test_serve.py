@@ -220,3 +220,18 @@ def test_settings_given_by_a_relative_path_can_be_loaded_again(
         assert service.read("engine.config_file").value == str(tmp_path / "settings.json")
     finally:
         service.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--view", "gf_repstream", "--http-change-token", "a" * 20), "know no tokens"),
+        (("--view", "std_daq", "--http-read-only"), "know no tokens"),
+        (("--view", "nonsense"), "is no view"),
+        (("--view", "std_daq", "--no-http"), "leave out --no-http"),
+    ],
+)
+def test_views_are_refused_where_they_would_open_a_door(tmp_path, options, said):
+    ran = run("serve", "--root", tmp_path, *options)
+    assert ran.returncode == Exit.USAGE
+    assert said in " ".join(ran.stderr.replace("│", "").split())
