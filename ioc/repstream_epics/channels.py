@@ -176,6 +176,13 @@ class TextChannel(Channel, ChannelChar):  # type: ignore[misc]
             return _scalar(values[0])
 
 
+class StringChannel(Channel, ChannelString):  # type: ignore[misc]
+    """Text of at most 39 characters, which clients take for text without being asked."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__(head, {"value": ""})
+
+
 _NATIVE = frozenset(
     {
         ChannelType.STRING,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
@@ -12,6 +13,8 @@ from repstream.protocol import Change, Engine, Event, Subscription
 from repstream_epics.view import Binding
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _PATIENCE = 1.0
 """Seconds that an answer waits for the values that belong to it; a completion is never lost over them."""
@@ -65,6 +68,18 @@ class Publisher:
                 await self._published.wait_for(lambda: self._epoch != epoch or self._sequence >= sequence)
         except TimeoutError:
             log.warning("the values of event %d have not come within %g s", sequence, _PATIENCE)
+
+    async def until(self, found: Callable[[Mapping[str, Value]], _T | None]) -> _T:
+        """What `found` makes of the values held, once that is something."""
+        async with self._published:
+            while (answer := found(self._held)) is None:
+                await self._published.wait()
+            return answer
+
+    async def ask_again(self) -> None:
+        """Have those in `until` look again, for what does not come from the engine."""
+        async with self._published:
+            self._published.notify_all()
 
     def close(self) -> None:
         if self._subscription is not None:

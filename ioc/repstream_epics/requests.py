@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from repstream.protocol import Completion, Engine, Handle, Requester
 from repstream_epics.channels import Raw
 from repstream_epics.publisher import Publisher
 from repstream_epics.refusal import CmdStatus, ended, explain
-from repstream_epics.view import Control, Execute, Write
+from repstream_epics.view import Control, Edit, Execute, Follow, Outcome, Write
 
 _T = TypeVar("_T")
 
@@ -45,12 +45,16 @@ class Requests:
         try:
             request = control.request(raw)
             if request is None:
+                await self.publisher.ask_again()
                 await self._answer(control, True)
                 return True
-            handle = await self._ask(request, requester)
+            first = request.first if isinstance(request, Follow) else request
+            handle = None if first is None else await self._ask(first, requester)
         except Exception as error:  # whatever it was, the client gets its answer
             await self._settle()  # a refused start has a result, too
             return await self._end(control, *explain(error))
+        if isinstance(request, Follow):
+            return await self._follow_on(control, request, handle)
         if handle is None:
             await self._settle()
             return await self._end(control, CmdStatus.OK, "")
@@ -59,23 +63,50 @@ class Requests:
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, request: Write | Execute, requester: Requester) -> Handle | None:
+    async def _ask(self, request: Write | Execute | Edit, requester: Requester) -> Handle | None:
         if isinstance(request, Write):
             await self._call(lambda: self._engine.write(request.values, requester))
             return None
+        if isinstance(request, Edit):
+            await self._call(lambda: self._edit(request, requester))
+            return None
         return await self._call(lambda: self._engine.execute(request.command, request.argument, requester))
 
+    def _edit(self, request: Edit, requester: Requester) -> None:
+        held = self._engine.read(request.key).value
+        self._engine.write({request.key: request.edited(held)}, requester)
+
     async def _follow(self, control: Control, handle: Handle) -> bool:
+        async with self._going_on(control):
+            outcome = await self._completed(handle)
+        return await self._end(control, *outcome)
+
+    async def _follow_on(self, control: Control, request: Follow, handle: Handle | None) -> bool:
+        """As `_follow`, and beyond the end of the command."""
+        async with self._going_on(control):
+            outcome: Outcome = (CmdStatus.OK, "")
+            if handle is not None:
+                outcome = await self._completed(handle)
+            if outcome[0] is CmdStatus.OK:
+                outcome = await self.publisher.until(request.ended)
+        return await self._end(control, *outcome)
+
+    @contextlib.asynccontextmanager
+    async def _going_on(self, control: Control) -> AsyncIterator[None]:
+        """While inside, a command of `control` goes on."""
         self._pending.append(control)
         try:
             await self._settle()
             await control.begun(time.time())
             _settled()
-            completion = await _end_of(handle)
-            await self.publisher.reached(completion.epoch, completion.sequence)
+            yield
         finally:
             self._pending.remove(control)
-        return await self._end(control, *ended(completion))
+
+    async def _completed(self, handle: Handle) -> Outcome:
+        completion = await _end_of(handle)
+        await self.publisher.reached(completion.epoch, completion.sequence)
+        return ended(completion)
 
     async def _end(self, control: Control, status: CmdStatus, message: str) -> bool:
         """Show an outcome; after a success the command that goes on, if there is one."""

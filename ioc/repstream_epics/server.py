@@ -36,7 +36,8 @@ class IocServer:
     """An IOC: the PVs of one or several engines.
 
     `engines` by name; `prefix` begins every PV name, and ``$(ENGINE)`` in it stands for the engine's name
-    (needed with several). `views` are the shapes in which each engine is shown. `port` is that of searches
+    (needed with several). `views` are the shapes in which each engine is shown; one with a prefix of its own
+    stands in a pair with it. `port` is that of searches
     and connections, 0 takes a free one. Raises `ValueError` for PV names that collide or are too long.
     """
 
@@ -46,10 +47,10 @@ class IocServer:
         prefix: str = PREFIX,
         port: int = PORT,
         interface: str = INTERFACE,
-        views: Sequence[MakeView] = (CatalogueView,),
+        views: Sequence[MakeView | tuple[MakeView, str]] = (CatalogueView,),
     ) -> None:
         self._interface = interface
-        self._make_views = views
+        self._views = [view if isinstance(view, tuple) else (view, prefix) for view in views]
         self._port = port
         self._parts: list[_Part] = []
         self._channels: dict[str, Channel] = {}
@@ -59,7 +60,7 @@ class IocServer:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         for name, engine in engines.items():
-            self._add(engine, names.prefix_of(prefix, name))
+            self._add(engine, name)
 
     @property
     def port(self) -> int:
@@ -100,11 +101,11 @@ class IocServer:
     ) -> None:
         self.stop()
 
-    def _add(self, engine: Engine, prefix: str) -> None:
+    def _add(self, engine: Engine, name: str) -> None:
         requests, catalogue = Requests(engine), engine.catalogue
         bindings: list[Binding] = []
-        for make in self._make_views:
-            view = make(catalogue, prefix, requests)
+        for make, prefix in self._views:
+            view = make(catalogue, names.prefix_of(prefix, name), requests)
             if twice := self._channels.keys() & view.channels.keys():
                 raise ValueError(
                     f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix"

@@ -33,6 +33,32 @@ class Execute:
     argument: Value = None
 
 
+@dataclass(frozen=True)
+class Edit:
+    """Change a parameter into what follows from the value that it has when its turn comes."""
+
+    key: str
+    edited: Callable[[Value], Value]
+
+
+Outcome = tuple[CmdStatus, str]
+"""What became of a request, and why."""
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Write or give a command if one is named; the put completes once `ended` says how it ended.
+
+    `ended` is asked again with every change of what the engine holds; None: it goes on.
+    """
+
+    ended: Callable[[Mapping[str, Value]], Outcome | None]
+    first: Write | Execute | None = None
+
+
+Request = Write | Execute | Edit | Follow
+
+
 class Binding(Protocol):
     """One or a few PVs that follow values."""
 
@@ -47,7 +73,7 @@ class Binding(Protocol):
 class Control(Protocol):
     """A PV that clients write."""
 
-    def request(self, raw: Raw) -> Write | Execute | None:
+    def request(self, raw: Raw) -> Request | None:
         """What a put asks the engine for; None: nothing. Raises `Refused` with the reason."""
 
     async def begun(self, time: float) -> None:

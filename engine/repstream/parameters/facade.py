@@ -22,7 +22,14 @@ class FacadeConfig(Section):
         description="What a standard DAQ's configuration holds beside the engine's parameters, as JSON.",
     )
 
-    @field_validator("std_daq")
+    area_detector: Annotated[str, Access.ALWAYS, LongText(MOST_CHARACTERS)] = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        title="areaDetector: kept values",
+        description="What areaDetector's clients set beside the engine's parameters, as JSON by PV.",
+    )
+
+    @field_validator("std_daq", "area_detector")
     @classmethod
     def _is_an_object(cls, text: str) -> str:
         parse_object(text)

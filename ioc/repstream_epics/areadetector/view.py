@@ -1,0 +1,107 @@
+"""`AreaDetectorView`: the table as channels, bindings and controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from repstream.parameters.catalogue import Catalogue
+from repstream.protocol import Requester
+from repstream_epics import names
+from repstream_epics.areadetector import acquire, table
+from repstream_epics.areadetector.controls import IgnoredPV, Report, RowPVs, WriterReport
+from repstream_epics.areadetector.rows import Action, Form, Kept, Row, Type
+from repstream_epics.channels import (
+    Channel,
+    DoubleChannel,
+    EnumChannel,
+    Head,
+    LongChannel,
+    Put,
+    Raw,
+    StringChannel,
+    TextChannel,
+)
+from repstream_epics.view import Binding, Control, Handlers
+
+PRECISION = 3
+
+
+class AreaDetectorView:
+    """Source and first writer as an areaDetector; fills `view.View`. Raises `ValueError` for long names."""
+
+    def __init__(self, catalogue: Catalogue, prefix: str, handlers: Handlers) -> None:
+        self.channels: dict[str, Channel] = {}
+        self._prefix = prefix
+        self._handlers = handlers
+        self._controls: dict[str, Control] = {}
+        for row in table.ROWS:
+            self._add(row)
+        self._writer = Report(self._setpoint(Action.WRITE_MESSAGE), self._setpoint(Action.WRITE_STATUS))
+        self._camera = Report(self._readback(Action.STATUS_MESSAGE))
+        capture = acquire.CaptureControl(self._button(Action.CAPTURE, self._writer))
+        take = acquire.AcquireControl(
+            self._button(Action.ACQUIRE, self._camera),
+            self._readback(Action.DETECTOR_STATE),
+            {row.name: row for row in table.ROWS},
+        )
+        flush = acquire.FlushControl(self._button(Action.FLUSH, self._writer))
+        for action, control in ((Action.CAPTURE, capture), (Action.ACQUIRE, take), (Action.FLUSH, flush)):
+            self._controls[_row(action).name] = control
+        rows = [self._row_pvs(row) for row in table.ROWS if not isinstance(row.what, Action)]
+        # The counters before what says that they are those of this acquisition.
+        self.bindings: Sequence[Binding] = (*rows, WriterReport(self._writer), take, flush, capture)
+
+    def _add(self, row: Row) -> None:
+        for pv in row.pvs:
+            written = pv == row.name and row.what not in (Action.WRITE_STATUS, Action.WRITE_MESSAGE)
+            put = self._put_of(pv) if written or row.tolerant else None
+            full = names.check(self._prefix + pv)
+            self.channels[full] = _channel(row, full, pv != row.name, put)
+
+    def _put_of(self, pv: str) -> Put:
+        """Hands what clients write to the control, which is made after its channels."""
+
+        async def put(raw: Raw, requester: Requester) -> bool:
+            return await self._handlers.put(self._controls[pv], raw, requester)
+
+        return put
+
+    def _row_pvs(self, row: Row) -> RowPVs:
+        report = self._writer if row.name.startswith(table.HDF) else self._camera
+        readback = self.channels.get(f"{self._prefix}{row.name}_RBV")
+        pvs = RowPVs(row, report, readback, self.channels.get(self._prefix + row.name))
+        self._controls[row.name] = pvs
+        if row.tolerant:
+            self._controls[f"{row.name}_RBV"] = IgnoredPV(readback)
+        return pvs
+
+    def _setpoint(self, action: Action) -> Channel:
+        return self.channels[self._prefix + _row(action).name]
+
+    def _readback(self, action: Action) -> Channel:
+        return self.channels[f"{self._prefix}{_row(action).name}_RBV"]
+
+    def _button(self, action: Action, report: Report) -> acquire.Button:
+        row = _row(action)
+        readback = self._readback(action) if row.form is Form.PAIR else None
+        return acquire.Button(self._setpoint(action), readback, report, row.strings, row.readback_strings)
+
+
+def _row(action: Action) -> Row:
+    return next(row for row in table.ROWS if row.what is action)
+
+
+def _channel(row: Row, name: str, is_readback: bool, put: Put | None) -> Channel:
+    head = Head(name, row.type.value[0 if is_readback else 1], row.title, put, row.unit)
+    limits = (0.0, 0.0)
+    if isinstance(row.what, Kept) and row.what.low is not None and row.what.high is not None:
+        limits = (row.what.low, row.what.high)
+    makes: dict[Type, Callable[[], Channel]] = {
+        Type.LONG: lambda: LongChannel(head, limits, None),
+        Type.DOUBLE: lambda: DoubleChannel(head, limits, None, PRECISION),
+        Type.SWITCH: lambda: EnumChannel(head, (is_readback and row.readback_strings) or row.strings),
+        Type.CHOICE: lambda: EnumChannel(head, row.strings),
+        Type.STRING: lambda: StringChannel(head),
+        Type.CHARS: lambda: TextChannel(head, row.length),
+    }
+    return makes[row.type]()
