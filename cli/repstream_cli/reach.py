@@ -41,6 +41,8 @@ def lines(stack: Stack) -> list[str]:
         found.append(f"Tango   {tango_name(stack, 'repstream/repeater/1')}")
     if stack.options.epics is not None:
         found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
+        if prefix := stack.options.epics.area_detector:
+            found.append(f"EPICS   {prefix}cam1:, {prefix}HDF1: (areaDetector) on port {stack.epics_port}")
     if stack.options.http is not None:
         found.append(f"HTTP    {http_url(stack)}/api/v1")
         views = stack.options.http.views.items()

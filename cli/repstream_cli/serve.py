@@ -71,6 +71,14 @@ def serve(
     ] = None,
     epics_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 5064,
     epics_prefix: Annotated[str, typer.Option(help="Beginning of all its PV names.")] = "X:REPSTREAM:",
+    areadetector: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            help="Serve writer 1 as areaDetector too: PREFIXcam1:… and PREFIXHDF1:…",
+            show_default="not served",
+        ),
+    ] = "",
     http: Annotated[
         bool | None, typer.Option("--http/--no-http", help="HTTP server.", show_default="if installed")
     ] = None,
@@ -114,6 +122,7 @@ def serve(
       repstream serve --config beamline.json --root /data --start
       repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
       repstream serve --root /data --view gf_repstream --view std_daq
+      repstream serve --root /data --areadetector X:AD:
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
@@ -121,6 +130,11 @@ def serve(
     if view and http is False:
         raise typer.BadParameter(
             "views are served by the HTTP server; leave out --no-http", param_hint="--view"
+        )
+    if areadetector and epics is False:
+        raise typer.BadParameter(
+            "areaDetector's PVs are served by the EPICS server; leave out --no-epics",
+            param_hint="--areadetector",
         )
     wanted = {
         front_end: chosen(front_end, wish)
@@ -135,7 +149,7 @@ def serve(
         host=host,
         on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
-        epics=EpicsOptions(epics_port, epics_prefix) if wanted["epics"] else None,
+        epics=EpicsOptions(epics_port, epics_prefix, areadetector) if wanted["epics"] else None,
         http=http_options(http_port, view or [], (http_read_token, http_change_token), http_read_only)
         if wanted["http"]
         else None,

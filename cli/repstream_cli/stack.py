@@ -40,8 +40,11 @@ class TangoOptions:
 
 @dataclass(frozen=True, slots=True)
 class EpicsOptions:
+    """The EPICS server. `area_detector`: the prefix of areaDetector's PVs, which are not served without."""
+
     port: int = 5064
     prefix: str = "X:REPSTREAM:"
+    area_detector: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,10 @@ class Stack:
 
     def _start_epics(self, epics: EpicsOptions) -> None:
         from repstream_epics.server import IocServer  # noqa: PLC0415 - an extra
+        from repstream_epics.views import chosen  # noqa: PLC0415
 
-        name = self.options.engine.name
-        ioc = IocServer({name: self.service}, epics.prefix, epics.port, self.options.host)
+        name, views = self.options.engine.name, chosen(epics.area_detector)
+        ioc = IocServer({name: self.service}, epics.prefix, epics.port, self.options.host, views)
         self._opened(ioc.start, ioc.stop)
         self.epics_port = ioc.port
 

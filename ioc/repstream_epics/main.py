@@ -14,6 +14,7 @@ from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, a
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
+from repstream_epics.views import chosen
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
 JOIN_TIME = 5.0
@@ -40,6 +41,15 @@ def run(
         int, typer.Option(min=0, max=65535, help="Channel Access port; 0 takes a free one.")
     ] = PORT,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
+    areadetector: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            help="Serve writer 1 as areaDetector too: PREFIXcam1:… and PREFIXHDF1:…; "
+            "$(ENGINE) in it is the engine's name.",
+            show_default="not served",
+        ),
+    ] = "",
     list_pvs: Annotated[
         bool, typer.Option("--list-pvs", help="Print name, record type and title of all PVs, and end.")
     ] = False,
@@ -60,7 +70,7 @@ def run(
         for engine in engines_there.values():
             _join(engine)
         try:
-            ioc = IocServer(engines_there, prefix, port, host)
+            ioc = IocServer(engines_there, prefix, port, host, chosen(areadetector))
             if not list_pvs:
                 stack.enter_context(ioc)
         except (OSError, ValueError) as error:

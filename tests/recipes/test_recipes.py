@@ -41,6 +41,7 @@ ELSEWHERE = {
     "m_split": "tests/engine/mflow",
     "repstream-tango": "tests/device_servers/test_command_line.py",
     "repstream-ioc": "tests/ioc/test_server.py",
+    "from bluesky": "tests/ioc/test_areadetector_clients.py",
     "with h5py.File": "tests/engine/files",
     "python examples/": "tests/examples/test_examples.py",
     "gate_roi1_sum": "tests/integration/test_pictures.py",

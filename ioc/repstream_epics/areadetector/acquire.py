@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,13 @@ from repstream_epics.view import Execute, Follow, Outcome, Request
 
 _ENGINE, _RECEIVED = "engine.state", "source.received"
 _ENDLESS = 0
+_LEAST_TIME = 0.1
+"""Seconds that `Acquire` shows 1 at least.
+
+ophyd's `trigger` returns None where the end of its acquisition comes before its own put has returned
+(three images in 30 ms), and others poll every 10 ms.
+"""
+
 _STATE_ALARMS: Mapping[str, Severity] = {
     "Error": (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
     "Disconnected": (AlarmStatus.COMM, AlarmSeverity.INVALID_ALARM),
@@ -104,6 +112,7 @@ class AcquireControl:
     _busy: bool = False
     _asked: bool = False
     _counting: bool = False
+    _began: float = 0.0
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
         self._held = held
@@ -121,11 +130,13 @@ class AcquireControl:
         return self._count(images)
 
     async def begun(self, time: float) -> None:
-        self._busy = True
+        self._busy, self._began = True, asyncio.get_running_loop().time()
         await self.button.report_to.clear(time)
         await self._publish(time)
 
     async def answer(self, taken: bool, busy: bool, time: float) -> None:
+        if self._busy and not busy:
+            await asyncio.sleep(self._began + _LEAST_TIME - asyncio.get_running_loop().time())
         self._busy, self._asked = busy, False
         await self._publish(time, taken, again=True)
 
