@@ -28,8 +28,8 @@ PAIRS = {
     "cam1:": "Acquire ImageMode NumImages AcquireTime AcquirePeriod TriggerMode NumExposures ArrayCallbacks "
     "ArrayCounter DataType",
     "HDF1:": "FilePath CreateDirectory FileName FileTemplate FileNumber AutoIncrement FileWriteMode "
-    "NumCapture Capture AutoSave EnableCallbacks BlockingCallbacks NDArrayPort ArrayCounter SWMRMode LazyOpen "
-    "PositionMode ChunkSizeAuto NumFramesChunks NumExtraDims XMLFileName Compression "
+    "NumCapture Capture AutoSave EnableCallbacks BlockingCallbacks NDArrayPort ArrayCounter SWMRMode "
+    "LazyOpen PositionMode ChunkSizeAuto NumFramesChunks NumExtraDims XMLFileName Compression "
     "QueueSize NDArrayAddress",
 }
 READBACKS = {
