@@ -48,7 +48,9 @@ class ColumnStore:
         """(offset, bytes) of what waits."""
         if not self._waiting:
             return
-        rows = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        # As bytes, since numpy compares the types of what it joins member by member.
+        waiting = b"".join([rows.tobytes() for rows in self._waiting])
+        rows = np.frombuffer(waiting, self._waiting[0].dtype)
         first, self._written = self._written, self._written + len(rows)
         self._waiting = []
         for chunk in range(first // ROWS_PER_CHUNK, -(-self._written // ROWS_PER_CHUNK)):

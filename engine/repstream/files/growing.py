@@ -99,10 +99,12 @@ def payload_sizes(payloads: Sequence[Buffer | None], plan: FilePlan) -> list[int
     Raises ValueError for a payload that is not contiguous or not one image of the plan: of
     another size or, compressed, with another size in its first eight bytes (big-endian).
     """
-    sizes = []
     expected = plan.image_nbytes
-    if plan.compression == "none" and all(type(p) is bytes and len(p) == expected for p in payloads):
-        return [expected] * len(payloads)
+    if plan.compression == "none" and set(map(type, payloads)) == {bytes}:
+        sizes = list(map(len, payloads))  # type: ignore[arg-type]
+        if sizes.count(expected) == len(sizes):
+            return sizes
+    sizes = []
     for payload in payloads:
         if payload is None:
             sizes.append(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -51,6 +52,11 @@ def header_of(parts: Any) -> bytes:
 def size_of(part: Any) -> int:
     """Bytes of one part, whatever its type; nothing is copied."""
     return part.nbytes if isinstance(part, memoryview) else len(part)
+
+
+def sizes_of(parts: Sequence[Any]) -> list[int]:
+    """`size_of` each of them, in less time where all are bytes."""
+    return list(map(len if set(map(type, parts)) == {bytes} else size_of, parts))
 
 
 def read_htype(header: bytes) -> str:

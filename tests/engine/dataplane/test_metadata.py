@@ -210,7 +210,8 @@ def test_some_attributes_are_read_as_all_are(
 ) -> None:
     first, second = (json.dumps({**beside, "image_attributes": inner}).encode() for beside, inner in headers)
     known = read_fields(first)
-    values = AttributeReader(names, known.beside, known.within)(second)
+    read = AttributeReader(names, known.beside, known.within)
+    values = read(second)
     found = read_fields(second)
     in_64_bits = {
         name: value
@@ -224,6 +225,39 @@ def test_some_attributes_are_read_as_all_are(
         (type(found.numbers.get(name)), found.numbers.get(name)) for name in names
     ]
     assert not found.numbers.keys() - set(names) - known.beside - known.within
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from(["a", "b", "frame"]), ANYTHING),
+            st.one_of(ANYTHING, st.dictionaries(st.sampled_from(["a", "b", "frame"]), ANYTHING)),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.sampled_from(["a", "b", "frame", "image_attributes", "never"]), unique=True),
+)
+def test_many_headers_are_read_as_each_of_them_is(
+    headers: list[tuple[dict[str, object], object]], names: list[str]
+) -> None:
+    some = [json.dumps({**beside, "image_attributes": inner}).encode() for beside, inner in headers]
+    known = read_fields(some[0])
+    read = AttributeReader(names, known.beside, known.within)
+    columns, each = read.columns([memoryview(header) for header in some]), [read(header) for header in some]
+    if columns is None:
+        assert None in each
+        return
+    expected = [[values[number] for values in each if values] for number in range(len(names))]
+    assert repr([list(values) for values in columns]) == repr(expected)
+    assert len(columns) == len(names) and None not in each
+
+
+@pytest.mark.parametrize("odd", [b"{}, {}", b'{"new": 1}', b'{"frame": NaN}', b"[]", b"", b"\xff"])
+def test_one_odd_header_among_many_is_not_read_with_them(odd: bytes) -> None:
+    read = AttributeReader(["frame"])
+    assert read.columns([b"{}", b'{"frame": 1}']) == [[None, None]]
+    assert read.columns([b"{}", odd]) is None
 
 
 def test_a_header_with_a_further_field_is_read_whole() -> None:

@@ -24,7 +24,7 @@ from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar
 from repstream.files.series import FileSeries
 from repstream.messages.frame import Frame
-from repstream.messages.header import size_of
+from repstream.messages.header import sizes_of
 
 MOST_BLANKS = 16_384
 """Blank places that are made at once, at most; more follow."""
@@ -255,7 +255,7 @@ class FrameStore:
             file.append(payloads, rows, extra, announce=False)
         else:
             self._put(file, placed, payloads, rows, extra)
-        self._waiting += [(f.frame_id, size_of(payload)) for f, payload in zip(frames, payloads, strict=True)]
+        self._waiting += zip([frame.frame_id for frame in frames], sizes_of(payloads), strict=True)
 
     def _put(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from repstream.dataplane.storing.columns import (
 from repstream.files.plan import EXTRA_TEXT, EXTRA_VALUE, MISSING
 from repstream.messages.array_attributes import AttributeReader, Number, read_fields
 from repstream.messages.formats import attributes
-from repstream.messages.frame import Frame
+from repstream.messages.frame import ARRAY, Frame
 from repstream.messages.header import header_of
 
 MOST_NAMES = 1024
@@ -63,9 +63,8 @@ class HeaderRows:
         rows = np.zeros(len(frames), self.dtype)
         rows["image_id"] = [frame.frame_id for frame in frames]
         extra: list[tuple[int, str, Number | None]] = []
-        found = self._values(frames, extra)
-        members = self._members
-        for (name, dtype), values in zip(members, zip(*found, strict=True), strict=False):
+        columns = self._columns(frames, extra)
+        for (name, dtype), values in zip(self._members, columns, strict=False):
             column, absent = _column(values, dtype)
             rows[name] = column
             if absent:
@@ -83,14 +82,22 @@ class HeaderRows:
             rows[mask_of(name) if is_masked(dtype) else name] = 1 if is_masked(dtype) else math.nan
         return rows
 
+    def _columns(
+        self, frames: Sequence[Frame], extra: list[tuple[int, str, Number | None]]
+    ) -> Iterable[Sequence[Number | None]]:
+        """The numbers for the columns, one after the other; others go to `extra`."""
+        if not self._later and {frame.format for frame in frames} == {ARRAY}:
+            columns = self._read.columns([frame.parts[0] for frame in frames])
+            if columns is not None:
+                return columns
+        return zip(*self._values(frames, extra), strict=True)
+
     def _values(
         self, frames: Sequence[Frame], extra: list[tuple[int, str, Number | None]]
     ) -> list[Sequence[Number | None]]:
         """The numbers for the columns, frame by frame; others go to `extra`."""
         read, later, width = self._read, tuple(self._later), len(self._names)
         quick = [read(header_of(frame.parts)) if frame.attributes_in_header else None for frame in frames]
-        if not later and None not in quick:
-            return quick  # type: ignore[return-value]  # nearly always, and no call for each
         found: list[Sequence[Number | None]] = []
         for number, values in enumerate(quick):
             if values is None:
