@@ -45,6 +45,7 @@ ELSEWHERE = {
     "with h5py.File": "tests/engine/files",
     "python examples/": "tests/examples/test_examples.py",
     "gate_roi1_sum": "tests/integration/test_pictures.py",
+    "StdDaqClient": "tests/rest/compat/test_std_daq.py",
     "$URL/pictures": "tests/rest",
     "$URL/files": "tests/rest/test_files.py",
     "repstream look": "tests/cli",
