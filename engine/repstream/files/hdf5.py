@@ -8,14 +8,14 @@ on the disk.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import h5py
 import hdf5plugin
 import numpy as np
 
-from repstream.files import layout, nexus
+from repstream.files import late_name, layout, nexus
 from repstream.messages.compression import compress
 
 _BLOCK_SIZE_BY_LIBRARY = 0
@@ -27,10 +27,14 @@ MOST_SINGLE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FieldPlace:
-    """Where a scalar lies in the file, and its type."""
+    """Where a scalar lies in the file, and its type.
+
+    `name`: the write (offset, bytes) that gives it its name, where it has none yet.
+    """
 
     offset: int
     dtype: np.dtype[Any]
+    name: tuple[int, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
     """
     headers: dict[str, int] = {}
     fields: dict[str, FieldPlace] = {}
+    late: dict[str, tuple[int, int]] = {}
     with h5py.File.in_memory(libver="earliest", block_size=65536) as file:
         file.attrs["HDF5_Version"] = h5py.version.hdf5_version
         for path, node in tree.items():
@@ -70,9 +75,14 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
                 headers[path] = _make_stack(file, path, node)
             else:
                 fields[path] = _make_field(file, path, node)
+                if node.late:
+                    late[path] = (_header(file[path].parent), _header(file[path]))
         file.flush()
         data = file.id.get_file_image()
     layout.check_superblock(data)
+    for path, (group, field) in late.items():
+        data, name = late_name.hide(data, group, field)
+        fields[path] = replace(fields[path], name=name)
     stacks = {path: layout.dataset_places(data, header) for path, header in headers.items()}
     return FileImage(data, stacks, fields)
 
@@ -94,7 +104,12 @@ def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
         **filters,
     )
     dataset.attrs.update(stack.attributes)
-    return int(h5py.h5o.get_info(dataset.id).addr)
+    return _header(dataset)
+
+
+def _header(item: h5py.HLObject) -> int:
+    """The address of an object's header."""
+    return int(h5py.h5o.get_info(item.id).addr)
 
 
 def _make_zeros(file: h5py.File, path: str, zeros: nexus.Zeros) -> None:

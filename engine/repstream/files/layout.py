@@ -61,7 +61,7 @@ def dataset_places(image: bytes, header: int) -> DatasetPlaces:
     Raises ValueError where the dataset is not chunked or written in a newer form.
     """
     extent = index = None
-    for kind, offset in _messages(image, header):
+    for kind, offset in messages(image, header):
         if kind == _DATASPACE:
             version, rank = image[offset], image[offset + 1]
             if version != 1 or rank == 0:
@@ -77,8 +77,11 @@ def dataset_places(image: bytes, header: int) -> DatasetPlaces:
     return DatasetPlaces(extent, index)
 
 
-def _messages(image: bytes, header: int) -> Iterator[tuple[int, int]]:
-    """Yield (type, offset of the data) of each message of a version-1 object header."""
+def messages(image: bytes, header: int) -> Iterator[tuple[int, int]]:
+    """Yield (type, offset of the data) of each message of a version-1 object header.
+
+    Raises ValueError where the header is of another version.
+    """
     version, total, _, size = _HEADER.unpack_from(image, header)
     if version != 1:
         raise ValueError(f"object header version {version} at address {header}: expected 1")

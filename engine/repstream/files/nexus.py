@@ -30,6 +30,7 @@ ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
 
 END_TIME = "/entry/end_time"
+"""When the acquisition ended; absent before."""
 
 NIMAGES = f"{DETECTOR}/detectorSpecific/nimages"
 """How many images there are; as many as were asked for, until the end."""
@@ -138,12 +139,15 @@ class Interleaved:
 class Field:
     """A scalar, stored in one piece so that it can be written again in its place.
 
-    Text is UTF-8 of a fixed size in bytes (numpy kind ``"S"``), padded with zeros.
+    Text is UTF-8 of a fixed size in bytes (numpy kind ``"S"``), padded with zeros. `late`: it has
+    room from the start, but no name until it is written (see `late_name`);
+    one such field a group.
     """
 
     dtype: np.dtype[Any]
     value: Scalar
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +230,7 @@ def empty_tree(plan: FilePlan) -> dict[str, Node]:
         "/entry": Group({"NX_class": "NXentry", "default": "data"}),
         "/entry/instrument": Group({"NX_class": "NXinstrument"}),
         DETECTOR: Group({"NX_class": "NXdetector"}),
-        END_TIME: Field(_TIME, ""),
+        END_TIME: Field(_TIME, "", late=True),
         ACQUISITION: Group({"NX_class": "NXcollection"}),
     }
     if begun:

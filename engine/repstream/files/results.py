@@ -34,7 +34,11 @@ class ResultFields:
             values[NIMAGES] = images
         last = f"{ACQUISITION}/outcome"
         places = [(self._fields[path], values[path]) for path in sorted(values, key=last.__eq__)]
-        return [(place.offset, encode(value, place.dtype)) for place, value in places]
+        writes: list[tuple[int, bytes]] = []
+        for place, value in places:
+            writes.append((place.offset, encode(value, place.dtype)))
+            writes += [place.name] if place.name else []
+        return writes
 
 
 def write_results(fd: int, writes: list[tuple[int, bytes]]) -> None:
