@@ -35,7 +35,7 @@ def example(name: str) -> str:
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both files, and their lines in the tables."""
-    for name, scheme, table in (("source", "ring", SOURCES), ("transport", "unixgram", TRANSPORTS)):
+    for name, scheme, table in (("source", "memory", SOURCES), ("transport", "unixgram", TRANSPORTS)):
         (tmp_path / f"joint_{name}.py").write_text(example(name))
         monkeypatch.setitem(table, scheme, f"joint_{name}")  # type: ignore[arg-type]
     monkeypatch.syspath_prepend(tmp_path)
@@ -54,7 +54,7 @@ def ring_to(path: Path, **streams: dict[str, Any]) -> Configuration:
     """A ring as the source, a datagram stream named ``log``, and further streams."""
     base = configuration("tcp://127.0.0.1:9609", streams={"log": {}, **streams})
     log = base.streams["log"].model_copy(update={"address": f"unixgram://{path}"})
-    source = base.source.model_copy(update={"address": "ring://camera"})
+    source = base.source.model_copy(update={"address": "memory://camera"})
     return base.model_copy(update={"source": source, "streams": {**base.streams, "log": log}})
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from repstream.messages import array_1_0
+from repstream.messages import array_1_0, std_daq_frame
 from repstream.messages.frame import Frame
 from repstream.messages.header import header_of, size_of
 from repstream.parameters.stream import StreamConfig
@@ -53,6 +53,16 @@ class StdDetWriterHeader:
         return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)))
 
 
+def for_ring_buffer(frame: Frame) -> Frame | None:
+    """The frame as a ring buffer takes it: metadata, and the bytes for the slot."""
+    parts = std_daq_frame.encoded(frame)
+    if parts is None:
+        return None
+    return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)), unpacked=0)
+
+
 def step_of(config: StreamConfig, settings: Callable[[], WriterConfig]) -> Step | None:
     """The step that a stream is configured to have; `settings` are those of writer 1."""
+    if config.address.startswith("ring://"):
+        return for_ring_buffer
     return StdDetWriterHeader(settings) if config.header == "std_det_writer" else None

@@ -10,7 +10,10 @@ from pydantic import Field
 from repstream.parameters.facts import Access, Level, Section, Unit, address_form
 from repstream.parameters.pixel_types import PixelType
 
-SOURCES: Mapping[str, str] = dict.fromkeys(("tcp", "ipc", "inproc"), "repstream.sources.zmq")
+SOURCES: Mapping[str, str] = {
+    **dict.fromkeys(("tcp", "ipc", "inproc"), "repstream.sources.zmq"),
+    "ring": "repstream.sources.ring_buffer",
+}
 """The schemes of addresses, and the module that provides the source for each (`open_source`)."""
 
 ImageType = Literal["any", PixelType]
@@ -53,6 +56,13 @@ class SourceConfig(Section):
         le=1_000_000,
         title="Buffer memory",
         description="Memory for waiting messages; limits buffer_size if the image size is known.",
+    )
+    ring_slots: Annotated[int, Access.WHILE_IDLE, Unit("images"), Level.EXPERT] = Field(
+        1000,
+        ge=2,
+        le=1_000_000,
+        title="Ring buffer slots",
+        description="Number of slots of a ring buffer (ring://name); must be that of its producer.",
     )
     image_height: Annotated[int, Access.WHILE_IDLE, Unit("pixels")] = Field(
         0,

@@ -11,7 +11,10 @@ from repstream.parameters.facts import Access, Level, Section, Unit, address_for
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
 
-TRANSPORTS: Mapping[str, str] = dict.fromkeys(("tcp", "ipc"), "repstream.dataplane.zmq_transport")
+TRANSPORTS: Mapping[str, str] = {
+    **dict.fromkeys(("tcp", "ipc"), "repstream.dataplane.zmq_transport"),
+    "ring": "repstream.dataplane.ring_transport",
+}
 """The schemes of addresses, and the module that provides the transport for each (`open_transport`)."""
 
 
@@ -112,6 +115,13 @@ class StreamConfig(OutputConfig):
         "unchanged",
         title="Header",
         description="Whether headers are sent as received or rewritten for an external std-det-writer.",
+    )
+    ring_slots: Annotated[int, Access.WHILE_IDLE, Unit("images"), Level.EXPERT] = Field(
+        1000,
+        ge=2,
+        le=1_000_000,
+        title="Ring buffer slots",
+        description="Number of slots of a ring buffer (ring://name) in shared memory.",
     )
     alarm_on_drop: Annotated[bool, Access.ALWAYS] = Field(
         True,

@@ -1,0 +1,246 @@
+"""A ring buffer of the standard DAQ as a source: images in shared memory, their metadata over ZMQ.
+
+Nothing stops the producer from writing over an image while it is read, and nothing in the ring says
+that it did. So each image is copied out of its slot, and handed on only if the producer, by the newest
+metadata, was still far from that slot when the copy was done. Memory of the ring itself is never lent:
+what a queue or a file still holds would change under it. The copies are lent, and used again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import zmq
+
+from repstream.errors import MalformedMessage
+from repstream.messages import std_daq_metadata
+from repstream.messages.pixels import ITEM_SIZE
+from repstream.messages.std_daq_frame import message_of, refused_message
+from repstream.messages.std_daq_metadata import ImageMetadata
+from repstream.parameters.source import SourceConfig
+from repstream.sources.ring_layout import metadata_path, ring_name, segment_bytes, segment_path
+from repstream.sources.source import lend
+from repstream.sources.zmq import ZmqSource
+
+log = logging.getLogger(__name__)
+
+GUARD = 8
+"""One slot in so many, and at least one, that the producer is not let come near an image: it writes
+before it publishes, and what it publishes takes a moment to arrive."""
+
+METADATA_MESSAGES = 100_000
+"""How many may wait in the socket: with room for less its producer would drop the newest unseen."""
+
+MOST_AT_ONCE = 10_000
+"""Metadata taken in before other things have their turn."""
+
+STALL_SECONDS, STALL_MESSAGES = 1.0, 100
+"""After a pause of so long with so many messages (half-way to what a publisher keeps for a consumer
+that stands still) the newest that came need not be the newest there is."""
+
+KEPT_COPIES = 64
+"""Buffers that wait to be used again: fresh memory costs more than the copy into it."""
+
+
+def open_source(
+    config: SourceConfig, context: zmq.Context[zmq.Socket[bytes]], expected: int = 0
+) -> RingBufferSource:
+    """See `opening.Opener`."""
+    return RingBufferSource(context, config, ring_name(config.address, "source.address"))
+
+
+class RingBufferSource:
+    """The images of one ring, in the order of their metadata; fills `Source`. Used from one thread.
+
+    An image that the producer has written over, or may have, is left out: its id is missing. Metadata
+    that cannot be right (another size than the ring's, a compression that is not known) come out as a
+    message that is malformed. A ring that is not there, vanishes or is made anew is no error.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig, name: str) -> None:
+        self._path = segment_path(name)
+        self._slots = config.ring_slots
+        self._safe = self._slots - max(1, self._slots // GUARD)
+        self._fd: int | None = None
+        self._identity: tuple[int, int] | None = None
+        self._newest: int | None = None
+        self._pending: deque[ImageMetadata | MalformedMessage] = deque(maxlen=METADATA_MESSAGES)
+        self._copies: deque[bytearray] = deque(maxlen=KEPT_COPIES)
+        self._looked = time.monotonic()
+        subscription = {
+            "address": f"ipc://{metadata_path(name)}",
+            "mode": "SUB",
+            "connection": "connect",
+            "buffer_size": METADATA_MESSAGES,
+        }
+        self._metadata = ZmqSource(context, config.model_copy(update=subscription), expected=1)
+        self._readable = os.eventfd(1, os.EFD_NONBLOCK)
+        self._follow()
+
+    @property
+    def pollable(self) -> Any:
+        """The metadata's socket, or what is always readable while images wait here."""
+        return self._readable if self._pending else self._metadata.pollable
+
+    @property
+    def connected(self) -> bool:
+        """Whether the producer publishes, and its shared memory is there."""
+        return self._metadata.connected and self._fd is not None
+
+    @property
+    def problem(self) -> str:
+        if self.connected:
+            return ""
+        if self._fd is None:
+            return f"there is no shared memory {self._path.name}, or it may not be read"
+        return self._metadata.problem
+
+    @property
+    def capacity(self) -> int:
+        """Images that may wait in the ring."""
+        return self._slots
+
+    def receive(self, patient: bool = False) -> Sequence[Any] | None:
+        """The next image as an array-1.0 message, or a bsread message where it is compressed."""
+        if not self._take_in(patient and not self._pending):
+            return None
+        while self._pending:
+            metadata = self._pending.popleft()
+            if isinstance(metadata, MalformedMessage):
+                return refused_message(metadata.detail)
+            if fault := self._fault(metadata):
+                return refused_message(fault)
+            if (pixels := self._copied(metadata)) is not None:
+                return message_of(metadata, pixels)
+        return None
+
+    def update(self) -> None:
+        """Follow who comes and goes. Takes in metadata, also while no images are asked for."""
+        self._metadata.update()
+        self._take_in(False)
+
+    def close(self) -> None:
+        """Let go of the ring; copies that are still lent stay."""
+        self._metadata.close()
+        self._let_go()
+        os.close(self._readable)
+
+    def _take_in(self, patient: bool) -> bool:
+        """Take in all metadata that wait; whether the newest of them is the newest there is."""
+        begun = self._looked
+        same = self._follow()
+        number = 0
+        while number < MOST_AT_ONCE and (parts := self._metadata.receive(patient and not number)) is not None:
+            self._note(parts)
+            number += 1
+        self._looked = time.monotonic()
+        if number == MOST_AT_ONCE:
+            return False
+        if not same or (number >= STALL_MESSAGES and self._looked - begun > STALL_SECONDS):
+            self._leave_out("the ring was made anew" if not same else "the engine stood still")
+            return False
+        pending = self._pending
+        while pending and isinstance(oldest := pending[0], ImageMetadata) and not self._is_safe(oldest):
+            pending.popleft()
+        return True
+
+    def _note(self, parts: Sequence[Any]) -> None:
+        try:
+            metadata = std_daq_metadata.decode(parts)
+        except MalformedMessage as error:
+            self._pending.append(error)
+            return
+        if self._newest is not None and metadata.image_id < self._newest:
+            # Written over from its beginning: where its producer is by the old numbers says nothing.
+            self._leave_out("the numbering began anew")
+        self._newest = metadata.image_id
+        self._pending.append(metadata)
+
+    def _leave_out(self, why: str) -> None:
+        if self._pending:
+            log.warning("%s: %d images of it are left out, %s", self._path.name, len(self._pending), why)
+        self._pending.clear()
+
+    def _is_safe(self, metadata: ImageMetadata) -> bool:
+        """Whether the producer, as far as is known, is not near the slot of this image."""
+        return self._newest is not None and 0 <= self._newest - metadata.image_id < self._safe
+
+    def _fault(self, metadata: ImageMetadata) -> str:
+        """Why there cannot be such an image in this ring; empty if there can."""
+        if metadata.compression == "blosc2":
+            return f"image {metadata.image_id}: the compression blosc2 is not read here"
+        if self._fd is None:
+            return f"image {metadata.image_id}: there is no shared memory {self._path.name}"
+        nbytes = _slot_bytes(metadata)
+        there, wanted = os.fstat(self._fd).st_size, segment_bytes(self._slots, nbytes)
+        if there == wanted:
+            return ""
+        return (
+            f"image {metadata.image_id}: the ring has {there} bytes, {self._slots} slots (source.ring_slots)"
+            f" of {nbytes} bytes take {wanted}"
+        )
+
+    def _copied(self, metadata: ImageMetadata) -> memoryview | None:
+        """The bytes of an image, lent; None where they may not be those of this image any more."""
+        if self._fd is None:
+            return None
+        nbytes = _slot_bytes(metadata)
+        size = nbytes if metadata.compression == "none" else metadata.size
+        copy = self._buffer(nbytes)
+        whole = read_into(memoryview(copy)[:size], self._fd, metadata.image_id % self._slots * nbytes)
+        if whole and self._take_in(False) and self._is_safe(metadata):
+            return lend(memoryview(copy)[:size], partial(self._copies.append, copy))
+        self._copies.append(copy)
+        return None
+
+    def _buffer(self, nbytes: int) -> bytearray:
+        while self._copies:
+            copy = self._copies.pop()
+            if len(copy) == nbytes:
+                return copy
+        return bytearray(nbytes)
+
+    def _follow(self) -> bool:
+        """Open the shared memory where it is new; False where it took the place of another."""
+        try:
+            there = self._path.stat()
+        except OSError:
+            # Unlinked by its producer: what was published before is still in it.
+            return True
+        identity = there.st_dev, there.st_ino
+        if identity == self._identity:
+            return True
+        was = self._identity
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return True
+        self._let_go()
+        found = os.fstat(fd)
+        self._fd, self._identity, self._newest = fd, (found.st_dev, found.st_ino), None
+        return was is None
+
+    def _let_go(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def read_into(memory: memoryview, fd: int, offset: int) -> bool:
+    """Fill `memory` from a file at `offset`; False where the file ends before."""
+    while memory:
+        count = os.preadv(fd, [memory], offset)
+        if not count:
+            return False
+        memory, offset = memory[count:], offset + count
+    return True
+
+
+def _slot_bytes(metadata: ImageMetadata) -> int:
+    return metadata.height * metadata.width * ITEM_SIZE[metadata.dtype]
