@@ -62,7 +62,7 @@ def test_from_ring_to_file_and_ring(tmp_path: Path, names: tuple[str, str]) -> N
         assert done.ok, done
         assert service.read("source.missing").value == 0
         until(lambda: service.read("streams.1.sent").value == IMAGES, "the stream's counter")
-        assert service.execute("stop", None, ME).wait(30).ok
+        assert service.execute("engine.stop", None, ME).wait(30).ok
         assert not (Path("/dev/shm") / out).exists()
         assert not (Path("/tmp") / out).exists()
     finally:

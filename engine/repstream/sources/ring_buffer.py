@@ -176,6 +176,8 @@ class RingBufferSource:
         if metadata.compression == "blosc2":
             return f"image {metadata.image_id}: the compression blosc2 is not read here"
         if self._fd is None:
+            self._follow()  # it may have come since, together with its metadata
+        if self._fd is None:
             return f"image {metadata.image_id}: there is no shared memory {self._path.name}"
         nbytes = _slot_bytes(metadata)
         there, wanted = os.fstat(self._fd).st_size, segment_bytes(self._slots, nbytes)
@@ -223,8 +225,11 @@ class RingBufferSource:
             return True
         self._let_go()
         found = os.fstat(fd)
-        self._fd, self._identity, self._newest = fd, (found.st_dev, found.st_ino), None
-        return was is None
+        self._fd, self._identity = fd, (found.st_dev, found.st_ino)
+        if was is None:
+            return True
+        self._newest = None
+        return False
 
     def _let_go(self) -> None:
         if self._fd is not None:

@@ -332,6 +332,20 @@ def test_it_heals_when_the_producer_vanishes_and_returns(ring: str) -> None:
             until(lambda: (source.update(), not source.connected)[1], "the producer's end")
 
 
+def test_a_ring_that_comes_while_metadata_are_awaited_is_found(
+    ring: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reading(ring) as source, producing(ring) as producer:
+        producer.wait_for_consumer()
+        assert source._fd is None
+        producer.put(3, image(3, SHAPE, "uint16").tobytes())
+        follow = source._follow
+        looks = iter([lambda: True])  # the first look finds nothing
+        monkeypatch.setattr(source, "_follow", lambda: next(looks, follow)())
+        source._metadata.pollable.poll(20_000)
+        assert frame(source.receive() or []).frame_id == 3
+
+
 def test_a_numbering_that_begins_anew_in_the_same_ring_goes_on(ring: str) -> None:
     with pair(ring) as (producer, source):
         for i in (500, 501, 0, 1):
