@@ -340,7 +340,7 @@ def test_a_ring_that_comes_while_metadata_are_awaited_is_found(
         assert source._fd is None
         producer.put(3, image(3, SHAPE, "uint16").tobytes())
         follow = source._follow
-        looks = iter([lambda: True])  # the first look finds nothing
+        looks = iter([bool])  # the first look finds nothing
         monkeypatch.setattr(source, "_follow", lambda: next(looks, follow)())
         source._metadata.pollable.poll(20_000)
         assert frame(source.receive() or []).frame_id == 3
