@@ -339,9 +339,13 @@ def test_a_ring_that_comes_while_metadata_are_awaited_is_found(
         producer.wait_for_consumer()
         assert source._fd is None
         producer.put(3, image(3, SHAPE, "uint16").tobytes())
-        follow = source._follow
-        looks = iter([bool])  # the first look finds nothing
-        monkeypatch.setattr(source, "_follow", lambda: next(looks, follow)())
+        follow, looks = source._follow, []
+
+        def late() -> bool:
+            looks.append(1)
+            return follow() if len(looks) > 1 else True
+
+        monkeypatch.setattr(source, "_follow", late)  # the first look finds nothing
         source._metadata.pollable.poll(20_000)
         assert frame(source.receive() or []).frame_id == 3
 
