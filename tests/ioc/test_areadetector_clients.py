@@ -96,8 +96,9 @@ def test_a_count_of_bluesky_writes_what_was_sent(tmp_path: Path) -> None:
 
 def test_a_refused_capture_fails_the_plan(tmp_path: Path) -> None:
     with running_rig(tmp_path) as rig, prepared(rig) as ioc:
-        outside = program(tmp_path.parent, "T:AD:").replace("write_timeout=10", "write_timeout=3")
-        done = run(tmp_path, ioc.port, outside)
+        absent = program(tmp_path / "absent", "T:AD:").replace("write_timeout=10", "write_timeout=3")
+        done = run(tmp_path, ioc.port, absent)
         assert done.returncode != 0 and "DOCUMENTS" not in done.stdout
         assert "capture" in done.stderr and "Timeout" in done.stderr
         assert rig.value("writers.main.start_result") == "refused"
+        assert rig.value("writers.main.full_file_name") == ""
