@@ -22,6 +22,7 @@ from tests.integration.rig import DTYPE, IMAGES, SHAPE, Detector, Rig, running_r
 from tests.ioc.clients import environment
 
 pytest.importorskip("bluesky")
+handlers = pytest.importorskip("area_detector_handlers.handlers")
 
 PAGE = Path("docs/how-to/areadetector.md")
 WORKER = Path(__file__).with_name("ophyd_areadetector_worker.py")
@@ -72,11 +73,14 @@ def prepared(rig: Rig) -> IocServer:
     return IocServer({"rig": rig.service}, "T:", port=0, views=chosen("T:AD:"))
 
 
-def test_a_count_of_bluesky_writes_what_was_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plugin", ["HDF5Plugin", "HDF5Plugin_V34"])
+def test_a_count_of_bluesky_writes_what_was_sent(tmp_path: Path, plugin: str) -> None:
+    of_version = f"from ophyd.areadetector.plugins import {plugin} as HDF5Plugin\n\nEpicsSignal.set_def"
+    text = program(tmp_path, "T:AD:").replace("\nEpicsSignal.set_def", of_version)
     with running_rig(tmp_path) as rig, prepared(rig) as ioc:
         rig.service.write({"streams.all.enable": False}, ME)
         with sending(rig.detector):
-            done = run(tmp_path, ioc.port, program(tmp_path, "T:AD:"))
+            done = run(tmp_path, ioc.port, text)
         assert done.returncode == 0, done.stderr[-3000:]
         assert rig.value("writers.main.acq_state") == "FINISHED"
     documents: list[tuple[str, dict[str, Any]]] = json.loads(done.stdout.split("DOCUMENTS ")[1])
@@ -90,6 +94,9 @@ def test_a_count_of_bluesky_writes_what_was_sent(tmp_path: Path) -> None:
         images = file["/entry/data/data"][()]
     assert images.shape == (6, *SHAPE)
     assert ids[:3] == list(range(ids[0], ids[0] + 3)) and ids[3:] == list(range(ids[3], ids[3] + 3))
+    handler = handlers.AreaDetectorHDF5Handler(str(path), **resource["resource_kwargs"])
+    points = [np.asarray(handler(point_number=n)) for n in range(2)]
+    assert np.array_equal(np.concatenate(points), images)
     for frame_id, image in zip(ids, images, strict=True):
         assert np.array_equal(image, IMAGES(frame_id)), frame_id
 
