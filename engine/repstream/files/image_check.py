@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,9 +16,12 @@ from numpy.typing import NDArray
 from repstream.errors import MalformedMessage
 from repstream.files import checksum
 from repstream.files.nexus import STORED_AS
+from repstream.files.plan import GOOD
 from repstream.messages import compression
 
 _BITSHUFFLE = 32008
+_BLOCK = 4096
+"""A hole consists of whole blocks of a file system, of this many bytes."""
 _ALGORITHM, _ZSTD = 4, 3
 """Which of the filter's values names what compresses, and the one for Zstandard."""
 
@@ -29,6 +33,9 @@ class ImageCheck:
     stores them, are read from the file itself; compressed ones are walked before they are
     unpacked, since the filter believes what a damaged one says of its lengths. Others, such as
     those of a file that was repacked, are read by the library.
+
+    A plain image without a checksum whose place is a hole was announced and not stored, or zeroed by
+    others. Some copies and file systems turn zeros into holes: then only a checksum tells them apart.
 
     `rows` is the metadata, if there is any; `facts` those of the acquisition. Checksums are of images
     as they were stored when written, so they count only where they still are. A context manager.
@@ -50,6 +57,9 @@ class ImageCheck:
         self._stored: dict[int, tuple[int, int]] = {}
         if own:
             images.id.chunk_iter(self._note)
+        self._blank: frozenset[int] = frozenset()
+        if rows is not None and "status" in (rows.dtype.names or ()):
+            self._blank = frozenset(np.flatnonzero(rows["status"] != GOOD).tolist())
         self._check = self._check_stored if own else self._check_by_library
         self._sum: Callable[[Any], int] | None = None
         kind, members = str(facts.get("checksum", "")), () if rows is None else rows.dtype.names or ()
@@ -93,7 +103,21 @@ class ImageCheck:
             return (
                 "" if number < len(self._sums) and self._sum(data) == self._sums[number] else "wrong checksum"
             )
-        return self._unpack(data) if self._compressed else ""
+        if self._compressed:
+            return self._unpack(data)
+        if number not in self._blank and self._is_hole(offset, size):
+            return "was never stored: its place is a hole in the file"
+        return ""
+
+    def _is_hole(self, offset: int, size: int) -> bool:
+        """Whether the file system keeps nothing of these bytes, but for blocks that others share."""
+        first, stop = -(-offset // _BLOCK) * _BLOCK, (offset + size) // _BLOCK * _BLOCK
+        if first >= stop:
+            first, stop = offset, offset + size
+        try:
+            return os.lseek(self._file.fileno(), first, os.SEEK_DATA) >= stop
+        except OSError as error:
+            return error.errno == errno.ENXIO
 
     def _unpack(self, data: bytes) -> str:
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ def written(
     kind: str = "none",
     compression: str = "none",
     requested: int = 0,
+    shape: tuple[int, int] = (4, 6),
     **results: Any,
 ) -> Path:
     """A finished file with the images of these ids; None stands for a blank place."""
     members = checksum.members(kind)
     facts = {"start_time": 1.0, "num_requested": requested, "checksum": kind}
-    of = FilePlan(path, "det", (4, 6), np.dtype("<u2"), members, compression, facts)
+    of = FilePlan(path, "det", shape, np.dtype("<u2"), members, compression, facts)
     file = FrameFile.create(of)
     table = np.zeros(len(ids), of.row_dtype)
     table["image_id"] = ids
@@ -77,6 +79,45 @@ def test_damaged_lengths_of_a_compressed_image_are_found_without_unpacking(tmp_p
     path = written(tmp_path / "a.h5", list(range(5)), compression="bitshuffle_lz4")
     damage(path, 3, at=12)
     assert [number for number, _ in verify(path).damaged] == [3]
+
+
+def with_a_hole(path: Path, number: int) -> None:
+    """Copy the file over itself without the bytes of an image."""
+    with h5py.File(path) as read:
+        chunk = read["/det/data"].id.get_chunk_info(number)
+    content = path.read_bytes()
+    path.unlink()
+    first, stop = -(-chunk.byte_offset // 4096) * 4096, (chunk.byte_offset + chunk.size) // 4096 * 4096
+    with path.open("wb") as file:
+        file.write(content[:first])
+        file.seek(stop)
+        file.write(content[stop:])
+    with path.open("rb") as file:
+        if os.lseek(file.fileno(), first, os.SEEK_DATA) < stop:
+            pytest.skip("the file system of the temporary folder makes no holes")
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("none", "hole in the file"), ("xxh3", "wrong checksum")])
+def test_an_image_that_was_never_stored_is_found(tmp_path: Path, kind: str, wrong: str) -> None:
+    path = written(tmp_path / "a.h5", list(range(5)), kind=kind, shape=(70, 90))
+    assert verify(path).complete
+    with_a_hole(path, 2)
+    ((number, found),) = verify(path).damaged
+    assert number == 2
+    assert wrong in found
+
+
+def test_images_of_zeros_that_were_stored_and_blank_places_are_no_holes(tmp_path: Path) -> None:
+    of = plan(tmp_path / "a.h5", shape=(70, 90))
+    file = FrameFile.create(of)
+    table = rows(of, 0, 3)
+    table["status"][1] = MISSING
+    zeros = bytes(of.image_nbytes)
+    file.append([zeros, None, zeros], table)
+    file.finish({**COMPLETED, "written": 2})
+    assert verify(of.path).damaged == []
+    with_a_hole(of.path, 1)
+    assert verify(of.path).damaged == []
 
 
 def test_missing_and_repeated_ids_are_listed(tmp_path: Path) -> None:
