@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.stream import StreamConfig
@@ -76,3 +77,19 @@ def test_from_ring_to_file_and_ring(tmp_path: Path, names: tuple[str, str]) -> N
         assert {i for i in range(IMAGES) if not rows["image_is_complete"][i]} == BROKEN
         for i in range(IMAGES):
             np.testing.assert_array_equal(file["/detector/data"][i], pixels(i))
+
+
+def test_a_ring_that_would_feed_itself_is_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    address = f"ring://{names[0]}"
+    configuration = Configuration(
+        source=SourceConfig(address=f"ring://{names[1]}"), streams={"ring": StreamConfig(address=address)}
+    )
+    service = Service(ServiceOptions(name="t", roots=(tmp_path,), configuration=configuration))
+    service.start()
+    try:
+        service.write({"source.address": address}, ME)
+        with pytest.raises(Refused, match="stream ring has the address of the source"):
+            service.execute("engine.start", None, ME)
+    finally:
+        service.close()
+    assert not (Path("/dev/shm") / names[0]).exists()

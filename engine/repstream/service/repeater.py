@@ -210,9 +210,11 @@ class Repeater:
         self._core.end(self._stops, False, f"the data plane died: {reason}")
 
     def check_addresses(self, subject: str) -> None:
-        """Raise `Refused` where two enabled streams would bind one address."""
+        """Raise `Refused` where two enabled streams would bind one address, or one would feed the source."""
         seen: dict[str, str] = {}
         for name, stream in self._core.configuration.streams.items():
+            if stream.enable and stream.address == self._core.configuration.source.address:
+                raise Refused(subject, f"stream {name} has the address of the source, {stream.address}")
             if stream.enable and (other := seen.setdefault(stream.address, name)) != name:
                 raise Refused(subject, f"streams {other} and {name} have the same address {stream.address}")
 

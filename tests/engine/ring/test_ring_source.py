@@ -182,7 +182,7 @@ def test_an_image_that_is_written_over_while_it_is_read_is_left_out(
 
 
 def test_no_torn_image_comes_from_a_producer_that_laps_at_will(ring: str) -> None:
-    slots, images = 256, 3000
+    slots, images = 512, 3000
     spawned = multiprocessing.get_context("spawn")
     going = spawned.Process(target=run_producer, args=(ring, SHAPE, slots, images, 0.0005))
     going.start()
@@ -198,7 +198,7 @@ def test_no_torn_image_comes_from_a_producer_that_laps_at_will(ring: str) -> Non
                     assert (array_of(found) == found.frame_id).all(), found.frame_id
                     ids.append(found.frame_id)
                     if len(ids) % 500 == 0:
-                        time.sleep(0.25)  # more than a lap
+                        time.sleep(0.4)  # more than a lap
     finally:
         going.join(PATIENCE)
     assert ids == sorted(set(ids))
