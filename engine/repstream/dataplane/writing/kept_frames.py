@@ -13,7 +13,7 @@ MIB = 1 << 20
 class KeptFrames:
     """The last frames, in order: at most `frames` of them, not older than `seconds`, within `nbytes`.
 
-    0 sets no number or no time; with neither, nothing is kept. One frame larger than `nbytes`
+    0 sets no number or no time; with neither, nothing is kept (not `enabled`). One frame larger than `nbytes`
     is not kept either.
     """
 

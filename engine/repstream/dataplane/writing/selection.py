@@ -84,7 +84,7 @@ class Selection:
         acquisition = self._acquisition
         if acquisition is None:
             return False
-        return acquisition.blocking or (self._gate.is_open and len(self._kept) > 0)
+        return acquisition.blocking or (self._kept.enabled and self._gate.is_open and len(self._kept) > 0)
 
     @property
     def is_whole(self) -> bool:
@@ -186,12 +186,18 @@ class Selection:
             self._pass(frame, came)
 
     def _admit(self, frame: Frame, now: float) -> None:
-        if self._acquisition is not None and self._trigger.fires(frame) and not self._gate.is_open:
+        trigger = self._trigger
+        if (
+            trigger.enabled
+            and self._acquisition is not None
+            and trigger.fires(frame)
+            and not self._gate.is_open
+        ):
             self._on_trigger()
         if not self._gate.is_open:
             self._is_series_new = False
             self._set_aside(frame, now)
-        elif len(self._kept):
+        elif self._kept.enabled and len(self._kept):
             # What was kept has not found room yet, and goes first.
             self._keep(frame, now)
         else:

@@ -12,17 +12,14 @@ class Trigger:
     """Fires with the frame that fulfils a condition where that before did not.
 
     Before the first frame it counts as not fulfilled. A frame without the attribute, or with a
-    text there, does not fulfil it; an empty condition never fires. Raises ValueError as `parse_condition`.
+    text there, does not fulfil it; an empty condition never fires (not `enabled`). Raises ValueError as
+    `parse_condition`.
     """
 
     def __init__(self, condition: str = "") -> None:
         self._condition = parse_condition(condition)
+        self.enabled = self._condition is not None
         self._was = False
-
-    @property
-    def enabled(self) -> bool:
-        """Whether it can ever fire."""
-        return self._condition is not None
 
     def fires(self, frame: Frame) -> bool:
         """Look at the next frame."""
