@@ -112,9 +112,12 @@ class ChunkIndex:
         They must fit into the node that is being filled: `room` says how many do.
         """
         leaf = self._path[0]
-        entries = np.frombuffer(leaf.data, self._entry, CHILDREN, _HEADER.size)[leaf.used : leaf.used + count]
-        entries["key"]["stored"] = (nbytes, 0)
-        entries["child"] = address + nbytes * np.arange(count, dtype=np.uint64)
+        # As whole words, of which numpy fills a column in a fraction of the time of a nested field.
+        words = self._entry.itemsize // 8
+        entries = np.frombuffer(leaf.data, "<u8", CHILDREN * words, _HEADER.size).reshape(CHILDREN, words)
+        entries = entries[leaf.used : leaf.used + count]
+        entries[:, 0] = nbytes  # and the filter mask behind it
+        entries[:, -1] = np.arange(address, address + count * nbytes, nbytes, dtype=np.uint64)
         leaf.use(count)
         self.touched[leaf.address] = leaf
         self.count += count
