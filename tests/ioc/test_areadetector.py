@@ -41,7 +41,7 @@ READBACKS = {
 }
 SETPOINTS = {
     "cam1:": "WaitForPlugins NDAttributesFile",
-    "HDF1:": "FlushNow NDAttributesFile WriteStatus WriteMessage NumQueuedArrays",
+    "HDF1:": "ArraySize0 ArraySize1 FlushNow NDAttributesFile WriteStatus WriteMessage NumQueuedArrays",
 }
 STRINGS = {
     "cam1:Acquire": "Done Acquire",

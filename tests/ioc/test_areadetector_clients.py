@@ -79,6 +79,7 @@ def test_a_count_of_bluesky_writes_what_was_sent(tmp_path: Path, plugin: str) ->
     text = program(tmp_path, "T:AD:").replace("\nEpicsSignal.set_def", of_version)
     with running_rig(tmp_path) as rig, prepared(rig) as ioc:
         rig.service.write({"streams.all.enable": False}, ME)
+        rig.service.execute("engine.start", None, ME).wait(20)
         with sending(rig.detector):
             done = run(tmp_path, ioc.port, text)
         assert done.returncode == 0, done.stderr[-3000:]

@@ -50,6 +50,7 @@ def _kept_number(name: str, title: str, default: int, low: float = 0, high: floa
 
 def _arrays(group: str, port: str) -> tuple[Row, ...]:
     """What the driver and a plugin have alike: the image, and counters."""
+    size = _READ if group == CAM else Form.PAIR  # ophyd-async connects to a plugin's setpoints too
     return (
         Row(f"{group}PortName", "Name of the port", Type.STRING, Fixed(port), _READ),
         Row(f"{group}ArrayCounter", "Frames received", Type.LONG, Counted("source.received")),
@@ -58,8 +59,8 @@ def _arrays(group: str, port: str) -> tuple[Row, ...]:
         Row(f"{group}ArraySizeX", "Image width", Type.LONG, c.image_size("width"), _READ),
         Row(f"{group}ArraySizeY", "Image height", Type.LONG, c.image_size("height"), _READ),
         Row(f"{group}ArraySizeZ", "Colours of an image", Type.LONG, Fixed(0), _READ),
-        Row(f"{group}ArraySize0", "Image width", Type.LONG, c.image_size("width"), _READ),
-        Row(f"{group}ArraySize1", "Image height", Type.LONG, c.image_size("height"), _READ),
+        Row(f"{group}ArraySize0", "Image width", Type.LONG, c.image_size("width"), size),
+        Row(f"{group}ArraySize1", "Image height", Type.LONG, c.image_size("height"), size),
         Row(f"{group}ArraySize2", "Third dimension", Type.LONG, Fixed(0), _READ),
         Row(f"{group}ColorMode", "Colour mode", Type.CHOICE, Fixed("Mono"), _READ, COLOR_MODES),
         Row(f"{group}NDAttributesFile", "XML of attributes", Type.CHARS, Kept(""), _SET, length=1024),
