@@ -48,12 +48,12 @@ def _kept_number(name: str, title: str, default: int, low: float = 0, high: floa
     return Row(name, title, Type.LONG, Kept(default, low, high))
 
 
-def _arrays(group: str, port: str) -> tuple[Row, ...]:
+def _arrays(group: str, port: str, count: str) -> tuple[Row, ...]:
     """What the driver and a plugin have alike: the image, and counters."""
     size = _READ if group == CAM else Form.PAIR  # ophyd-async connects to a plugin's setpoints too
     return (
         Row(f"{group}PortName", "Name of the port", Type.STRING, Fixed(port), _READ),
-        Row(f"{group}ArrayCounter", "Frames received", Type.LONG, Counted("source.received")),
+        Row(f"{group}ArrayCounter", "Frames", Type.LONG, Counted(count)),
         Row(f"{group}ArrayRate", "Frame rate", Type.DOUBLE, c.text("source.rate"), _READ, unit="Hz"),
         Row(f"{group}UniqueId", "Id of the last frame", Type.LONG, c.number("source.last_frame_id"), _READ),
         Row(f"{group}ArraySizeX", "Image width", Type.LONG, c.image_size("width"), _READ),
@@ -104,7 +104,7 @@ DRIVER = (
     Row(f"{CAM}SerialNumber", "Serial number", Type.STRING, Fixed(""), _READ),
     Row(f"{CAM}SDKVersion", "Version of the SDK", Type.STRING, Fixed(""), _READ),
     Row(f"{CAM}FirmwareVersion", "Version of the firmware", Type.STRING, Fixed(""), _READ),
-    *_arrays(CAM, PORT),
+    *_arrays(CAM, PORT, "source.received"),
 )
 
 PLUGIN = (
@@ -189,7 +189,8 @@ PLUGIN = (
     _kept_number(f"{HDF}QueueSize", "Length of the queue", 20, 1),
     Row(f"{HDF}DroppedArrays", "Frames lost", Type.LONG, c.number(f"{_W}dropped"), _READ),
     Row(f"{HDF}NumQueuedArrays", "Frames queued", Type.LONG, c.number(f"{_W}queued"), _SET),
-    *_arrays(HDF, PLUGIN_PORT),
+    # It must stand still between acquisitions: ophyd sets it, and waits until it reads so.
+    *_arrays(HDF, PLUGIN_PORT, f"{_W}sent"),
 )
 
 ROWS = (*DRIVER, *PLUGIN)
