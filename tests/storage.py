@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,24 +50,26 @@ def calls_in(log: Path) -> list[Call]:
     return found
 
 
-def power_cut(calls: Sequence[Call], last: Callable[[int], int]) -> bytes:
-    """What is on the disk of one file when the power fails after these calls.
+def power_cut(calls: Sequence[Call], last: Callable[[int], int], path: Path) -> None:
+    """Make at `path` what is on the disk of one file when the power fails after these calls.
 
     All that was synced, and of what was written since then in each page whatever came before call number
     `last(page)`: the system writes pages at times of its own, each as it is then.
     """
     synced = max((n for n, call in enumerate(calls) if call.what == "sync"), default=-1)
     until: dict[int, int] = {}
-    content = bytearray()
-    for number, call in enumerate(calls):
-        content.extend(bytes(max(0, call.end - len(content))))
-        if call.what == "cut":
-            del content[call.end :]
-        for page in call.pages:
-            first, stop = max(call.offset, page * PAGE), min(call.end, (page + 1) * PAGE)
-            if number < synced or number < until.setdefault(page, last(page)):
-                content[first:stop] = call.data[first - call.offset : stop - call.offset]
-    return bytes(content)
+    size = 0
+    with path.open("wb", buffering=0) as file:
+        for number, call in enumerate(calls):
+            size = max(size, call.end)
+            if call.what == "cut":
+                size = call.end
+                file.truncate(size)
+            for page in call.pages:
+                first, stop = max(call.offset, page * PAGE), min(call.end, (page + 1) * PAGE)
+                if number < synced or number < until.setdefault(page, last(page)):
+                    os.pwrite(file.fileno(), call.data[first - call.offset : stop - call.offset], first)
+        file.truncate(size)
 
 
 class Storage:
