@@ -29,6 +29,7 @@ from typing import Any, NoReturn, Self
 
 from repstream.errors import UnknownKey, did_you_mean
 from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.handles import waited
 from repstream.link.remote import RemoteEngine
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
 from repstream.parameters.facts import Value
@@ -92,11 +93,9 @@ class Client:
                 value = self.read(key)
                 if test(value):
                     return value
-                left = None if end is None else end - time.monotonic()
-                if left is not None and (left <= 0 or not changed.wait(left)):
+                left = None if end is None else max(0.0, end - time.monotonic())
+                if left == 0.0 or not waited(changed, left):
                     raise TimeoutError(f"{key} is still {value!r} after {timeout} s")
-                if left is None:
-                    changed.wait()
 
     @contextmanager
     def watch(self, *keys: str) -> Iterator[Queue[dict[str, Value]]]:

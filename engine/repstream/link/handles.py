@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
 from repstream.protocol import Completion
+
+SLICE = 0.5
+"""Seconds of a wait without end after which Python looks for a Ctrl-C that came just before it."""
+
+
+def waited(event: threading.Event, timeout: float | None) -> bool:
+    """Wait for `event`, at most `timeout` seconds; whether it is set. Ctrl-C ends it, whenever it comes."""
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while not event.wait(max(0.0, min(SLICE, end - time.monotonic()))):
+        if time.monotonic() >= end:
+            return False
+    return True
 
 
 class PendingHandle:
@@ -24,7 +38,7 @@ class PendingHandle:
 
     def wait(self, timeout: float | None = None) -> Completion:
         """Wait for the end, at most `timeout` seconds; raises `TimeoutError`."""
-        self._done.wait(timeout)
+        waited(self._done, timeout)
         if self.completion is None:
             raise TimeoutError(f"{self.command} has not ended within {timeout} s; it goes on")
         return self.completion
