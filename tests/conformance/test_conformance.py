@@ -131,6 +131,7 @@ def another(parameter: Parameter, held: Value) -> Value:
                 "header_columns": "pulse_id:uint64",
                 "trigger_attribute": "intensity > 100",
                 "std_daq": '{"detector_name": "A"}',
+                "area_detector": '{"acquire_time": 0.5}',
             }.get(parameter.field, "another text")
 
 
