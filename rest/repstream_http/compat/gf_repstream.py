@@ -16,10 +16,11 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from repstream.errors import Refused, RepstreamError
+from repstream.errors import RepstreamError
 from repstream.parameters import gf_repstream
 from repstream.protocol import Engine, Requester, Snapshot
 from repstream.states import RepeaterState
+from repstream_http.compat.commanding import configuration, do, first_writer
 from repstream_http.origin import SameOriginOnly
 from repstream_http.request import json_body, json_object, requester
 
@@ -39,10 +40,6 @@ WRITER_KEYS = {
 
 MANDATORY = ("output_file", "run_id", "n_images", "detector_name")
 
-DEFAULT_WRITER = "main"
-
-PATIENCE = 60.0
-"""Seconds within which a command ends that does not wait for frames."""
 
 Answer = dict[str, Any]
 
@@ -69,7 +66,7 @@ class Repeater:
     def initialize(self, body: Mapping[str, Any], asker: Requester) -> Answer:
         self._check("initialized")
         self._set(body, asker)
-        self._do("engine.initialize", None, asker)
+        do(self._engine, "initialize", None, asker)
         self._initialized = True
         return {**self.get_state(), "config": self._config()}
 
@@ -101,8 +98,8 @@ class Repeater:
             raise NotTaken(f"{', '.join(unknown)}: no such key; there are {', '.join(WRITER_KEYS)}")
         fields = {WRITER_KEYS[key]: value for key, value in body.items()}
         fields["run_id"] = str(fields["run_id"])
-        tree = {"writers": {self._writer_name: fields}}
-        self._do("engine.configure", json.dumps(tree), asker)
+        tree = {"writers": {first_writer(self._engine): fields}}
+        do(self._engine, "configure", json.dumps(tree), asker)
         self._writer_config = dict(body)
         self._initialized = True
         return self.get_state()
@@ -110,7 +107,7 @@ class Repeater:
     def start(self, asker: Requester) -> Answer:
         if self.state[0] != RepeaterState.INITIALIZED:
             raise NotTaken(f"Streamer in state {self.state[0]} can not be started.{self._hint}")
-        self._do("engine.start", None, asker)
+        do(self._engine, "start", None, asker)
         self._forget()
         return self.get_state()
 
@@ -141,12 +138,11 @@ class Repeater:
         return snapshot
 
     def _configuration(self) -> dict[str, Any]:
-        text = self._snapshot().values["engine.config"]
-        configuration: dict[str, Any] = json.loads(str(text or '{"source": {}, "streams": {}, "slots": {}}'))
-        slots = configuration["slots"]
-        streams = configuration["streams"]
+        """The configuration in force, its streams in the order of their slots."""
+        found = {"source": {}, "streams": {}, "slots": {}} | configuration(self._engine)
+        slots, streams = found["slots"], found["streams"]
         by_slot = sorted(streams, key=lambda name: slots[f"streams.{name}"])
-        return {**configuration, "streams": {name: streams[name] for name in by_slot}}
+        return {**found, "streams": {name: streams[name] for name in by_slot}}
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -163,19 +159,13 @@ class Repeater:
         if file is not None and given:
             raise NotTaken("config_file goes alone: it has values for the other keys")
         if file is not None:
-            self._do("engine.load_config", str(file), asker)
+            do(self._engine, "load_config", str(file), asker)
         elif given:
             changes = gf_repstream.as_changes(given, self._configuration(), "configuration")
-            self._do("engine.configure", json.dumps(changes), asker)
+            do(self._engine, "configure", json.dumps(changes), asker)
         if body:
             self._mode_metadata = body.get("mode_metadata", self._mode_metadata)
             self._initialized = True
-
-    def _do(self, command: str, argument: str | None, asker: Requester) -> None:
-        """Give a command and see it end; raises `Refused`, also where it has been taken and failed."""
-        completion = self._engine.execute(command, argument, asker).wait(PATIENCE)
-        if not completion.ok:
-            raise Refused(command, completion.message)
 
     def _check(self, what: str) -> None:
         if self.state[0] == RepeaterState.RUNNING:
@@ -188,14 +178,6 @@ class Repeater:
     @property
     def _writer_is_ready(self) -> bool:
         return bool(self._writer_config) or not self._has_external_writer
-
-    @property
-    def _writer_name(self) -> str:
-        slots = self._configuration()["slots"]
-        named = (
-            key.partition(".")[2] for key, slot in slots.items() if key.startswith("writers.") and slot == 1
-        )
-        return next(named, DEFAULT_WRITER)
 
     @property
     def _hint(self) -> str:

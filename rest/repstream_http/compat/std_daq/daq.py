@@ -17,18 +17,16 @@ from repstream.link.history import History
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.facts import Value
-from repstream.protocol import Completion, Engine, Handle, Requester
+from repstream.protocol import Engine, Handle, Requester
 from repstream.states import AcquisitionState, RepeaterState, WriterState
+from repstream_http.compat.commanding import PATIENCE, configuration, do, first_writer
 from repstream_http.compat.std_daq import document, writing
 
 KEPT = "facade.std_daq"
-PATIENCE = 60.0
-"""Seconds within which a command ends that does not wait for frames."""
 STOP_PATIENCE = 10.0
 """Seconds that a stop waits for the file to be closed; it goes on behind the answer."""
 LOOK = 0.005
 """Seconds between two looks for the file."""
-DEFAULT_WRITER = "main"
 
 
 class Daq:
@@ -94,7 +92,7 @@ class Daq:
     def config(self) -> tuple[dict[str, Any] | None, str | None]:
         """The document and its id; both None before the first."""
         kept = str(self._value(KEPT) or "")
-        held = document.held(kept, self._configuration(), self._writer_name)
+        held = document.held(kept, configuration(self._engine), first_writer(self._engine))
         return held, json.loads(kept)["config_id"] if held else None
 
     def configure(self, given: Mapping[str, Any], asker: Requester, whole: bool = False) -> dict[str, Any]:
@@ -108,7 +106,7 @@ class Daq:
             wanted = document.merged(held, given)
             begun = time.time()
             config_id = f"{int(begun * 1000)}-{next(self._numbers)}"
-            changes = document.as_changes(wanted, self._configuration(), self._writer_name)
+            changes = document.as_changes(wanted, configuration(self._engine), first_writer(self._engine))
             shown = document.shown(wanted)
             kept = {"config_id": config_id, "config": shown, "start_time": begun, "stop_time": time.time()}
             changes["facade"] = {"std_daq": json.dumps(kept)}
@@ -185,36 +183,21 @@ class Daq:
         if completion is not None and not completion.ok:
             raise Refused("write request", completion.message)
 
-    def _configuration(self) -> dict[str, Any]:
-        text = self._value(key_of(Group.ENGINE, 0, "config"))
-        configuration: dict[str, Any] = json.loads(str(text or "{}"))
-        return configuration
-
-    @property
-    def _writer_name(self) -> str:
-        return str(self._value(self._key("name")) or DEFAULT_WRITER)
-
     def _reconfigure(self, changes: Mapping[str, Any], asker: Requester) -> None:
         if self._value(key_of(Group.ENGINE, 0, "state")) != RepeaterState.RUNNING:
-            self._do("configure", json.dumps(changes), asker)
+            do(self._engine, "configure", json.dumps(changes), asker)
             return
         if (state := self._fields()["state"]) != WriterState.READY:
             raise Refused("config", f"the writer is {state}; the configuration changes when it is READY")
-        before = json.dumps(self._configuration())
-        self._do("stop", None, asker)
+        before = json.dumps(configuration(self._engine))
+        do(self._engine, "stop", None, asker)
         try:
-            self._do("configure", json.dumps(changes), asker)
-            self._do("start", None, asker)
+            do(self._engine, "configure", json.dumps(changes), asker)
+            do(self._engine, "start", None, asker)
         except Refused:
-            self._do("configure", before, asker)
-            self._do("start", None, asker)
+            do(self._engine, "configure", before, asker)
+            do(self._engine, "start", None, asker)
             raise
-
-    def _do(self, command: str, argument: Value, asker: Requester) -> Completion:
-        completion = self._engine.execute(key_of(Group.ENGINE, 0, command), argument, asker).wait(PATIENCE)
-        if not completion.ok:
-            raise Refused(command, completion.message)
-        return completion
 
     def _rates(self, group: str, slot: int) -> dict[str, float]:
         values = self._engine.snapshot().values
