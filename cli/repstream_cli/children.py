@@ -11,21 +11,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from repstream.errors import ChildError
+
 PATIENCE = 10.0
 """Seconds that a child has to end by itself."""
 LONGEST_PAUSE = 30.0
 """Seconds, at most, between the end of a child and its next start."""
 
 
-class ChildError(Exception):
-    """A child did not come up; the text is what it said."""
-
-
 class Child:
     """A program that is kept running: `start`, `tend` now and then, `stop`.
 
     It serves from the line that holds `ready` on; each line that it prints goes to `on_line`, or
-    to the log. Start it from the main thread (see `leash`).
+    to the log. Start it from the main thread (see `end_with_parent`).
     """
 
     def __init__(
@@ -37,7 +35,7 @@ class Child:
         on_line: Callable[[str], None] | None = None,
     ) -> None:
         self.name = name
-        self._command = [sys.executable, "-m", "repstream_cli.leash", str(os.getpid()), *command]
+        self._command = [sys.executable, "-m", "repstream_cli.end_with_parent", str(os.getpid()), *command]
         self._ready = ready
         self._environment = {**os.environ, **(environment or {})}
         self._log = logging.getLogger(f"repstream.{name}")

@@ -6,11 +6,9 @@ import errno
 import re
 import socket
 
+from repstream.errors import PortTakenError
+
 ADDRESS = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+|\*)")
-
-
-class PortTakenError(Exception):
-    """Somebody else listens there; the text says what to do."""
 
 
 def is_free(host: str, port: int, udp: bool = False) -> bool:

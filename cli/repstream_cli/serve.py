@@ -10,16 +10,14 @@ from typing import Annotated
 
 import typer
 
-from repstream.errors import Refused, RepstreamError
+from repstream.errors import PortTakenError, Refused, RepstreamError
 from repstream.logs import log_to_stderr
 from repstream.parameters import storage
 from repstream.parameters.first import first_configuration
 from repstream.service.options import ServiceOptions
-from repstream_cli import reach
-from repstream_cli.children import ChildError
+from repstream_cli import addresses
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
-from repstream_cli.ports import PortTakenError
 from repstream_cli.requester import requester
 from repstream_cli.stack import EpicsOptions, HttpOptions, Stack, StackOptions, TangoOptions, installed
 from repstream_tango.command_line import DEFAULT_PORT
@@ -162,14 +160,14 @@ def run(options: StackOptions, stop: threading.Event, start: bool) -> Exit:
     """Serve until `stop`; returns the exit code."""
     try:
         with Stack(options) as stack:
-            typer.echo("\n".join(reach.lines(stack)))
+            typer.echo("\n".join(addresses.lines(stack)))
             if start:
                 stack.service.execute("engine.start", None, requester("serve"))
             typer.echo("serving; Ctrl-C ends it")
             while not stop.wait(TEND):
                 stack.tend()
             log.info("ending")
-    except (PortTakenError, ChildError, RepstreamError, OSError, ValueError) as error:
+    except (RepstreamError, OSError, ValueError) as error:
         typer.echo(f"repstream serve: {error}", err=True)
         return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
     return Exit.OK

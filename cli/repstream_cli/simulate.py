@@ -29,8 +29,8 @@ from repstream.sources.simulation import (
     synthetic,
 )
 from repstream_cli.exits import Exit
+from repstream_cli.file_replay import image_bytes, replayed
 from repstream_cli.interrupt import until_interrupted
-from repstream_cli.played import image_bytes, played
 from repstream_cli.progress import Meter, ProgressLine
 from repstream_cli.sizes import size as parse_size
 
@@ -118,7 +118,7 @@ def simulate(
             messages = recorded(folder, number, numbered)
         elif file is not None:
             frame_bytes = image_bytes(file)
-            messages = played(file, number, numbered, encoder(header))
+            messages = replayed(file, number, numbered, encoder(header))
     except StorageError as error:
         raise typer.BadParameter(str(error)) from error
     if folder is None and file is None:

@@ -12,6 +12,7 @@ from typing import Self
 
 import zmq
 
+from repstream.errors import PortTakenError
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.history import History
 from repstream.link.server import EngineServer
@@ -83,7 +84,7 @@ def installed(front_end: str) -> bool:
 class Stack:
     """The engine and its front ends; a context manager, to be used from the main thread.
 
-    Raises `ports.PortTakenError` before anything is started, `children.ChildError` when the Tango server
+    Raises `PortTakenError` before anything is started, `ChildError` when the Tango server
     does not come up; then nothing is left running.
     """
 
@@ -123,7 +124,7 @@ class Stack:
         try:
             server = EngineServer(self.service, options.engine_address, options.key)
         except zmq.ZMQError as error:
-            raise ports.PortTakenError(
+            raise PortTakenError(
                 f"the engine cannot listen on {options.engine_address}: {error.strerror}; "
                 "--engine-address takes another"
             ) from error
@@ -186,7 +187,7 @@ class Stack:
 
 
 def check_ports(options: StackOptions) -> None:
-    """Raises `ports.PortTakenError` for the first port that is taken, and says which option to give."""
+    """Raises `PortTakenError` for the first port that is taken, and says which option to give."""
     engine = ports.host_and_port(options.engine_address)
     if engine is not None:
         ports.require(*engine, "the engine", "--engine-address")

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 from tango import Database, DbDevInfo, DevFailed
 
+from repstream.errors import RegistrationError
 from repstream_tango.command_line import Device
-
-
-class RegistrationError(Exception):
-    """The database cannot be reached, or it says something else about these devices."""
 
 
 def open_database() -> Database:

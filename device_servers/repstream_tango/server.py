@@ -13,7 +13,7 @@ from contextlib import closing
 from tango import ApiUtil, DevFailed
 from tango.server import run
 
-from repstream.errors import EngineUnreachable
+from repstream.errors import EngineUnreachable, RegistrationError
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue
@@ -22,7 +22,6 @@ from repstream_tango.names import SERVER
 from repstream_tango.projection import CLASSES, MakeClass, device_classes
 from repstream_tango.publisher import Publisher
 from repstream_tango.registration import (
-    RegistrationError,
     is_registered,
     open_database,
     register,

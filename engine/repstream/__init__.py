@@ -1,31 +1,41 @@
 """repstream: repeat, watch and write the images of X-ray detectors.
 
-`Client` commands an engine by its address; the errors are those it raises.
+`Client` commands an engine by its address; the errors are all that the project raises on purpose.
 """
 
 from repstream.client import Client
 from repstream.errors import (
+    ChildError,
     EngineFault,
     EngineUnreachable,
     InvalidValue,
     MalformedMessage,
+    NotTaken,
+    PortTakenError,
     Refused,
+    RegistrationError,
     RepstreamError,
     StorageError,
+    ToolError,
     Unanswered,
     UnknownKey,
 )
 from repstream.version import __version__
 
 __all__ = [
+    "ChildError",
     "Client",
     "EngineFault",
     "EngineUnreachable",
     "InvalidValue",
     "MalformedMessage",
+    "NotTaken",
+    "PortTakenError",
     "Refused",
+    "RegistrationError",
     "RepstreamError",
     "StorageError",
+    "ToolError",
     "Unanswered",
     "UnknownKey",
     "__version__",

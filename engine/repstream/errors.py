@@ -10,7 +10,12 @@
     ├── Unanswered           a command was taken, and it is not known yet what became of it
     ├── MalformedMessage     a peer sent a message that does not follow its format
     ├── StorageError         a file or folder could not be made or written
-    └── EngineUnreachable    no engine answers at the address
+    ├── EngineUnreachable    no engine answers at the address
+    ├── PortTakenError       a server cannot listen, somebody else does
+    ├── ChildError           a program that a command needs did not start
+    ├── RegistrationError    a Tango database cannot be used for a server's devices
+    ├── NotTaken             a view refused in the words of the system that it replaces
+    └── ToolError            a command-line tool cannot go on
 
 `Refused` is the user's to mend, `EngineFault` ours, `MalformedMessage` the peer's, `StorageError`
 the storage's. Anything else that is raised is a fault of ours.
@@ -101,6 +106,33 @@ class StorageError(RepstreamError):
 
 class EngineUnreachable(RepstreamError):
     """No engine answered at the address within the time allowed."""
+
+
+class PortTakenError(RepstreamError):
+    """A server cannot listen at a port, because another program does; the text names the option to give."""
+
+
+class ChildError(RepstreamError):
+    """A program that a command starts and needs did not come up; the text is what it said."""
+
+
+class RegistrationError(RepstreamError):
+    """A Tango database does not answer, or holds another server or engine for these devices."""
+
+
+class NotTaken(RepstreamError):
+    """A view of a replaced system refused a request, in that system's words where its clients know them."""
+
+
+class ToolError(RepstreamError):
+    """A command-line tool cannot go on; the text is for its user, `code` the exit code (2: usage)."""
+
+    def __init__(self, text: str, code: int = 2) -> None:
+        super().__init__(text)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[ToolError], tuple[str, int]]:
+        return type(self), (str(self), self.code)
 
 
 def unknown_key(given: str, what: str, known: Iterable[str]) -> UnknownKey:

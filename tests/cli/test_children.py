@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from repstream_cli.children import Child, ChildError
+from repstream.errors import ChildError
+from repstream_cli.children import Child
 from tests.cli.processes import below, still_alive
 
 SERVE = "import time; print('ready now', flush=True); time.sleep(60)"

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from repstream.errors import PortTakenError
 from repstream_cli import ports
 from repstream_cli.demo import setup
 
@@ -15,12 +16,12 @@ def taken():
 
 
 def test_a_taken_port_is_told_with_the_option_to_give(taken):
-    with pytest.raises(ports.PortTakenError, match=f"the HTTP server .*:{taken}.*--http-port"):
+    with pytest.raises(PortTakenError, match=f"the HTTP server .*:{taken}.*--http-port"):
         ports.require("127.0.0.1", taken, "the HTTP server", "--http-port")
 
 
 def test_a_host_that_is_not_ours_is_told():
-    with pytest.raises(ports.PortTakenError, match="--host"):
+    with pytest.raises(PortTakenError, match="--host"):
         ports.require("192.0.2.1", 80, "the HTTP server", "--http-port")
 
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from repstream.errors import RegistrationError
 from repstream.parameters.catalogue import build
 from repstream_tango.command_line import command_line, devices, parser
-from repstream_tango.registration import RegistrationError
 from repstream_tango.server import tango_arguments
 from tests.device_servers.serving import free_port
 

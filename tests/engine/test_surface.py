@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import inspect
+from pathlib import Path
 
 import repstream
+import repstream_cli
+import repstream_epics
+import repstream_http
+import repstream_tango
 from repstream import errors
+
+PACKAGES = (repstream, repstream_cli, repstream_epics, repstream_http, repstream_tango)
 
 
 def test_the_public_names_are_sorted_and_complete() -> None:
@@ -25,6 +34,21 @@ def test_every_error_can_be_caught_by_its_public_name() -> None:
         if isinstance(value, type) and issubclass(value, Exception)
     }
     assert raised <= set(repstream.__all__)
+
+
+def test_every_error_is_declared_in_one_file() -> None:
+    known = {name for name, value in vars(errors).items() if _is_error(value)}
+    known |= {name for name, value in vars(builtins).items() if _is_error(value)}
+    found = []
+    for path in (path for package in PACKAGES for path in Path(package.__path__[0]).rglob("*.py")):
+        classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        bases = {c.name: {ast.unparse(base).rpartition(".")[2] for base in c.bases} for c in classes}
+        found += [f"{path.name}: {name}" for name, base in bases.items() if base & known]
+    assert {line.partition(":")[0] for line in found} == {"errors.py"}, found
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def test_every_public_name_is_explained() -> None:

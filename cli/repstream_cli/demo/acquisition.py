@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tango
 
-from repstream_cli import reach
+from repstream_cli import addresses
 from repstream_cli.demo.setup import WRITER
 from repstream_cli.demo.watchers import EpicsWatcher, HttpWatcher
 from repstream_cli.progress import ProgressLine
@@ -34,7 +34,7 @@ class Acquisition:
     def __init__(self, stack: Stack, file: Path, images: int) -> None:
         self._file = file
         self._images = images
-        self._writer = tango.DeviceProxy(reach.tango_name(stack, "repstream/writer/1"))
+        self._writer = tango.DeviceProxy(addresses.tango_name(stack, "repstream/writer/1"))
         self._epics = EpicsWatcher(stack)
         self._http = HttpWatcher(stack, WRITER)
 

@@ -13,13 +13,11 @@ import typer
 from repstream.errors import RepstreamError
 from repstream.logs import FORMAT
 from repstream.sources.images import Images
-from repstream_cli.children import ChildError
 from repstream_cli.demo import hints, place, setup
 from repstream_cli.demo.live import LiveStatus
 from repstream_cli.demo.setup import DemoOptions, Ports
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
-from repstream_cli.ports import PortTakenError
 from repstream_cli.progress import ProgressLine
 from repstream_cli.requester import requester
 from repstream_cli.sizes import size as parse_size
@@ -76,7 +74,7 @@ def demo(
     with until_interrupted() as stop:
         try:
             code = run(options, once, stop)
-        except (PortTakenError, ChildError, RepstreamError, OSError) as error:
+        except (RepstreamError, OSError) as error:
             typer.echo(f"repstream demo: {error}\nthe log {options.log} may say more", err=True)
             code = Exit.FAULTS
     if remove and code == Exit.OK:

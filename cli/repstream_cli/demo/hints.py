@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repstream_cli import reach
+from repstream_cli import addresses
 from repstream_cli.demo.setup import WRITER, DemoOptions, Ports
 from repstream_cli.ports import reachable
 from repstream_cli.stack import Stack
@@ -12,8 +12,8 @@ def lines(stack: Stack, options: DemoOptions, chosen: Ports) -> list[str]:
     """Where everything is, and commands for another terminal."""
     assert stack.options.tango is not None and stack.options.epics is not None
     prefix = stack.options.epics.prefix
-    environment = " ".join(f"{name}={value}" for name, value in reach.epics_environment(stack).items())
-    url = f"{reach.http_url(stack)}/api/v1"
+    environment = " ".join(f"{name}={value}" for name, value in addresses.epics_environment(stack).items())
+    url = f"{addresses.http_url(stack)}/api/v1"
     path = options.folder / options.name
     streams = ", ".join(f"tcp://127.0.0.1:{port}" for port in chosen.streams)
     proxy = "import tango; w = tango.DeviceProxy('repstream/writer/1')"
@@ -21,7 +21,7 @@ def lines(stack: Stack, options: DemoOptions, chosen: Ports) -> list[str]:
     wanted = f'{{"writers.{WRITER}.output_file": "{path}_http.h5", "writers.{WRITER}.num_images": 30}}'
     return [
         "Where everything is:",
-        *(f"  {line}" for line in reach.lines(stack)),
+        *(f"  {line}" for line in addresses.lines(stack)),
         f"  streams {streams} (PUB)",
         f"  files   {options.folder}",
         "",

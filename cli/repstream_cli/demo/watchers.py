@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from repstream_cli import reach
+from repstream_cli import addresses
 from repstream_cli.children import Child
 from repstream_cli.stack import Stack
 
@@ -27,7 +27,7 @@ class EpicsWatcher:
         self.values: dict[str, str] = {}
         names = [f"{self._prefix}{name}" for name in ("Wr1:NumWritten_RBV", "Wr1:AcqState_RBV")]
         command = [sys.executable, "-m", "repstream_cli.demo.watch_epics", *names]
-        self._child = Child("epics client", command, names[0], reach.epics_environment(stack), self._take)
+        self._child = Child("epics client", command, names[0], addresses.epics_environment(stack), self._take)
 
     def start(self) -> None:
         self._child.start()
@@ -53,7 +53,7 @@ class HttpWatcher:
     """Polls the writer's parameters as `curl` would; `values` by field."""
 
     def __init__(self, stack: Stack, writer: str) -> None:
-        self._url = f"{reach.http_url(stack)}/api/v1/parameters?group=writers"
+        self._url = f"{addresses.http_url(stack)}/api/v1/parameters?group=writers"
         self._writer = writer
         self.values: Mapping[str, object] = {}
         self._stop = threading.Event()

@@ -12,8 +12,8 @@ from repstream.parameters.catalogue import Command, Group
 from repstream.parameters.facts import Kind, Value
 from repstream.protocol import Requester
 from repstream.service.configuring import Configurator
+from repstream.service.context import ServiceContext
 from repstream.service.control_lock import ControlLock
-from repstream.service.core import Core
 from repstream.service.repeater import Repeater
 from repstream.service.writers import Writer
 from repstream.states import REPEATER, StartResult, after
@@ -24,13 +24,13 @@ class Commands:
 
     def __init__(
         self,
-        core: Core,
+        context: ServiceContext,
         lock: ControlLock,
         repeater: Repeater,
         writers: Mapping[int, Writer],
         configurator: Configurator,
     ) -> None:
-        self._core = core
+        self._context = context
         self._lock = lock
         self._repeater = repeater
         self._writers = writers
@@ -39,13 +39,13 @@ class Commands:
     async def execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
         """Give a command; raises `Refused` or `EngineFault`. What was asked for is in force then."""
         record = self._command(command)
-        name = slots.key_with_name(self._core.configuration, record.key)
+        name = slots.key_with_name(self._context.configuration, record.key)
         starting = self._starting(record.key)
         try:
             if record.name not in ("stop", "unlock"):
                 self._lock.check(name, requester)
             given = _argument(record, name, argument)
-            handle = self._core.begin(record.key)
+            handle = self._context.begin(record.key)
             if record.group == Group.WRITER:
                 await self._do_writer(record, given, requester, handle)
             else:
@@ -56,7 +56,7 @@ class Commands:
                 starting.note_start(StartResult.REFUSED if refused else StartResult.FAILED, str(error))
             raise
         if not record.waits:
-            self._core.end([handle], True, "done")
+            self._context.end([handle], True, "done")
         return handle
 
     def note_unanswered(self, command: str, message: str) -> None:
@@ -66,14 +66,16 @@ class Commands:
 
     def _starting(self, key: str) -> Writer | None:
         """The writer that a command is to start, or to arm."""
-        record = self._core.catalogue.commands.get(slots.key_with_slot(self._core.configuration, key))
+        record = self._context.catalogue.commands.get(slots.key_with_slot(self._context.configuration, key))
         starts = record is not None and record.group == Group.WRITER and record.name in ("arm", "start")
         return self._writers[record.slot] if record is not None and starts else None
 
     def _command(self, given: str) -> Command:
-        key = slots.key_with_slot(self._core.configuration, given)
-        if (record := self._core.catalogue.commands.get(key)) is None:
-            raise slots.no_such(self._core.configuration, given, "command", self._core.catalogue.commands)
+        key = slots.key_with_slot(self._context.configuration, given)
+        if (record := self._context.catalogue.commands.get(key)) is None:
+            raise slots.no_such(
+                self._context.configuration, given, "command", self._context.catalogue.commands
+            )
         return record
 
     async def _do_engine(
@@ -82,7 +84,7 @@ class Commands:
         text, repeater, configurator = str(argument or ""), self._repeater, self._configurator
         match record.name:
             case "stop":
-                async with self._core.turn(record.key):
+                async with self._context.turn(record.key):
                     await repeater.stop(handle)
             case "save_config":
                 await configurator.save(text, record.key)
@@ -116,7 +118,7 @@ class Commands:
             case "start":
                 await self._repeater.start()
                 self._found()
-                self._core.end([handle], True, "running")
+                self._context.end([handle], True, "running")
             case "configure":
                 after(REPEATER, self._repeater.state, record.name, record.key)
                 await self._configurator.configure(text, record.key)
@@ -128,18 +130,18 @@ class Commands:
         writer = self._writers[record.slot]
         if writer.name is None:
             raise Refused(record.key, "there is no writer in this slot; configure adds one")
-        subject = slots.key_with_name(self._core.configuration, record.key)
+        subject = slots.key_with_name(self._context.configuration, record.key)
         match record.name:
             case "arm":
                 await writer.arm(handle, requester)
             case "start":
                 await writer.start(handle, requester, int(argument or 0))
             case "stop" | "abort":
-                async with self._core.turn(subject):
+                async with self._context.turn(subject):
                     await writer.end(handle, discard=record.name == "abort")
                     self._found()
             case "flush":
-                async with self._core.turn(subject):
+                async with self._context.turn(subject):
                     await writer.flush()
 
     async def initialize(self) -> None:
@@ -153,12 +155,12 @@ class Commands:
             self._found()
 
     def _found(self) -> None:
-        if self._core.asking.pulse.lives:
+        if self._context.asking.pulse.lives:
             for writer in self._writers.values():
                 writer.on_found()
 
     def _put_lock(self) -> None:
-        self._core.put({"engine.locked_by": self._lock.owner})
+        self._context.put({"engine.locked_by": self._lock.owner})
 
 
 def _argument(record: Command, name: str, given: Value) -> Value:

@@ -20,7 +20,7 @@ from repstream.parameters.complaints import complaint
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Section, Value
 from repstream.service.access import check_access
-from repstream.service.core import Core
+from repstream.service.context import ServiceContext
 
 T = TypeVar("T")
 
@@ -33,9 +33,13 @@ class Configurator:
     """
 
     def __init__(
-        self, core: Core, roots: tuple[Path, ...], settings: Path | None, may_begin: Callable[[int], bool]
+        self,
+        context: ServiceContext,
+        roots: tuple[Path, ...],
+        settings: Path | None,
+        may_begin: Callable[[int], bool],
     ) -> None:
-        self._core = core
+        self._context = context
         self._roots = roots
         self._may_begin = may_begin
         self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
@@ -49,7 +53,7 @@ class Configurator:
             changes.setdefault((parameter.group, parameter.slot), {})[parameter.field] = converted(
                 parameter, name, value, self._held(parameter)
             )
-        configuration = self._core.configuration
+        configuration = self._context.configuration
         for (group, slot), fields in changes.items():
             configuration = self._changed(configuration, group, slot, fields)
         await self._take(configuration)
@@ -64,10 +68,10 @@ class Configurator:
         if "in-stream" in tree or "out-streams" in tree:
             await self.replace(storage.parse(text, subject), subject)
             return
-        whole = json.loads(storage.dump(self._core.configuration))
+        whole = json.loads(storage.dump(self._context.configuration))
         for key, part in storage.migrated(tree, subject).items():
             whole[key] = _merged(whole.get(key), part)
-        for group in self._core.catalogue.named:
+        for group in self._context.catalogue.named:
             named, taken = whole[group], whole["slots"]
             if not isinstance(named, dict) or not isinstance(taken, dict):
                 continue  # what it should be is said where the whole is validated
@@ -78,13 +82,13 @@ class Configurator:
 
     async def replace(self, configuration: Configuration, subject: str) -> None:
         """Take a whole configuration, if every value that differs may be written now."""
-        configuration = slots.assign(configuration, self._core.catalogue)
-        held = self._core.configuration
+        configuration = slots.assign(configuration, self._context.catalogue)
+        held = self._context.configuration
         if held.slots != configuration.slots:
             self._check_idle(held, configuration, subject)
         before = self._flat(held)
         for key, value in self._flat(configuration).items():
-            parameter = self._core.catalogue.parameters[slots.key_with_slot(configuration, key)]
+            parameter = self._context.catalogue.parameters[slots.key_with_slot(configuration, key)]
             if before.get(key, value) != value:
                 self._check_access(parameter, key)
         await self._take(configuration)
@@ -101,7 +105,7 @@ class Configurator:
 
     async def save(self, path: str, subject: str) -> None:
         """Save to a file, the last one where `path` is empty."""
-        given, configuration = self._given(path, subject), self._core.configuration
+        given, configuration = self._given(path, subject), self._context.configuration
 
         def save() -> Path:
             target = self._file(given, subject)
@@ -112,23 +116,23 @@ class Configurator:
 
     def note_file(self, path: Path) -> None:
         """Put which file was used last."""
-        self._core.put({"engine.config_file": str(path)})
+        self._context.put({"engine.config_file": str(path)})
 
     async def _aside(self, subject: str, given: str, function: Callable[[], T]) -> T:
-        return await self._core.folders.call(subject, str(Path(given).parent), function)
+        return await self._context.folders.call(subject, str(Path(given).parent), function)
 
     async def _take(self, configuration: Configuration) -> None:
-        if configuration == self._core.configuration:
+        if configuration == self._context.configuration:
             return
         await self._check_folders(configuration)
-        if not states.is_open(self._core.state):
-            self._core.reconfigure(configuration)
+        if not states.is_open(self._context.state):
+            self._context.reconfigure(configuration)
             return
         text = storage.dump(configuration)
-        await self._core.ask(
+        await self._context.ask(
             "configuration",
             lambda number: control.Update(number, text),
-            lambda: self._core.reconfigure(configuration),
+            lambda: self._context.reconfigure(configuration),
         )
 
     async def _check_folders(self, configuration: Configuration) -> None:
@@ -136,7 +140,7 @@ class Configurator:
 
         Only where its name alone does not say so is the file system asked, which may hang.
         """
-        held = self._core.configuration.writers
+        held = self._context.configuration.writers
         for name, writer in configuration.writers.items():
             folder = writer.folder
             if not folder or (name in held and held[name].folder == folder):
@@ -145,7 +149,7 @@ class Configurator:
             if any(normal.is_relative_to(root) for root in self._roots):
                 continue
             subject = f"writers.{name}.folder"
-            real = await self._core.folders.call(subject, folder, normal.resolve)
+            real = await self._context.folders.call(subject, folder, normal.resolve)
             if not any(real.is_relative_to(root) for root in self._roots):
                 allowed = tuple(map(str, self._roots))
                 stays = f"; it stays {held[name].folder!r}" if name in held else ""
@@ -165,19 +169,19 @@ class Configurator:
         except (ValidationError, ValueError) as error:
             field = next(iter(fields))
             name = self._name(key_of(group, slot, field))
-            held = self._core.board.values[key_of(group, slot, field)]
+            held = self._context.board.values[key_of(group, slot, field)]
             what = complaint(error, type(section)) if isinstance(error, ValidationError) else str(error)
             raise InvalidValue(name, f"{what}; it stays {held!r}") from error
 
     def _parameter(self, given: str) -> tuple[Parameter, str]:
-        key = slots.key_with_slot(self._core.configuration, given)
-        parameter = self._core.catalogue.parameters.get(key)
+        key = slots.key_with_slot(self._context.configuration, given)
+        parameter = self._context.catalogue.parameters.get(key)
         if parameter is None:
-            known = self._core.catalogue.parameters
-            raise slots.no_such(self._core.configuration, given, "parameter", known)
+            known = self._context.catalogue.parameters
+            raise slots.no_such(self._context.configuration, given, "parameter", known)
         if (
             parameter.slot
-            and slots.name_at(self._core.configuration, parameter.group, parameter.slot) is None
+            and slots.name_at(self._context.configuration, parameter.group, parameter.slot) is None
         ):
             raise Refused(given, "this slot is empty; configure adds a stream or writer")
         return parameter, self._name(key)
@@ -186,19 +190,19 @@ class Configurator:
         if parameter.group == Group.WRITER:
             idle = self._may_begin(parameter.slot)
         else:
-            idle = not states.is_open(self._core.state)
+            idle = not states.is_open(self._context.state)
         check_access(parameter, name, self._held(parameter), idle)
 
     def _check_idle(self, held: Configuration, wanted: Configuration, subject: str) -> None:
-        if states.is_open(self._core.state):
+        if states.is_open(self._context.state):
             raise Refused(subject, "streams and writers come and go only while the repeater is not RUNNING")
         for key in held.slots.keys() - wanted.slots.keys():
             group, slot = key.partition(".")[0], held.slots[key]
-            if group == Group.WRITER and self._core.board.values[f"{group}.{slot}.state"] != "READY":
+            if group == Group.WRITER and self._context.board.values[f"{group}.{slot}.state"] != "READY":
                 raise Refused(subject, f"{key} is not READY and cannot be removed")
 
     def _given(self, path: str, subject: str) -> str:
-        given = path or str(self._core.board.values["engine.config_file"] or "")
+        given = path or str(self._context.board.values["engine.config_file"] or "")
         if not given:
             raise Refused(subject, "no file was given, and none has been used before")
         return given
@@ -217,16 +221,16 @@ class Configurator:
         """Every configured value by named key, but what follows from others."""
         return {
             key_of(group, name, field): value
-            for group in self._core.catalogue.groups
+            for group in self._context.catalogue.groups
             for name, section in configuration.sections(group).items()
             for field, value in section.settings().items()
         }
 
     def _held(self, parameter: Parameter) -> Value:
-        return self._core.board.values[parameter.key]
+        return self._context.board.values[parameter.key]
 
     def _name(self, key: str) -> str:
-        return slots.key_with_name(self._core.configuration, key)
+        return slots.key_with_name(self._context.configuration, key)
 
 
 def converted(parameter: Parameter, name: str, value: Value, held: Value) -> Value:

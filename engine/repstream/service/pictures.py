@@ -21,7 +21,7 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import RESULTS
 from repstream.pictures import control
-from repstream.service.core import Core
+from repstream.service.context import ServiceContext
 from repstream.states import RepeaterState
 
 SILENCE = 5.0
@@ -49,8 +49,8 @@ class PictureKeeper:
     goes to the process and comes from it goes through a thread of its own.
     """
 
-    def __init__(self, core: Core, address: str) -> None:
-        self._core = core
+    def __init__(self, context: ServiceContext, address: str) -> None:
+        self._context = context
         self._asked_address = self._address = address
         self._wanted: tuple[int, Configuration | None] = (0, None)  # replaced as a whole
         self._heard: dict[str, plane.Opening] = {}
@@ -60,9 +60,9 @@ class PictureKeeper:
         self._thread = threading.Thread(target=self._run, name="pictures keeper", daemon=True)
 
     def start(self) -> None:
-        """Begin with the configuration that the core holds; to be called in its thread, as `close` is not."""
-        self._wanted = (0, self._core.configuration)
-        self._core.followers.append(self._follow)
+        """Begin with the configuration held now; to be called in the owner's thread, as `close` is not."""
+        self._wanted = (0, self._context.configuration)
+        self._context.followers.append(self._follow)
         self._thread.start()
 
     def close(self) -> None:
@@ -81,11 +81,11 @@ class PictureKeeper:
         self._wanted = (self._wanted[0] + 1, now)
         for name, config in now.pictures.items():
             if before.pictures.get(name) != config:
-                self._core.put_fields(Group.PICTURE, int(name), dict.fromkeys(RESULTS))
+                self._context.put_fields(Group.PICTURE, int(name), dict.fromkeys(RESULTS))
         os.eventfd_write(self._wake, 1)
 
     def hear(self, notice: plane.Notice) -> None:
-        """Hand on what went through gates; to be called in the thread of the core."""
+        """Hand on what went through gates; to be called in the owner's thread."""
         if isinstance(notice, plane.GateNotice):
             self._hear_opening(notice.slot, notice.acquisition_id, notice.opening)
         elif isinstance(notice, plane.AcquisitionNotice):
@@ -95,8 +95,8 @@ class PictureKeeper:
                 self._hear_opening(slot, report.acquisition_id, report.opening)
 
     def _hear_opening(self, slot: int, acquisition_id: str, opening: plane.Opening | None) -> None:
-        writer = slots.name_at(self._core.configuration, Group.WRITER, slot)
-        followed = {picture.gate_writer for picture in self._core.configuration.pictures.values()}
+        writer = slots.name_at(self._context.configuration, Group.WRITER, slot)
+        followed = {picture.gate_writer for picture in self._context.configuration.pictures.values()}
         if opening is None or writer is None or writer not in followed or self._heard.get(writer) == opening:
             return
         self._heard[writer] = opening
@@ -109,7 +109,7 @@ class PictureKeeper:
         failures = 0
         while not self._ending:
             if not self._needed:
-                self._core.owner.post(self._put_all, {"state": "off", "message": "", "address": ""})
+                self._context.owner.post(self._put_all, {"state": "off", "message": "", "address": ""})
                 self._pause(None)
                 continue
             begin = time.monotonic()
@@ -119,7 +119,7 @@ class PictureKeeper:
             failures = 0 if time.monotonic() - begin > STEADY else failures + 1
             if failures > 1:
                 self._address = self._asked_address  # the port may have been taken meanwhile
-            self._core.owner.post(self._report, reason)
+            self._context.owner.post(self._report, reason)
             self._pause(PAUSES[min(failures, len(PAUSES) - 1)])
 
     @property
@@ -184,27 +184,27 @@ class PictureKeeper:
             self._address = notice.address
             # On all networks it is reached by the name of this host.
             reachable = notice.address.replace("tcp://0.0.0.0:", f"tcp://{platform.node()}:", 1)
-            self._core.owner.post(self._put_all, {"address": reachable})
+            self._context.owner.post(self._put_all, {"address": reachable})
         elif isinstance(notice, control.Numbers):
-            self._core.owner.post(self._put_numbers, notice)
+            self._context.owner.post(self._put_numbers, notice)
 
-    # --- in the thread of the core --------------------------------------------------------------
+    # --- in the owner's thread ------------------------------------------------------------------
 
     def _put_numbers(self, notice: control.Numbers) -> None:
         if notice.generation != self._wanted[0]:
             return  # counted under other settings
-        running = self._core.state is RepeaterState.RUNNING
+        running = self._context.state is RepeaterState.RUNNING
         fields = {**notice.fields, "age": notice.fields.get("age") if running else None}
         # Numbers of another image leave none of the last one behind.
         rest = dict.fromkeys(RESULTS) if "image_id" in fields else {}
-        self._core.put_fields(Group.PICTURE, notice.slot, {**rest, **fields})
+        self._context.put_fields(Group.PICTURE, notice.slot, {**rest, **fields})
 
     def _put_all(self, fields: dict[str, Value]) -> None:
-        for slot in self._core.catalogue.slots(Group.PICTURE):
-            self._core.put_fields(Group.PICTURE, slot, fields)
+        for slot in self._context.catalogue.slots(Group.PICTURE):
+            self._context.put_fields(Group.PICTURE, slot, fields)
 
     def _report(self, reason: str) -> None:
-        self._core.note_error(f"the pictures' process {reason}; it is started again")
+        self._context.note_error(f"the pictures' process {reason}; it is started again")
         message = f"the pictures' process {reason}"
         self._put_all({"state": "failed", "message": message, "picture_rate": 0.0})
 

@@ -17,7 +17,7 @@ from repstream.link.handles import PendingHandle
 from repstream.parameters import storage
 from repstream.parameters.facts import Value
 from repstream.service import figures
-from repstream.service.core import Core
+from repstream.service.context import ServiceContext
 from repstream.service.situation import Situation
 from repstream.service.turn import waited
 from repstream.service.waiting import clock
@@ -41,8 +41,8 @@ class Death(msgspec.Struct, frozen=True):
 class Repeater:
     """Commands and events of the repeater; used in the owner's thread, commands in their turn."""
 
-    def __init__(self, core: Core, take: Callable[[control.Notice | Death], None]) -> None:
-        self._core = core
+    def __init__(self, context: ServiceContext, take: Callable[[control.Notice | Death], None]) -> None:
+        self._context = context
         self._take = take
         self._drained = asyncio.Event()
         self._drained.set()
@@ -50,14 +50,14 @@ class Repeater:
         self._stalled = False
         self._killed_for = ""
         self._stops: list[PendingHandle] = []
-        self._situation = Situation(core.catalogue, core.board.values)
+        self._situation = Situation(context.catalogue, context.board.values)
         self._rates = figures.Rates()
         self._losses = 0
         self._lost_at = -LOSS_TIME
 
     @property
     def state(self) -> RepeaterState:
-        return self._core.state
+        return self._context.state
 
     @property
     def draining(self) -> bool:
@@ -69,7 +69,7 @@ class Repeater:
         """One's turn when nothing is draining any more; raises `Refused` where that takes too long."""
         while True:
             await waited(self._drained.wait(), subject, self._why_draining)
-            async with self._core.turn(subject):
+            async with self._context.turn(subject):
                 if not self.draining:
                     yield
                     return
@@ -88,11 +88,11 @@ class Repeater:
 
     async def start(self, subject: str = "engine.start") -> None:
         """Bind everything and run; raises `Refused` and leaves the state as it was."""
-        following = after(REPEATER, self.state, "start", subject, self._core.way_out)
+        following = after(REPEATER, self.state, "start", subject, self._context.way_out)
         self.check_addresses(subject)
         await self._launch()
-        text = storage.dump(self._core.configuration)
-        await self._core.ask(
+        text = storage.dump(self._context.configuration)
+        await self._context.ask(
             subject, lambda number: control.Open(number, text), lambda: self._opened(following)
         )
 
@@ -103,7 +103,7 @@ class Repeater:
         """
         following = after(REPEATER, self.state, "stop", "engine.stop")
         if states.is_open(self.state):
-            await self._core.ask(
+            await self._context.ask(
                 "engine.stop",
                 lambda number: control.Close(number, PATIENCE, self._patience),
                 lambda: self._closing(into or following),
@@ -113,14 +113,14 @@ class Repeater:
         if self.draining:
             self._stops.append(handle)
         else:
-            self._core.end([handle], True, "stopped")
+            self._context.end([handle], True, "stopped")
 
     async def give_up(self) -> None:
         """End a data plane that does not answer, or whose last stop waits for a disk that does not."""
         why = "having given no sign of life" if self._stalled else ""
         if self.draining:
             why = why or self._situation.silent_disks(time.time())
-        if why and self._core.asking.pulse.lives:
+        if why and self._context.asking.pulse.lives:
             self._kill(f"was ended by reset: {why}")
             await waited(self._gone.wait(), "engine.reset", lambda: "the data plane cannot be ended")
 
@@ -128,14 +128,14 @@ class Repeater:
         """Clear the error; where nothing runs this initialises."""
         if not states.is_open(self.state):
             await self.initialize("reset")
-        self._core.put({"engine.last_error": "", "engine.last_error_time": 0.0, "engine.error_count": 0})
+        self._context.put({"engine.last_error": "", "engine.last_error_time": 0.0, "engine.error_count": 0})
         self._lost_at = -LOSS_TIME
-        self._core.put({"engine.losing": False})
+        self._context.put({"engine.losing": False})
         self.describe()
 
     def on_sign_of_life(self) -> None:
         """A notice came, whichever."""
-        self._core.asking.pulse.heard(time.monotonic())
+        self._context.asking.pulse.heard(time.monotonic())
         if self._stalled:
             self._stalled = False
             log.warning("the data plane goes on")
@@ -143,14 +143,14 @@ class Repeater:
 
     def look_at_plane(self) -> None:
         """Now and then: a data plane that gives no sign of life is shown as such, and ended at last."""
-        now, pulse = time.monotonic(), self._core.asking.pulse
+        now, pulse = time.monotonic(), self._context.asking.pulse
         pulse.look()
         if not pulse.stalled(now):
             return
         if not self._stalled:
             self._stalled = True
             log.error("the data plane gives no sign of life")
-            self._core.put(figures.without_rates(self._core.board.values))
+            self._context.put(figures.without_rates(self._context.board.values))
             self._show()
         patience, silence = self._patience, pulse.silence(now)
         if patience and silence >= patience and not self._killed_for:
@@ -162,7 +162,7 @@ class Repeater:
         """That the data plane gives no sign of life, since when; empty where it does."""
         if not self._stalled:
             return ""
-        since = time.time() - self._core.asking.pulse.silence(time.monotonic())
+        since = time.time() - self._context.asking.pulse.silence(time.monotonic())
         return f"the data plane has not answered since {clock(since)}"
 
     def on_report(self, report: control.Report, writers: Mapping[str, Value]) -> None:
@@ -171,7 +171,7 @@ class Repeater:
             self._lost_at = time.monotonic()
         self._losses = report.losses
         values = {**figures.values(report, self._rates), **writers, "engine.losing": self.losing}
-        self._core.put(self._occupied(values))
+        self._context.put(self._occupied(values))
         if self.draining:
             self._put_draining()
         self.describe()
@@ -188,11 +188,11 @@ class Repeater:
     def on_closed(self, notice: control.Closed) -> None:
         """Everything is drained and closed, and its last report published."""
         self._drained.set()
-        self._core.put({"engine.draining": 0, "engine.draining_time": None})
-        self._core.put(figures.at_rest(self._core.board.values))
+        self._context.put({"engine.draining": 0, "engine.draining_time": None})
+        self._context.put(figures.at_rest(self._context.board.values))
         left = f", {notice.undelivered} frames found no taker" if notice.undelivered else ""
         self.describe()
-        self._core.end(self._stops, True, f"stopped{left}")
+        self._context.end(self._stops, True, f"stopped{left}")
 
     def death_of(self, reason: str) -> str:
         """Why the data plane died: its exit reason, unless that was our doing."""
@@ -203,17 +203,17 @@ class Repeater:
         self._stalled, self._killed_for = False, ""
         self._drained.set()
         self._gone.set()
-        self._core.put({"engine.process_id": 0, "engine.draining": 0, "engine.draining_time": None})
-        self._core.put({"source.connected": False, **figures.at_rest(self._core.board.values)})
-        self._core.note_error(f"the data plane died: {reason}; initialize starts it again")
+        self._context.put({"engine.process_id": 0, "engine.draining": 0, "engine.draining_time": None})
+        self._context.put({"source.connected": False, **figures.at_rest(self._context.board.values)})
+        self._context.note_error(f"the data plane died: {reason}; initialize starts it again")
         self._enter(after(REPEATER, self.state, "failed", "engine"))
-        self._core.end(self._stops, False, f"the data plane died: {reason}")
+        self._context.end(self._stops, False, f"the data plane died: {reason}")
 
     def check_addresses(self, subject: str) -> None:
         """Raise `Refused` where two enabled streams would bind one address, or one would feed the source."""
         seen: dict[str, str] = {}
-        for name, stream in self._core.configuration.streams.items():
-            if stream.enable and stream.address == self._core.configuration.source.address:
+        for name, stream in self._context.configuration.streams.items():
+            if stream.enable and stream.address == self._context.configuration.source.address:
                 raise Refused(subject, f"stream {name} has the address of the source, {stream.address}")
             if stream.enable and (other := seen.setdefault(stream.address, name)) != name:
                 raise Refused(subject, f"streams {other} and {name} have the same address {stream.address}")
@@ -224,20 +224,20 @@ class Repeater:
         if self._stalled:
             ends = f"; it is ended after {self._patience:.0f} s" if self._patience else ""
             sentence = f"Not known: {self.stall}{ends}, or at once by reset."
-        self._core.put({"engine.status": sentence})
+        self._context.put({"engine.status": sentence})
 
     async def _launch(self) -> None:
         """Start the data plane if there is none."""
         self._gone.clear()
-        post = self._core.owner.post
-        await self._core.asking.launch(
+        post = self._context.owner.post
+        await self._context.asking.launch(
             lambda notice: post(self._take, notice), lambda reason: post(self._take, Death(reason))
         )
-        self._core.put({"engine.process_id": self._core.asking.plane.process_id or 0})
+        self._context.put({"engine.process_id": self._context.asking.plane.process_id or 0})
 
     def _kill(self, why: str) -> None:
         self._killed_for = why
-        self._core.asking.plane.kill()
+        self._context.asking.plane.kill()
 
     def _opened(self, state: RepeaterState) -> None:
         self._rates = figures.Rates()
@@ -250,34 +250,34 @@ class Repeater:
         self._enter(state)
 
     def _enter(self, state: RepeaterState) -> None:
-        self._core.state = state
+        self._context.state = state
         if not states.is_open(state):
-            self._core.put({"engine.losing": False})
+            self._context.put({"engine.losing": False})
         self._show()
 
     def _show(self) -> None:
         """Put the state, or that it is not known now, and what may be done."""
         commands = [c for c in allowed(REPEATER, self.state) if c != "failed"] + sorted(ALWAYS_ALLOWED)
-        self._core.put({"engine.allowed_commands": " ".join(commands)})
+        self._context.put({"engine.allowed_commands": " ".join(commands)})
         shown = RepeaterState.UNKNOWN if self._stalled else self.state
-        self._core.put({"engine.state": shown.value})
+        self._context.put({"engine.state": shown.value})
         self.describe()
 
     @property
     def _patience(self) -> float:
-        return self._core.configuration.engine.stall_patience
+        return self._context.configuration.engine.stall_patience
 
     def _why_draining(self) -> str:
-        left = self._core.board.values["engine.draining"]
+        left = self._context.board.values["engine.draining"]
         return f"the last stop still drains, {left} frames left; try again then"
 
     def _put_draining(self) -> None:
         frames, seconds = self._situation.draining()
-        self._core.put({"engine.draining": frames, "engine.draining_time": seconds})
+        self._context.put({"engine.draining": frames, "engine.draining_time": seconds})
 
     def _occupied(self, values: dict[str, Value]) -> dict[str, Value]:
         """Without what belongs to a slot that has been emptied meanwhile."""
-        known = self._core.board.values
+        known = self._context.board.values
         return {
             key: value
             for key, value in values.items()

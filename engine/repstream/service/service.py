@@ -23,8 +23,8 @@ from repstream.protocol import Event, Reading, Requester, Snapshot
 from repstream.service.acquisitions import Preparation
 from repstream.service.commands import Commands
 from repstream.service.configuring import Configurator
+from repstream.service.context import ServiceContext
 from repstream.service.control_lock import ControlLock
-from repstream.service.core import Core
 from repstream.service.options import ServiceOptions
 from repstream.service.pictures import PictureKeeper
 from repstream.service.pulse import LOOK_INTERVAL
@@ -56,39 +56,43 @@ class Service:
             self._release_settings()
             raise
         keep = (lambda _: None) if self._settings is None else self._settings.keep
-        self._core = Core(self._catalogue, configuration, plane or ProcessPlane(), options.name, keep)
-        self._lock = ControlLock(lambda: self._core.configuration.engine.lock_timeout)
-        self._repeater = Repeater(self._core, self._take)
+        self._context = ServiceContext(
+            self._catalogue, configuration, plane or ProcessPlane(), options.name, keep
+        )
+        self._lock = ControlLock(lambda: self._context.configuration.engine.lock_timeout)
+        self._repeater = Repeater(self._context, self._take)
         preparation = Preparation(options.name, self._roots)
         self._writers = {
-            slot: Writer(self._core, self._repeater, slot, preparation)
+            slot: Writer(self._context, self._repeater, slot, preparation)
             for slot in self._catalogue.slots(Group.WRITER)
         }
         self._configurator = Configurator(
-            self._core, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
+            self._context, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
         )
-        self._commands = Commands(self._core, self._lock, self._repeater, self._writers, self._configurator)
-        self._pictures = PictureKeeper(self._core, options.pictures_address)
+        self._commands = Commands(
+            self._context, self._lock, self._repeater, self._writers, self._configurator
+        )
+        self._pictures = PictureKeeper(self._context, options.pictures_address)
         self._started = time.monotonic()
 
     # --- life -----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the threads and the data plane; the repeater is INITIALIZED then."""
-        self._core.publisher.start()
-        self._core.owner.start()
-        self._core.owner.run(self._begin())
+        self._context.publisher.start()
+        self._context.owner.start()
+        self._context.owner.run(self._begin())
 
     def close(self) -> None:
         """End acquisitions as interrupted, end the data plane, save, end the threads."""
         self._pictures.close()
-        self._core.asking.plane.close()
-        self._core.owner.close()
+        self._context.asking.plane.close()
+        self._context.owner.close()
         self._release_settings()
-        self._core.publisher.close()
+        self._context.publisher.close()
 
     async def _begin(self) -> None:
-        self._core.put(
+        self._context.put(
             {
                 "engine.name": self._options.name,
                 "engine.version": __version__,
@@ -97,11 +101,11 @@ class Service:
                 "engine.config_file": str(self._options.settings or ""),
             }
         )
-        self._core.put(self._core.configured_values())
+        self._context.put(self._context.configured_values())
         await self._commands.initialize()
         self._pictures.start()
-        self._core.owner.spawn(self._every(TICK, self._tick))
-        self._core.owner.spawn(self._every(LOOK_INTERVAL, self._repeater.look_at_plane))
+        self._context.owner.spawn(self._every(TICK, self._tick))
+        self._context.owner.spawn(self._every(LOOK_INTERVAL, self._repeater.look_at_plane))
 
     # --- protocol.Engine ------------------------------------------------------------------
 
@@ -110,26 +114,26 @@ class Service:
         return self._catalogue
 
     def snapshot(self) -> Snapshot:
-        return self._core.board.snapshot()
+        return self._context.board.snapshot()
 
     def read(self, key: str) -> Reading:
-        reading = self._core.board.reading(slots.key_with_slot(self._core.configuration, key))
+        reading = self._context.board.reading(slots.key_with_slot(self._context.configuration, key))
         if reading is None:
-            raise slots.no_such(self._core.configuration, key, "parameter", self._catalogue.parameters)
+            raise slots.no_such(self._context.configuration, key, "parameter", self._catalogue.parameters)
         return reading
 
     def write(self, values: Mapping[str, Value], requester: Requester) -> None:
         what = ", ".join(f"{key} = {value!r:.60}" for key, value in values.items())
         request = self._write(values, requester)
-        self._core.owner.run(self._requested(", ".join(values), f"write {what}", requester, request))
+        self._context.owner.run(self._requested(", ".join(values), f"write {what}", requester, request))
 
     def execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
-        name = slots.key_with_name(self._core.configuration, command)
+        name = slots.key_with_name(self._context.configuration, command)
         request = self._commands.execute(command, argument, requester)
-        return self._core.owner.run(self._requested(name, name, requester, request))
+        return self._context.owner.run(self._requested(name, name, requester, request))
 
     def subscribe(self, callback: Callable[[Event], None]) -> Registration:
-        return self._core.publisher.subscribe(callback)
+        return self._context.publisher.subscribe(callback)
 
     # --- requests -------------------------------------------------------------------------
 
@@ -141,7 +145,7 @@ class Service:
         Any error that is not raised on purpose becomes an `EngineFault`.
         """
         try:
-            result = await self._core.turn.in_time(subject, request, lambda: self._repeater.stall)
+            result = await self._context.turn.in_time(subject, request, lambda: self._repeater.stall)
         except RepstreamError as error:
             self._note_command(f"{what}: {error}", requester, logging.WARNING)
             if isinstance(error, Unanswered):
@@ -156,19 +160,19 @@ class Service:
         return result
 
     async def _write(self, values: Mapping[str, Value], requester: Requester) -> None:
-        async with self._core.turn(", ".join(values)):
+        async with self._context.turn(", ".join(values)):
             for key in values:
                 self._lock.check(key, requester)
             await self._configurator.write(values)
 
     def _note_command(self, what: str, requester: Requester, level: int) -> None:
         log.log(level, "%s: %s", requester, what)
-        self._core.put({"engine.last_command": what[:255], "engine.last_command_by": str(requester)})
+        self._context.put({"engine.last_command": what[:255], "engine.last_command_by": str(requester)})
 
     # --- what the data plane says, and the time -------------------------------------------
 
     def _take(self, notice: control.Notice | Death) -> None:
-        with self._core.board.together():
+        with self._context.board.together():
             self._heard(notice)
 
     def _heard(self, notice: control.Notice | Death) -> None:
@@ -177,7 +181,7 @@ class Service:
             self._pictures.hear(notice)
         match notice:
             case control.Answer():
-                self._core.asking.on_answer(notice)
+                self._context.asking.on_answer(notice)
             case control.Report():
                 self._on_report(notice)
             case control.AcquisitionNotice():
@@ -191,7 +195,7 @@ class Service:
             case control.Note():
                 log.log(notice.level, notice.message)
             case Death():
-                self._core.asking.on_death(notice.reason)
+                self._context.asking.on_death(notice.reason)
                 reason = self._repeater.death_of(notice.reason)
                 self._repeater.on_death(reason)
                 for writer in self._writers.values():
@@ -214,17 +218,17 @@ class Service:
                 log.exception("a fault of the engine")
 
     def _tick(self) -> None:
-        beat = int(self._core.board.values["engine.heartbeat"] or 0) + 1
-        self._core.put(
+        beat = int(self._context.board.values["engine.heartbeat"] or 0) + 1
+        self._context.put(
             {
                 "engine.heartbeat": beat % 2**31,
                 "engine.uptime": round(time.monotonic() - self._started, 1),
                 "engine.losing": self._repeater.losing,
             }
         )
-        self._core.put({"engine.locked_by": self._lock.owner})
+        self._context.put({"engine.locked_by": self._lock.owner})
         for writer in self._writers.values():
-            self._core.owner.spawn(writer.look_at_folder())
+            self._context.owner.spawn(writer.look_at_folder())
             writer.tick()
 
     def _initial(self) -> Configuration:
@@ -236,4 +240,4 @@ class Service:
             self._settings.close()
 
     def _on_unsaved(self, reason: str) -> None:
-        self._core.owner.post(self._core.note_error, reason)
+        self._context.owner.post(self._context.note_error, reason)

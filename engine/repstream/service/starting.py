@@ -34,7 +34,7 @@ class Starting:
 
     def __init__(self, writer: WriterSlot, repeater: Repeater, preparation: Preparation) -> None:
         self._writer = writer
-        self._core, self._board = writer.core, writer.board
+        self._context, self._board = writer.context, writer.board
         self._repeater = repeater
         self._preparation = preparation
         self._next: Callable[[], Coroutine[Any, Any, None]] | None = None  # begins that of the next series
@@ -58,7 +58,7 @@ class Starting:
                     await self._begin(subject, files, requester, frames, handle)
                 else:
                     opened = partial(self._opened, frames or 0, handle)
-                    await self._core.ask(
+                    await self._context.ask(
                         subject,
                         lambda number: control.OpenGate(number, self._writer.number, frames or 0),
                         opened,
@@ -67,7 +67,7 @@ class Starting:
 
     def _judge(self, command: str, subject: str) -> bool:
         """Whether a command begins an acquisition, or opens the gate of one; raises `Refused`."""
-        after(WRITER, self._writer.state, command, subject, self._writer.core.way_out)
+        after(WRITER, self._writer.state, command, subject, self._writer.context.way_out)
         if self._writer.may_begin:
             self._check_previous(subject)
             self._preparation.check(subject, self._writer.configuration)
@@ -83,11 +83,11 @@ class Starting:
     @property
     def _settings(self) -> tuple[WriterConfig, SourceConfig]:
         """What the file system was asked about."""
-        return self._writer.configuration, self._core.configuration.source
+        return self._writer.configuration, self._context.configuration.source
 
     async def _look(self, subject: str) -> FileSet:
         look = partial(self._preparation.look, subject, *self._settings)
-        return await self._core.folders.call(subject, self._writer.configuration.folder, look)
+        return await self._context.folders.call(subject, self._writer.configuration.folder, look)
 
     async def _begin(
         self,
@@ -102,7 +102,7 @@ class Starting:
         plan = self._preparation.plan(
             subject,
             self._writer.configuration,
-            self._core.configuration,
+            self._context.configuration,
             files,
             now=now,
             requester=requester,
@@ -111,7 +111,7 @@ class Starting:
         try:
             if not states.is_open(before):
                 await self._repeater.start(subject)
-            await self._core.ask(
+            await self._context.ask(
                 subject,
                 lambda number: control.Arm(number, self._writer.number, plan, frames),
                 lambda: self._begun(plan, now, frames, handle, follow),
@@ -137,7 +137,7 @@ class Starting:
         except RepstreamError as error:
             if self._next is not None:
                 reason = f"the next series is not followed: {error}"
-                self._core.note_error(f"writer {self._writer.name}: {reason}")
+                self._context.note_error(f"writer {self._writer.name}: {reason}")
                 self.not_followed = f" ERROR:{reason}"
                 if not self._board.is_under_way(NEWEST):
                     self._writer.put(
@@ -145,8 +145,8 @@ class Starting:
                     )
             ending = str(self._writer.value("acquisition_id"))
             with suppress(RepstreamError):
-                async with self._core.turn(subject):
-                    await self._core.ask(
+                async with self._context.turn(subject):
+                    await self._context.ask(
                         subject, lambda number: control.End(number, self._writer.number, False, ending)
                     )
 
@@ -167,8 +167,8 @@ class Starting:
         self._board.put_begun(plan, now)
         self._writer.put({"state": after(WRITER, self._writer.state, "arm", "writer").value})
         if raised != self._writer.configuration:
-            writers = {**self._core.configuration.writers, str(self._writer.name): raised}
-            self._core.reconfigure(self._core.configuration.model_copy(update={"writers": writers}))
+            writers = {**self._context.configuration.writers, str(self._writer.name): raised}
+            self._context.reconfigure(self._context.configuration.model_copy(update={"writers": writers}))
         if frames is not None:
             self._opened(frames, handle)
         elif handle is not None:

@@ -11,7 +11,7 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
 from repstream.parameters.status import NEWEST, PREVIOUS, OutputStatus, PreviousStatus
 from repstream.service import figures
-from repstream.service.core import Core
+from repstream.service.context import ServiceContext
 from repstream.service.folders import FolderState
 from repstream.service.waiting import space_warning, still_written, wait_of
 from repstream.states import ACQUISITION, ENDED, AcquisitionResult, AcquisitionState, WriterState, after
@@ -25,27 +25,27 @@ _OF_FILE = _TOLD_OF_PREVIOUS - OutputStatus.model_fields.keys()
 
 
 class WriterBoard:
-    """The values of the writer in one slot; whoever calls holds the core's lock.
+    """The values of the writer in one slot; used in the owner's thread.
 
     `which` is NEWEST or PREVIOUS everywhere.
     """
 
-    def __init__(self, core: Core, slot: int) -> None:
-        self._core = core
+    def __init__(self, context: ServiceContext, slot: int) -> None:
+        self._context = context
         self._slot = slot
         self._rates = {NEWEST: figures.Rates(), PREVIOUS: figures.Rates()}
 
     @property
     def fields(self) -> dict[str, Value]:
         """All values by field."""
-        return self._core.fields(Group.WRITER, self._slot)
+        return self._context.fields(Group.WRITER, self._slot)
 
     @property
     def state(self) -> WriterState:
         return WriterState(str(self.value("state")))
 
     def value(self, field: str) -> Value:
-        return self._core.board.values[key_of(Group.WRITER, self._slot, field)]
+        return self._context.board.values[key_of(Group.WRITER, self._slot, field)]
 
     def acquisition(self, which: str) -> AcquisitionState:
         return AcquisitionState(str(self.value(f"{which}acq_state")))
@@ -66,7 +66,7 @@ class WriterBoard:
         return None
 
     def put(self, fields: Mapping[str, Value]) -> None:
-        self._core.put_fields(Group.WRITER, self._slot, fields)
+        self._context.put_fields(Group.WRITER, self._slot, fields)
 
     def put_of(self, which: str, fields: Mapping[str, Value]) -> None:
         """Put those of the fields that this acquisition has."""
@@ -146,7 +146,7 @@ class WriterBoard:
         The sentence also mentions the previous one, where that is not closed yet.
         """
         fields = self.fields
-        wait = wait_of(fields, self._core.fields(Group.SOURCE, 0), blocking, time.time())
+        wait = wait_of(fields, self._context.fields(Group.SOURCE, 0), blocking, time.time())
         silent = fields["folder_status"] if fields["folder_exists"] is None else ""
         text = "; ".join(str(part) for part in (wait.text, silent, still_written(fields)) if part)
         self.put({"waiting": text, "waiting_for": wait.reason, "waiting_since": wait.since})

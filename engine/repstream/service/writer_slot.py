@@ -9,7 +9,7 @@ from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
 from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.parameters.writer import WriterConfig
-from repstream.service.core import Core
+from repstream.service.context import ServiceContext
 from repstream.service.handles import AcquisitionHandles
 from repstream.service.writer_board import WriterBoard
 from repstream.states import OVER, AcquisitionResult, StartResult, WriterState
@@ -21,15 +21,15 @@ class WriterSlot:
     `handles`: the commands that wait for the newest acquisition and for the one before it.
     """
 
-    def __init__(self, core: Core, number: int) -> None:
-        self.core = core
+    def __init__(self, context: ServiceContext, number: int) -> None:
+        self.context = context
         self.number = number
-        self.board = WriterBoard(core, number)
+        self.board = WriterBoard(context, number)
         self.handles = {NEWEST: AcquisitionHandles(), PREVIOUS: AcquisitionHandles()}
 
     @property
     def name(self) -> str | None:
-        return slots.name_at(self.core.configuration, Group.WRITER, self.number)
+        return slots.name_at(self.context.configuration, Group.WRITER, self.number)
 
     @property
     def state(self) -> WriterState:
@@ -52,7 +52,7 @@ class WriterSlot:
         name = self.name
         if name is None:
             raise _empty(self.number)
-        return self.core.configuration.writers[name]
+        return self.context.configuration.writers[name]
 
     def subject(self, command: str) -> str:
         """What an error of a command is about."""
@@ -87,12 +87,12 @@ class WriterSlot:
         outcome, message = self._outcome(which, result, message)
         fault = states.is_fault(result)
         if fault:
-            self.core.note_error(f"writer {self.name}: {message}")
+            self.context.note_error(f"writer {self.name}: {message}")
         what = (message, outcome.value, str(self.value(f"{which}acquisition_id")))
         for wanting in handles.wanting_images:
-            self.core.end(wanting, outcome is StartResult.COMPLETED, *what)
-        self.core.end(handles.stop, not fault and result is not AcquisitionResult.ABORTED, *what)
-        self.core.end(handles.abort, not fault, *what)
+            self.context.end(wanting, outcome is StartResult.COMPLETED, *what)
+        self.context.end(handles.stop, not fault and result is not AcquisitionResult.ABORTED, *what)
+        self.context.end(handles.abort, not fault, *what)
 
     def _outcome(self, which: str, result: AcquisitionResult, message: str) -> tuple[StartResult, str]:
         """What an acquisition that has ended means for who started it, with how many images are missing."""

@@ -11,7 +11,7 @@ from repstream.parameters.facts import Value
 from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.protocol import Requester
 from repstream.service import acquisitions
-from repstream.service.core import Core
+from repstream.service.context import ServiceContext
 from repstream.service.folders import FolderState
 from repstream.service.repeater import Repeater
 from repstream.service.starting import Starting
@@ -44,10 +44,10 @@ class Writer:
     """
 
     def __init__(
-        self, core: Core, repeater: Repeater, slot: int, preparation: acquisitions.Preparation
+        self, context: ServiceContext, repeater: Repeater, slot: int, preparation: acquisitions.Preparation
     ) -> None:
-        self._writer = WriterSlot(core, slot)
-        self._core, self._board = core, self._writer.board
+        self._writer = WriterSlot(context, slot)
+        self._context, self._board = context, self._writer.board
         self._repeater = repeater
         self._preparation = preparation
         self._starting = Starting(self._writer, repeater, preparation)
@@ -80,17 +80,17 @@ class Writer:
         """
         command = "abort" if discard else "stop"
         subject = self._writer.subject(command)
-        following = after(WRITER, self._writer.state, command, subject, self._core.way_out)
+        following = after(WRITER, self._writer.state, command, subject, self._context.way_out)
         if self._writer.state is WriterState.UNKNOWN:
             await self._repeater.initialize()
             self._writer.put({"state": following.value})
         self._starting.follow_no_more()
         if self._writer.state is WriterState.READY:
-            self._core.end([handle], True, "nothing to do")
+            self._context.end([handle], True, "nothing to do")
             return
         which = NEWEST if self._board.is_under_way(NEWEST) else PREVIOUS
         ending = str(self._writer.value(f"{which}acquisition_id"))
-        await self._core.ask(
+        await self._context.ask(
             subject,
             lambda number: control.End(number, self._writer.number, discard, ending),
             lambda: self._ending(ending, discard, handle),
@@ -99,8 +99,8 @@ class Writer:
     async def flush(self) -> None:
         """Put what was written so far on the disk, in one's turn."""
         subject = self._writer.subject("flush")
-        after(WRITER, self._writer.state, "flush", subject, self._core.way_out)
-        await self._core.ask(subject, lambda number: control.Flush(number, self._writer.number))
+        after(WRITER, self._writer.state, "flush", subject, self._context.way_out)
+        await self._context.ask(subject, lambda number: control.Flush(number, self._writer.number))
 
     def on_notice(self, notice: control.AcquisitionNotice) -> None:
         """Follow an acquisition. Order at an end: counters, message, result, state, completion."""
@@ -109,7 +109,7 @@ class Writer:
             return  # of a writer that is gone
         subject = self._writer.subject("acquisition")
         state = after(ACQUISITION, self._board.acquisition(which), _EVENT[notice.state], subject)
-        self._core.put(self.told(notice.report, notice.time))
+        self._context.put(self.told(notice.report, notice.time))
         self.on_report()
         message = notice.message
         if state in ENDED:
@@ -123,12 +123,12 @@ class Writer:
         self._board.put_of(which, {"acq_state": state.value})
         self._put_wait()
         if state is AcquisitionState.WAITING_IMAGES:
-            self._core.end(self._writer.handles[which].file, True, f"{notice.path} waits for images")
+            self._context.end(self._writer.handles[which].file, True, f"{notice.path} waits for images")
         if state in ENDED:
             self._preparation.release(notice.acquisition_id)
             self._close(which, notice.result, message)
         if notice.follow:
-            self._core.owner.spawn(self._starting.follow())
+            self._context.owner.spawn(self._starting.follow())
 
     def on_gate(self, notice: control.GateNotice) -> None:
         """The gate has shut after its number of frames, or trigger or series have opened it."""
@@ -138,7 +138,7 @@ class Writer:
             self._writer.put({"gate": "open"})
         else:
             self._writer.put({"gate": "shut"})
-            self._core.end(self._writer.handles[NEWEST].gate, True, "the gate has shut, the file is open")
+            self._context.end(self._writer.handles[NEWEST].gate, True, "the gate has shut, the file is open")
 
     def told(self, report: control.WriterReport, now: float) -> dict[str, Value]:
         """The counters in a report, by key; `on_report` is due when they are published."""
@@ -182,7 +182,7 @@ class Writer:
         """Now and then: the folder's state, whenever it answers."""
         if self.name is not None:
             folder = self._writer.configuration.folder
-            await self._core.folders.look(folder, partial(self._put_folder, folder))
+            await self._context.folders.look(folder, partial(self._put_folder, folder))
 
     def tick(self) -> None:
         """Once a second: what an acquisition waits for."""
@@ -201,7 +201,7 @@ class Writer:
         """The data plane is about to end an acquisition, or it has ended by itself just before."""
         which = self._board.which(acquisition_id)
         if which is None or not self._board.is_under_way(which):
-            self._core.end([handle], True, "it has ended already")
+            self._context.end([handle], True, "it has ended already")
             return
         handles = self._writer.handles[which]
         (handles.abort if discard else handles.stop).append(handle)

@@ -16,7 +16,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from repstream.errors import RepstreamError
+from repstream.errors import NotTaken, RepstreamError
 from repstream.parameters import gf_repstream
 from repstream.protocol import Engine, Requester, Snapshot
 from repstream.states import RepeaterState
@@ -42,10 +42,6 @@ MANDATORY = ("output_file", "run_id", "n_images", "detector_name")
 
 
 Answer = dict[str, Any]
-
-
-class NotTaken(RepstreamError):
-    """What gf_repstream itself would refuse, in its words where clients know them."""
 
 
 class Repeater:

@@ -15,6 +15,7 @@ from typing import Any
 
 import zmq
 
+from repstream.errors import ToolError
 from repstream.mflow.addresses import binds
 from repstream.mflow.mflow import BIND, CONNECT, PUB, PULL, PUSH, SUB, Stream, connect
 
@@ -31,14 +32,6 @@ class Exit(enum.IntEnum):
     FAULTS = 1  # something is wrong with what was seen, or could not be done
     USAGE = 2  # an argument is wrong; nothing was done
     NOTHING = 3  # nothing, or less than asked for, came in time
-
-
-class Failed(Exception):
-    """A tool cannot go on; the text is for the user."""
-
-    def __init__(self, text: str, code: Exit = Exit.USAGE) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @contextmanager
@@ -63,7 +56,7 @@ def run(tool: Callable[[argparse.Namespace, threading.Event], Exit], arguments: 
     try:
         with until_interrupted() as stop:
             return tool(arguments, stop)
-    except Failed as error:
+    except ToolError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code
     except BrokenPipeError:
@@ -192,4 +185,4 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise Failed(str(error)) from error
+        raise ToolError(str(error)) from error

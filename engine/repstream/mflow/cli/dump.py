@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from repstream.errors import StorageError
-from repstream.mflow.cli.common import Exit, Failed, Limits, LiveLine, add_limits, open_source, run
+from repstream.errors import StorageError, ToolError
+from repstream.mflow.cli.common import Exit, Limits, LiveLine, add_limits, open_source, run
 from repstream.mflow.receiver import Part, ReceiveHandler
 from repstream.mflow.recording import Recorder
 
@@ -56,7 +56,7 @@ def dump(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
                 keep(seen.messages_received - 1, parts, now - begin)
             live.tick(seen.messages_received, seen.total_bytes_received)
     except StorageError as error:
-        raise Failed(str(error), Exit.FAULTS) from error
+        raise ToolError(str(error), Exit.FAULTS) from error
     finally:
         live.finish()
         stream.disconnect()
@@ -69,7 +69,7 @@ def _keeping(arguments: argparse.Namespace) -> Keep:
     try:
         return Recorder(arguments.folder, timing=arguments.timing, overwrite=arguments.overwrite).write
     except StorageError as error:
-        raise Failed(f"{error} (--overwrite deletes recorded ones)") from error
+        raise ToolError(f"{error} (--overwrite deletes recorded ones)") from error
 
 
 def _show(_number: int, parts: Sequence[Part], _seconds: float) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from repstream.errors import ToolError
 from repstream.messages import array_1_0
 from repstream.mflow.cli.common import (
     Exit,
-    Failed,
     Limits,
     LiveLine,
     add_limits,
@@ -53,7 +53,7 @@ def main() -> None:
 def generate(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
     """The tool."""
     if not 0 < arguments.size <= 4096 or arguments.rate < 0:
-        raise Failed("the size must be above 0 and at most 4096 MB, the rate 0 or more")
+        raise ToolError("the size must be above 0 and at most 4096 MB, the rate 0 or more")
     nbytes = max(4, int(arguments.size * MEBIBYTE))
     stream = open_sink(arguments.address, arguments.mode, linger=5000)
     print(f"Sending messages of size {arguments.size:f} MB", flush=True)

@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from repstream.errors import StorageError
+from repstream.errors import StorageError, ToolError
 from repstream.mflow.cli.common import (
     Exit,
-    Failed,
     Limits,
     LiveLine,
     add_limits,
@@ -55,7 +54,7 @@ def main() -> None:
 def replay(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
     """The tool."""
     if arguments.speed <= 0 or arguments.rate < 0 or arguments.wait < 0:
-        raise Failed("the speed must be above 0, the rate and the wait 0 or more")
+        raise ToolError("the speed must be above 0, the rate and the wait 0 or more")
     recorded = _plan(arguments)
     stream = open_sink(arguments.address, arguments.mode, LINGER)
     live, limits = LiveLine(arguments.live, "sent"), Limits(arguments, stop)
@@ -72,7 +71,7 @@ def replay(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
             sent, nbytes = sent + 1, nbytes + sum(map(len, parts))
             live.tick(sent, nbytes)
     except OSError as error:
-        raise Failed(f"{error.filename}: {error.strerror}", Exit.FAULTS) from error
+        raise ToolError(f"{error.filename}: {error.strerror}", Exit.FAULTS) from error
     finally:
         live.finish()
         if stop.is_set():
@@ -120,13 +119,13 @@ def _plan(arguments: argparse.Namespace) -> list[tuple[list[Path], float]]:
     try:
         recorded = messages_in(arguments.folder)
         if not recorded:
-            raise Failed(f"{arguments.folder}: holds no messages (NNNNNN_MMM.raw)")
+            raise ToolError(f"{arguments.folder}: holds no messages (NNNNNN_MMM.raw)")
         times = times_in(arguments.folder) if arguments.timing else {number: 0.0 for number, _ in recorded}
         return [(paths, times[number]) for number, paths in recorded]
     except StorageError as error:
-        raise Failed(str(error)) from error
+        raise ToolError(str(error)) from error
     except KeyError as error:
-        raise Failed(f"{arguments.folder}: no time of message {error.args[0]} in {TIMES}") from error
+        raise ToolError(f"{arguments.folder}: no time of message {error.args[0]} in {TIMES}") from error
 
 
 def _tell(paths: Sequence[Path]) -> None:

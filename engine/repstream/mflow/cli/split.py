@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from repstream.errors import Refused
+from repstream.errors import Refused, ToolError
 from repstream.mflow.addresses import binds
-from repstream.mflow.cli.common import Exit, Failed, Limits, LiveLine, add_limits, run
+from repstream.mflow.cli.common import Exit, Limits, LiveLine, add_limits, run
 from repstream.mflow.splitting import Output, Splitter, output_of, source_of
 from repstream.parameters.source import SourceConfig
 
@@ -60,7 +60,7 @@ def split(arguments: argparse.Namespace, stop: threading.Event) -> Exit:
         source, outputs = _read(arguments.config) if arguments.config else _given(arguments)
         splitter = Splitter(source, outputs)
     except Refused as error:
-        raise Failed(str(error)) from error
+        raise ToolError(str(error)) from error
     live, limits = LiveLine(arguments.live, "received"), Limits(arguments, stop)
     while not limits.reached(splitter.messages):
         splitter.turn()
@@ -77,12 +77,12 @@ def _read(path: Path) -> tuple[SourceConfig, list[Output]]:
     try:
         description = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise Failed(f"{path}: {error}") from error
+        raise ToolError(f"{path}: {error}") from error
     if not isinstance(description, dict) or not isinstance(description.get("streams"), list):
-        raise Failed(f'{path}: must be an object with "source" and a list "streams"')
+        raise ToolError(f'{path}: must be an object with "source" and a list "streams"')
     streams = description["streams"]
     if not streams:
-        raise Failed(f"{path}: names no streams")
+        raise ToolError(f"{path}: names no streams")
     outputs = [output_of(number, fields) for number, fields in enumerate(streams, 1)]
     return source_of(description.get("source", {})), outputs
 

@@ -1,6 +1,6 @@
 """Become another program that ends when its parent does, however that ends.
 
-``python -m repstream_cli.leash PARENT COMMAND …``: the kernel sends SIGTERM when the thread that
+``python -m repstream_cli.end_with_parent PARENT COMMAND …``: the kernel sends SIGTERM when the thread that
 started this process is gone (prctl(2), PR_SET_PDEATHSIG, which survives execve), so start it from the
 main thread.
 """

@@ -25,7 +25,7 @@ def image_bytes(path: Path) -> int:
         return height * width * reader.dtype.itemsize
 
 
-def played(
+def replayed(
     path: Path, number: int | None, first: int | None, encode: Callable[[int, Image], Parts]
 ) -> Iterator[tuple[int, Parts]]:
     """(id, message) of each image in the file, in order; blank places are left out.

@@ -30,7 +30,7 @@ Follower = Callable[[Configuration, Configuration], None]
 """Is given the configuration that was held and the one that is; must not block."""
 
 
-class Core:
+class ServiceContext:
     """Shared by the parts of one service; used in its owner's thread only.
 
     `state` is that of the repeater as far as it is known; what the board shows is UNKNOWN while the data
