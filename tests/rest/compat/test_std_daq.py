@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,36 +21,13 @@ from repstream.link.history import History
 from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_http import HttpServer
+from repstream_http.compat.std_daq import daq as daq_module
 from repstream_http.compat.std_daq.app import create_app
-from tests.fakes import FakePlane
-from tests.integration.rig import assert_holds, running_rig, until
+from tests.fakes import FakePlane, running_service
+from tests.integration.rig import until
+from tests.rest.compat.std_daq import CONFIG
 
 ME = Requester("test")
-CONFIG = {
-    "detector_name": "EG9M",
-    "detector_type": "eiger",
-    "bit_depth": 16,
-    "image_pixel_height": 8,
-    "image_pixel_width": 8,
-    "n_modules": 2,
-    "start_udp_port": 50000,
-    "writer_user_id": -1,
-    "module_positions": {"0": [0, 7, 3, 0], "1": [4, 7, 7, 0]},
-}
-
-
-@pytest.fixture
-def url(running: tuple[Service, FakePlane]) -> Iterator[str]:
-    with (
-        closing(History(running[0])) as history,
-        HttpServer(create_app(running[0], history), port=0) as server,
-    ):
-        yield server.url
-
-
-@pytest.fixture
-def daq(url: str) -> StdDaqClient:
-    return StdDaqClient(url)
 
 
 def value(service: Service, key: str) -> object:
@@ -96,6 +70,57 @@ def test_an_acquisition_to_its_end(
     assert time.time_ns() - int(answers[0]["acquisition"]["info"]["run_id"]) < 60e9
 
 
+def test_a_sync_write_waits_on_where_the_original_gives_up(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The original answers with an error after 60 s; here a minute is scaled down to a tenth of a second."""
+    monkeypatch.setattr(daq_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(daq_module, "STOP_PATIENCE", 0.1)
+    with ThreadPoolExecutor() as pool:
+        request = {"n_images": 3, "output_file": str(tmp_path / "long.h5")}
+        answer = pool.submit(daq.start_writer_sync, request)
+        until(lambda: value(running[0], "writers.1.gate") == "open", "the gate")
+        for _ in range(3):
+            time.sleep(0.2)
+            assert not answer.done()
+            running[1].receive(1)
+        written = answer.result(20)
+    assert (written["state"], written["acquisition"]["message"]) == ("READY", "Completed.")
+
+
+def test_a_stop_ends_a_sync_write(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(daq.start_writer_sync, {"n_images": 9, "output_file": str(tmp_path / "a.h5")})
+        until(lambda: value(running[0], "writers.1.gate") == "open", "the gate")
+        running[1].receive(2)
+        stopped = daq.stop_writer()
+        written = answer.result(20)
+    assert stopped["acquisition"] == written["acquisition"]
+    assert written["acquisition"]["message"] == "Interrupted."
+    assert written["acquisition"]["stats"]["n_write_completed"] == 2
+
+
+def test_of_two_requests_at_once_one_is_taken_whole(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    def attempt(n: int) -> dict[str, Any] | None:
+        request = {"n_images": 100 + n, "output_file": str(tmp_path / f"{n}.h5"), "run_id": n}
+        try:
+            taken = daq.start_writer_async(request)["acquisition"]["info"]
+        except StdDaqAdminException as error:
+            assert "WRITING, not READY" in str(error)
+            return None
+        assert taken == request
+        return request
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [request for request in pool.map(attempt, range(8)) if request]
+    assert len(taken) == 1
+    assert daq.get_status()["acquisition"]["info"] == taken[0]
+
+
 def test_a_stop_in_the_middle(daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path) -> None:
     daq.start_writer_async({"n_images": 10, "output_file": str(tmp_path / "run.h5"), "run_id": "a"})
     running[1].receive(4)
@@ -127,6 +152,28 @@ def test_a_folder_that_does_not_exist_is_named_and_the_settings_stay(
         daq.start_writer_sync({"n_images": 3, "output_file": str(tmp_path / "gone" / "b.h5")})
     assert daq.get_status()["state"] == "READY"
     assert before == (value(running[0], "writers.1.output_file"), value(running[0], "writers.1.num_images"))
+
+
+def test_a_file_that_exists_is_not_overwritten(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    (tmp_path / "b.h5").write_bytes(b"dear")
+    for start in (daq.start_writer_async, daq.start_writer_sync):
+        with pytest.raises(StdDaqAdminException, match=r"b\.h5"):
+            start({"n_images": 3, "output_file": str(tmp_path / "b.h5")})
+    assert (tmp_path / "b.h5").read_bytes() == b"dear"
+    assert daq.get_status() == {"state": "READY", "acquisition": None}
+
+
+@pytest.mark.parametrize("run_id", [0, 7, -7, 2**70, "scan 7", "007", "-0", "20230526_113713.793"])
+def test_a_run_id_is_given_back_as_it_was(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path, run_id: int | str
+) -> None:
+    request = {"n_images": 1, "output_file": str(tmp_path / "a.h5"), "run_id": run_id}
+    assert daq.start_writer_async(request)["acquisition"]["info"]["run_id"] == run_id
+    running[1].receive(1)
+    until(lambda: daq.get_status()["state"] == "READY", "the end")
+    assert daq.get_logs(1)[0]["info"] == request
 
 
 def test_a_writer_that_fails_says_so(
@@ -289,48 +336,28 @@ def test_the_newest_log_comes_first(
             daq.get_logs(wrong)
 
 
+def test_logs_are_kept_across_restarts(tmp_path: Path) -> None:
+    kept = tmp_path / "acquisitions.jsonl"
+
+    def logs(write: str = "") -> list[dict[str, Any]]:
+        with (
+            running_service(tmp_path) as (service, plane),
+            closing(History(service, kept)) as history,
+            HttpServer(create_app(service, history), port=0) as server,
+        ):
+            daq = StdDaqClient(server.url)
+            if write:
+                plane.open_gate_gives(1)
+                daq.start_writer_sync({"n_images": 1, "output_file": str(tmp_path / write)})
+            found: list[dict[str, Any]] = daq.get_logs(10)
+            return found
+
+    first = logs("a.h5")
+    assert logs("b.h5")[1:] == first
+    assert [Path(log["info"]["output_file"]).name for log in logs()] == ["b.h5", "a.h5"]
+
+
 @pytest.mark.parametrize("alias", ["/status", "/config"])
 def test_older_paths_without_prefix_are_served(url: str, alias: str) -> None:
     assert httpx.get(url + alias).json()["status"] == "ok"
     assert httpx.post(url + "/stop", json={}).json()["writer"]["state"] == "READY"
-
-
-TOOLS = {
-    "get_status": ([], "READY"),
-    "get_config": ([], "null"),
-    "set_config": (["config.json"], "EG9M"),
-    "get_logs": (["-n", "3"], "[]"),
-    "get_stats": ([], "images_per_second"),
-    "get_deploy_status": ([], "UNKNOWN"),
-    "write_async": (["run.h5", "2"], "WAITING_IMAGES"),
-    "write_sync": (["gone/run.h5", "2"], "StdDaqAdminException"),
-    "write_stop": ([], "READY"),
-}
-
-
-@pytest.mark.parametrize("tool", sorted(TOOLS))
-def test_its_command_line_tools_work(url: str, tool: str, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    arguments, says = TOOLS[tool]
-    places = [str(tmp_path / text) if "." in text else text for text in arguments]
-    code = f"import sys, std_daq_client.cli as cli; sys.argv[1:] = {places!r}; cli.{tool}()"
-    environment = {**os.environ, "STD_DAQ_API_URL": url}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
-    )
-    assert says in ran.stdout + ran.stderr
-
-
-def test_images_are_what_was_sent(tmp_path: Path) -> None:
-    with (
-        running_rig(tmp_path) as rig,
-        closing(History(rig.service)) as history,
-        HttpServer(create_app(rig.service, history), port=0) as server,
-    ):
-        daq = StdDaqClient(server.url)
-        daq.start_writer_async({"n_images": 20, "output_file": str(tmp_path / "run.h5"), "run_id": 3})
-        rig.detector.send(range(20))
-        until(lambda: daq.get_status()["state"] == "READY", "the end")
-        assert daq.get_status()["acquisition"]["message"] == "Completed."
-        assert_holds(tmp_path / "run.h5", range(20))
-        assert rig.client("epics").read("writers.1.acq_run_id") == "3"

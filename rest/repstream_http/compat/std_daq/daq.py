@@ -35,6 +35,7 @@ class Daq:
     def __init__(self, engine: Engine, history: History) -> None:
         self._engine = engine
         self._history = history
+        self._starting = threading.Lock()
         self._configuring = threading.Lock()
         self._numbers = itertools.count()
 
@@ -54,6 +55,12 @@ class Daq:
             request = writing.WriteRequest.model_validate(dict(body))
         except ValidationError as error:
             raise InvalidValue("write request", complaint(error, writing.WriteRequest)) from error
+        with self._starting:
+            handle = self._start(request, asker)
+        self._wait_for_file(handle)
+        return handle
+
+    def _start(self, request: writing.WriteRequest, asker: Requester) -> Handle:
         fields = self._fields()
         if fields["name"] is None:
             raise Refused("write request", "the engine has no writer 1; configure one")
@@ -64,12 +71,10 @@ class Daq:
         del before["output_file"]
         self._write(wanted, asker)
         try:
-            handle = self._engine.execute(self._key("start"), None, asker)
+            return self._engine.execute(self._key("start"), None, asker)
         except Refused:
             self._write(before, asker)
             raise
-        self._wait_for_file(handle)
-        return handle
 
     def finished(self) -> dict[str, Any]:
         """The writer object after a request has ended; raises `Refused` where that failed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ SLOT = 1
 """The standard DAQ knows one writer: the first."""
 
 MOST_IMAGES = 2**31 - 1
+
+_NUMBER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 
 Fields = Mapping[str, Value]
 
@@ -96,4 +99,4 @@ def _message(fields: Fields) -> str:
 
 def _run_id(run_id: str) -> int | str:
     """A number if it is one and reads back alike, else the text."""
-    return int(run_id) if run_id.isascii() and run_id.isdecimal() and str(int(run_id)) == run_id else run_id
+    return int(run_id) if _NUMBER.fullmatch(run_id) else run_id
