@@ -134,6 +134,10 @@ class FakePlane:
                     self._open_gate(request.slot, request.frames)
             case control.OpenGate():
                 self._open_gate(request.slot, request.frames)
+            case control.ShutGate():
+                if self._gates.pop(request.slot, None) is not None:
+                    shut = self._plans[request.slot].acquisition_id
+                    self._tell(control.GateNotice(request.slot, shut, time.time()))
             case control.End():
                 if request.slot not in self._plans:
                     return

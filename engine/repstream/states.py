@@ -121,6 +121,7 @@ WRITER: Mapping[WriterState, Mapping[str, WriterState]] = {
     _W.READY: {
         "arm": _W.WRITING,
         "start": _W.WRITING,
+        "pause": _W.READY,
         "stop": _W.READY,
         "abort": _W.READY,
         "lost": _W.UNKNOWN,
@@ -128,6 +129,7 @@ WRITER: Mapping[WriterState, Mapping[str, WriterState]] = {
     _W.WRITING: {
         "arm": _W.WRITING,  # while all before is only flushed; refused otherwise
         "start": _W.WRITING,  # as arm, or opens the gate of an armed file; refused if it is open
+        "pause": _W.WRITING,
         "stop": _W.WRITING,
         "abort": _W.WRITING,
         "flush": _W.WRITING,

@@ -102,6 +102,13 @@ class OpenGate(msgspec.Struct, frozen=True, tag="gate"):
     frames: int
 
 
+class ShutGate(msgspec.Struct, frozen=True, tag="shut"):
+    """Let no more frames through to the file, which stays open; a `GateNotice` says so if it was open."""
+
+    request: int
+    slot: int
+
+
 class End(msgspec.Struct, frozen=True, tag="end"):
     """End an acquisition: what waits is written, or (`discard`) thrown away and counted.
 
@@ -127,7 +134,7 @@ class Bye(msgspec.Struct, frozen=True, tag="bye"):
     request: int
 
 
-Request = Open | Close | Update | Arm | OpenGate | End | Flush | Bye
+Request = Open | Close | Update | Arm | OpenGate | ShutGate | End | Flush | Bye
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -232,7 +239,7 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
 
 
 class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
-    """A gate has moved by itself, with the file open: shut after its frames, or opened as configured."""
+    """A gate has moved with the file open: shut after its frames or on request, or opened as configured."""
 
     slot: int
     acquisition_id: str

@@ -174,7 +174,9 @@ class Router:
             case _:
                 return self._do_writer(request)
 
-    def _do_writer(self, request: control.Arm | control.OpenGate | control.End | control.Flush) -> str:
+    def _do_writer(
+        self, request: control.Arm | control.OpenGate | control.ShutGate | control.End | control.Flush
+    ) -> str:
         writer = self._writer(request.slot)
         if isinstance(writer, str):
             return writer
@@ -188,6 +190,8 @@ class Router:
                 return writer.open_gate(request.frames)
             case control.OpenGate():
                 return writer.open_gate(request.frames)
+            case control.ShutGate():
+                return writer.shut_gate()
             case control.End():
                 return writer.end(request.discard, request.acquisition_id)
             case control.Flush():

@@ -85,6 +85,9 @@ WRITER_COMMANDS = (
         waits=True,
     ),
     CommandDeclaration(
+        "pause", "Pause writing", "Shut the gate and keep the file open; start opens the gate again."
+    ),
+    CommandDeclaration(
         "stop", "Stop writing", "End the acquisition; what was received is written.", waits=True
     ),
     CommandDeclaration(

@@ -140,6 +140,9 @@ class Commands:
                 async with self._context.turn(subject):
                     await writer.end(handle, discard=record.name == "abort")
                     self._found()
+            case "pause":
+                async with self._core.turn(subject):
+                    await writer.pause()
             case "flush":
                 async with self._context.turn(subject):
                     await writer.flush()

@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 from repstream.dataplane import control
+from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
 from repstream.parameters.facts import Value
 from repstream.parameters.status import NEWEST, PREVIOUS
@@ -96,6 +97,19 @@ class Writer:
             lambda: self._ending(ending, discard, handle),
         )
 
+    async def pause(self) -> None:
+        """Shut the gate, in one's turn; nothing where none is open."""
+        subject = self._writer.subject("pause")
+        after(WRITER, self._writer.state, "pause", subject, self._context.way_out)
+        if self._writer.state is WriterState.READY:
+            return
+        if self._writer.configuration.follow_series:
+            reason = "with follow_series each series opens the gate; stop ends the acquisition"
+            raise Refused(subject, reason)
+        await self._context.ask(
+            subject, lambda number: control.ShutGate(number, self._writer.number), self._shut
+        )
+
     async def flush(self) -> None:
         """Put what was written so far on the disk, in one's turn."""
         subject = self._writer.subject("flush")
@@ -131,14 +145,13 @@ class Writer:
             self._context.owner.spawn(self._starting.follow())
 
     def on_gate(self, notice: control.GateNotice) -> None:
-        """The gate has shut after its number of frames, or trigger or series have opened it."""
+        """The gate has shut, after its number of frames or on request; or trigger or series have opened it."""
         if self._board.which(notice.acquisition_id) != NEWEST:
             return
         if notice.is_open:
             self._writer.put({"gate": "open"})
         else:
-            self._writer.put({"gate": "shut"})
-            self._context.end(self._writer.handles[NEWEST].gate, True, "the gate has shut, the file is open")
+            self._shut()
 
     def told(self, report: control.WriterReport, now: float) -> dict[str, Value]:
         """The counters in a report, by key; `on_report` is due when they are published."""
@@ -188,6 +201,10 @@ class Writer:
         """Once a second: what an acquisition waits for."""
         if self.name is not None:
             self._put_wait()
+
+    def _shut(self) -> None:
+        self._writer.put({"gate": "shut"})
+        self._context.end(self._writer.handles[NEWEST].gate, True, "the gate has shut, the file is open")
 
     def _put_wait(self) -> None:
         self._board.put_wait(self._repeater.blocking)

@@ -125,6 +125,24 @@ def test_the_gate_shuts_after_its_frames_with_the_file_open(
     assert result_of(path, "missing") == 0
 
 
+def test_a_gate_shut_on_request_leaves_the_file_open(plane: Plane, source: Socket, tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    start(plane, path, 5)
+    send(source, range(2))
+    plane.writer(1, lambda w: w.ledger.sent == 2)
+    assert plane.ask(control.ShutGate, slot=1) == ""
+    opening = plane.next(control.GateNotice).opening
+    assert opening is not None and (opening.images, opening.first_id, opening.last_id) == (2, 0, 1)
+    send(source, range(2, 6))
+    plane.writer(1, lambda w: w.ledger.skipped == {"gate": 4})
+    assert plane.ask(control.ShutGate, slot=1) == "", "shut already"
+    assert plane.ask(control.OpenGate, slot=1, frames=0) == ""
+    send(source, range(6, 9))
+    assert plane.acquisition("FINISHED").result is AcquisitionResult.COMPLETED
+    with h5py.File(path) as file:
+        assert list(file["/detector/metadata"]["image_id"]) == [0, 1, 6, 7, 8]
+
+
 def test_a_gate_opened_before_the_file_is_there_opens_with_it(
     plane: Plane, source: Socket, tmp_path: Path
 ) -> None:

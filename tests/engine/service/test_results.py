@@ -167,3 +167,26 @@ def test_the_last_file_number_is_refused_before_anything_is_made(
         service.execute("writers.main.arm", None, ME)
     assert plane.requests == [] and list(tmp_path.iterdir()) == []
     assert told(service, "state", "acquisition_id") == ["READY", ""]
+
+
+def test_a_pause_shuts_the_gate_and_keeps_the_file_open(service: Service, plane: FakePlane) -> None:
+    service.execute("writers.main.arm", None, ME)
+    counted = service.execute("writers.main.start", 100, ME)
+    plane.receive(2)
+    assert service.execute("writers.main.pause", None, ME).wait(5).ok
+    assert counted.wait(5).ok, "a start for a number of frames ends with the gate"
+    plane.receive(5)
+    assert told(service, "gate", "state", "num_written") == ["shut", "WRITING", 2]
+    service.execute("writers.main.start", None, ME)
+    service.execute("writers.main.pause", None, ME)
+    assert told(service, "gate", "start_result") == ["shut", "accepted"], "that for all ends with the file"
+    service.execute("writers.main.pause", None, ME)
+    service.execute("writers.main.stop", None, ME).wait(5)
+    assert service.execute("writers.main.pause", None, ME).wait(5).ok, "nothing to do"
+
+
+def test_a_writer_that_follows_series_cannot_pause(service: Service) -> None:
+    service.write({"writers.main.follow_series": True}, ME)
+    service.execute("writers.main.arm", None, ME)
+    with pytest.raises(Refused, match="follow_series"):
+        service.execute("writers.main.pause", None, ME)

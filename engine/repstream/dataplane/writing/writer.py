@@ -170,6 +170,16 @@ class WriterOutput:
         self._selection.open(frames)
         return ""
 
+    def shut_gate(self) -> str:
+        """Let no more frames through, with the file open; nothing where the gate is shut."""
+        current = self._current
+        if current is None or current.ending or not self._selection.is_open:
+            return ""
+        self._selection.shut()
+        if not current.ending:  # frames that had waited for their places may have been its last
+            self._tell(GateNotice(self.slot, current.id, time.time(), opening=self._selection.opening))
+        return ""
+
     def end(self, discard: bool, acquisition_id: str = "") -> str:
         """End an acquisition, if it is under way: write what waits, or throw it away.
 
