@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from repstream.link.history import History
+from repstream.pictures.link import PictureLink
 from repstream.protocol import Engine
 from repstream.version import __version__
 from repstream_http import (
@@ -28,7 +29,6 @@ from repstream_http.journal import Journal
 from repstream_http.metrics import check_names
 from repstream_http.origin import SameOriginOnly
 from repstream_http.pictures import routes as picture_routes
-from repstream_http.pictures.link import PictureLink
 
 
 class Api(FastAPI):

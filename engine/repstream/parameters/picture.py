@@ -235,15 +235,15 @@ def _gate_counts(n: int) -> dict[str, Any]:
 
 
 def _region_counts(n: int) -> dict[str, Any]:
+    counts = {
+        "sum": f"Sum of the pixels of region {n}.",
+        "mean": f"Mean value of the pixels of region {n}.",
+        "minimum": f"Least value of a pixel of region {n}.",
+        "maximum": f"Greatest value of a pixel of region {n}.",
+    }
     return {
-        f"roi{n}_sum": (
-            Number,
-            Field(None, title=f"Region {n}, sum", description=f"Sum of the pixels of region {n}."),
-        ),
-        f"roi{n}_mean": (
-            Number,
-            Field(None, title=f"Region {n}, mean", description=f"Mean value of the pixels of region {n}."),
-        ),
+        f"roi{n}_{count}": (Number, Field(None, title=f"Region {n}, {count}", description=text))
+        for count, text in counts.items()
     }
 
 

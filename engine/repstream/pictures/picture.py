@@ -45,7 +45,7 @@ class Region(msgspec.Struct, frozen=True):
     """A named part of the image and what was counted in it; `box` is clipped to the image.
 
     `pixels` were counted, the good ones. `sum` is exact for integers as long as it fits into 64 bits.
-    `mean` is None without pixels.
+    `mean`, `minimum` and `maximum` are None without pixels.
     """
 
     name: str
@@ -53,6 +53,8 @@ class Region(msgspec.Struct, frozen=True):
     pixels: int
     sum: int | float
     mean: float | None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
 
 
 class Histogram(msgspec.Struct, frozen=True):

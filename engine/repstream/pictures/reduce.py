@@ -12,7 +12,7 @@ from repstream.parameters.picture import REGIONS, PictureConfig
 from repstream.pictures.integration import Part
 from repstream.pictures.picture import Box, Histogram, Region, Statistics, View
 from repstream.processing import binning, histogram, regions, sums
-from repstream.processing.clean import Clean, clean
+from repstream.processing.clean import Clean, clean, extremes
 from repstream.processing.statistics import saturation_of, statistics
 
 _overflowing = np.errstate(over="ignore")
@@ -106,7 +106,8 @@ def _region(image: Clean, name: str, box: Box) -> Region:
     part = image.part((rows, columns))
     pixels, added = part.pixels, sums.total(part.image)
     clipped = Box(rows.start, columns.start, *part.shape)
-    return Region(name, clipped, pixels, _in_64_bits(added), added / pixels if pixels else None)
+    mean = added / pixels if pixels else None
+    return Region(name, clipped, pixels, _in_64_bits(added), mean, *(extremes(part) or (None, None)))
 
 
 def _box(config: PictureConfig) -> Box:

@@ -186,6 +186,8 @@ class Slot:
         for (n, _, _), region in zip(reduce.region_boxes(self.config), found.regions, strict=True):
             fields[f"roi{n}_sum"] = _float(region.sum) if region.pixels else None
             fields[f"roi{n}_mean"] = _float(region.mean)
+            fields[f"roi{n}_minimum"] = _float(region.minimum)
+            fields[f"roi{n}_maximum"] = _float(region.maximum)
         return fields
 
     def _count(self, arrival: Arrival, raw: NDArray[Any]) -> None:

@@ -145,7 +145,7 @@ class Writer:
             self._context.owner.spawn(self._starting.follow())
 
     def on_gate(self, notice: control.GateNotice) -> None:
-        """The gate has shut, after its number of frames or on request; or trigger or series have opened it."""
+        """The gate has shut after its number of frames or on request, or was opened by trigger or series."""
         if self._board.which(notice.acquisition_id) != NEWEST:
             return
         if notice.is_open:

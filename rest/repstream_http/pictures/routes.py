@@ -11,13 +11,13 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response, WebSocket
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from repstream.pictures.link import PictureLink
 from repstream.pictures.picture import Picture
 from repstream.pictures.protocol import Pictures
 from repstream_http import openapi
 from repstream_http.changes import NOT_FOUND, REASON_LENGTH
 from repstream_http.known import known_query
 from repstream_http.pictures import live, rendering, wire
-from repstream_http.pictures.link import PictureLink
 from repstream_http.pictures.look import Look, LookQuery
 from repstream_http.projection import View
 from repstream_http.request import engine_of

@@ -42,7 +42,9 @@ def test_the_numbers_are_those_of_the_image() -> None:
     assert (results["mean"], results["pixels"], results["bad_pixels"]) == (99.5, 200, 0)
     assert results["roi2_sum"] == IMAGE[2:6, 3:8].sum()
     assert results["roi2_mean"] == IMAGE[2:6, 3:8].mean()
-    assert "roi1_sum" not in results
+    assert results["roi2_minimum"] == IMAGE[2:6, 3:8].min()
+    assert results["roi2_maximum"] == IMAGE[2:6, 3:8].max()
+    assert not results.keys() & {"roi1_sum", "roi1_maximum"}
 
 
 def test_a_region_of_interest_is_counted_and_shown_in_the_places_of_the_full_image() -> None:
