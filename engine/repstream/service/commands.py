@@ -141,7 +141,7 @@ class Commands:
                     await writer.end(handle, discard=record.name == "abort")
                     self._found()
             case "pause":
-                async with self._core.turn(subject):
+                async with self._context.turn(subject):
                     await writer.pause()
             case "flush":
                 async with self._context.turn(subject):
