@@ -96,7 +96,7 @@ def serve(
         typer.Option(
             metavar="NAME[=PORT]",
             help="Serve the interface of a replaced system as well, on its usual port or another; "
-            "repeat it for more: gf_repstream (8888), std_daq (5000).",
+            "repeat it for more: gf_repstream (8888), std_daq (5000), std_daq_driver (8080).",
         ),
     ] = None,
     start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,

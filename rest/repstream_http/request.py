@@ -56,7 +56,7 @@ async def json_object(body: Annotated[Any, Depends(json_body)]) -> dict[str, Any
     return body
 
 
-async def requester(request: Request) -> Requester:
+async def requester(request: HTTPConnection) -> Requester:
     """Who asks: ``X-Requested-By``, else the user of basic authentication (not verified), and the peer."""
     user = request.headers.get("x-requested-by") or _basic_user(request.headers.get("authorization", ""))
     named = "".join(c for c in user if c.isprintable())[:USER_LENGTH].strip()

@@ -82,6 +82,13 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Number of images",
         description="Number of images in an acquisition; 0 continues until stopped.",
     )
+    first_image_id: Annotated[int, Access.WHILE_IDLE] = Field(
+        0,
+        ge=0,
+        le=2**64 - 1,
+        title="First image id",
+        description="Frames with a lower id are left out; 0 takes all.",
+    )
     run_id: Annotated[str, Access.WHILE_IDLE] = Field(
         "",
         max_length=255,

@@ -11,6 +11,7 @@ from repstream.link.history import History
 from repstream.protocol import Engine
 from repstream_http.compat import gf_repstream
 from repstream_http.compat.std_daq import app as std_daq
+from repstream_http.compat.std_daq_driver import app as std_daq_driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ VIEWS: Mapping[str, View] = {
         lambda engine, _: gf_repstream.create_app(engine), gf_repstream.PORT, "gf_repstream's REST interface"
     ),
     "std_daq": View(std_daq.create_app, std_daq.PORT, "the standard DAQ's REST interface"),
+    "std_daq_driver": View(
+        lambda engine, _: std_daq_driver.create_app(engine),
+        std_daq_driver.PORT,
+        "the WebSocket of the standard DAQ's driver",
+    ),
 }
 
 

@@ -29,7 +29,8 @@ class Selection:
     """Takes the frames of a writer one after the other, and decides what becomes of each.
 
     In this order: the trigger may open the gate; what finds it shut is kept to begin a file, or left
-    out; what came before is a duplicate; the policy may leave it out; it has to fit, and to get a place.
+    out; what has an id below the first one asked for is left out; what came before is a duplicate; the
+    policy may leave it out; it has to fit, and to get a place.
     The rest goes to the acquisition. Used from the loop's thread.
 
     Two kinds of frames wait here for those that follow. One with the first id of its numbering, which
@@ -213,6 +214,7 @@ class Selection:
             or len(self._kept)
             or self._decide is not None
             or self._trigger.enabled
+            or frames[0].frame_id < self._config.first_image_id
             or not self._numbering.continue_with(frames)
             or not fit.all_like_the_first(frames)
         ):
@@ -229,6 +231,9 @@ class Selection:
     def _pass(self, frame: Frame, now: float) -> None:
         """Decide about a frame that came at `now` and finds the gate open."""
         self._is_series_new = False
+        if frame.frame_id < self._config.first_image_id:
+            self._skip("first_image_id")
+            return
         verdict = self._numbering.observe(frame.frame_id)
         if verdict is Verdict.NEW and self._doubtful is None:
             self._select(frame, now)

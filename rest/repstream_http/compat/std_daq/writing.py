@@ -44,7 +44,12 @@ class WriteRequest(BaseModel):
     def fields(self) -> dict[str, Value]:
         """The settings of the writer that it stands for; the engine gives a run without label one."""
         run_id = "" if self.run_id is None else str(self.run_id)
-        return {"output_file": self.output_file, "num_images": self.n_images, "run_id": run_id}
+        return {
+            "output_file": self.output_file,
+            "num_images": self.n_images,
+            "run_id": run_id,
+            "first_image_id": 0,
+        }
 
 
 def writer(fields: Fields) -> dict[str, Any]:
