@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from repstream.parameters.catalogue import Group, key_of
-from repstream.parameters.facts import Value
-from repstream.parameters.status import NEWEST, PREVIOUS
+from repstream.parameters.facts import Role, Shown, Value
+from repstream.parameters.writer_status import NEWEST, PREVIOUS, AcquisitionStatus
 from repstream.protocol import Change, Engine, Event
 from repstream.states import ENDED
 
@@ -26,6 +26,7 @@ class Endings:
 
     def __init__(self, engine: Engine, callback: Callable[[Mapping[str, Value]], None]) -> None:
         self._callback = callback
+        self._catalogue = engine.catalogue
         self._fields = {
             slot: [parameter.field for parameter in engine.catalogue.of(Group.WRITER, slot)]
             for slot in engine.catalogue.slots(Group.WRITER)
@@ -57,7 +58,7 @@ class Endings:
         """The fields of each acquisition that these values say has ended."""
         for slot in self._fields:
             for which in (PREVIOUS, NEWEST):
-                if values.get(f"{key_of(Group.WRITER, slot, which)}acq_state") in ENDED:
+                if values.get(self._state_key(slot, which)) in ENDED:
                     yield self._of(slot, which)
 
     def _hear(self, fields: Mapping[str, Value]) -> None:
@@ -66,7 +67,10 @@ class Endings:
             self._heard.append(fields["acquisition_id"])
             self._callback(fields)
 
-    def _of(self, slot: int, which: str) -> dict[str, Value]:
+    def _state_key(self, slot: int, which: Shown) -> str:
+        state = self._catalogue.parameters[self._catalogue.key(Role.ACQUISITION, Group.WRITER, slot)]
+        return key_of(Group.WRITER, slot, f"{which.prefix}{state.field}")
+
+    def _of(self, slot: int, which: Shown) -> dict[str, Value]:
         values = {field: self._values[key_of(Group.WRITER, slot, field)] for field in self._fields[slot]}
-        previous = {f.removeprefix(PREVIOUS): v for f, v in values.items() if f.startswith(PREVIOUS)}
-        return values | previous if which == PREVIOUS else values
+        return values | AcquisitionStatus.of(values, which.prefix).values()

@@ -11,9 +11,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from repstream.link.endings import Endings
-from repstream.parameters.catalogue import Group, Parameter
-from repstream.parameters.facts import Value
-from repstream.parameters.status import PREVIOUS
+from repstream.parameters.catalogue import Group
+from repstream.parameters.facts import Role, Value
+from repstream.parameters.writer_status import AcquisitionStatus
 from repstream.protocol import Engine
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,9 @@ class History:
 
 
 def _kept_fields(engine: Engine) -> list[str]:
-    """The name, and what is shown of the previous acquisition, by its own names."""
-    fields: list[Parameter] = list(engine.catalogue.of(Group.WRITER, 1))
-    return ["name", *(p.field.removeprefix(PREVIOUS) for p in fields if p.field.startswith(PREVIOUS))]
+    """The writer's name, and all that is said about an acquisition."""
+    names = [p.field for p in engine.catalogue.of(Group.WRITER, 1) if p.role is Role.NAME]
+    return [*names, *AcquisitionStatus.model_fields]
 
 
 def _read(path: Path) -> list[Record]:

@@ -211,9 +211,8 @@ def _commands(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Com
 
 
 def _records(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Parameter]:
-    for model in declared.models:
-        for name, field in model.model_fields.items():
-            yield _record(group, slot, name, field)
+    for name, field in declared.fields():
+        yield _record(group, slot, name, field)
 
 
 def _record(group: str, slot: int, name: str, field: FieldInfo) -> Parameter:

@@ -12,11 +12,13 @@ Every field has a title of at most `TITLE_LENGTH` characters, unique in its grou
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any, Self, cast
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 Value = bool | int | float | str | None
 """What a parameter can hold. `None`: no value now (an empty slot, nothing received yet)."""
@@ -163,10 +165,6 @@ class Derived(msgspec.Struct, frozen=True):
     """Marks a setting that follows from others: it is not saved, and writing it sets those."""
 
 
-class OfPrevious(msgspec.Struct, frozen=True):
-    """Marks what describes an acquisition, and is kept as that of the previous one when the next begins."""
-
-
 class Section(BaseModel):
     """Base of every declaration: strict, immutable, and nothing that is not declared is taken."""
 
@@ -180,3 +178,59 @@ class Section(BaseModel):
     def changed(self, fields: dict[str, Any]) -> Self:
         """A copy with `fields` replaced, validated as a whole; raises `pydantic.ValidationError`."""
         return self.model_validate({**self.model_dump(), **fields})
+
+
+class Status(Section):
+    """What an engine says about itself: an object that code reads and changes, and shows as values.
+
+    It is published by the names of its fields, so what is declared is what is shown.
+    """
+
+    model_config = ConfigDict(frozen=False, use_enum_values=False)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Value], prefix: str = "") -> Self:
+        """The object that these values show, by field with `prefix`; all are None in an empty slot."""
+        fields: dict[str, Any] = {name: values[f"{prefix}{name}"] for name in cls.model_fields}
+        for name, kind in _enumerations(cls).items():
+            if fields[name] is not None:
+                fields[name] = kind(fields[name])
+        return cast("Self", cls.model_construct(None, **fields))
+
+    def values(self, prefix: str = "") -> dict[str, Value]:
+        """The values by field, each name with `prefix`."""
+        return {f"{prefix}{n}": v.value if isinstance(v, enum.Enum) else v for n, v in self}
+
+
+@cache
+def _enumerations(model: type[Status]) -> dict[str, type[enum.Enum]]:
+    kinds = {name: field.annotation for name, field in model.model_fields.items()}
+    return {n: kind for n, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A model as parameters of a group; for a second object of one model, under other names.
+
+    `prefix` begins the names, `title` and `text` the titles and descriptions of that other one; it has
+    no roles.
+    """
+
+    model: type[Section]
+    prefix: str = ""
+    title: str = ""
+    text: str = ""
+
+    def fields(self) -> Iterator[tuple[str, FieldInfo]]:
+        """Each field with its name."""
+        for name, field in self.model.model_fields.items():
+            yield f"{self.prefix}{name}", self._other(field) if self.prefix else field
+
+    def _other(self, field: FieldInfo) -> FieldInfo:
+        title = str(field.title)
+        other = FieldInfo.merge_field_infos(
+            field,
+            title=f"{self.title}{title[:1].lower()}{title[1:]}",
+            description=f"{self.text}{field.description}",
+        )
+        other.metadata = [fact for fact in other.metadata if not isinstance(fact, Role)]
+        return other

@@ -8,19 +8,23 @@ settings.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 
 import msgspec
+from pydantic.fields import FieldInfo
 
 from repstream.parameters.commands import ENGINE_COMMANDS, WRITER_COMMANDS, CommandDeclaration
 from repstream.parameters.engine import EngineConfig
 from repstream.parameters.facade import FacadeConfig
-from repstream.parameters.facts import Section
+from repstream.parameters.facts import Section, Shown
+from repstream.parameters.output_status import StreamStatus
 from repstream.parameters.picture import SLOTS as PICTURES
 from repstream.parameters.picture import GateStatus, PictureConfig, PictureStatus
 from repstream.parameters.source import SourceConfig
-from repstream.parameters.status import EngineStatus, PreviousStatus, SourceStatus, StreamStatus, WriterStatus
+from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
+from repstream.parameters.writer_status import NEWEST, PREVIOUS, WriterStatus
 
 
 class Group(enum.StrEnum):
@@ -58,15 +62,15 @@ class GroupDeclaration(msgspec.Struct, frozen=True):
     name: str
     singular: str
     settings: type[Section] | None = None
-    status: tuple[type[Section], ...] = ()
+    status: tuple[type[Section] | Shown, ...] = ()
     commands: tuple[CommandDeclaration, ...] = ()
     slots: Slots = Slots.NONE
     count: int = 0
 
-    @property
-    def models(self) -> tuple[type[Section], ...]:
-        """All models, in the order in which the catalogue has their fields."""
-        return (*((self.settings,) if self.settings else ()), *self.status)
+    def fields(self) -> Iterator[tuple[str, FieldInfo]]:
+        """All fields of all models with their names, in the order in which the catalogue has them."""
+        for model in (*((self.settings,) if self.settings else ()), *self.status):
+            yield from (model if isinstance(model, Shown) else Shown(model)).fields()
 
 
 REPEATER = (
@@ -77,7 +81,7 @@ REPEATER = (
         Group.WRITER,
         "writer",
         WriterConfig,
-        (WriterStatus, PreviousStatus),
+        (WriterStatus, NEWEST, PREVIOUS),
         WRITER_COMMANDS,
         slots=Slots.NAMED,
         count=4,

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from repstream.dataplane import control
 from repstream.link.handles import PendingHandle
@@ -14,7 +15,7 @@ from repstream.link.publisher import Publisher
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Catalogue, key_of
 from repstream.parameters.configuration import Configuration
-from repstream.parameters.facts import Section, Value
+from repstream.parameters.facts import Section, Status, Value
 from repstream.service.asking import Asking
 from repstream.service.board import Board
 from repstream.service.folders import Folders
@@ -24,6 +25,8 @@ from repstream.service.turn import Turn
 from repstream.states import RepeaterState
 
 log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=Status)
 
 
 Follower = Callable[[Configuration, Configuration], None]
@@ -67,6 +70,14 @@ class ServiceContext:
     def put_fields(self, group: str, slot: int, fields: Mapping[str, Value]) -> None:
         """As `put`, by field of one group and slot."""
         self.put({key_of(group, slot, field): value for field, value in fields.items()})
+
+    def status(self, model: type[S], group: str, slot: int = 0, prefix: str = "") -> S:
+        """What is shown now of a group and slot, as an object; `show` publishes what was changed in it."""
+        return model.of(self.fields(group, slot), prefix)
+
+    def show(self, status: Status, group: str, slot: int = 0, prefix: str = "") -> None:
+        """As `put`, the values of an object."""
+        self.put(by_key(status, group, slot, prefix))
 
     def fields(self, group: str, slot: int) -> dict[str, Value]:
         """The values of one group and slot, by field."""
@@ -149,6 +160,11 @@ class ServiceContext:
         section = self.configuration.sections(group)[name]
         fresh = {p.key: p.default for p in self.catalogue.of(group, slot)} if was != name else {}
         return fresh | _values(group, slot, section) | {key_of(group, slot, "name"): name}
+
+
+def by_key(status: Status, group: str, slot: int = 0, prefix: str = "") -> dict[str, Value]:
+    """The values of an object by key."""
+    return {key_of(group, slot, field): value for field, value in status.values(prefix).items()}
 
 
 def _values(group: str, slot: int, section: Section) -> dict[str, Value]:

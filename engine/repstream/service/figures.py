@@ -1,13 +1,16 @@
-"""Reports of the data plane as values of the catalogue: counters, rates, sentences. Pure."""
+"""Reports of the data plane as what the engine says about itself: counters and rates. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from repstream.accounting import OutputSnapshot
-from repstream.dataplane.control import Report, SourceReport, StreamReport, WriterReport
-from repstream.parameters.catalogue import Group, key_of
+from repstream.dataplane.control import SourceReport, StreamReport, WriterReport
+from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
+from repstream.parameters.output_status import Losses, OutputStatus, StreamStatus
+from repstream.parameters.status import SourceStatus
+from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
 from repstream.service.waiting import time_left
 from repstream.states import AcquisitionState
 
@@ -36,89 +39,87 @@ class Rates:
         return round((last - first) / (end - begin), 3) if end > begin else 0.0
 
 
-def values(report: Report, rates: Rates) -> dict[str, Value]:
-    """The counters and rates of the input and the streams, by key."""
-    found = {key_of(Group.SOURCE, 0, f): v for f, v in _source(report.source, report.time, rates).items()}
-    for slot, stream in report.streams.items():
-        for field, value in _stream(stream, f"s{slot}", report.time, rates).items():
-            found[key_of(Group.STREAM, slot, field)] = value
-    return found
-
-
-def _source(report: SourceReport, time: float, rates: Rates) -> dict[str, Value]:
+def count_source(status: SourceStatus, report: SourceReport, time: float, rates: Rates) -> None:
+    """Enter the counters and rates of the input."""
     ledger = report.ledger
-    shape: Sequence[int | None] = (None, None)
+    status.connected = report.connected
+    status.link_problem = report.problem
+    status.messages = ledger.messages
+    status.received = ledger.frames
+    status.received_bytes = ledger.nbytes
+    status.malformed = sum(ledger.malformed.values())
+    status.malformed_reasons = by_reason(ledger.malformed)
+    status.other = sum(ledger.other.values())
+    status.other_kinds = by_reason(ledger.other)
+    status.missing = ledger.missing
+    status.duplicates = ledger.duplicates
+    status.late = ledger.late
+    status.resets = ledger.resets
+    status.rate = rates.per_second("source", ledger.frames, time)
+    status.throughput = rates.per_second("source bytes", ledger.nbytes, time) / 1e6
+    status.last_frame_id = ledger.last_frame_id
+    status.last_frame_time = report.last_time
+    status.seen_height = status.seen_width = None
     if report.shape is not None and len(report.shape) == 2:
-        shape = [min(size, MOST_PIXELS) for size in report.shape]
-    return {
-        "connected": report.connected,
-        "link_problem": report.problem,
-        "messages": ledger.messages,
-        "received": ledger.frames,
-        "received_bytes": ledger.nbytes,
-        "malformed": sum(ledger.malformed.values()),
-        "malformed_reasons": by_reason(ledger.malformed),
-        "other": sum(ledger.other.values()),
-        "other_kinds": by_reason(ledger.other),
-        "missing": ledger.missing,
-        "duplicates": ledger.duplicates,
-        "late": ledger.late,
-        "resets": ledger.resets,
-        "rate": rates.per_second("source", ledger.frames, time),
-        "throughput": rates.per_second("source bytes", ledger.nbytes, time) / 1e6,
-        "last_frame_id": ledger.last_frame_id,
-        "last_frame_time": report.last_time,
-        "seen_height": shape[0],
-        "seen_width": shape[1],
-        "seen_type": report.dtype,
-    }
+        status.seen_height, status.seen_width = (min(size, MOST_PIXELS) for size in report.shape)
+    status.seen_type = report.dtype
 
 
-def _output(ledger: OutputSnapshot, use: float, name: str, time: float, rates: Rates) -> dict[str, Value]:
-    return {
-        "offered": ledger.offered,
-        "sent": ledger.sent,
-        "skipped": sum(ledger.skipped.values()),
-        "skipped_reasons": by_reason(ledger.skipped),
-        "dropped": sum(ledger.dropped.values()),
-        "dropped_reasons": by_reason(ledger.dropped),
-        "queued": ledger.queued,
-        "queue_use": min(100.0, round(use, 1)),
-        "sent_bytes": ledger.nbytes_sent,
-        "rate": rates.per_second(name, ledger.sent, time),
-        "throughput": rates.per_second(f"{name} bytes", ledger.nbytes_sent, time) / 1e6,
-        "last_frame_id": ledger.last_frame_id,
-    }
+def count_stream(status: StreamStatus, report: StreamReport, name: str, time: float, rates: Rates) -> None:
+    """Enter the counters and rates of a stream; `name` is that of its rates."""
+    _count_output(status, report.ledger, name, time, rates)
+    _count_losses(status, report.ledger)
+    status.queue_use = _percent(report.queue_use)
+    status.blocking = report.blocking
+    status.clients = report.clients
+    status.disconnects = report.disconnects
 
 
-def _stream(report: StreamReport, name: str, time: float, rates: Rates) -> dict[str, Value]:
-    return {
-        **_output(report.ledger, report.queue_use, name, time, rates),
-        "blocking": report.blocking,
-        "clients": report.clients,
-        "disconnects": report.disconnects,
-    }
+def count_writer(
+    status: WriterStatus, newest: AcquisitionStatus, report: WriterReport, time: float, rates: Rates
+) -> None:
+    """Enter the counters and rates of a writer and its newest acquisition; `rates` are its own."""
+    _count_output(status, report.ledger, "writer", time, rates)
+    _count_losses(newest, report.ledger)
+    status.queue_use = _percent(report.queue_use)
+    status.blocking = report.blocking
+    status.kept = report.ledger.kept
+    status.spilled = report.spilled
+    status.disk_rate = round(report.disk_rate / 1e6, 3)
+    status.disk_wait = round(report.disk_wait, 1)
 
 
-def writer_fields(report: WriterReport, time: float, rates: Rates) -> dict[str, Value]:
-    """The counters and rates of one acquisition of a writer, by field; `rates` are its own."""
-    fields = _output(report.ledger, report.queue_use, "writer", time, rates)
+def count_acquisition(status: AcquisitionStatus, report: WriterReport, time: float, rates: Rates) -> None:
+    """Enter the counters of an acquisition and its file; `rates` are those of its writer then."""
+    _count_losses(status, report.ledger)
+    status.num_written = report.ledger.sent
+    status.num_missing = report.missing
+    status.file_size = report.file_size
     # Frames that are kept for the next file are not on their way to this one.
     flushing = report.state is AcquisitionState.FLUSHING_IMAGES
-    left = report.ledger.queued - report.ledger.kept if flushing else 0
-    return {
-        **fields,
-        "blocking": report.blocking,
-        "num_written": report.ledger.sent,
-        "num_missing": report.missing,
-        "file_size": report.file_size,
-        "kept": report.ledger.kept,
-        "spilled": report.spilled,
-        "disk_rate": round(report.disk_rate / 1e6, 3),
-        "disk_wait": round(report.disk_wait, 1),
-        "left": left,
-        "left_time": time_left(left, fields["rate"]),
-    }
+    status.left = report.ledger.queued - report.ledger.kept if flushing else 0
+    status.left_time = time_left(status.left, rates.per_second("writer", report.ledger.sent, time))
+
+
+def _count_output(status: OutputStatus, ledger: OutputSnapshot, name: str, time: float, rates: Rates) -> None:
+    status.offered = ledger.offered
+    status.sent = ledger.sent
+    status.skipped = sum(ledger.skipped.values())
+    status.skipped_reasons = by_reason(ledger.skipped)
+    status.queued = ledger.queued
+    status.sent_bytes = ledger.nbytes_sent
+    status.rate = rates.per_second(name, ledger.sent, time)
+    status.throughput = rates.per_second(f"{name} bytes", ledger.nbytes_sent, time) / 1e6
+    status.last_frame_id = ledger.last_frame_id
+
+
+def _count_losses(status: Losses, ledger: OutputSnapshot) -> None:
+    status.dropped = sum(ledger.dropped.values())
+    status.dropped_reasons = by_reason(ledger.dropped)
+
+
+def _percent(use: float) -> float:
+    return min(100.0, round(use, 1))
 
 
 _RATES = ("rate", "throughput")

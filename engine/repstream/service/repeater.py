@@ -15,9 +15,12 @@ from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
 from repstream.parameters import storage
+from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
+from repstream.parameters.output_status import StreamStatus
+from repstream.parameters.status import SourceStatus
 from repstream.service import figures
-from repstream.service.context import ServiceContext
+from repstream.service.context import ServiceContext, by_key
 from repstream.service.situation import Situation
 from repstream.service.turn import waited
 from repstream.service.waiting import clock
@@ -50,7 +53,7 @@ class Repeater:
         self._stalled = False
         self._killed_for = ""
         self._stops: list[PendingHandle] = []
-        self._situation = Situation(context.catalogue, context.board.values)
+        self._situation = Situation(context)
         self._rates = figures.Rates()
         self._losses = 0
         self._lost_at = -LOSS_TIME
@@ -170,7 +173,7 @@ class Repeater:
         if report.losses > self._losses:
             self._lost_at = time.monotonic()
         self._losses = report.losses
-        values = {**figures.values(report, self._rates), **writers, "engine.losing": self.losing}
+        values = {**self._counted(report), **writers, "engine.losing": self.losing}
         self._context.put(self._occupied(values))
         if self.draining:
             self._put_draining()
@@ -274,6 +277,17 @@ class Repeater:
     def _put_draining(self) -> None:
         frames, seconds = self._situation.draining()
         self._context.put({"engine.draining": frames, "engine.draining_time": seconds})
+
+    def _counted(self, report: control.Report) -> dict[str, Value]:
+        """The counters and rates of the input and the streams, by key."""
+        source = self._context.status(SourceStatus, Group.SOURCE)
+        figures.count_source(source, report.source, report.time, self._rates)
+        found = by_key(source, Group.SOURCE)
+        for slot, counted in report.streams.items():
+            stream = self._context.status(StreamStatus, Group.STREAM, slot)
+            figures.count_stream(stream, counted, f"s{slot}", report.time, self._rates)
+            found |= by_key(stream, Group.STREAM, slot)
+        return found
 
     def _occupied(self, values: dict[str, Value]) -> dict[str, Value]:
         """Without what belongs to a slot that has been emptied meanwhile."""

@@ -14,8 +14,8 @@ from repstream.errors import Refused, RepstreamError
 from repstream.files.file_set import FileSet
 from repstream.link.handles import PendingHandle
 from repstream.parameters.source import SourceConfig
-from repstream.parameters.status import NEWEST, PREVIOUS
 from repstream.parameters.writer import WriterConfig
+from repstream.parameters.writer_status import NEWEST, PREVIOUS
 from repstream.protocol import Requester
 from repstream.service.acquisitions import Preparation, numbered_on
 from repstream.service.handles import AcquisitionHandles
@@ -72,11 +72,11 @@ class Starting:
             self._check_previous(subject)
             self._preparation.check(subject, self._writer.configuration)
             return True
-        file = self._writer.value("full_file_name")
+        file = self._writer.newest.full_file_name
         if command == "arm":
             ready = (WriterState.READY.value,)
             raise Refused(subject, f"the acquisition for {file} goes on; stop it first", ready)
-        if self._writer.value("gate") == "open":
+        if self._board.writer.gate == "open":
             raise Refused(subject, f"already taking images for {file}; stop it first")
         return False
 
@@ -140,10 +140,10 @@ class Starting:
                 self._context.note_error(f"writer {self._writer.name}: {reason}")
                 self.not_followed = f" ERROR:{reason}"
                 if not self._board.is_under_way(NEWEST):
-                    self._writer.put(
-                        {"acq_message": f"{self._writer.value('acq_message')}{self.not_followed}"}
-                    )
-            ending = str(self._writer.value("acquisition_id"))
+                    newest = self._writer.newest
+                    newest.acq_message += self.not_followed
+                    self._board.show_acquisition(NEWEST, newest)
+            ending = self._writer.newest.acquisition_id
             with suppress(RepstreamError):
                 async with self._context.turn(subject):
                     await self._context.ask(
@@ -164,8 +164,8 @@ class Starting:
         self._writer.handles = {NEWEST: AcquisitionHandles(), PREVIOUS: self._writer.handles[NEWEST]}
         self.not_followed = ""
         self._next = follow
-        self._board.put_begun(plan, now)
-        self._writer.put({"state": after(WRITER, self._writer.state, "arm", "writer").value})
+        self._board.show_begun(plan, now)
+        self._board.show_state(after(WRITER, self._writer.state, "arm", "writer"))
         if raised != self._writer.configuration:
             writers = {**self._context.configuration.writers, str(self._writer.name): raised}
             self._context.reconfigure(self._context.configuration.model_copy(update={"writers": writers}))
@@ -178,17 +178,17 @@ class Starting:
     def _opened(self, frames: int, handle: PendingHandle | None) -> None:
         """The data plane has opened the gate; one that follows series waits for those."""
         if not self._writer.configuration.follow_series:
-            self._writer.put({"gate": "open"})
+            self._board.show_gate(True)
         if handle is not None:
             handles = self._writer.handles[NEWEST]
             (handles.gate if frames else handles.images).append(handle)
             self._note_accepted()
 
     def _note_accepted(self) -> None:
-        acquisition_id = str(self._writer.value("acquisition_id"))
+        acquisition_id = self._writer.newest.acquisition_id
         self._writer.note_start(StartResult.ACCEPTED, f"accepted {acquisition_id}", acquisition_id)
 
     def _check_previous(self, subject: str) -> None:
         """Refuse a third acquisition while the one before the newest is still flushed."""
-        if reason := still_written(self._board.fields):
+        if reason := still_written(self._board.acquisition(PREVIOUS)):
             raise Refused(subject, f"{reason}; wait until it is closed")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-from repstream.parameters.facts import Value
-from repstream.parameters.status import PREVIOUS
+from repstream.parameters.status import SourceStatus
+from repstream.parameters.writer import WriterConfig
+from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
 from repstream.states import AcquisitionState, WriterState
 
 PATIENCE = 2.0
@@ -32,82 +33,82 @@ class Wait(msgspec.Struct, frozen=True):
 NOTHING = Wait()
 
 
-def wait_of(
-    writer: Mapping[str, Value],
-    source: Mapping[str, Value],
-    blocking: Sequence[str],
-    now: float,
-) -> Wait:
-    """What the acquisition of a writer waits for.
+class Now(msgspec.Struct, frozen=True):
+    """A writer now: its settings, and what it says about itself and its two acquisitions."""
 
-    `writer`, `source`: the values of these groups by field; `blocking`: the outputs that hold up
-    the input, by name; `now` in Unix seconds.
+    config: WriterConfig
+    writer: WriterStatus
+    newest: AcquisitionStatus
+    previous: AcquisitionStatus
+
+
+def wait_of(now: Now, source: SourceStatus, blocking: Sequence[str], time: float) -> Wait:
+    """What the newest acquisition of a writer waits for.
+
+    `blocking`: the outputs that hold up the input, by name; `time` in Unix seconds.
     """
-    state = writer["acq_state"]
-    disk_wait = silent_disk(writer, now)
-    if state == AcquisitionState.FLUSHING_IMAGES:
-        left = amount_left(int(_number(writer["left"])), writer["left_time"])
-        return Wait("disk", None, f"{left}{_silent(disk_wait)}")
-    if state == AcquisitionState.NONE and disk_wait >= PATIENCE:
-        text = f"{writer['full_file_name']} is not made yet, {_queue(writer)}{_silent(disk_wait)}"
-        return Wait("disk", now - disk_wait, text)
+    writer, newest = now.writer, now.newest
+    state = newest.acq_state
+    disk_wait = silent_disk(writer, newest, time)
+    if state is AcquisitionState.FLUSHING_IMAGES:
+        return Wait("disk", None, f"{amount_left(newest.left, newest.left_time)}{_silent(disk_wait)}")
+    if state is AcquisitionState.NONE and disk_wait >= PATIENCE:
+        text = f"{newest.full_file_name} is not made yet, {_queue(writer)}{_silent(disk_wait)}"
+        return Wait("disk", time - disk_wait, text)
     if state not in (AcquisitionState.WAITING_IMAGES, AcquisitionState.ACQUIRING_IMAGES):
         return NOTHING
     if disk_wait >= PATIENCE:
-        return Wait("disk", now - disk_wait, f"{_queue(writer)}{_silent(disk_wait)}")
-    if writer["gate"] == "shut":
-        return _gate(writer)
-    last = source["last_frame_time"]
-    if isinstance(last, float) and now - last < PATIENCE:
-        return _selection(writer)
+        return Wait("disk", time - disk_wait, f"{_queue(writer)}{_silent(disk_wait)}")
+    if writer.gate == "shut":
+        return _gate(now)
+    last = source.last_frame_time
+    if last is not None and time - last < PATIENCE:
+        return _selection(now)
     if blocking:
-        held = f"held up by {', '.join(blocking)}; {_quiet(writer, source, last)}"
-        return Wait("stream", last if isinstance(last, float) else None, held)
-    since = last if isinstance(last, float) else writer["start_time"]
-    return Wait("source", since if isinstance(since, float) else None, _quiet(writer, source, last))
+        return Wait("stream", last, f"held up by {', '.join(blocking)}; {_quiet(writer, source)}")
+    return Wait("source", newest.start_time if last is None else last, _quiet(writer, source))
 
 
-def silent_disk(writer: Mapping[str, Value], now: float) -> float:
+def silent_disk(writer: WriterStatus, newest: AcquisitionStatus, time: float) -> float:
     """Seconds for which a writer's disk has not answered, also while its file is still to be made."""
-    begun = writer["start_time"]
-    making = writer["acq_state"] == AcquisitionState.NONE and writer["state"] == WriterState.WRITING
-    return now - begun if making and isinstance(begun, float) else _number(writer["disk_wait"])
+    making = newest.acq_state is AcquisitionState.NONE and writer.state is WriterState.WRITING
+    return time - newest.start_time if making and newest.start_time else writer.disk_wait or 0.0
 
 
-def still_written(writer: Mapping[str, Value]) -> str:
+def still_written(previous: AcquisitionStatus) -> str:
     """That the acquisition before the newest one is not closed yet; empty where it is."""
-    if writer[f"{PREVIOUS}acq_state"] != AcquisitionState.FLUSHING_IMAGES:
+    if previous.acq_state is not AcquisitionState.FLUSHING_IMAGES:
         return ""
-    left = amount_left(int(_number(writer[f"{PREVIOUS}left"])), writer[f"{PREVIOUS}left_time"])
-    return f"{writer[f'{PREVIOUS}full_file_name']} is still being written, {left}"
+    left = amount_left(previous.left, previous.left_time)
+    return f"{previous.full_file_name} is still being written, {left}"
 
 
-def amount_left(frames: int, seconds: Value) -> str:
+def amount_left(frames: int, seconds: float | None) -> str:
     """``412 frames left, about 3 s``."""
-    time = f", about {max(1, round(seconds))} s" if isinstance(seconds, int | float) and frames else ""
+    time = f", about {max(1, round(seconds))} s" if seconds is not None and frames else ""
     return f"{frames} frames left{time}"
 
 
-def time_left(frames: int, rate: Value) -> float | None:
+def time_left(frames: int, rate: float | None) -> float | None:
     """Seconds until these frames are gone at `rate` per second; None if unknown."""
     if not frames:
         return 0.0
-    return round(frames / rate, 1) if isinstance(rate, int | float) and rate > 0 else None
+    return round(frames / rate, 1) if rate else None
 
 
-def space_warning(writer: Mapping[str, Value], free: float | None) -> str:
+def space_warning(writer: WriterStatus, newest: AcquisitionStatus, free: float | None) -> str:
     """What is wrong with the free space (GB) for what an acquisition still wants; empty if it will do."""
-    written, requested = int(_number(writer["num_written"])), int(_number(writer["num_requested"]))
+    written, requested = newest.num_written, newest.num_requested
     if free is None:
         return ""
     if written and requested > written:
         still = requested - written
-        needed = still * _number(writer["file_size"]) / written / 1e9
+        needed = still * newest.file_size / written / 1e9
         if needed > free:
             return f"the {still} images still to come need {needed:.2f} GB, {free:.2f} GB are free"
     if free >= SPACE:
         return ""
-    rate = _number(writer["throughput"]) / 1e3
+    rate = (writer.throughput or 0.0) / 1e3
     until = f", full in about {free / rate:.0f} s" if rate > 0 else ""
     return f"{free:.2f} GB are free{until}"
 
@@ -117,50 +118,44 @@ def clock(time: float) -> str:
     return datetime.datetime.fromtimestamp(time).strftime("%H:%M:%S")
 
 
-def _gate(writer: Mapping[str, Value]) -> Wait:
-    if writer["follow_series"]:
+def _gate(now: Now) -> Wait:
+    if now.config.follow_series:
         return Wait("trigger", None, "armed, begins when the detector starts a series")
-    if trigger := writer["trigger_attribute"]:
-        return Wait("trigger", None, f"armed, begins when {trigger} comes or at a start{_kept(writer)}")
-    return Wait("gate", None, f"armed, the gate is shut: start opens it{_kept(writer)}")
+    if trigger := now.config.trigger_attribute:
+        return Wait("trigger", None, f"armed, begins when {trigger} comes or at a start{_kept(now.writer)}")
+    return Wait("gate", None, f"armed, the gate is shut: start opens it{_kept(now.writer)}")
 
 
-def _kept(writer: Mapping[str, Value]) -> str:
-    return f"; {writer['kept']} frames kept" if writer["kept"] else ""
+def _kept(writer: WriterStatus) -> str:
+    return f"; {writer.kept} frames kept" if writer.kept else ""
 
 
-def _selection(writer: Mapping[str, Value]) -> Wait:
+def _selection(now: Now) -> Wait:
     """Frames come; is there one for the file?"""
-    if writer["num_written"] or writer["queued"] or not writer["offered"]:
+    if now.newest.num_written or now.writer.queued or not now.writer.offered:
         return NOTHING
-    reasons = [str(writer[name]) for name in ("skipped_reasons", "dropped_reasons") if writer[name]]
+    reasons = [text for text in (now.writer.skipped_reasons, now.newest.dropped_reasons) if text]
     if not reasons:
         return NOTHING
     return Wait("selection", None, f"frames come, but none for the file: {', '.join(reasons)}")
 
 
-def _quiet(writer: Mapping[str, Value], source: Mapping[str, Value], last: Value) -> str:
-    link = "connected" if source["connected"] else source["link_problem"] or "not connected"
+def _quiet(writer: WriterStatus, source: SourceStatus) -> str:
+    link = "connected" if source.connected else source.link_problem or "not connected"
     came = "no frame yet"
-    if source["other"]:
-        came += f", but messages without an image ({source['other_kinds']})"
-    if isinstance(last, float):
-        came = f"no frames since {clock(last)}, last id {source['last_frame_id']}"
-    rate = _number(writer["disk_rate"])
-    disk = f", disk {rate:.0f} MB/s" if rate else ""
+    if source.other:
+        came += f", but messages without an image ({source.other_kinds})"
+    if source.last_frame_time is not None:
+        came = f"no frames since {clock(source.last_frame_time)}, last id {source.last_frame_id}"
+    disk = f", disk {writer.disk_rate:.0f} MB/s" if writer.disk_rate else ""
     return f"{came}, source {link}, {_queue(writer)}{disk}"
 
 
-def _queue(writer: Mapping[str, Value]) -> str:
-    queued = int(_number(writer["queued"])) - int(_number(writer["kept"]))
-    spilled = f", {writer['spilled']} of them spilled" if writer["spilled"] else ""
-    use = f"({_number(writer['queue_use']):.0f} %{spilled})"
-    return f"{queued} frames in the queue {use}" if queued else "queue empty"
+def _queue(writer: WriterStatus) -> str:
+    queued = (writer.queued or 0) - (writer.kept or 0)
+    spilled = f", {writer.spilled} of them spilled" if writer.spilled else ""
+    return f"{queued} frames in the queue ({writer.queue_use:.0f} %{spilled})" if queued else "queue empty"
 
 
 def _silent(seconds: float) -> str:
     return f", the disk has not answered for {seconds:.0f} s" if seconds >= PATIENCE else ""
-
-
-def _number(value: Value) -> float:
-    return value if isinstance(value, int | float) else 0.0

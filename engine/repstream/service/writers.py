@@ -8,8 +8,8 @@ from functools import partial
 from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
-from repstream.parameters.facts import Value
-from repstream.parameters.status import NEWEST, PREVIOUS
+from repstream.parameters.facts import Shown, Value
+from repstream.parameters.writer_status import NEWEST, PREVIOUS
 from repstream.protocol import Requester
 from repstream.service import acquisitions
 from repstream.service.context import ServiceContext
@@ -84,13 +84,13 @@ class Writer:
         following = after(WRITER, self._writer.state, command, subject, self._context.way_out)
         if self._writer.state is WriterState.UNKNOWN:
             await self._repeater.initialize()
-            self._writer.put({"state": following.value})
+            self._board.show_state(following)
         self._starting.follow_no_more()
         if self._writer.state is WriterState.READY:
             self._context.end([handle], True, "nothing to do")
             return
         which = NEWEST if self._board.is_under_way(NEWEST) else PREVIOUS
-        ending = str(self._writer.value(f"{which}acquisition_id"))
+        ending = self._board.acquisition(which).acquisition_id
         await self._context.ask(
             subject,
             lambda number: control.End(number, self._writer.number, discard, ending),
@@ -122,20 +122,20 @@ class Writer:
         if which is None:
             return  # of a writer that is gone
         subject = self._writer.subject("acquisition")
-        state = after(ACQUISITION, self._board.acquisition(which), _EVENT[notice.state], subject)
-        self._context.put(self.told(notice.report, notice.time))
+        state = after(ACQUISITION, self._board.acquisition(which).acq_state, _EVENT[notice.state], subject)
+        self._context.put(self.counted(notice.report, notice.time))
         self.on_report()
         message = notice.message
         if state in ENDED:
             if which == NEWEST:
                 message += self._starting.not_followed
-            self._board.put_of(which, {"full_file_name": notice.path})
-            self._board.put_end(which, notice.result, message, notice.time)
-            self._writer.put_result_of_start(which, notice.result, message)
+            self._board.show_file(which, notice.path)
+            self._board.show_end(which, notice.result, message, notice.time)
+            self._writer.show_result_of_start(which, notice.result, message)
         if which == NEWEST and state in OVER:
-            self._writer.put({"gate": "shut"})
-        self._board.put_of(which, {"acq_state": state.value})
-        self._put_wait()
+            self._board.show_gate(False)
+        self._board.show_acquisition_state(which, state)
+        self._show_wait()
         if state is AcquisitionState.WAITING_IMAGES:
             self._context.end(self._writer.handles[which].file, True, f"{notice.path} waits for images")
         if state in ENDED:
@@ -149,18 +149,18 @@ class Writer:
         if self._board.which(notice.acquisition_id) != NEWEST:
             return
         if notice.is_open:
-            self._writer.put({"gate": "open"})
+            self._board.show_gate(True)
         else:
             self._shut()
 
-    def told(self, report: control.WriterReport, now: float) -> dict[str, Value]:
+    def counted(self, report: control.WriterReport, now: float) -> dict[str, Value]:
         """The counters in a report, by key; `on_report` is due when they are published."""
-        return self._board.told(report, now)
+        return self._board.counted(report, now)
 
     def on_report(self) -> None:
         """Follow the counters."""
-        if self.name is not None and self._board.acquisition(NEWEST) is AcquisitionState.FLUSHING_IMAGES:
-            self._put_wait()
+        if self.name is not None and self._writer.newest.acq_state is AcquisitionState.FLUSHING_IMAGES:
+            self._show_wait()
 
     def on_lost(self, reason: str) -> None:
         """The data plane died: UNKNOWN, and what was under way has failed."""
@@ -172,47 +172,50 @@ class Writer:
             if self._board.is_under_way(which)
         }
         for which, message in failed.items():
-            self._preparation.release(str(self._writer.value(f"{which}acquisition_id")))
-            self._board.put_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())
-            self._writer.put_result_of_start(which, AcquisitionResult.FAILED, message)
-            self._board.put_of(which, {"acq_state": AcquisitionState.FAILED.value})
-        self._writer.put({"gate": "shut", "state": after(WRITER, self._writer.state, "lost", "writer").value})
-        self._put_wait()
+            self._preparation.release(self._board.acquisition(which).acquisition_id)
+            self._board.show_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())
+            self._writer.show_result_of_start(which, AcquisitionResult.FAILED, message)
+            self._board.show_acquisition_state(which, AcquisitionState.FAILED)
+        self._board.show_gate(False)
+        self._board.show_state(after(WRITER, self._writer.state, "lost", "writer"))
+        self._show_wait()
         for which, message in failed.items():
             self._writer.end_commands(which, AcquisitionResult.FAILED, message)
 
-    def _readable(self, which: str) -> str:
+    def _readable(self, which: Shown) -> str:
         """What is left of an acquisition whose data plane is gone."""
-        written, file = (self._writer.value(f"{which}{field}") for field in ("num_written", "full_file_name"))
-        return f"{written} images can be read in {file}" if written else "no image was written"
+        acquisition = self._board.acquisition(which)
+        if not acquisition.num_written:
+            return "no image was written"
+        return f"{acquisition.num_written} images can be read in {acquisition.full_file_name}"
 
     def on_found(self) -> None:
         """A data plane is there again."""
         if self.name is not None and self._writer.state is WriterState.UNKNOWN:
-            self._writer.put({"state": after(WRITER, self._writer.state, "found", "writer").value})
+            self._board.show_state(after(WRITER, self._writer.state, "found", "writer"))
 
     async def look_at_folder(self) -> None:
         """Now and then: the folder's state, whenever it answers."""
         if self.name is not None:
             folder = self._writer.configuration.folder
-            await self._context.folders.look(folder, partial(self._put_folder, folder))
+            await self._context.folders.look(folder, partial(self._show_folder, folder))
 
     def tick(self) -> None:
         """Once a second: what an acquisition waits for."""
         if self.name is not None:
-            self._put_wait()
+            self._show_wait()
 
     def _shut(self) -> None:
-        self._writer.put({"gate": "shut"})
+        self._board.show_gate(False)
         self._context.end(self._writer.handles[NEWEST].gate, True, "the gate has shut, the file is open")
 
-    def _put_wait(self) -> None:
-        self._board.put_wait(self._repeater.blocking)
+    def _show_wait(self) -> None:
+        self._board.show_wait(self._writer.configuration, self._repeater.blocking)
 
-    def _put_folder(self, folder: str, state: FolderState) -> None:
+    def _show_folder(self, folder: str, state: FolderState) -> None:
         if self.name is not None and self._writer.configuration.folder == folder:
-            self._board.put_folder(folder, state)
-            self._put_wait()
+            self._board.show_folder(folder, state)
+            self._show_wait()
 
     def _ending(self, acquisition_id: str, discard: bool, handle: PendingHandle) -> None:
         """The data plane is about to end an acquisition, or it has ended by itself just before."""
@@ -223,9 +226,7 @@ class Writer:
         handles = self._writer.handles[which]
         (handles.abort if discard else handles.stop).append(handle)
 
-    def _close(self, which: str, result: AcquisitionResult, message: str) -> None:
+    def _close(self, which: Shown, result: AcquisitionResult, message: str) -> None:
         if not any(map(self._board.is_under_way, (NEWEST, PREVIOUS))):
-            self._writer.put(
-                {"state": after(WRITER, self._writer.state, "closed", "writer").value, "space_warning": ""}
-            )
+            self._board.show_closed(after(WRITER, self._writer.state, "closed", "writer"))
         self._writer.end_commands(which, result, message)

@@ -91,7 +91,7 @@ def test_choices_fit_every_control_system(parameter: Parameter) -> None:
 
 def test_every_declared_field_is_there_once() -> None:
     for group in REPEATER:
-        declared = [name for model in group.models for name in model.model_fields]
+        declared = [name for name, _ in group.fields()]
         assert len(declared) == len(set(declared))
         slot = 0 if group.slots is Slots.NONE else 1
         assert [p.field for p in CATALOGUE.of(group.name, slot)] == declared

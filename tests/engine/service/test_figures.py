@@ -6,7 +6,8 @@ import pytest
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import WriterReport
-from repstream.service.figures import Rates, at_rest, without_rates, writer_fields
+from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
+from repstream.service.figures import Rates, at_rest, count_acquisition, count_writer, without_rates
 from repstream.states import AcquisitionState
 
 
@@ -23,13 +24,18 @@ def report(state: AcquisitionState, sent: int, queued: int, kept: int = 0) -> Wr
 
 
 def test_what_is_left_shows_with_its_time_while_the_rest_is_written() -> None:
-    rates = Rates()
+    rates, writer, acquisition = Rates(), WriterStatus(), AcquisitionStatus()
+
+    def count(of: WriterReport, second: float) -> None:
+        count_writer(writer, acquisition, of, second, rates)
+        count_acquisition(acquisition, of, second, rates)
+
     for second, sent in enumerate((0, 50)):
-        fields = writer_fields(report(AcquisitionState.ACQUIRING_IMAGES, sent, 200), float(second), rates)
-        assert (fields["left"], fields["queued"]) == (0, 200)
-    fields = writer_fields(report(AcquisitionState.FLUSHING_IMAGES, 100, 150, kept=7), 2.0, rates)
-    assert (fields["left"], fields["queued"], fields["kept"]) == (150, 157, 7)
-    assert fields["left_time"] == pytest.approx(3.0)
+        count(report(AcquisitionState.ACQUIRING_IMAGES, sent, 200), float(second))
+        assert (acquisition.left, writer.queued) == (0, 200)
+    count(report(AcquisitionState.FLUSHING_IMAGES, 100, 150, kept=7), 2.0)
+    assert (acquisition.left, writer.queued, writer.kept) == (150, 157, 7)
+    assert acquisition.left_time == pytest.approx(3.0)
 
 
 def test_what_is_set_is_no_rate_of_frames() -> None:

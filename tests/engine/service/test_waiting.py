@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from repstream.parameters.catalogue import Group, build
-from repstream.parameters.facts import Value
+from repstream.parameters.status import SourceStatus
+from repstream.parameters.writer import WriterConfig
+from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
 from repstream.service.waiting import (
+    Now,
     Wait,
     amount_left,
     clock,
@@ -17,24 +19,31 @@ from repstream.service.waiting import (
     time_left,
     wait_of,
 )
+from repstream.states import AcquisitionState
 
 NOW = 1.7e9
-Fields = dict[str, Value]
 
 
-def writer(**fields: Any) -> Fields:
-    defaults = {p.field: p.default for p in build().of(Group.WRITER, 1)}
-    known = {"acq_state": "ACQUIRING_IMAGES", "gate": "open", "start_time": NOW - 100}
-    assert fields.keys() <= defaults.keys()
-    return {**defaults, **known, **fields}
+def writer(**fields: Any) -> Now:
+    """A writer with an acquisition that takes images, and these fields of whatever of it has them."""
+    now = Now(
+        WriterConfig(),
+        WriterStatus(gate="open"),
+        AcquisitionStatus(acq_state=AcquisitionState.ACQUIRING_IMAGES, start_time=NOW - 100),
+        AcquisitionStatus(),
+    )
+    parts = [now.config, now.writer, now.newest]
+    for name, value in fields.items():
+        (of,) = [place for place, part in enumerate(parts) if name in type(part).model_fields]
+        parts[of] = parts[of].model_copy(update={name: value})
+    return Now(*parts, now.previous)  # type: ignore[arg-type]
 
 
-def source(**fields: Any) -> Fields:
-    defaults = {p.field: p.default for p in build().of(Group.SOURCE, 0)}
-    return {**defaults, "connected": True, **fields}
+def source(**fields: Any) -> SourceStatus:
+    return SourceStatus(**{"connected": True, **fields})
 
 
-def wait(of: Fields, came: Fields, *blocking: str) -> Wait:
+def wait(of: Now, came: SourceStatus, *blocking: str) -> Wait:
     return wait_of(of, came, blocking, NOW)
 
 
@@ -44,7 +53,7 @@ def test_where_frames_come_nothing_is_waited_for() -> None:
 
 @pytest.mark.parametrize("state", ["NONE", "FINISHED", "FAILED"])
 def test_without_an_acquisition_nothing_is_waited_for(state: str) -> None:
-    assert wait(writer(acq_state=state), source()) == Wait()
+    assert wait(writer(acq_state=AcquisitionState(state)), source()) == Wait()
 
 
 def test_a_silent_source_is_told_with_all_that_might_be_asked() -> None:
@@ -55,19 +64,22 @@ def test_a_silent_source_is_told_with_all_that_might_be_asked() -> None:
 
 
 def test_a_source_that_never_sent_anything() -> None:
-    told = wait(writer(acq_state="WAITING_IMAGES"), source(connected=False))
+    told = wait(writer(acq_state=AcquisitionState.WAITING_IMAGES), source(connected=False))
     assert told == Wait("source", NOW - 100, "no frame yet, source not connected, queue empty")
 
 
 def test_a_source_that_sends_everything_but_images() -> None:
     came = source(messages=7, other=7, other_kinds="image with several thresholds 7")
     text = "no frame yet, but messages without an image (image with several thresholds 7), source connected"
-    assert wait(writer(acq_state="WAITING_IMAGES"), came).text.startswith(text)
+    assert wait(writer(acq_state=AcquisitionState.WAITING_IMAGES), came).text.startswith(text)
 
 
 def test_a_source_that_is_no_match() -> None:
     came = source(connected=False, link_problem="a PUB answers at tcp://a:1, this input is PULL")
-    assert "source a PUB answers at tcp://a:1" in wait(writer(acq_state="WAITING_IMAGES"), came).text
+    assert (
+        "source a PUB answers at tcp://a:1"
+        in wait(writer(acq_state=AcquisitionState.WAITING_IMAGES), came).text
+    )
 
 
 def test_an_output_that_holds_up_the_input_is_named() -> None:
@@ -94,22 +106,26 @@ def test_frames_that_come_but_do_not_fit() -> None:
 
 
 def test_what_is_left_after_the_end() -> None:
-    told = wait(writer(acq_state="FLUSHING_IMAGES", left=412, left_time=3.1, queued=412), source())
+    told = wait(
+        writer(acq_state=AcquisitionState.FLUSHING_IMAGES, left=412, left_time=3.1, queued=412), source()
+    )
     assert told == Wait("disk", None, "412 frames left, about 3 s")
     assert amount_left(412, None) == "412 frames left"
     assert (time_left(412, 137.0), time_left(412, 0.0), time_left(0, 0.0)) == (3.0, None, 0.0)
 
 
 def test_space_that_will_not_do_for_the_rest_of_the_images() -> None:
-    of = writer(num_written=100, num_requested=1100, file_size=500_000_000)
-    assert space_warning(of, 30.0) == space_warning(of, None) == ""
-    assert space_warning(of, 4.0) == "the 1000 images still to come need 5.00 GB, 4.00 GB are free"
+    of = AcquisitionStatus(num_written=100, num_requested=1100, file_size=500_000_000)
+    assert space_warning(WriterStatus(), of, 30.0) == space_warning(WriterStatus(), of, None) == ""
+    warning = "the 1000 images still to come need 5.00 GB, 4.00 GB are free"
+    assert space_warning(WriterStatus(), of, 4.0) == warning
 
 
 def test_space_that_is_low_whatever_is_to_come() -> None:
-    assert space_warning(writer(), 10.0) == ""
-    assert space_warning(writer(), 2.0) == "2.00 GB are free"
-    assert space_warning(writer(throughput=50.0), 2.0) == "2.00 GB are free, full in about 40 s"
+    none = AcquisitionStatus()
+    assert space_warning(WriterStatus(), none, 10.0) == ""
+    assert space_warning(WriterStatus(), none, 2.0) == "2.00 GB are free"
+    assert space_warning(WriterStatus(throughput=50.0), none, 2.0) == "2.00 GB are free, full in about 40 s"
 
 
 def test_a_writer_that_follows_series_waits_for_one() -> None:
@@ -118,7 +134,10 @@ def test_a_writer_that_follows_series_waits_for_one() -> None:
 
 
 def test_an_acquisition_that_is_flushed_behind_the_newest_is_told() -> None:
-    behind = {"previous_full_file_name": "/data/a.h5", "previous_left": 412, "previous_left_time": 3.1}
-    told = still_written(writer(previous_acq_state="FLUSHING_IMAGES", **behind))
+    behind = AcquisitionStatus(
+        acq_state=AcquisitionState.FLUSHING_IMAGES, full_file_name="/data/a.h5", left=412, left_time=3.1
+    )
+    told = still_written(behind)
     assert told == "/data/a.h5 is still being written, 412 frames left, about 3 s"
-    assert still_written(writer(previous_acq_state="FINISHED", **behind)) == ""
+    behind.acq_state = AcquisitionState.FINISHED
+    assert still_written(behind) == ""
