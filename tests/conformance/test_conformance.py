@@ -129,6 +129,7 @@ def another(parameter: Parameter, held: Value) -> Value:
                 "user_metadata": '{"sample": {"name": "A"}}',
                 "nexus_metadata": '{"sample": {"temperature": 80}}',
                 "header_columns": "pulse_id:uint64",
+                "attribute_channels": "pulse_id:uint64",
                 "trigger_attribute": "intensity > 100",
                 "std_daq": '{"detector_name": "A"}',
                 "area_detector": '{"acquire_time": 0.5}',

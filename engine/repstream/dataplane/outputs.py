@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,10 +12,14 @@ from repstream.accounting import OutputLedger
 from repstream.dataplane.control import StreamReport
 from repstream.dataplane.steps import Step
 from repstream.dataplane.transport import Transport
+from repstream.dataplane.workers import Work, Workers
+from repstream.errors import MalformedMessage
 from repstream.messages.frame import Frame
 from repstream.parameters.stream import OutputConfig, StreamConfig
 from repstream.policies import decimation
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
+
+log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 
@@ -57,11 +62,17 @@ class StreamOutput:
     """One stream from open to close: a queue with its rule, and a transport. Used from one thread.
 
     `step` makes the frame that goes out from the one that came in; where there is one, no other
-    message goes out.
+    message goes out. What it takes long to make is made by other threads, which call `wake` when a frame
+    is ready; till it is sent it counts as queued.
     """
 
     def __init__(
-        self, name: str, config: StreamConfig, transport: Transport, step: Step | None = None
+        self,
+        name: str,
+        config: StreamConfig,
+        transport: Transport,
+        step: Step | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.ledger = OutputLedger()
@@ -69,9 +80,11 @@ class StreamOutput:
         self._send = transport.send
         self._config = config
         self._step = step
+        self._wake = wake
+        self._workers: Workers | None = None
         self._decide = deciding(config)
         self._queue = queue_of(config)
-        self._held: Frame | Passing | None = None
+        self._held: Frame | Passing | Work | None = None
 
     @property
     def blocking(self) -> bool:
@@ -82,6 +95,11 @@ class StreamOutput:
     def waiting(self) -> bool:
         """Whether frames wait to be sent."""
         return self.ledger.queued > 0
+
+    @property
+    def working(self) -> bool:
+        """Whether what is next is still made; `wake` is called when it is ready."""
+        return self._workers is not None and len(self._workers) > 0 and not self._workers.is_ready
 
     @property
     def alarms(self) -> int:
@@ -99,37 +117,51 @@ class StreamOutput:
             self.ledger.book_skipped("policy")
             return False
         if self._step is not None:
-            made = self._step(frame)
+            try:
+                made = self._step(frame)
+            except Exception as error:
+                self.ledger.book_dropped(_reason(error))
+                return False
             if made is None:
                 self.ledger.book_dropped("format")
                 return False
+            if isinstance(made, Work):
+                return self._have_made(made)
             frame = made
         return self._put(frame)
 
     def pass_on(self, message: Passing) -> bool:
-        """Send, queue or drop a message without an image, whatever the policy; as `offer`."""
+        """Send, queue or skip a message without an image, whatever the policy; as `offer`."""
         if self._step is not None:
-            self.ledger.book_dropped("format")
+            self.ledger.book_skipped("format")
             return False
         return self._put(message)
 
     def drain(self) -> None:
-        """Send what waits, as much as the transport takes."""
+        """Send what waits, as much as the transport takes and is made."""
         queue, ledger = self._queue, self.ledger
-        while len(queue):
-            frame = queue.head()
-            if not self._send(frame.parts):
+        while True:
+            self._feed()
+            workers = self._workers
+            if workers:
+                if not workers.is_ready or not self._send_made(workers):
+                    return
+            elif len(queue):
+                frame = queue.head()
+                if not self._send(frame.parts):
+                    return
+                queue.pop()
+                ledger.book_sent(frame.frame_id, frame.nbytes - frame.unpacked)
+                self._let_in()
+            else:
                 return
-            queue.pop()
-            ledger.book_sent(frame.frame_id, frame.nbytes - frame.unpacked)
-            if self._held is not None and queue.has_room(self._held.nbytes):
-                held, self._held = self._held, None
-                self._enqueue(held)
 
     def give_up(self) -> int:
         """Discard what waits at the end; how many frames that were."""
         self._held = None
         self._queue.clear()
+        if self._workers is not None:
+            self._workers.clear()
         left = self.ledger.queued
         self.ledger.book_discarded("stop", left)
         return left
@@ -155,7 +187,44 @@ class StreamOutput:
 
     def close(self, linger: float) -> None:
         """Close the transport; what it has taken has `linger` seconds to get out."""
+        if self._workers is not None:
+            self._workers.close()
         self.transport.close(linger)
+
+    def _have_made(self, work: Work) -> bool:
+        if self._workers is None:
+            self._workers = Workers(self._wake)
+        begins = not self.ledger.queued
+        self.ledger.book_queued()
+        self._enqueue(work)
+        self._feed()
+        return begins or self._held is not None
+
+    def _feed(self) -> None:
+        """Hand work at the head of the queue to the threads, as much as they soon begin."""
+        workers, queue = self._workers, self._queue
+        while workers is not None and workers.has_room and len(queue) and isinstance(queue.head(), Work):
+            workers.put(queue.pop())
+            self._let_in()
+
+    def _send_made(self, workers: Workers) -> bool:
+        """Send the oldest frame that the threads have made, or count it as lost; whether it is gone."""
+        try:
+            made = workers.head()
+        except Exception as error:
+            self.ledger.book_discarded(_reason(error))
+        else:
+            if not self._send(made.parts):
+                return False
+            self.ledger.book_sent(made.frame_id, made.nbytes - made.unpacked)
+        workers.pop()
+        return True
+
+    def _let_in(self) -> None:
+        """Queue the frame that is held for want of room, if there is room now."""
+        if self._held is not None and self._queue.has_room(self._held.nbytes):
+            held, self._held = self._held, None
+            self._enqueue(held)
 
     def _put(self, frame: Frame | Passing) -> bool:
         ledger = self.ledger
@@ -167,9 +236,17 @@ class StreamOutput:
         self._enqueue(frame)
         return begins or self._held is not None
 
-    def _enqueue(self, frame: Frame | Passing) -> None:
+    def _enqueue(self, frame: Frame | Passing | Work) -> None:
         outcome = self._queue.offer(frame, frame.nbytes)
         if outcome.full:
             self._held = frame
         else:
             self.ledger.book_discarded("queue", len(outcome.dropped))
+
+
+def _reason(error: Exception) -> str:
+    """Why a frame does not go out; a fault of ours must not end the streams of all others."""
+    if isinstance(error, MalformedMessage):
+        return error.reason
+    log.error("a frame could not be converted", exc_info=error)
+    return "internal"

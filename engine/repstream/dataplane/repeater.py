@@ -304,7 +304,7 @@ class Repeater:
                 transport = open_transport(name, config, self._context, expected=self._expected)
                 slot = configuration.slots[f"streams.{name}"]
                 self.streams[slot] = StreamOutput(
-                    name, config, transport, step_of(config, self._first_writer)
+                    name, config, transport, step_of(config, self._first_writer), wake
                 )
         for name, writer_config in configuration.writers.items():
             if writer_config.enable:

@@ -120,6 +120,8 @@ class Router:
         if repeater.source is not None and not repeater.blocking:
             wanted.append((repeater.source.pollable, zmq.POLLIN))
         for stream in repeater.waiting:
+            if stream.working:
+                continue  # it calls when it is ready
             if (room := stream.transport.room) is not None:
                 wanted.append((room, zmq.POLLOUT))
             else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from repstream.dataplane.workers import Work
 from repstream.messages import array_1_0, std_daq_frame
+from repstream.messages.conversion import ALL, Array, Bsread, Format
 from repstream.messages.frame import Frame
 from repstream.messages.header import header_of, size_of
+from repstream.parameters.header_columns import parse_channels
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 
@@ -21,8 +24,12 @@ class Step(Protocol):
     result, so it may as well run in a process that consumes one stream and provides another.
     """
 
-    def __call__(self, frame: Frame) -> Frame | None:
-        """The frame that goes on, or None where the step does not know its format. `frame` stays as it is."""
+    def __call__(self, frame: Frame) -> Frame | Work | None:
+        """The frame that goes on, or None where the step does not know its format. `frame` stays as it is.
+
+        What takes long is handed back as `Work`, for other threads than the loop's. Raises
+        `MalformedMessage` with the reason for which a frame cannot go on.
+        """
 
 
 class StdDetWriterHeader:
@@ -53,6 +60,23 @@ class StdDetWriterHeader:
         return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)))
 
 
+class Converting:
+    """Frames in another format; where pixels are packed or unpacked, that is work for other threads."""
+
+    def __init__(self, format: Format) -> None:
+        self._format = format
+
+    def __call__(self, frame: Frame) -> Frame | Work:
+        payload = self._format.payload(frame)
+        if payload is None:
+            return Work(frame.frame_id, frame.nbytes, lambda: self._made(frame, self._format.packed(frame)))
+        return self._made(frame, payload)
+
+    def _made(self, frame: Frame, payload: Any) -> Frame:
+        parts = self._format.parts(frame, payload)
+        return msgspec.structs.replace(frame, parts=parts, nbytes=sum(map(size_of, parts)), unpacked=0)
+
+
 def for_ring_buffer(frame: Frame) -> Frame | None:
     """The frame as a ring buffer takes it: metadata, and the bytes for the slot."""
     parts = std_daq_frame.encoded(frame)
@@ -65,4 +89,10 @@ def step_of(config: StreamConfig, settings: Callable[[], WriterConfig]) -> Step 
     """The step that a stream is configured to have; `settings` are those of writer 1."""
     if config.address.startswith("ring://"):
         return for_ring_buffer
+    match config.format:
+        case "array-1.0":
+            return Converting(Array())
+        case "bsread":
+            channels = ALL if config.attribute_channels == ALL else parse_channels(config.attribute_channels)
+            return Converting(Bsread(config.channel, config.compression, config.pulse_id, channels))
     return StdDetWriterHeader(settings) if config.header == "std_det_writer" else None

@@ -24,7 +24,7 @@ import numpy as np
 from repstream.errors import MalformedMessage
 from repstream.messages import bsread_header, compression
 from repstream.messages.bsread_header import Channel, Compression, DataHeader, Timestamp
-from repstream.messages.frame import Frame, NoImage, image_shape
+from repstream.messages.frame import TIME_NAMES, Frame, NoImage, image_shape
 from repstream.messages.header import (
     MAX_DETAIL,
     Id,
@@ -38,9 +38,6 @@ from repstream.messages.header import (
 from repstream.messages.pixels import ITEM_SIZE, is_big_endian, packed
 
 HTYPE = "bsr_m-1.1"
-
-TIME_NAMES = ("global_timestamp_sec", "global_timestamp_ns")
-"""Names that the time of a pulse has among the attributes of its frame."""
 
 WITHOUT_IMAGE = "bsread pulse"
 WITHOUT_CHANNEL = "bsread pulse without the channel"
@@ -222,7 +219,7 @@ def encode(
     arrives as no value. Raises ValueError for a value that its channel cannot hold.
     """
     stamps = [timestamp] * len(channels) if timestamps is None else timestamps
-    header, digest = _data_header(tuple(channels), dh_compression)
+    header, digest = data_header(tuple(channels), dh_compression)
     main: dict[str, Any] = {"htype": HTYPE, "pulse_id": pulse_id, "hash": digest}
     main["global_timestamp"] = {"sec": timestamp[0], "ns": timestamp[1]}
     if dh_compression != "none":
@@ -234,7 +231,8 @@ def encode(
 
 
 @lru_cache(maxsize=64)
-def _data_header(channels: tuple[Channel, ...], packing: Compression) -> tuple[bytes, str]:
+def data_header(channels: tuple[Channel, ...], packing: Compression) -> tuple[bytes, str]:
+    """The data header of these channels as it is sent, and its hash."""
     described = [
         {
             "name": channel.name,
@@ -247,11 +245,12 @@ def _data_header(channels: tuple[Channel, ...], packing: Compression) -> tuple[b
         for channel in channels
     ]
     text = msgspec.json.encode({"htype": bsread_header.HTYPE, "channels": described})
-    header = text if packing == "none" else _pack(text, 1, packing, big_endian=False)
+    header = text if packing == "none" else pack(text, 1, packing, big_endian=False)
     return header, hashlib.md5(header, usedforsecurity=False).hexdigest()
 
 
-def _pack(data: Any, itemsize: int, packing: Compression, big_endian: bool) -> bytes:
+def pack(data: Any, itemsize: int, packing: Compression, big_endian: bool) -> bytes:
+    """Values of `itemsize` bytes each, compressed as a channel of that byte order has them."""
     blob = compression.compress(data, itemsize, packing)
     if packing == "lz4":
         # Readers take the size in the channel's byte order.
@@ -264,7 +263,7 @@ def _channel_parts(channel: Channel, value: Any, stamp: Timestamp | None) -> tup
         return b"", b""
     data, itemsize = _value_bytes(channel, value)
     if channel.compression != "none" and size_of(data):
-        data = _pack(data, itemsize, channel.compression, channel.big_endian)
+        data = pack(data, itemsize, channel.compression, channel.big_endian)
     if stamp is None:
         return data, b""
     try:

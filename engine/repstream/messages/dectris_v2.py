@@ -11,6 +11,7 @@ Reasons of `MalformedMessage` here: "cbor", "field", "parts", "size", "compressi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ import msgspec
 from repstream.errors import MalformedMessage
 from repstream.messages import cbor
 from repstream.messages.cbor import without_unread
-from repstream.messages.frame import Frame, NoImage
+from repstream.messages.frame import TIME_NAMES, Frame, NoImage
 from repstream.messages.header import MAX_DETAIL, Id, check_id, count_parts
 from repstream.messages.pixels import Pixels
 from repstream.messages.series import SeriesEnd, SeriesStart
@@ -27,6 +28,8 @@ from repstream.messages.series import SeriesEnd, SeriesStart
 Time = tuple[int, Annotated[int, msgspec.Meta(ge=1)]]
 """Ticks, and how many there are in a second."""
 
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 FORMAT = "dectris-stream-2"
 """What stands for the format, which has no `htype`."""
@@ -160,9 +163,10 @@ _READ: Mapping[str, Callable[[dict[str, Any], Sequence[Any]], SeriesStart | Imag
 
 
 def frame(image: Image, threshold: str = "") -> Frame | NoImage:
-    """The frame of one threshold, ``""`` for the only one; its attributes are series and times (ns).
+    """The frame of one threshold, ``""`` for the only one.
 
-    `NoImage` where the image has no such threshold, or several and none is named.
+    Its attributes are the series, times in ns and, as `TIME_NAMES`, when it began. `NoImage`
+    where the image has no such threshold, or several and none is named.
     """
     if not threshold and len(image.data) == 1:
         pixels = next(iter(image.data.values()))
@@ -176,7 +180,16 @@ def frame(image: Image, threshold: str = "") -> Frame | NoImage:
 def _attributes(image: Image) -> dict[str, int | float | bool]:
     times = {name: getattr(image, name) for name in ("start_time", "stop_time", "real_time")}
     found = {name: time[0] * 10**9 // time[1] for name, time in times.items() if time is not None}
+    found |= _unix_time(image.series_date, found.get("start_time"))
     return {"series": image.series_id, **{k: v for k, v in found.items() if -(2**63) <= v < 2**63}}
+
+
+def _unix_time(series: Any, start: int | None) -> dict[str, int]:
+    """When an image began that began `start` ns after its series, as `TIME_NAMES`; nothing where unknown."""
+    if not isinstance(series, datetime) or series.tzinfo is None or start is None:
+        return {}
+    since = (series - _EPOCH) // timedelta(microseconds=1) * 1000 + start
+    return dict(zip(TIME_NAMES, divmod(since, 10**9), strict=True))
 
 
 def encode_start(

@@ -12,6 +12,18 @@ from repstream.parameters.pixel_types import PixelType as PixelType
 ARRAY = "array-1.0"
 """The format that nearly every frame has."""
 
+TIME_NAMES = ("global_timestamp_sec", "global_timestamp_ns")
+"""Names that the source's own time has among the attributes of an image: Unix seconds, and ns within it."""
+
+
+def source_time(numbers: Mapping[str, int | float | bool]) -> tuple[int, int] | None:
+    """Unix seconds, and nanoseconds within them, where the source says them among the numbers of an image."""
+    seconds, nanoseconds = (numbers.get(name) for name in TIME_NAMES)
+    if not isinstance(seconds, int) or not isinstance(nanoseconds or 0, int) or seconds <= 0:
+        return None
+    return seconds, max(int(nanoseconds or 0), 0)
+
+
 PIXEL_TYPES: tuple[str, ...] = get_args(PixelType)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from repstream.parameters.facts import Access, Level, Section, Unit, address_form
+from repstream.parameters.header_columns import parse_channels
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
 
@@ -116,6 +117,33 @@ class StreamConfig(OutputConfig):
         title="Header",
         description="Whether headers are sent as received or rewritten for an external std-det-writer.",
     )
+    format: Annotated[Literal["unchanged", "array-1.0", "bsread"], Access.WHILE_IDLE] = Field(
+        "unchanged",
+        title="Format",
+        description="Format of the messages: as received, or every image as array-1.0 or as bsread.",
+    )
+    channel: Annotated[str, Access.WHILE_IDLE] = Field(
+        "image",
+        min_length=1,
+        max_length=128,
+        title="bsread image channel",
+        description="bsread: name of the channel that holds the image.",
+    )
+    compression: Annotated[Literal["none", "lz4", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
+        "none", title="bsread compression", description="bsread: compression of the image."
+    )
+    pulse_id: Annotated[str, Access.WHILE_IDLE] = Field(
+        "",
+        max_length=128,
+        title="bsread pulse id",
+        description="bsread: attribute that is the pulse id; empty takes the frame id.",
+    )
+    attribute_channels: Annotated[str, Access.WHILE_IDLE] = Field(
+        "*",
+        max_length=1023,
+        title="bsread channels of attributes",
+        description="bsread: attributes sent as channels with their type, such as pos:float64; * for all.",
+    )
     ring_slots: Annotated[int, Access.WHILE_IDLE, Unit("images"), Level.EXPERT] = Field(
         1000,
         ge=2,
@@ -128,3 +156,26 @@ class StreamConfig(OutputConfig):
         title="Alarm on dropped frames",
         description="Whether a frame dropped here counts as losing; switch it off for previews.",
     )
+
+    @model_validator(mode="after")
+    def _format_fits(self) -> Self:
+        if self.format == "unchanged":
+            return self
+        if self.header != "unchanged":
+            raise ValueError(
+                f"format {self.format} has headers of its own; set header or format to unchanged"
+            )
+        if self.address.startswith("ring://"):
+            raise ValueError(
+                f"a ring buffer has a format of its own; set format to unchanged, not {self.format}"
+            )
+        if self.attribute_channels != "*":
+            parse_channels(self.attribute_channels, self.channel)
+        return self
+
+    @field_validator("attribute_channels")
+    @classmethod
+    def _channels_have_types(cls, text: str) -> str:
+        if text != "*":
+            parse_channels(text)
+        return text

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from repstream.errors import MalformedMessage, StorageError
 from repstream.files import pixel_mask
-from repstream.messages import bsread
 from repstream.messages.formats import attributes
-from repstream.messages.frame import Frame
+from repstream.messages.frame import Frame, source_time
 from repstream.messages.pixels import array_of
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import PictureConfig
@@ -238,5 +237,5 @@ def _time_of(arrival: Arrival) -> float:
         numbers = attributes(arrival.frame)
     except MalformedMessage:
         return arrival.received
-    seconds, nanoseconds = (numbers.get(name) for name in bsread.TIME_NAMES)
-    return float(seconds) + float(nanoseconds or 0) * 1e-9 if seconds else arrival.received
+    time = source_time(numbers)
+    return arrival.received if time is None else time[0] + time[1] * 1e-9

@@ -21,7 +21,7 @@ from vectors import load
 
 from repstream.messages import cbor, dectris_v1, dectris_v2, formats
 from repstream.messages.compression import BITSHUFFLED
-from repstream.messages.frame import PIXEL_TYPES, Frame
+from repstream.messages.frame import PIXEL_TYPES, TIME_NAMES, Frame, source_time
 from repstream.messages.pixels import Pixels, array_of, packed
 from repstream.messages.series import SeriesEnd, SeriesStart
 
@@ -164,7 +164,15 @@ def test_a_whole_series_as_the_engine_sees_it() -> None:
         for frame in found[1:4]:
             assert isinstance(frame, Frame)
             assert (frame.shape, frame.dtype, frame.encoding) == ((40, 51), "uint16", "bitshuffle_lz4")
-            assert formats.attributes(frame).keys() == {"series", "start_time", "stop_time", "real_time"}
+            names = {"series", "start_time", "stop_time", "real_time"}
+            assert formats.attributes(frame).keys() - set(TIME_NAMES) == names
+
+
+def test_a_series_with_a_date_says_when_each_image_began() -> None:
+    images = list(load("dectris_v2")["series_of_three"].messages.values())[1:4]
+    found = [source_time(formats.attributes(formats.decode(parts))) for parts in images]
+    noon = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp())
+    assert found == [(noon, 0), (noon, 10_000_000), (noon, 20_000_000)]
 
 
 def test_times_of_both_streams_are_nanoseconds() -> None:

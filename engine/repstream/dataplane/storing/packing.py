@@ -39,7 +39,7 @@ class Packer:
 
     def __init__(self, threads: int) -> None:
         self._most = AHEAD * threads
-        self._pool = ThreadPoolExecutor(threads, "pack", initializer=_begin)
+        self._pool = ThreadPoolExecutor(threads, "pack", initializer=begin_beside)
         self._groups: deque[Future[list[Any]]] = deque()
 
     def put(self, frames: Sequence[Frame]) -> None:
@@ -80,7 +80,7 @@ class Packer:
             yield ready
 
 
-def _begin() -> None:
+def begin_beside() -> None:
     """For each thread: to keep to one core, and to what others leave of it."""
     use_one_core()
     thread = threading.get_native_id()
