@@ -99,6 +99,15 @@ def serve(
             "repeat it for more: gf_repstream (8888), std_daq (5000), std_daq_driver (8080).",
         ),
     ] = None,
+    simulator: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="HZ",
+            help="Let clients of std_daq start a simulated detector, which sends at this rate to the source.",
+            show_default="there is none",
+        ),
+    ] = 0.0,
     start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,
     on_close: Annotated[
         str,
@@ -148,7 +157,9 @@ def serve(
         on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
         epics=EpicsOptions(epics_port, epics_prefix, areadetector) if wanted["epics"] else None,
-        http=http_options(http_port, view or [], (http_read_token, http_change_token), http_read_only)
+        http=http_options(
+            http_port, view or [], simulator, (http_read_token, http_change_token), http_read_only
+        )
         if wanted["http"]
         else None,
     )
@@ -196,7 +207,9 @@ def views(given: list[str]) -> dict[str, int]:
         raise typer.BadParameter(str(error), param_hint="--view") from error
 
 
-def http_options(port: int, given: list[str], tokens: tuple[str, str], read_only: bool) -> HttpOptions:
+def http_options(
+    port: int, given: list[str], simulator: float, tokens: tuple[str, str], read_only: bool
+) -> HttpOptions:
     """The HTTP server's options; refuses tokens that protect less than they seem to."""
     from repstream_http.guard import Guard  # noqa: PLC0415 - an extra
 
@@ -210,7 +223,7 @@ def http_options(port: int, given: list[str], tokens: tuple[str, str], read_only
             "leave out the tokens or the views",
             param_hint="--view",
         )
-    return HttpOptions(port, views(given), *tokens, read_only)
+    return HttpOptions(port, views(given), simulator, *tokens, read_only)
 
 
 def engine_options(

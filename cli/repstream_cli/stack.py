@@ -52,11 +52,13 @@ class EpicsOptions:
 class HttpOptions:
     """The HTTP server; `views`: ports of the interfaces of replaced systems, by name.
 
+    `simulator`: images a second of a simulated detector that clients of views may start; 0: there is none.
     The tokens and `read_only` are those of `repstream_http.guard.Guard`.
     """
 
     port: int = 8000
     views: Mapping[str, int] = field(default_factory=dict)
+    simulator: float = 0.0
     read_token: str = ""
     change_token: str = ""
     read_only: bool = False
@@ -151,6 +153,7 @@ class Stack:
         self.epics_port = ioc.port
 
     def _start_http(self, http: HttpOptions) -> None:
+        from repstream_cli.simulator import SimulatedDetector  # noqa: PLC0415 - needs an extra
         from repstream_http.app import create_app  # noqa: PLC0415 - an extra
         from repstream_http.compat.views import VIEWS  # noqa: PLC0415
         from repstream_http.guard import Guard, open_to_all  # noqa: PLC0415
@@ -168,8 +171,12 @@ class Stack:
         server = HttpServer(app, self.options.host, http.port)
         self._opened(server.start, server.stop)
         self.http_port = server.port
+        simulator = SimulatedDetector(self.service, http.simulator) if http.simulator else None
+        if simulator is not None:
+            self._open.callback(simulator.stop)
         for name, port in http.views.items():
-            view = HttpServer(VIEWS[name].create_app(self.service, history), self.options.host, port)
+            application = VIEWS[name].create_app(self.service, history, simulator)
+            view = HttpServer(application, self.options.host, port)
             self._opened(view.start, view.stop)
 
     def _start_tango(self, tango: TangoOptions) -> None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from repstream.link.history import History
 from repstream.protocol import Engine
 from repstream_http.compat import gf_repstream
+from repstream_http.compat.simulator import Simulator
 from repstream_http.compat.std_daq import app as std_daq
 from repstream_http.compat.std_daq_driver import app as std_daq_driver
 
@@ -18,18 +19,18 @@ from repstream_http.compat.std_daq_driver import app as std_daq_driver
 class View:
     """An interface: the application of one engine, the port its clients expect, and what it is."""
 
-    create_app: Callable[[Engine, History], FastAPI]
+    create_app: Callable[[Engine, History, Simulator | None], FastAPI]
     port: int
     text: str
 
 
 VIEWS: Mapping[str, View] = {
     "gf_repstream": View(
-        lambda engine, _: gf_repstream.create_app(engine), gf_repstream.PORT, "gf_repstream's REST interface"
+        lambda engine, *_: gf_repstream.create_app(engine), gf_repstream.PORT, "gf_repstream's REST interface"
     ),
     "std_daq": View(std_daq.create_app, std_daq.PORT, "the standard DAQ's REST interface"),
     "std_daq_driver": View(
-        lambda engine, _: std_daq_driver.create_app(engine),
+        lambda engine, *_: std_daq_driver.create_app(engine),
         std_daq_driver.PORT,
         "the WebSocket of the standard DAQ's driver",
     ),

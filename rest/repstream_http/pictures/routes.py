@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Annotated
@@ -17,7 +16,7 @@ from repstream.pictures.protocol import Pictures
 from repstream_http import openapi
 from repstream_http.changes import NOT_FOUND, REASON_LENGTH
 from repstream_http.known import known_query
-from repstream_http.pictures import live, rendering, wire
+from repstream_http.pictures import film, live, rendering, wire
 from repstream_http.pictures.look import Look, LookQuery
 from repstream_http.projection import View
 from repstream_http.request import engine_of
@@ -123,17 +122,6 @@ def _slot(connection: Request | WebSocket, text: str) -> tuple[Pictures, int]:
 
 
 async def _film(request: Request, pictures: Pictures, slot: int, look: Look) -> AsyncIterator[bytes]:
-    """JPEGs one after the other; the next is asked for when the one before has been sent."""
-    client = live.Client()
-    client.view = look.view
-    while not await request.is_disconnected():
-        try:
-            picture = await asyncio.wait_for(live.next_picture(pictures, slot, client), PATIENCE)
-        except TimeoutError:
-            continue
-        if picture is None:
-            continue
-        client.last = picture.number
-        content = await run_in_threadpool(rendering.jpeg, picture.data, look)
-        head = f"--{BOUNDARY}\r\ncontent-type: image/jpeg\r\ncontent-length: {len(content)}\r\n\r\n"
-        yield head.encode() + content + b"\r\n"
+    async for picture in film.follow(request, lambda: pictures, slot, look.view):
+        if picture is not None:
+            yield film.part(BOUNDARY, await run_in_threadpool(rendering.jpeg, picture.data, look))

@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import simplejpeg
 from std_daq_client import StdDaqClient
 from std_daq_client.client import StdDaqAdminException
 
@@ -18,6 +20,7 @@ from repstream.link.history import History
 from repstream_http import HttpServer
 from repstream_http.compat.std_daq import app
 from tests.integration.rig import Rig, assert_holds, running_rig, until
+from tests.part_files import write, write_meta
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,55 @@ def test_images_are_what_was_sent(rig: Rig, daq: StdDaqClient) -> None:
     assert daq.get_status()["acquisition"]["message"] == "Completed."
     assert_holds(path, range(20))
     assert rig.client("epics").read("writers.1.acq_run_id") == "3"
+
+
+def test_files_are_looked_at_by_acquisition(rig: Rig, daq: StdDaqClient, url: str) -> None:
+    path = rig.folder / "looked.h5"
+    daq.start_writer_async({"n_images": 3, "output_file": str(path), "run_id": "scan 12"})
+    rig.detector.send(range(3))
+    until(lambda: daq.get_status()["state"] == "READY", "the end")
+    expected = {
+        "filename": str(path),
+        "file_size": path.stat().st_size,
+        "dataset_name": "/entry/data/data",
+        "n_images": 3,
+        "image_pixel_height": 120,
+        "image_pixel_width": 201,
+        "dtype": "uint16",
+    }
+    for name in (rig.value("writers.1.acquisition_id"), "scan%2012"):
+        answer = httpx.get(f"{url}/file/{name}").json()
+        assert (answer["status"], answer["file_metadata"]) == ("ok", expected)
+        jpeg = httpx.get(f"{url}/file/{name}/2")
+        assert jpeg.headers["content-type"] == "image/jpeg"
+        assert simplejpeg.decode_jpeg(jpeg.content).shape == (120, 201, 3)
+    for wrong in ("nonsense", "scan%2012/3", "scan%2012/x", "scan%2012/-1"):
+        refused = httpx.get(f"{url}/file/{wrong}")
+        assert (refused.status_code, refused.json()["status"]) == (200, "error")
+
+
+def test_files_of_writers_are_shown_as_one(rig: Rig, url: str) -> None:
+    write(rig.folder / "parts", [2, 1])
+    write_meta(rig.folder / "parts", [100, 101, 102])
+    request = {"base_path": str(rig.folder / "parts"), "output_file": "all.h5"}
+    made = httpx.post(f"{url}/api/h5/create_interleaved_vds", json=request).json()
+    output = str(rig.folder / "parts" / "all.h5")
+    assert (made["status"], made["n_images"], made["output_file"]) == ("ok", 3, output)
+    rows = httpx.get(f"{url}/api/h5/read_metadata", params={"filename": output}).json()
+    assert [row["image_id"] for row in rows["metadata"]] == [100, 101, 102]
+    assert [row["exposure_time"] for row in rows["metadata"]] == [200, 202, 204]
+    found = httpx.get(f"{url}/api/h5/get_metadata_status", params={"filename": output}).json()
+    shapes = {item["name"]: item["shape"] for item in found["datasets"]}
+    assert [3, 4, 6] in shapes.values()
+    for refused in (
+        httpx.post(f"{url}/api/h5/create_interleaved_vds", json=request),
+        httpx.post(f"{url}/api/h5/create_interleaved_vds", json={**request, "output_file": "../../x.h5"}),
+        httpx.post(f"{url}/api/h5/create_interleaved_vds", json={**request, "base_path": "/etc"}),
+        httpx.post(f"{url}/api/h5/create_interleaved_vds", json={**request, "file_prefix": "../file"}),
+        httpx.get(f"{url}/api/h5/read_metadata", params={"filename": "/etc/passwd"}),
+        httpx.get(f"{url}/api/h5/get_metadata_status"),
+    ):
+        assert (refused.status_code, refused.json()["status"]) == (200, "error")
 
 
 def test_statistics_are_those_of_the_images(rig: Rig, daq: StdDaqClient) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import platform
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from repstream.errors import InvalidValue, Refused
+from repstream.link.history import MOST as MOST_RECORDS
 from repstream.link.history import History
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.complaints import complaint
@@ -149,15 +152,34 @@ class Daq:
 
     def logs(self, number: int) -> list[dict[str, Any]]:
         """The last acquisitions that produced a file, the newest first."""
-        with_file = (record for record in self._history.last(number + 1000) if record["full_file_name"])
+        with_file = (record for record in self._history.last(MOST_RECORDS) if record["full_file_name"])
         return [writing.acquisition(record) for record in itertools.islice(with_file, number)]
 
-    def file(self, acquisition_id: str) -> str:
-        """The file of an acquisition; raises `Refused` where it is not known."""
-        record = self._history.find(acquisition_id)
-        if record is None or not record["full_file_name"]:
-            raise Refused("file", f"no acquisition {acquisition_id!r} is known; /daq/logs lists them")
-        return str(record["full_file_name"])
+    def file(self, acquisition: str) -> str:
+        """The file of an acquisition by its id, or by a run id, of which the last counts.
+
+        Raises `Refused` where there is none.
+        """
+        fields = self._fields()
+        now = {name: fields[name] for name in ("acquisition_id", "acq_run_id", "full_file_name")}
+        for field in ("acquisition_id", "acq_run_id"):
+            for record in (now, *self._history.last(MOST_RECORDS)):
+                if acquisition == record[field] and record["full_file_name"]:
+                    return str(record["full_file_name"])
+        raise Refused(
+            "file", f"no acquisition {acquisition!r:.80} with a file is known; /daq/logs lists them"
+        )
+
+    @property
+    def roots(self) -> list[Path]:
+        """The folders below which files may be looked at and made."""
+        roots = str(self._value(key_of(Group.ENGINE, 0, "roots")) or "")
+        return [Path(root) for root in roots.split(os.pathsep) if root]
+
+    @property
+    def user_id(self) -> int:
+        """Whom files are made as; 0 is the service's own user."""
+        return int(self._value(self._key("user_id")) or 0)
 
     # --- the engine -----------------------------------------------------------------------
 
