@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from repstream_epics.areadetector import table
+from repstream_epics.areadetector.groups import GROUPS
 from repstream_epics.areadetector.rows import Action, Counted, Fixed, Kept, Live, Row
 
 _NOTE = "<!-- Made by `make docs`; change ioc/repstream_epics/areadetector/table.py instead. -->"
@@ -23,10 +24,7 @@ def page() -> str:
         "values are kept for clients that read them back, and have no effect; *fixed* ones take no other",
         "value.",
     ]
-    for title, group, rows in (
-        ("Driver", table.CAM, table.DRIVER),
-        ("HDF5 plugin", table.HDF, table.PLUGIN),
-    ):
+    for title, group, rows in GROUPS:
         lines += ["", f"## {title}: `{group}`", "", *_HEAD, *_lines(group, rows)]
     return "\n".join(lines) + "\n"
 

@@ -147,7 +147,10 @@ class FakePlane:
                     self._finish(request.slot, AcquisitionResult.INTERRUPTED, "Interrupted.")
 
     def _open_gate(self, slot: int, frames: int) -> None:
-        self._gates[slot] = frames or self._plans[slot].num_images or -1
+        wanted = self._plans[slot].num_images
+        self._gates[slot] = min(
+            (n for n in (frames, wanted and wanted - self._written[slot]) if n), default=-1
+        )
         burst, self._next_burst = self._next_burst, 0
         if burst:
             self.receive(burst)

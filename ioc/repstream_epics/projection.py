@@ -67,6 +67,9 @@ class CatalogueView:
         )
         return (*self.parameters.values(), *followed)
 
+    def close(self) -> None:
+        """It holds nothing else."""
+
     def _reports_of(self, item: Parameter | Command) -> Sequence[ReportPVs]:
         """Where the outcome of a request for `item` is shown."""
         owners = dict.fromkeys(((Group.ENGINE, 0), (item.group, item.slot)))

@@ -16,7 +16,7 @@ from repstream_epics.network import Server
 from repstream_epics.projection import CatalogueView
 from repstream_epics.publisher import Publisher
 from repstream_epics.requests import Requests
-from repstream_epics.view import Binding, MakeView
+from repstream_epics.view import MakeView, View
 
 PREFIX = "X:REPSTREAM:"
 PORT = 5064
@@ -29,7 +29,7 @@ class _Part(NamedTuple):
     engine: Engine
     catalogue: Catalogue
     requests: Requests
-    bindings: list[Binding]
+    views: list[View]
 
 
 class IocServer:
@@ -103,7 +103,7 @@ class IocServer:
 
     def _add(self, engine: Engine, name: str) -> None:
         requests, catalogue = Requests(engine), engine.catalogue
-        bindings: list[Binding] = []
+        views: list[View] = []
         for make, prefix in self._views:
             view = make(catalogue, names.prefix_of(prefix, name), requests)
             if twice := self._channels.keys() & view.channels.keys():
@@ -111,8 +111,8 @@ class IocServer:
                     f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix"
                 )
             self._channels |= view.channels
-            bindings += view.bindings
-        self._parts.append(_Part(engine, catalogue, requests, bindings))
+            views.append(view)
+        self._parts.append(_Part(engine, catalogue, requests, views))
 
     def _run(self) -> None:
         try:
@@ -134,7 +134,8 @@ class IocServer:
 
         try:
             for part in self._parts:
-                publisher = part.requests.publisher = Publisher(part.engine, part.catalogue, part.bindings)
+                bindings = [binding for view in part.views for binding in view.bindings]
+                publisher = part.requests.publisher = Publisher(part.engine, part.catalogue, bindings)
                 publishers.append(publisher)
                 await publisher.start()
             await server.serve(ready)
@@ -143,3 +144,5 @@ class IocServer:
                 publisher.close()
             for part in self._parts:
                 part.requests.close()
+                for view in part.views:
+                    view.close()

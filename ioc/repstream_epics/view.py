@@ -102,6 +102,9 @@ class View(Protocol):
     @property
     def bindings(self) -> Sequence[Binding]: ...
 
+    def close(self) -> None:
+        """Let go of what it holds beside its channels."""
+
 
 MakeView = Callable[[Catalogue, str, Handlers], View]
 """Makes a view of a catalogue, with the prefix of its PVs. Raises `ValueError` for impossible names."""

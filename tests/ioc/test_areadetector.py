@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from repstream.service.service import Service
-from repstream_epics.areadetector import table
+from repstream_epics.areadetector.groups import ROWS
 from repstream_epics.areadetector.rows import Fixed, Kept, Type
 from repstream_epics.server import IocServer
 from repstream_epics.views import chosen
@@ -26,23 +26,44 @@ WRITE_ALARM = 2
 
 PAIRS = {
     "cam1:": "Acquire ImageMode NumImages AcquireTime AcquirePeriod TriggerMode NumExposures ArrayCallbacks "
-    "ArrayCounter DataType",
+    "ArrayCounter DataType SizeX SizeY MinX MinY BinX BinY Gain UniqueIdMode",
     "HDF1:": "FilePath CreateDirectory FileName FileTemplate FileNumber AutoIncrement FileWriteMode "
     "NumCapture Capture AutoSave EnableCallbacks BlockingCallbacks NDArrayPort ArrayCounter SWMRMode "
     "LazyOpen PositionMode ChunkSizeAuto NumFramesChunks NumExtraDims XMLFileName Compression "
-    "QueueSize NDArrayAddress",
+    "QueueSize NDArrayAddress DroppedArrays TempSuffix",
+    "image1:": "NDArrayPort NDArrayAddress EnableCallbacks BlockingCallbacks MinCallbackTime QueueSize "
+    "ArrayCounter DroppedArrays",
+    "ROIStat1:": "NDArrayPort NDArrayAddress EnableCallbacks BlockingCallbacks MinCallbackTime QueueSize "
+    "ArrayCounter DroppedArrays",
+    "ROIStat1:3:": "Use Name MinX MinY SizeX SizeY BgdWidth",
 }
+ARRAY = (
+    "ArraySizeX ArraySizeY ArraySizeZ ArraySize0 ArraySize1 ArraySize2 NDimensions ColorMode PortName "
+    "UniqueId TimeStamp EpicsTSSec EpicsTSNsec ArrayRate DriverVersion ADCoreVersion "
+)
 READBACKS = {
-    "cam1:": "DetectorState ArraySizeX ArraySizeY ArraySizeZ ArraySize0 ArraySize1 ArraySize2 ColorMode "
-    "PortName UniqueId Manufacturer Model SerialNumber SDKVersion FirmwareVersion "
-    "DriverVersion ADCoreVersion",
-    "HDF1:": "FilePathExists FullFileName NumCaptured PortName PluginType ArraySize0 ArraySize1 ArraySize2 "
-    "ArraySizeX ArraySizeY ArraySizeZ ColorMode DataType UniqueId ADCoreVersion DriverVersion",
+    "cam1:": f"{ARRAY} DetectorState StatusMessage NumImagesCounter MaxSizeX MaxSizeY ArraySize PoolUsedMem "
+    "Manufacturer Model SerialNumber SDKVersion FirmwareVersion",
+    "HDF1:": f"{ARRAY} FilePathExists FullFileName NumCaptured PluginType DataType ExecutionTime SWMRActive "
+    "SWMRSupported",
+    "image1:": f"{ARRAY} PluginType DataType",
+    "ROIStat1:": f"{ARRAY} PluginType DataType",
+    "ROIStat1:3:": "MaxSizeX MaxSizeY MinValue MaxValue MeanValue Total Net",
 }
 SETPOINTS = {
-    "cam1:": "WaitForPlugins NDAttributesFile",
-    "HDF1:": "ArraySize0 ArraySize1 FlushNow NDAttributesFile WriteStatus WriteMessage NumQueuedArrays",
+    "cam1:": "WaitForPlugins NDAttributesFile NDAttributesMacros",
+    "HDF1:": "FlushNow NDAttributesFile NDAttributesMacros",
+    "image1:": "NDAttributesFile NDAttributesMacros",
+    "ROIStat1:": "NDAttributesFile NDAttributesMacros",
 }
+SHOWN = {
+    "cam1:": "AcquireBusy",
+    "HDF1:": "WriteStatus WriteMessage NumQueuedArrays QueueFree QueueUse IOSpeed RunTime ArraySize0 "
+    "ArraySize1",
+    "image1:": "ArrayData",
+}
+"""Names of ADCore's database templates: with a readback, only a readback, none, and not to be written."""
+
 STRINGS = {
     "cam1:Acquire": "Done Acquire",
     "cam1:Acquire_RBV": "Done Acquiring",
@@ -104,23 +125,37 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(tmp_path, service, plane, ca)
 
 
-def contract() -> Iterator[str]:
-    for group in ("cam1:", "HDF1:"):
-        for name in PAIRS[group].split():
-            yield from (f"{group}{name}", f"{group}{name}_RBV")
-        yield from (f"{group}{name}_RBV" for name in READBACKS[group].split())
-        yield from (f"{group}{name}" for name in SETPOINTS[group].split())
+def names(table: dict[str, str], suffix: str = "") -> list[str]:
+    return [f"{group}{name}{suffix}" for group, listed in table.items() for name in listed.split()]
+
+
+READABLE = [*names(PAIRS), *names(PAIRS, "_RBV"), *names(READBACKS, "_RBV"), *names(SETPOINTS), *names(SHOWN)]
 
 
 def test_every_pv_that_clients_ask_for_is_there_with_its_strings(bench: Bench) -> None:
-    wanted = [PREFIX + name for name in contract()]
+    wanted = [PREFIX + name for name in READABLE]
     assert bench.ca.do("existing", wanted, 20) == wanted
     for name, strings in STRINGS.items():
         assert bench.ca.do("info", PREFIX + name)["enum_strs"] == strings.split(), name
 
 
+def test_every_pv_takes_back_what_was_read_from_it(bench: Bench) -> None:
+    read = {name: bench.get(name) for name in READABLE if name not in ("image1:ArrayData", "HDF1:DataType")}
+    for name in (*names(PAIRS), *names(SETPOINTS)):
+        if read[name] is not None and name != "cam1:DataType":  # there is none before the first image
+            assert bench.put(name, read[name]), name
+    again = {name: bench.get(name) for name in (*names(PAIRS, "_RBV"), *names(SETPOINTS))}
+    assert again == {name: read[name] for name in again}
+
+
+def test_what_only_shows_cannot_be_written(bench: Bench) -> None:
+    for name in (*names(READBACKS, "_RBV"), *names(SHOWN)):
+        tolerated = name == "HDF1:NumCaptured_RBV"
+        assert ("write" in bench.ca.do("info", PREFIX + name)["access"]) == tolerated, name
+
+
 def test_what_is_kept_reads_back_and_is_kept_by_the_engine(bench: Bench) -> None:
-    for row in table.ROWS:
+    for row in ROWS:
         if isinstance(row.what, Kept):
             value = row.strings[-1] if row.strings else "" if row.type is Type.CHARS else 7
             assert bench.put(row.name, value), row.name
@@ -130,7 +165,7 @@ def test_what_is_kept_reads_back_and_is_kept_by_the_engine(bench: Bench) -> None
 
 
 def test_many_kept_values_at_once_lose_none(bench: Bench) -> None:
-    names = [r.name for r in table.ROWS if isinstance(r.what, Kept) and r.type is Type.LONG]
+    names = [r.name for r in ROWS if isinstance(r.what, Kept) and r.type is Type.LONG]
     bench.ca.do("put_row", [(PREFIX + name, 3) for name in names])
     until(lambda: all(bench.get(f"{name}_RBV") == 3 for name in names), "all values")
 
@@ -157,7 +192,7 @@ def test_a_value_that_cannot_be_is_refused_and_says_why(bench: Bench) -> None:
 
 
 def test_what_is_fixed_takes_its_own_value_only(bench: Bench) -> None:
-    for row in table.ROWS:
+    for row in ROWS:
         if isinstance(row.what, Fixed) and len(row.pvs) > 1:
             assert bench.put(row.name, row.what.value), row.name
 
@@ -225,6 +260,58 @@ def test_acquire_without_capture_only_counts(bench: Bench) -> None:
     assert pressed.get(timeout=20)["result"]
     assert bench.get("cam1:DetectorState_RBV") == "Idle"
     assert bench.service.read("writers.main.full_file_name").value == ""
+
+
+def test_acquire_0_leaves_the_file_open(bench: Bench) -> None:
+    """The driver and the plugin of an areaDetector stop apart from each other."""
+    bench.put("cam1:ImageMode", "Continuous")
+    captured = bench.capture()
+    acquired = bench.press("cam1:Acquire")
+    until(lambda: bench.get("cam1:AcquireBusy") == "Acquiring", "Acquire")
+    bench.plane.receive(3)
+    until(lambda: bench.get("cam1:NumImagesCounter_RBV") == 3, "the counter")
+    assert bench.put("cam1:Acquire", 0)
+    assert acquired.get(timeout=20)["result"]
+    assert bench.get("cam1:Acquire_RBV") == "Done" and bench.get("HDF1:Capture_RBV") == "Capturing"
+    bench.plane.receive(5)
+    assert captured.empty()
+    bench.plane.open_gate_gives(2)
+    bench.put("cam1:ImageMode", "Single")
+    assert bench.put("cam1:Acquire", 1)
+    bench.put("HDF1:Capture", 0)
+    assert captured.get(timeout=20)["result"]
+    assert bench.get("HDF1:NumCaptured_RBV") == 4
+    assert bench.put("cam1:Acquire", 0), "nothing to end"
+
+
+def test_capture_while_images_are_taken_writes_those_that_come(bench: Bench) -> None:
+    bench.put("cam1:ImageMode", "Continuous")
+    bench.put("HDF1:NumCapture", 2)
+    acquired = bench.press("cam1:Acquire")
+    until(lambda: bench.get("cam1:DetectorState_RBV") == "Acquire", "Acquire")
+    bench.plane.receive(3)
+    captured = bench.capture()
+    bench.plane.receive(5)
+    assert captured.get(timeout=20)["result"]
+    assert bench.get("HDF1:NumCaptured_RBV") == 2
+    assert bench.get("cam1:Acquire_RBV") == "Acquiring" and acquired.empty()
+    assert bench.put("cam1:Acquire", 0)
+    assert acquired.get(timeout=20)["result"]
+
+
+def test_acquire_waits_for_the_writer_if_asked_to(bench: Bench) -> None:
+    bench.put("cam1:WaitForPlugins", "Yes")
+    bench.put("HDF1:NumCapture", 2)
+    bench.put("cam1:NumImages", 2)
+    bench.put("cam1:ImageMode", "Multiple")
+    bench.plane.slow = True
+    captured = bench.capture()
+    acquired = bench.press("cam1:Acquire")
+    until(lambda: bench.get("cam1:Acquire_RBV") == "Acquiring", "Acquire")
+    bench.plane.receive(2)
+    assert acquired.empty() and bench.get("cam1:Acquire_RBV") == "Acquiring"
+    bench.plane.close_file(1)
+    assert acquired.get(timeout=20)["result"] and captured.get(timeout=20)["result"]
 
 
 def test_acquire_0_ends_the_counting(bench: Bench) -> None:

@@ -239,13 +239,17 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
 
 
 class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
-    """A gate has moved with the file open: shut after its frames or on request, or opened as configured."""
+    """A gate has moved with the file open: shut after its frames or on request, or opened as configured.
+
+    `report` has the counters at the moment at which it shut.
+    """
 
     slot: int
     acquisition_id: str
     time: float
     is_open: bool = False
     opening: Opening | None = None
+    report: WriterReport | None = None
 
 
 class Closed(msgspec.Struct, frozen=True, tag="closed"):

@@ -151,6 +151,8 @@ class Writer:
         if notice.is_open:
             self._board.show_gate(True)
         else:
+            if notice.report is not None:
+                self._context.put(self.told(notice.report, notice.time))
             self._shut()
 
     def counted(self, report: control.WriterReport, now: float) -> dict[str, Value]:

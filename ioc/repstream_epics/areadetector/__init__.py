@@ -1,3 +1,3 @@
-"""areaDetector's driver (``cam1:``) and HDF5 plugin (``HDF1:``) on an engine: source and first writer."""
+"""areaDetector's driver and plugins on an engine: source, first writer and first picture."""
 
 from repstream_epics.areadetector.view import AreaDetectorView as AreaDetectorView

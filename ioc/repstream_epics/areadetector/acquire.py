@@ -10,8 +10,9 @@ from caproto import AlarmSeverity, AlarmStatus
 
 from repstream.errors import Refused
 from repstream.parameters.facts import Value
-from repstream.states import AcquisitionResult, RepeaterState, WriterState
+from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, WriterState
 from repstream_epics import types
+from repstream_epics.areadetector import conversions as c
 from repstream_epics.areadetector import table, values
 from repstream_epics.areadetector.controls import Report
 from repstream_epics.areadetector.conversions import ACQUISITION, GATE, STATE, WRITER, is_capturing
@@ -21,7 +22,8 @@ from repstream_epics.refusal import CmdStatus
 from repstream_epics.states import NO_ALARM, NO_VALUE, REFUSED_WRITE, Severity
 from repstream_epics.view import Execute, Follow, Outcome, Request
 
-_ENGINE, _RECEIVED = "engine.state", "source.received"
+_ENGINE, _RECEIVED, _QUEUED = "engine.state", "source.received", f"{WRITER}queued"
+_TAKEN = (f"{WRITER}num_written", _QUEUED)
 _ENDLESS = 0
 _LEAST_TIME = 0.1
 """Seconds that `Acquire` shows 1 at least.
@@ -46,13 +48,16 @@ class Button:
     words: tuple[str, ...]
     shown_as: tuple[str, ...] = ()
     on: bool | None = False
+    also: Channel | None = None
+    """Shows the same as the readback, under another name."""
 
     async def publish(self, on: bool | None, time: float, taken: bool = True, again: bool = False) -> None:
         """Show on, off, or None: not known."""
         self.on = on
         alarm = NO_VALUE if on is None else NO_ALARM
-        if self.readback is not None:
-            await self.readback.show(self.shown_as[bool(on)], alarm, time)
+        for shown in (self.readback, self.also):
+            if shown is not None:
+                await shown.show(self.shown_as[bool(on)], alarm, time)
         await self.setpoint.show(self.words[bool(on)], alarm if taken else REFUSED_WRITE, time, again=again)
 
     def pressed(self, raw: Raw, name: str) -> bool:
@@ -65,9 +70,13 @@ class Button:
 
 @dataclass(eq=False)
 class CaptureControl:
-    """1 is `arm`, 0 is `stop`; it never shows 1 before the file is there, nor for one that was refused."""
+    """1 is `arm`, 0 is `stop`; it never shows 1 before the file is there, nor for one that was refused.
+
+    While `Acquire` counts images, 1 is `start`: those that come go into the file at once.
+    """
 
     button: Button
+    take: AcquireControl
     keys: Sequence[str] = (STATE, ACQUISITION)
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
@@ -77,6 +86,8 @@ class CaptureControl:
     def request(self, raw: Raw) -> Request:
         if not self.button.pressed(raw, f"{table.HDF}Capture"):
             return Execute(f"{WRITER}stop")
+        if self.take.counts:
+            return Follow(_capture_ended, Execute(f"{WRITER}start", self.take.left or None))
         return Follow(_capture_ended, Execute(f"{WRITER}arm"))
 
     async def begun(self, time: float) -> None:
@@ -102,20 +113,38 @@ def _capture_ended(held: Held) -> Outcome | None:
 
 @dataclass(eq=False)
 class AcquireControl:
-    """1 takes the images of ImageMode; 0 ends that. Without a file open the frames are only counted."""
+    """1 takes the images of ImageMode; 0 ends that, and leaves the file open.
+
+    Without a file open the frames are only counted. With WaitForPlugins it ends when they can be read.
+    """
 
     button: Button
     state: Channel
+    counter: Channel
     rows: Mapping[str, Row]
-    keys: Sequence[str] = (GATE, STATE, _ENGINE, values.KEPT)
+    keys: Sequence[str] = (_ENGINE, GATE, STATE, values.KEPT, _RECEIVED, *_TAKEN)
     _held: Held = field(default_factory=dict)
     _busy: bool = False
     _asked: bool = False
     _counting: bool = False
+    _wanted: int = _ENDLESS
+    _since: int = 0
     _began: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether images are counted that go to no file."""
+        return self._busy and self._counting and not self._is_open
+
+    @property
+    def left(self) -> int:
+        """How many images are still to come; 0: no end is set."""
+        return 0 if self._wanted == _ENDLESS else max(self._wanted - self._so_far, 1)
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
         self._held = held
+        if self._busy:
+            await self._show_counter(time)
         await self._publish(time)
 
     def request(self, raw: Raw) -> Request | None:
@@ -123,21 +152,27 @@ class AcquireControl:
             return self._ended()
         if self._busy or self._is_open:
             raise Refused(f"{table.CAM}Acquire", "images are being taken already; write 0 first")
+        self._wanted = self._images()
         self._asked = True
-        images = self._images()
-        if self._held[STATE] == WriterState.WRITING:
-            return Execute(f"{WRITER}start", images)
-        return self._count(images)
+        self._counting = self._held[STATE] != WriterState.WRITING
+        if self._counting:
+            return self._count()
+        self._since = self._taken
+        start = Execute(f"{WRITER}start", self._wanted or c.MAX_LONG)
+        waits = values.kept(self.rows[table.WAIT_FOR_PLUGINS], self._held) == table.NO_YES[1]
+        return Follow(_caught_up, start) if waits else start
 
     async def begun(self, time: float) -> None:
         self._busy, self._began = True, asyncio.get_running_loop().time()
         await self.button.report_to.clear(time)
+        await self._show_counter(time)
         await self._publish(time)
 
     async def answer(self, taken: bool, busy: bool, time: float) -> None:
         if self._busy and not busy:
             await asyncio.sleep(self._began + _LEAST_TIME - asyncio.get_running_loop().time())
         self._busy, self._asked = busy, False
+        self._counting = self._counting and busy
         await self._publish(time, taken, again=True)
 
     async def report(self, status: CmdStatus, message: str, time: float) -> None:
@@ -147,6 +182,19 @@ class AcquireControl:
     def _is_open(self) -> bool:
         return self._held[STATE] == WriterState.WRITING and self._held[GATE] == "open"
 
+    @property
+    def _received(self) -> int:
+        return int(self._held[_RECEIVED] or 0)
+
+    @property
+    def _taken(self) -> int:
+        """Images that the gate has let through to the file."""
+        return sum(int(self._held[key] or 0) for key in _TAKEN)
+
+    @property
+    def _so_far(self) -> int:
+        return max((self._received if self._counting else self._taken) - self._since, 0)
+
     def _images(self) -> int:
         mode = values.kept(self.rows[table.IMAGE_MODE], self._held)
         number = values.kept(self.rows[table.NUM_IMAGES], self._held)
@@ -154,20 +202,23 @@ class AcquireControl:
 
     def _ended(self) -> Request | None:
         self._counting = False
-        return Execute(f"{WRITER}stop") if self._is_open else None
+        return Execute(f"{WRITER}pause") if self._is_open else None
 
-    def _count(self, images: int) -> Follow:
+    def _count(self) -> Follow:
         runs = self._held[_ENGINE] == RepeaterState.RUNNING
-        since = int(self._held[_RECEIVED] or 0) if runs else 0
-        self._counting = True
+        self._since = self._received if runs else 0
 
         def ended(held: Held) -> Outcome | None:
             if held[_ENGINE] != RepeaterState.RUNNING:
                 return CmdStatus.FAILED, f"the repeater is {held[_ENGINE]}"
-            counted = images != _ENDLESS and int(held[_RECEIVED] or 0) - since >= images
+            counted = self._wanted != _ENDLESS and int(held[_RECEIVED] or 0) - self._since >= self._wanted
             return (CmdStatus.OK, "") if counted or not self._counting else None
 
         return Follow(ended, None if runs else Execute("engine.start"))
+
+    async def _show_counter(self, time: float) -> None:
+        shown = self._so_far if self._wanted == _ENDLESS else min(self._so_far, self._wanted)
+        await self.counter.show(min(shown, c.MAX_LONG), NO_ALARM, time)
 
     async def _publish(self, time: float, taken: bool = True, again: bool = False) -> None:
         # A gate may open and shut before `begun`: clients wait for one edge, and must not see two.
@@ -179,6 +230,14 @@ class AcquireControl:
         )
         await self.state.show(word, _STATE_ALARMS.get(word, NO_ALARM), time)
         await self.button.publish(acquiring, time, taken, again)
+
+
+def _caught_up(held: Held) -> Outcome | None:
+    """Whether everything that the gate let through is in the file, where it can be read."""
+    if held[ACQUISITION] == AcquisitionState.FAILED:
+        return CmdStatus.FAILED, str(held[f"{WRITER}acq_message"] or "")
+    waits = held[STATE] == WriterState.WRITING and (held[GATE] == "open" or held[_QUEUED])
+    return None if waits else (CmdStatus.OK, "")
 
 
 @dataclass(eq=False)

@@ -131,3 +131,96 @@ COMPRESSION = Live((f"{WRITER}compression",), _compression, _compress)
 def when(keys: tuple[str, ...], test: Callable[[Held], bool], strings: tuple[str, str]) -> Live:
     """One of two words, the second where `test` holds."""
     return Live(keys, lambda held: strings[test(held)])
+
+
+def demanded_size(axis: str) -> Live:
+    """Length of the image along an axis; a write demands it."""
+    shown = image_size(axis)
+    return Live(shown.keys, shown.show, lambda value: {f"source.image_{axis}": value})
+
+
+EPICS_EPOCH = 631_152_000
+"""Unix time at which EPICS begins to count: 1 January 1990."""
+
+
+def epics_time(key: str) -> Live:
+    """A Unix time as EPICS counts."""
+    return Live((key,), lambda held: max(float(held[key] or 0.0) - EPICS_EPOCH, 0.0))
+
+
+def epics_seconds(key: str) -> Live:
+    """The whole seconds of a time."""
+    return Live((key,), lambda held: max(int(held[key] or 0.0) - EPICS_EPOCH, 0))
+
+
+def epics_nanoseconds(key: str) -> Live:
+    """What is left of a time beside the whole seconds, as exactly as a double has it."""
+    return Live((key,), lambda held: int(float(held[key] or 0.0) % 1.0 * 1e9))
+
+
+_BYTES = {"8": 1, "16": 2, "32": 4, "64": 8}
+
+
+def _queued_memory(held: Held) -> Value:
+    pixels = int(held["source.seen_height"] or 0) * int(held["source.seen_width"] or 0)
+    size = next((n for bits, n in _BYTES.items() if str(held["source.seen_type"]).endswith(bits)), 0)
+    return pixels * size * int(held[f"{WRITER}queued"] or 0) / 1e6
+
+
+QUEUED_MEMORY = Live(
+    ("source.seen_height", "source.seen_width", "source.seen_type", f"{WRITER}queued"), _queued_memory
+)
+
+QUEUE_FREE = Live(
+    (f"{WRITER}buffer_size", f"{WRITER}queued"),
+    lambda held: max(int(held[f"{WRITER}buffer_size"] or 0) - int(held[f"{WRITER}queued"] or 0), 0),
+)
+
+IO_SPEED = Live((f"{WRITER}throughput",), lambda held: 8.0 * float(held[f"{WRITER}throughput"] or 0.0))
+"""Megabits a second."""
+
+
+def _run_time(held: Held) -> Value:
+    begin, end = held[f"{WRITER}start_time"], held[f"{WRITER}stop_time"]
+    return float(end) - float(begin) if begin and end else 0.0
+
+
+RUN_TIME = Live((f"{WRITER}start_time", f"{WRITER}stop_time"), _run_time)
+
+WRITE_TIME = Live((f"{WRITER}disk_wait",), lambda held: 1000.0 * float(held[f"{WRITER}disk_wait"] or 0.0))
+"""Milliseconds."""
+
+PICTURE = "pictures.1."
+
+
+def _picture_type(held: Held) -> Value:
+    known = {known.lower(): known for known in DATA_TYPES}
+    return known.get(str(held[f"{PICTURE}image_type"]))
+
+
+PICTURE_TYPE = Live((f"{PICTURE}image_type",), _picture_type)
+
+
+def _picture_rate(value: Value) -> Mapping[str, Value]:
+    period = float(value or 0.0)
+    fastest = 50.0
+    return {f"{PICTURE}rate": fastest if period <= 1 / fastest else 1 / period}
+
+
+def _picture_period(held: Held) -> Value:
+    rate = held[f"{PICTURE}rate"]
+    return 1 / float(rate) if rate else None
+
+
+PICTURE_PERIOD = Live((f"{PICTURE}rate",), _picture_period, _picture_rate)
+"""Time between pictures; 0 asks for as many as there may be."""
+
+
+def region_use(key: str) -> Live:
+    """Whether a region is counted: it has a size. No takes that away, Yes alone cannot give one."""
+    sizes = (f"{key}width", f"{key}height")
+
+    def show(held: Held) -> Value:
+        return ("No", "Yes")[all(held[size] for size in sizes)]
+
+    return Live(sizes, show, lambda value: {} if value == "Yes" else dict.fromkeys(sizes, 0))

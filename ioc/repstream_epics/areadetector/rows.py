@@ -13,7 +13,10 @@ Held = Mapping[str, Value]
 
 
 class Type(enum.Enum):
-    """The type of a PV; `CHARS` is text of any length, `STRING` one of at most 39 characters."""
+    """The type of a PV; `CHARS` is text of any length, `STRING` one of at most 39 characters.
+
+    `IMAGE` is an array of single precision: exact for 16 bits, and for 24 bits of what has more.
+    """
 
     LONG = ("longin", "longout")
     DOUBLE = ("ai", "ao")
@@ -21,6 +24,7 @@ class Type(enum.Enum):
     CHOICE = ("mbbi", "mbbo")
     STRING = ("stringin", "stringout")
     CHARS = ("waveform", "waveform")
+    IMAGE = ("", "waveform")
 
 
 class Form(enum.Enum):
@@ -74,6 +78,10 @@ class Action(enum.Enum):
     ACQUIRE = "opens the gate of the writer for the images of ImageMode; without Capture it only counts"
     CAPTURE = "creates the file (1), ends the acquisition and closes the file (0)"
     FLUSH = "writes everything received so far to the disk"
+    ACQUIRE_BUSY = "follows Acquire"
+    NUM_IMAGES_COUNTER = "images of this Acquire so far"
+    ARRAY_DATA = "the picture of slot 1, row by row; taken only while somebody looks"
+    PICTURED = "of the picture in ArrayData"
     DETECTOR_STATE = "follows Acquire and the state of the repeater"
     WRITE_STATUS = "outcome of the last request to HDF1: and of the acquisition"
     WRITE_MESSAGE = "why, for people"
@@ -85,6 +93,7 @@ class Row:
     """One line of the table. `name` begins with its group (``cam1:``); `strings` of an enum, in order.
 
     `tolerant`: the readback takes writes and ignores them, since scripts write it.
+    `shown`: a PV that nobody writes, although its name has no ``_RBV``.
     """
 
     name: str
@@ -96,6 +105,7 @@ class Row:
     length: int = 0
     unit: str = ""
     tolerant: bool = False
+    shown: bool = False
     readback_strings: tuple[str, ...] = ()
 
     @property

@@ -9,6 +9,8 @@ from repstream.protocol import Requester
 from repstream_epics import names
 from repstream_epics.areadetector import acquire, table
 from repstream_epics.areadetector.controls import IgnoredPV, Report, RowPVs, WriterReport
+from repstream_epics.areadetector.groups import ROWS
+from repstream_epics.areadetector.image import ImageChannel, ImageFeed
 from repstream_epics.areadetector.rows import Action, Form, Kept, Row, Type
 from repstream_epics.channels import (
     Channel,
@@ -27,33 +29,49 @@ PRECISION = 3
 
 
 class AreaDetectorView:
-    """Source and first writer as an areaDetector; fills `view.View`. Raises `ValueError` for long names."""
+    """Source, first writer and first picture as an areaDetector; fills `view.View`.
+
+    Raises `ValueError` for long names.
+    """
 
     def __init__(self, catalogue: Catalogue, prefix: str, handlers: Handlers) -> None:
         self.channels: dict[str, Channel] = {}
         self._prefix = prefix
         self._handlers = handlers
         self._controls: dict[str, Control] = {}
-        for row in table.ROWS:
+        for row in ROWS:
             self._add(row)
         self._writer = Report(self._setpoint(Action.WRITE_MESSAGE), self._setpoint(Action.WRITE_STATUS))
         self._camera = Report(self._readback(Action.STATUS_MESSAGE))
-        capture = acquire.CaptureControl(self._button(Action.CAPTURE, self._writer))
         take = acquire.AcquireControl(
-            self._button(Action.ACQUIRE, self._camera),
+            self._button(Action.ACQUIRE, self._camera, self._setpoint(Action.ACQUIRE_BUSY)),
             self._readback(Action.DETECTOR_STATE),
-            {row.name: row for row in table.ROWS},
+            self._readback(Action.NUM_IMAGES_COUNTER),
+            {row.name: row for row in ROWS},
         )
+        capture = acquire.CaptureControl(self._button(Action.CAPTURE, self._writer), take)
         flush = acquire.FlushControl(self._button(Action.FLUSH, self._writer))
         for action, control in ((Action.CAPTURE, capture), (Action.ACQUIRE, take), (Action.FLUSH, flush)):
             self._controls[_row(action).name] = control
-        rows = [self._row_pvs(row) for row in table.ROWS if not isinstance(row.what, Action)]
+        self._feed = self._image_feed()
+        rows = [self._row_pvs(row) for row in ROWS if not isinstance(row.what, Action)]
         # The counters before what says that they are those of this acquisition.
-        self.bindings: Sequence[Binding] = (*rows, WriterReport(self._writer), take, flush, capture)
+        self.bindings: Sequence[Binding] = (
+            *rows,
+            WriterReport(self._writer),
+            take,
+            flush,
+            capture,
+            self._feed,
+        )
+
+    def close(self) -> None:
+        """Ask for no more pictures."""
+        self._feed.close()
 
     def _add(self, row: Row) -> None:
         for pv in row.pvs:
-            written = pv == row.name and row.what not in (Action.WRITE_STATUS, Action.WRITE_MESSAGE)
+            written = pv == row.name and not row.shown
             put = self._put_of(pv) if written or row.tolerant else None
             full = names.check(self._prefix + pv)
             self.channels[full] = _channel(row, full, pv != row.name, put)
@@ -81,14 +99,22 @@ class AreaDetectorView:
     def _readback(self, action: Action) -> Channel:
         return self.channels[f"{self._prefix}{_row(action).name}_RBV"]
 
-    def _button(self, action: Action, report: Report) -> acquire.Button:
+    def _button(self, action: Action, report: Report, also: Channel | None = None) -> acquire.Button:
         row = _row(action)
         readback = self._readback(action) if row.form is Form.PAIR else None
-        return acquire.Button(self._setpoint(action), readback, report, row.strings, row.readback_strings)
+        words = row.strings, row.readback_strings
+        return acquire.Button(self._setpoint(action), readback, report, *words, also=also)
+
+    def _image_feed(self) -> ImageFeed:
+        array = self._setpoint(Action.ARRAY_DATA)
+        assert isinstance(array, ImageChannel)
+        names = [row.name for row in ROWS if row.what is Action.PICTURED]
+        facts = {name.split(":")[-1]: self.channels[f"{self._prefix}{name}_RBV"] for name in names}
+        return ImageFeed(array, facts)
 
 
 def _row(action: Action) -> Row:
-    return next(row for row in table.ROWS if row.what is action)
+    return next(row for row in ROWS if row.what is action)
 
 
 def _channel(row: Row, name: str, is_readback: bool, put: Put | None) -> Channel:
@@ -103,5 +129,6 @@ def _channel(row: Row, name: str, is_readback: bool, put: Put | None) -> Channel
         Type.CHOICE: lambda: EnumChannel(head, row.strings),
         Type.STRING: lambda: StringChannel(head),
         Type.CHARS: lambda: TextChannel(head, row.length),
+        Type.IMAGE: lambda: ImageChannel(head),
     }
     return makes[row.type]()

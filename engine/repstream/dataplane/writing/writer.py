@@ -177,7 +177,7 @@ class WriterOutput:
             return ""
         self._selection.shut()
         if not current.ending:  # frames that had waited for their places may have been its last
-            self._tell(GateNotice(self.slot, current.id, time.time(), opening=self._selection.opening))
+            self._tell_shut(current)
         return ""
 
     def end(self, discard: bool, acquisition_id: str = "") -> str:
@@ -309,12 +309,16 @@ class WriterOutput:
         assert current is not None
         wanted = current.plan.num_images
         if taken < min(wanted or CAPACITY, CAPACITY):
-            self._tell(GateNotice(self.slot, current.id, time.time(), opening=self._selection.opening))
+            self._tell_shut(current)
         elif 0 < wanted <= CAPACITY:
             self._end(current, AcquisitionResult.COMPLETED, COMPLETED)
         else:
             message = f"Interrupted: a file holds no more than {CAPACITY} images."
             self._end(current, AcquisitionResult.INTERRUPTED, message)
+
+    def _tell_shut(self, current: Acquisition) -> None:
+        opening, report = self._selection.opening, self._report_of(current)
+        self._tell(GateNotice(self.slot, current.id, time.time(), opening=opening, report=report))
 
     def _close(self, acquisition: Acquisition) -> None:
         if acquisition is self._behind:
