@@ -152,7 +152,7 @@ class Writer:
             self._board.show_gate(True)
         else:
             if notice.report is not None:
-                self._context.put(self.told(notice.report, notice.time))
+                self._context.put(self.counted(notice.report, notice.time))
             self._shut()
 
     def counted(self, report: control.WriterReport, now: float) -> dict[str, Value]:
