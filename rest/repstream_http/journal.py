@@ -167,7 +167,10 @@ def _line(
                 str(values.get(f"{head}.{name}") or "") for name in ("full_file_name", "acq_message")
             )
             return "error" if bad else "info", f"{value} {said}".strip()
-        case "writers", "space_warning" | "waiting" if value:
+        case "writers", "waiting" if value:
+            flushing = values.get(f"{head}.acq_state") == "FLUSHING_IMAGES"
+            return "info" if flushing else "warning", str(value)
+        case "writers", "space_warning" if value:
             return "warning", str(value)
     return None
 

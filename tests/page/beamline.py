@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import tango
+from numpy.typing import NDArray
 
 from repstream.link.remote import RemoteEngine
 from repstream.link.server import EngineServer
+from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
@@ -66,7 +69,8 @@ class Beamline:
         """Back to a repeater that may be started, without losses, regions and errors."""
         self.service.execute("engine.stop", None, ME).wait(30)
         self.service.execute("engine.initialize", None, ME).wait(30)
-        self.service.write({f"pictures.1.roi{n}_width": 0 for n in range(1, 5)}, ME)
+        regions = {f"pictures.1.roi{n}_width": 0 for n in range(1, 5)}
+        self.service.write({"pictures.1.mask_file": "", **regions}, ME)
 
     def send(self, number: int = 1, leave_out: int = 0) -> None:
         """Send so many images, after leaving out some."""
@@ -74,14 +78,28 @@ class Beamline:
         self.detector.send(range(self._next, self._next + number))
         self._next += number
 
-    @contextmanager
-    def images(self) -> Iterator[None]:
+    def send_image(self, image: NDArray[np.uint16]) -> int:
+        """Send one image of any shape; its id."""
+        number, self._next = self._next, self._next + 1
+        header = array_1_0.gigafrost_header(number, image.shape, "uint16")
+        self.detector.send_parts([header, image])
+        return number
+
+    def images(self) -> AbstractContextManager[None]:
         """Images come at a steady rate."""
+        return self._steadily(self.send)
+
+    def repeated(self, image: NDArray[np.uint16]) -> AbstractContextManager[None]:
+        """One image comes again and again."""
+        return self._steadily(lambda: self.send_image(image))
+
+    @contextmanager
+    def _steadily(self, send: Callable[[], object]) -> Iterator[None]:
         end = threading.Event()
 
         def run() -> None:
             while not end.wait(PERIOD):
-                self.send()
+                send()
 
         sender = threading.Thread(target=run)
         sender.start()

@@ -3,91 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tango
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
+from repstream import Client
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
 from repstream_http.guard import Guard
 from tests.device_servers.serving import until
 from tests.fakes import running_engine
-from tests.integration.rig import IMAGES, SHAPE
-from tests.page.beamline import ME, Beamline, running_beamline
-from tests.page.browser import PATIENCE, PHONE, open_page, running_browser
-
-HEIGHT, WIDTH = SHAPE
-SHOWN = """() => {
-    const drawn = document.querySelector(".overlay");
-    const place = drawn?.parentElement;
-    const fits = drawn?.height === Math.round(place?.clientHeight * devicePixelRatio);
-    return fits && place.style.aspectRatio && document.querySelector(".caption").textContent;
-}"""
-PIXELS = """() => {
-    const small = document.createElement("canvas");
-    small.width = small.height = 48;
-    small.getContext("2d").drawImage(document.querySelector(".pixels"), 0, 0, 48, 48);
-    return small.toDataURL();
-}"""
-expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def whole(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
-    with running_beamline(tmp_path_factory.mktemp("beamline")) as beamline:
-        yield beamline
-
-
-@pytest.fixture
-def beamline(whole: Beamline) -> Beamline:
-    whole.reset()
-    return whole
-
-
-def command(page: Page, key: str) -> Locator:
-    return page.locator(f'[data-command="{key}"]')
-
-
-def state(page: Page) -> Locator:
-    return page.locator(".header .state")
-
-
-def place(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where a pixel of the image lies on the screen, while the whole image is shown."""
-    box = page.locator(".overlay").bounding_box()
-    assert box is not None
-    scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
-    left = box["x"] + (box["width"] - scale * WIDTH) / 2
-    top = box["y"] + (box["height"] - scale * HEIGHT) / 2
-    return left + (x + 0.5) * scale, top + (y + 0.5) * scale
-
-
-def pixels(page: Page) -> str:
-    """What is drawn now, small."""
-    return str(page.evaluate(PIXELS))
-
-
-def wait_for_picture(page: Page) -> None:
-    """Until an image is shown, and its place on the page has the image's form."""
-    page.wait_for_function(SHOWN)
-
-
-def shown_id(page: Page) -> int:
-    """Id of the image that is shown."""
-    found = re.match(r"image (\d+)", page.locator(".caption").inner_text())
-    assert found is not None
-    return int(found[1])
+from tests.page.beamline import ME, Beamline
+from tests.page.browser import PHONE, command, open_page, state, wait_for_picture
+from tests.ports import free_port
 
 
 def test_a_start_from_the_page_is_seen_in_tango_and_a_refusal_where_one_clicked(
@@ -117,80 +48,6 @@ def test_a_start_from_the_page_is_seen_in_tango_and_a_refusal_where_one_clicked(
         device.Stop()
         expect(state(page)).to_have_text("Stopped")
     assert [e for e in errors if "422" not in e] == []
-
-
-def test_the_picture_shows_what_was_sent(browser: Browser, beamline: Beamline) -> None:
-    beamline.start()
-    with open_page(browser, beamline.url) as page:
-        beamline.send(3)
-        wait_for_picture(page)
-        pointed = page.locator(".pointed")
-        for x, y in ((30, 20), (150, 77), (WIDTH - 2, HEIGHT - 2)):
-            page.mouse.move(*place(page, x, y))
-            expect(pointed).to_contain_text(f"x {x}  y {y}  value")
-            assert pointed.get_attribute("data-value") == str(IMAGES(shown_id(page))[y, x])
-        page.mouse.move(*place(page, 100, 60))
-        before = pixels(page)
-        for _ in range(8):
-            page.mouse.wheel(0, -200)
-        expect(pointed).to_contain_text("x 100  y 60  value")
-        assert pointed.get_attribute("data-value") == str(IMAGES(shown_id(page))[60, 100])
-        until(lambda: pixels(page) != before, "another picture after zooming")
-        page.keyboard.press("Escape")
-        page.get_by_label("Save", exact=True).click()
-        with page.expect_download() as saved:
-            page.locator('[data-form="npy"]').click()
-        values = np.load(saved.value.path())
-        assert np.array_equal(values, IMAGES(shown_id(page)))
-        assert saved.value.suggested_filename == f"image_{shown_id(page)}.npy"
-
-
-def test_contrast_follows_the_handles_the_percentiles_and_the_scale(
-    browser: Browser, beamline: Beamline
-) -> None:
-    beamline.start()
-    with open_page(browser, beamline.url) as page:
-        beamline.send(3)
-        levels = page.locator(".levels")
-        until(lambda: levels.inner_text() not in ("", "0 … 1.000"), "levels of a picture")
-        automatic = levels.inner_text()
-        page.get_by_label("Share of the pixels between the levels").select_option("95")
-        expect(levels).not_to_have_text(automatic)
-        before = pixels(page)
-        handle = page.get_by_role("slider", name="Value shown brightest")
-        handle.focus()
-        for _ in range(3):
-            page.keyboard.press("PageUp")
-        expect(page.get_by_label("Auto")).not_to_be_checked()
-        until(lambda: pixels(page) != before, "another contrast")
-        before = pixels(page)
-        page.get_by_label("Log").check()
-        until(lambda: pixels(page) != before, "a logarithmic scale")
-        before = pixels(page)
-        page.get_by_label("Colour map").select_option("grey")
-        until(lambda: pixels(page) != before, "other colours")
-
-
-def test_a_region_that_is_drawn_is_counted_by_the_engine(browser: Browser, beamline: Beamline) -> None:
-    beamline.start()
-    with open_page(browser, beamline.url) as page, beamline.images():
-        wait_for_picture(page)
-        page.get_by_role("button", name="Draw a region").click()
-        page.mouse.move(*place(page, 40, 30))
-        page.mouse.down()
-        page.mouse.move(*place(page, 90, 70), steps=5)
-        page.mouse.up()
-        until(lambda: beamline.value("pictures.1.roi1_sum") is not None, "a sum")
-        box = {f: int(str(beamline.value(f"pictures.1.roi1_{f}"))) for f in ("x", "y", "width", "height")}
-        assert abs(box["x"] - 40) <= 1 and abs(box["width"] - 51) <= 2
-        values = beamline.service.snapshot().values
-        image = IMAGES(int(str(values["pictures.1.image_id"])))
-        part = image[box["y"] : box["y"] + box["height"], box["x"] : box["x"] + box["width"]]
-        assert values["pictures.1.roi1_sum"] == int(np.sum(part, dtype=np.int64))
-        expect(page.get_by_label("Sum of Region 1")).not_to_have_text("–")
-        page.get_by_label("Name of region 1").fill("Direct beam")
-        page.keyboard.press("Enter")
-        until(lambda: beamline.value("pictures.1.roi1_name") == "Direct beam", "the name")
 
 
 def test_a_lost_frame_shows_in_red_with_the_reason(browser: Browser, beamline: Beamline) -> None:
@@ -277,6 +134,48 @@ def test_a_setting_is_changed_and_refused_in_its_place(browser: Browser, beamlin
         field.get_by_role("button", name="Default").click()
         until(lambda: beamline.value("writers.main.num_images") == 0, "the default")
         expect(page.locator(".by")).to_contain_text("by http")
+
+
+def test_streams_and_writers_come_and_go_and_the_engine_has_them(
+    browser: Browser, beamline: Beamline
+) -> None:
+    beamline.start()
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with open_page(browser, beamline.url) as page, Client(beamline.server.address) as client:
+        dialog = page.locator("dialog")
+        page.get_by_label("Streams", exact=True).get_by_role("button", name="Add stream").click()
+        assert re.fullmatch(r"tcp://.*:\d+", dialog.get_by_label("Address").input_value())
+        dialog.get_by_label("Name", exact=True).fill("all")
+        dialog.get_by_role("button", name="Add").click()
+        expect(dialog.locator(".refusal")).to_contain_text("There is a stream all already")
+        dialog.get_by_label("Name", exact=True).fill("2nd one")
+        dialog.get_by_role("button", name="Add").click()
+        expect(dialog.locator(".refusal")).to_contain_text("must be a letter")
+        dialog.get_by_label("Name", exact=True).fill("second")
+        dialog.get_by_label("Address").fill(address)
+        dialog.get_by_label("Socket type").select_option("PUB")
+        dialog.get_by_role("button", name="Add").click()
+        expect(dialog.locator(".refusal")).to_contain_text("only while the repeater is not RUNNING")
+        assert "second" not in client.streams
+        client.execute("engine.stop").wait(30)
+        dialog.get_by_role("button", name="Add").click()
+        expect(dialog).to_be_hidden()
+        assert (client.streams["second"].address, client.streams["second"].mode) == (address, "PUB")
+        expect(page.locator(".section-head h3")).to_have_text("Stream second")
+        page.get_by_role("button", name="Remove").click()
+        dialog.get_by_role("button", name="Remove").click()
+        expect(page.get_by_role("button", name="Stream second")).to_have_count(0)
+        assert list(client.streams) == ["all"]
+        page.get_by_role("button", name="Add writer").click()
+        dialog.get_by_label("Name", exact=True).fill("spare")
+        dialog.get_by_label("Folder").fill(str(beamline.folder))
+        dialog.get_by_role("button", name="Add").click()
+        expect(page.locator(".section-head h3")).to_have_text("Writer spare")
+        assert client.writers["spare"].folder == str(beamline.folder)
+        page.get_by_role("button", name="Remove").click()
+        dialog.get_by_role("button", name="Remove").click()
+        expect(page.get_by_role("button", name="Writer spare")).to_have_count(0)
+        assert list(client.writers) == ["main"]
 
 
 def test_a_token_opens_the_page(browser: Browser, tmp_path: Path, service: Service) -> None:

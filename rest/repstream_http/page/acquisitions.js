@@ -10,6 +10,11 @@ import { resultTone } from "./states.js";
 const COLUMNS = ["Ended", "File", "Result", "Images", "Missing", "Dropped", "Size", "Took", "Run", "Writer"];
 const NUMBERS = new Set(["Images", "Missing", "Dropped", "Size", "Took"]);
 
+/** Whether a message says more than the result. @param {string} message @param {string} result */
+export function says(message, result) {
+  return message.replace(/\.$/, "").toLowerCase() !== result.toLowerCase();
+}
+
 export class AcquisitionsView {
   /** @param {Store} store @param {(path: string) => void} onOpen look at a file */
   constructor(store, onOpen) {
@@ -62,7 +67,7 @@ export class AcquisitionsView {
     ];
     return h("tr", { "data-result": a.acq_result }, cells.map((cell, n) => {
       const lost = (COLUMNS[n] === "Missing" && a.num_missing) || (COLUMNS[n] === "Dropped" && a.dropped);
-      const more = COLUMNS[n] === "Result" && a.acq_message ? h("div", { class: "muted" }, a.acq_message) : null;
+      const more = COLUMNS[n] === "Result" && says(a.acq_message, a.acq_result) ? h("div", { class: "muted" }, a.acq_message) : null;
       return h("td", { class: `${NUMBERS.has(COLUMNS[n]) ? "number" : ""} ${lost ? "lost" : ""}` }, cell, more);
     }));
   }

@@ -48,6 +48,21 @@ export function accessText(facts) {
   return facts.group === "writers" ? "while the writer is idle" : "while the repeater is not running";
 }
 
+/**
+ * An empty input for a value of a setting.
+ * @param {Pick<Facts, "kind" | "choices" | "length">} facts
+ * @returns {HTMLInputElement | HTMLSelectElement}
+ */
+export function inputFor(facts) {
+  if (facts.kind === "choice") return h("select", {}, facts.choices.map((choice) => h("option", { value: choice }, choice)));
+  if (facts.kind === "bool") return h("input", { type: "checkbox", class: "switch", role: "switch" });
+  const numeric = facts.kind === "int" || facts.kind === "float";
+  const input = h("input", { type: "text", class: numeric ? "number" : "", spellcheck: false, autocomplete: "off" });
+  if (numeric) input.inputMode = facts.kind === "int" ? "numeric" : "decimal";
+  if (facts.length) input.maxLength = facts.length;
+  return input;
+}
+
 export class Field {
   /**
    * @param {Store} store
@@ -83,20 +98,11 @@ export class Field {
 
   /** @returns {HTMLInputElement | HTMLSelectElement} */
   control() {
-    const { facts } = this;
-    const send = () => this.send(typed(facts, this.shown()));
-    if (facts.kind === "choice") {
-      const options = facts.choices.map((choice) => h("option", { value: choice }, choice));
-      return h("select", { onchange: send }, options);
-    }
-    if (facts.kind === "bool") return h("input", { type: "checkbox", class: "switch", role: "switch", onchange: send });
-    const numeric = facts.kind === "int" || facts.kind === "float";
-    const input = h("input", { type: "text", class: numeric ? "number" : "", spellcheck: false, autocomplete: "off" });
-    if (numeric) input.inputMode = facts.kind === "int" ? "numeric" : "decimal";
-    if (facts.length) input.maxLength = facts.length;
-    input.addEventListener("change", send);
+    const input = inputFor(this.facts);
+    input.addEventListener("change", () => this.send(typed(this.facts, this.shown())));
+    if (input instanceof HTMLSelectElement || this.facts.kind === "bool") return input;
     input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
+      if (/** @type {KeyboardEvent} */ (event).key === "Escape") {
         this.dirty = false;
         this.update();
       }
@@ -117,7 +123,8 @@ export class Field {
       if (facts.kind === "bool") /** @type {HTMLInputElement} */ (input).checked = value === true;
       else if (input.value !== String(value ?? "")) {
         input.value = String(value ?? "");
-        input.scrollLeft = input.scrollWidth; // of a path the end says more
+        input.title = facts.kind === "text" ? input.value : "";
+        requestAnimationFrame(() => (input.scrollLeft = input.scrollWidth)); // of a path the end says more
       }
     }
     input.disabled = !this.store.reachable || !access.rights.change || value === null;

@@ -20,9 +20,10 @@ export class FilesView {
     this.browser = h("section", { class: "card browser", "aria-label": "Folders" }, h("h2", {}, "Files"), this.where, this.list);
     this.facts = h("dl", { class: "figures" });
     this.title = h("h2", {}, "");
-    this.slider = h("input", { type: "range", min: "0", max: "0", value: "0", "aria-label": "Image number", oninput: () => this.go(Number(this.slider.value)) });
-    this.number = h("input", { type: "number", min: "0", class: "number", "aria-label": "Image number", onchange: () => this.go(Number(this.number.value)) });
-    this.follow = h("input", { type: "checkbox", class: "switch", role: "switch", checked: true, onchange: () => this.refresh() });
+    this.slider = h("input", { type: "range", min: "0", max: "0", value: "0", "aria-label": "Image number", oninput: () => this.pick(Number(this.slider.value)) });
+    this.number = h("input", { type: "number", min: "0", class: "number", "aria-label": "Image number", onchange: () => this.pick(Number(this.number.value)) });
+    this.follow = h("input", { type: "checkbox", class: "switch", role: "switch", checked: true, onchange: () => this.follow.checked && this.go(this.count - 1) });
+    this.newest = h("label", { class: "inline", title: "Show the newest image while the file grows" }, this.follow, "Newest");
     this.of = h("span", { class: "muted" });
     this.card = new PictureCard({
       label: "Image of a file",
@@ -31,10 +32,10 @@ export class FilesView {
         this.load();
       },
       controls: [
-        h("button", { class: "tool", title: "Image before", "aria-label": "Image before", onclick: () => this.go(this.image - 1) }, symbol("back")),
+        h("button", { class: "tool", title: "Image before", "aria-label": "Image before", onclick: () => this.pick(this.image - 1) }, symbol("back")),
         this.number, this.of,
-        h("button", { class: "tool", title: "Next image", "aria-label": "Next image", onclick: () => this.go(this.image + 1) }, symbol("next")),
-        h("label", { class: "inline", title: "Show the newest image while the file grows" }, this.follow, "Newest"),
+        h("button", { class: "tool", title: "Next image", "aria-label": "Next image", onclick: () => this.pick(this.image + 1) }, symbol("next")),
+        this.newest,
       ],
       link: (form) => address(`${this.store.path}files/image.${form}?${this.query()}`),
     });
@@ -105,6 +106,7 @@ export class FilesView {
       this.count = info.count;
       this.slider.max = this.number.max = String(Math.max(0, info.count - 1));
       setText(this.of, `of ${count(info.count)}`);
+      this.newest.hidden = info.finished;
       this.card.say(info.count ? "" : "The file waits for its first image.");
       /** @type {[string, string][]} */
       const facts = [["Images", count(info.count)], ["Size", `${info.width ?? "–"} × ${info.height ?? "–"} ${info.dtype ?? ""}`], ["Outcome", words(info.outcome || "of another program")], ["Last id", info.last_id === null ? "–" : String(info.last_id)], ["Size on disk", bytes(info.size)]];
@@ -113,6 +115,12 @@ export class FilesView {
     } catch (error) {
       this.card.say(/** @type {Error} */ (error).message);
     }
+  }
+
+  /** Show an image that a person chose; from then on it stays. @param {number} image */
+  pick(image) {
+    this.follow.checked = false;
+    this.go(image);
   }
 
   /** @param {number} image */

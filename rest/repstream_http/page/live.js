@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { History } from "./history.js";
+import { addButton, allow } from "./outputs.js";
 import { LossesCard } from "./losses.js";
 import { LiveCard } from "./picture/live_card.js";
 import { PlotsCard } from "./plots.js";
@@ -26,7 +27,10 @@ export class LiveView {
     this.writersPlace = h("div", { class: "stack" });
     this.side = h("div", { class: "stack side" }, this.repeater.element, this.writersPlace, this.losses.element);
     this.element = h("div", { class: "live" }, this.picture.element, this.side, this.plots.element, this.streams.element);
-    this.names = "";
+    /** @type {HTMLButtonElement | null} */
+    this.add = null;
+    /** @type {string | null} */
+    this.names = null;
     this.history.open();
   }
 
@@ -40,8 +44,11 @@ export class LiveView {
     if (names.join() !== this.names) {
       this.names = names.join();
       this.writers = names.map((name) => new WriterCard(this.store, name));
-      fill(this.writersPlace, this.writers.map((w) => w.element));
+      this.add = addButton(this.store, "writers");
+      const none = h("section", { class: "card", "aria-label": "Writers" }, h("header", {}, h("h2", {}, "Writers"), this.add), h("p", { class: "muted" }, "No writer is configured, so nothing is saved."));
+      fill(this.writersPlace, names.length ? this.writers.map((w) => w.element) : none);
     }
+    allow(this.add);
     for (const part of [this.repeater, ...this.writers, this.losses, this.streams, this.picture]) part.update();
   }
 

@@ -13,7 +13,7 @@ import { Shell, VIEWS, applyTheme } from "./shell.js";
 import { Store } from "./store.js";
 
 /** @typedef {import("./shell.js").ViewName} ViewName */
-/** @typedef {{element: HTMLElement, open: () => void, update: () => void}} View */
+/** @typedef {{element: HTMLElement, open: (part: string) => void, update: () => void}} View */
 
 const DRAW = 100; // ms between two drawings of what changed; events come at up to 10 Hz
 
@@ -43,21 +43,21 @@ class Page {
     this.route();
   }
 
-  /** The address after # is view/engine. */
+  /** The address after # is view/engine/part; the part is a section of the settings, or a file. */
   route() {
-    const [view, engine] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    const [view, engine, part = ""] = location.hash.slice(1).split("/").map(decodeURIComponent);
     this.view = view in VIEWS ? /** @type {ViewName} */ (view) : "live";
     if (this.stores.has(engine)) this.engine = engine;
     const shown = this.of(this.view);
     if (this.main.firstElementChild !== shown.element) fill(this.main, shown.element);
     this.shell.select(this.view, this.engine);
-    shown.open();
+    shown.open(part);
     this.update();
   }
 
-  /** @param {ViewName} view @param {string} engine */
-  go(view, engine) {
-    location.hash = `${view}/${encodeURIComponent(engine)}`;
+  /** @param {ViewName} view @param {string} engine @param {string} [part] */
+  go(view, engine, part = "") {
+    location.hash = [view, engine, part].filter(Boolean).map(encodeURIComponent).join("/");
   }
 
   /** @param {ViewName} view @returns {View} */
@@ -70,10 +70,7 @@ class Page {
     /** @type {Record<ViewName, () => View>} */
     const makers = {
       live: () => new LiveView(store),
-      acquisitions: () => new AcquisitionsView(store, (path) => {
-        this.go("files", this.engine);
-        /** @type {FilesView} */ (this.of("files")).show(path);
-      }),
+      acquisitions: () => new AcquisitionsView(store, (path) => this.go("files", this.engine, path)),
       files: () => new FilesView(store),
       log: () => new LogView(store),
       settings: () => new SettingsView(store),

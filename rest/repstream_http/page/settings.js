@@ -3,6 +3,7 @@
 import { fill, h, setText } from "./dom.js";
 import { Field } from "./field.js";
 import { valueText, words } from "./format.js";
+import { addButton, allow, removeButton } from "./outputs.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./store.js").Facts} Facts */
@@ -29,10 +30,16 @@ export class SettingsView {
       h("header", {}, h("h2", {}, "Settings"), h("span", { class: "spring" }), h("label", { class: "inline" }, this.expert, "Expert settings"), h("label", { class: "inline" }, this.only, "Not at default"), this.search),
       this.by, h("div", { class: "columns" }, this.list, this.form));
     this.shown = "";
+    /** @type {HTMLButtonElement[]} */
+    this.buttons = [];
+    /** A section that is to be shown as soon as there is one. */
+    this.wanted = "";
   }
 
-  open() {
+  /** @param {string} section that is shown, once there is one of this name; none: as before */
+  open(section) {
     this.shown = "";
+    if (section) this.wanted = section;
     this.update();
   }
 
@@ -46,31 +53,48 @@ export class SettingsView {
     const sections = this.sections();
     if (sections.join() !== this.shown) {
       this.shown = sections.join();
+      if (sections.includes(this.wanted)) [this.section, this.wanted] = [this.wanted, ""];
       if (!sections.includes(this.section)) this.section = sections.find((s) => s === "source") ?? sections[0];
       this.build();
     }
     for (const field of this.fields) field.update();
+    for (const button of this.buttons) allow(button);
     for (const { key, facts, cell } of this.readings) setText(cell, valueText(this.store.get(key), facts));
     const command = this.store.text("engine", "last_command");
     setText(this.by, command ? `Last change or command: ${command}, by ${this.store.text("engine", "last_command_by")}` : "Nothing was changed yet.");
   }
 
+  /** A button that is grey while nothing may be changed. @param {HTMLButtonElement} button */
+  changing(button) {
+    this.buttons.push(button);
+    allow(button);
+    return button;
+  }
+
   build() {
     const sections = this.sections();
     const searching = this.search.value.trim() !== "" || this.only.checked;
-    fill(this.list, sections.map((section) =>
-      h("button", { class: "section", type: "button", "aria-current": !searching && section === this.section ? "true" : undefined, onclick: () => {
-        this.section = section;
-        this.search.value = "";
-        this.only.checked = false;
-        this.build();
-      } }, titleOf(section))));
     this.fields = [];
     this.readings = [];
+    this.buttons = [];
+    fill(this.list, this.store.groups.flatMap((group) => [
+      ...this.store.sections(group.name).map((section) => this.entry(section, !searching && section === this.section)),
+      group.named ? this.changing(addButton(this.store, group.name, "section")) : null,
+    ]));
     const shown = searching ? sections : [this.section];
     const parts = shown.flatMap((section) => this.part(section, searching));
     fill(this.form, parts.length ? parts : h("p", { class: "muted" }, "No setting fits."));
     for (const { key, facts, cell } of this.readings) setText(cell, valueText(this.store.get(key), facts));
+  }
+
+  /** @param {string} section @param {boolean} current */
+  entry(section, current) {
+    return h("button", { class: "section", type: "button", "aria-current": current ? "true" : undefined, onclick: () => {
+      this.section = section;
+      this.search.value = "";
+      this.only.checked = false;
+      this.build();
+    } }, titleOf(section));
   }
 
   /** @param {string} section @param {boolean} searching @returns {HTMLElement[]} */
@@ -92,7 +116,7 @@ export class SettingsView {
       return h("div", { title: f.description }, h("dt", {}, f.title), cell);
     });
     return [
-      h("h3", {}, titleOf(section)),
+      h("header", { class: "section-head" }, h("h3", {}, titleOf(section)), section in this.store.slots && !searching ? this.changing(removeButton(this.store, section)) : null),
       ...fields.map((f) => f.element),
       ...(rows.length ? [h("details", { class: "readings", open: !fields.length || searching }, h("summary", {}, `Readings of ${titleOf(section).toLowerCase()} (${rows.length})`), h("dl", { class: "figures" }, rows))] : []),
     ];

@@ -162,6 +162,15 @@ export class Store {
     return request("PATCH", `${this.path}parameters`, values);
   }
 
+  /**
+   * Change a part of the configuration, all of it or nothing; a stream or writer given as null is removed.
+   * @param {Record<string, Record<string, unknown>>} tree
+   * @returns {Promise<void>}
+   */
+  configure(tree) {
+    return request("PATCH", `${this.path}config`, tree);
+  }
+
   /** @param {string} command @param {Value} [argument] */
   execute(command, argument) {
     const body = argument === undefined || argument === null ? {} : { argument };

@@ -2,6 +2,7 @@
 
 import { fill, h, setAttribute, setText } from "./dom.js";
 import { count, measured, rate } from "./format.js";
+import { addButton, allow, settingsHash } from "./outputs.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -34,10 +35,14 @@ export class StreamsCard {
   constructor(store) {
     this.store = store;
     this.body = h("tbody");
+    /** @type {HTMLButtonElement | null} */
+    this.add = null;
+    this.addPlace = h("span");
     const head = h("tr", {}, COLUMNS.map((name, n) => h("th", { class: n > 1 ? "number" : "", scope: "col" }, name)));
     this.element = h("section", { class: "card wide streams", "aria-label": "Streams" },
-      h("h2", {}, "Streams"), h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of streams" }, h("table", {}, h("thead", {}, head), this.body)));
-    this.names = "";
+      h("header", {}, h("h2", {}, "Streams"), this.addPlace), h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of streams" }, h("table", {}, h("thead", {}, head), this.body)));
+    /** @type {string | null} */
+    this.names = null;
     /** @type {Map<string, HTMLTableCellElement[]>} */
     this.rows = new Map();
   }
@@ -45,13 +50,19 @@ export class StreamsCard {
   update() {
     const sections = this.store.sections("streams");
     if (sections.join() !== this.names) this.rebuild(sections);
+    allow(this.add);
     for (const [section, cells] of this.rows) this.updateRow(section, cells);
   }
 
   /** @param {string[]} sections */
   rebuild(sections) {
     this.names = sections.join();
+    fill(this.addPlace, (this.add = addButton(this.store, "streams")));
     this.rows = new Map(sections.map((section) => [section, COLUMNS.map((_, n) => h("td", { class: n > 1 ? "number" : "" }))]));
+    for (const [section, cells] of this.rows) {
+      const name = section.slice(section.indexOf(".") + 1);
+      fill(cells[0], h("a", { class: "link", href: settingsHash(this.store, section), title: `Settings of stream ${name}` }, name));
+    }
     const empty = h("tr", {}, h("td", { class: "muted", colSpan: COLUMNS.length }, "No stream is configured."));
     fill(this.body, sections.length ? [...this.rows.values()].map((cells) => h("tr", {}, cells)) : empty);
   }
@@ -63,7 +74,6 @@ export class StreamsCard {
     const enabled = store.get(section, "enable") !== false;
     const dropped = number("dropped") ?? 0;
     const texts = [
-      section.slice(section.indexOf(".") + 1),
       enabled ? policyText(store, section) : "off",
       `${rate(number("rate"))} Hz`,
       count(number("sent")),
@@ -72,8 +82,8 @@ export class StreamsCard {
       `${count(number("queued"))} (${measured(number("queue_use"), 2)} %)`,
       count(number("clients")),
     ];
-    texts.forEach((text, n) => setText(cells[n], text));
-    setAttribute(cells[0], "title", `${store.text(section, "mode")} ${store.text(section, "address")}`);
+    texts.forEach((text, n) => setText(cells[n + 1], text));
+    setAttribute(cells[1], "title", `${store.text(section, "mode")} ${store.text(section, "address")}`);
     setAttribute(cells[4], "title", store.text(section, "skipped_reasons"));
     setAttribute(cells[5], "title", store.text(section, "dropped_reasons"));
     cells[5].classList.toggle("lost", dropped > 0 && store.get(section, "alarm_on_drop") !== false);

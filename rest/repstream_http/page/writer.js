@@ -1,5 +1,6 @@
 /** The card of a writer: its acquisition, the file, what the next one will be, its commands. */
 
+import { says } from "./acquisitions.js";
 import { CommandBar } from "./commands.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { Field } from "./field.js";
@@ -54,7 +55,8 @@ export class WriterCard {
     const ended = acquisition === "FINISHED" || acquisition === "FAILED";
     this.showState(acquisition, ended);
     this.showFile(!ended && store.get(section, "state") === "WRITING");
-    setText(this.message, ended ? store.text(section, "acq_message") : "");
+    const message = ended ? store.text(section, "acq_message") : "";
+    setText(this.message, says(message, store.text(section, "acq_result")) ? message : "");
     this.message.hidden = !this.message.textContent;
     this.message.classList.toggle("refusal", acquisition === "FAILED" && store.get(section, "acq_result") !== "aborted");
     const waiting = [store.text(section, "waiting"), store.text(section, "space_warning")].filter(Boolean).join(" ");

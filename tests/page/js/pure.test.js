@@ -6,7 +6,6 @@ import test from "node:test";
 const PAGE = "../../../rest/repstream_http/page/";
 globalThis.localStorage ??= { getItem: () => null, setItem: () => {} };
 const { Camera, viewFor } = await import(`${PAGE}picture/camera.js`);
-const { autoLevels, brightness, histogram, percentile, sample, withLevel } = await import(`${PAGE}picture/contrast.js`);
 const { columnProfile, range, rowProfile, sampleAt } = await import(`${PAGE}picture/profile.js`);
 const { parse, pixels } = await import(`${PAGE}picture/wire.js`);
 const { bytes, clock, count, duration, measured, valueText } = await import(`${PAGE}format.js`);
@@ -80,38 +79,6 @@ test("a server is asked for the whole image, or for what is seen with a margin",
   assert.ok(region[2] / size[0] <= 1, "the part that is seen comes in full resolution");
   c.pan(1, 1);
   assert.deepEqual(viewFor(c, 1).region, region, "a small move asks for nothing new");
-});
-
-test("percentiles leave out saturated pixels and are exact on a ramp", () => {
-  const ramp = Uint16Array.from({ length: 1001 }, (_, n) => (n === 500 ? 65535 : n));
-  const sorted = sample(ramp, 65535);
-  assert.equal(sorted.length, 1000);
-  assert.equal(percentile(sorted, 0), 0);
-  assert.equal(percentile(sorted, 100), 1000);
-  assert.deepEqual(autoLevels(sorted, 100), [0, 1000]);
-  assert.deepEqual(autoLevels(new Float64Array(), 99), [0, 1]);
-});
-
-test("a histogram counts every value between its ends", () => {
-  const { counts } = histogram(Float64Array.from([0, 1, 1, 5, 10, 11]), 0, 10);
-  assert.equal(counts.reduce((a, b) => a + b), 5);
-  assert.equal(counts[0], 1);
-  assert.equal(counts[255], 1);
-});
-
-test("brightness rises from 0 to 1, linear and logarithmic", () => {
-  for (const log of [false, true]) {
-    assert.equal(brightness(-5, 0, 100, log), 0);
-    assert.ok(Math.abs(brightness(100, 0, 100, log) - 1) < 1e-12);
-    assert.ok(brightness(10, 0, 100, log) < brightness(11, 0, 100, log));
-  }
-  assert.ok(brightness(10, 0, 100, true) > brightness(10, 0, 100, false));
-});
-
-test("a dragged level never passes the other", () => {
-  assert.ok(withLevel([0, 10], 0, 50)[0] < 10);
-  assert.ok(withLevel([0, 10], 1, -50)[1] > 0);
-  assert.deepEqual(withLevel([0, 10], 1, 7), [0, 7]);
 });
 
 const header = { originX: 10, originY: 20, stepX: 2, stepY: 2, width: 3, height: 2, fullWidth: 16, fullHeight: 24, bad: new Uint32Array([4]) };

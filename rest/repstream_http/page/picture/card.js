@@ -114,13 +114,13 @@ export class PictureCard {
     const levels = h("output", { class: "levels" });
     const element = h("div", { class: "controls" }, levels,
       h("label", { title: "Follow the picture" }, auto, "Auto"), percent, h("label", { title: "Logarithmic brightness" }, log, "Log"), colours,
-      h("label", { title: "Mark saturated and bad pixels" }, mark, h("i", { class: "marked" }), "Saturated"));
+      h("label", { title: "Mark saturated and bad pixels" }, mark, h("i", { class: "marked" }), "Saturated", h("i", { class: "marked bad" }), "bad"));
     return { element, auto, levels };
   }
 
   /** @param {Header} header @param {Pixels} pixels */
   show(header, pixels) {
-    this.sorted = sample(pixels, header.saturation);
+    this.sorted = sample(pixels, header.saturation, header.bad);
     this.viewer.show({ header, pixels });
     this.viewer.look.mark = this.choices.mark ? header.saturation : Infinity;
     this.autoContrast();
@@ -157,13 +157,13 @@ export class PictureCard {
   showPoint() {
     const { point, frame } = this.viewer;
     const found = this.viewer.sample();
+    setAttribute(this.pointed, "data-value", found ? String(found.value) : null);
     if (!point || !frame || !found) return setText(this.pointed, "");
     const { stepX, stepY } = frame.header;
     const kind = found.bad ? " bad pixel" : found.value >= frame.header.saturation ? " saturated" : "";
     const value = Number.isInteger(found.value) ? String(found.value) : measured(found.value, 6);
     const taken = stepX * stepY > 1 ? ` (${stepX} × ${stepY} pixels)` : "";
     setText(this.pointed, `x ${Math.floor(point.x)}  y ${Math.floor(point.y)}  value ${value}${kind}${taken}`);
-    setAttribute(this.pointed, "data-value", String(found.value));
   }
 
   /** A text over the picture, none where it is empty. @param {string} text */

@@ -12,13 +12,17 @@ export const LOG_RANGE = 1000;
  * A sorted sample of the values below `ceiling`; saturated and bad pixels would stretch everything.
  * @param {Pixels} pixels
  * @param {number} ceiling
+ * @param {ArrayLike<number>} [bad] places of bad pixels, in order
  * @returns {Float64Array<ArrayBuffer>}
  */
-export function sample(pixels, ceiling) {
+export function sample(pixels, ceiling, bad = []) {
   const stride = Math.max(1, Math.floor(pixels.length / SAMPLES)) | 1;
   const found = new Float64Array(Math.ceil(pixels.length / stride));
   let n = 0;
+  let next = 0;
   for (let i = 0; i < pixels.length; i += stride) {
+    while (bad[next] < i) next += 1;
+    if (bad[next] === i) continue;
     const value = pixels[i];
     if (value < ceiling && value > -Infinity) found[n++] = value;
   }

@@ -20,7 +20,8 @@ export function listen(viewer) {
   overlay.addEventListener("pointermove", (event) => gestures.move(event));
   overlay.addEventListener("pointerup", (event) => gestures.up(event));
   overlay.addEventListener("pointercancel", (event) => gestures.up(event));
-  overlay.addEventListener("pointerleave", () => {
+  overlay.addEventListener("pointerleave", (event) => {
+    if (event.pointerType === "touch") return; // the finger is lifted, and the value is still to be read
     if (document.activeElement !== overlay && !viewer.profiles) viewer.setPoint(null);
   });
   overlay.addEventListener("wheel", (event) => gestures.wheel(event), { passive: false });

@@ -42,7 +42,7 @@ void main() {
   colour = vec4(texelFetch(colours, ivec2(int(share * 255.0 + 0.5), 0), 0).rgb, 1.0);
 }`;
 
-/** The colour of saturated and bad pixels: in none of the colour maps. */
+/** The colour of saturated pixels: in none of the colour maps, as that of bad ones. */
 export const MARK = [255, 0, 170];
 /** The colour of bad pixels. */
 export const BAD = [0, 190, 255];
