@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from repstream.files import nexus
+from repstream.files import channels, nexus
 from repstream.files.columns import ARRIVAL_TIME
 from repstream.files.detector import DetectorFacts
 from repstream.files.plan import FilePlan
@@ -57,7 +57,13 @@ PLAN = FilePlan(
     detector_name="detector",
     shape=(4, 6),
     dtype=np.dtype("<u2"),
-    members=((ARRIVAL_TIME, np.dtype("<f8")), ("gain", np.dtype("<f8")), ("checksum", np.dtype("<u8"))),
+    members=(
+        (ARRIVAL_TIME, np.dtype("<f8")),
+        ("gain", np.dtype("<f8")),
+        ("checksum", np.dtype("<u8")),
+        *channels.members(("low", "high"), "xxh3"),
+    ),
+    channels=("low", "high"),
     attributes=FACTS,
     user_metadata='{"operator": "A"}',
     detector=DetectorFacts(1, "id", TOLD, {"pixel_mask": np.zeros((4, 6), "<u4")}, "", "appendix"),
@@ -155,7 +161,8 @@ def page(note: str) -> str:
         "",
         "Every group and dataset of the files that a writer makes, here with all that may be there: what is",
         "not known (settings of the experiment, what a detector tells) is left out. `detector` stands for",
-        "`detector_name`, `gain` for a number of the frames' headers, n for the number of images.",
+        "`detector_name`, `gain` for a number of the frames' headers, n for the number of images, `low` and",
+        "`high` for two channels (thresholds); a file of one has neither these nor `channels`.",
         "",
         *(f"- **{letter}**: {text}" for letter, text in KINDS.items()),
         "",
@@ -165,6 +172,7 @@ def page(note: str) -> str:
         "",
         "`status` in the metadata: 0 the image is as it came; 1 it never came, its place is blank (zeros);",
         "2 the file that holds it is gone: a master shows the largest value of an unsigned type, -1 or NaN.",
+        "`status_low` says the same of one channel of an image that came.",
         "",
         "| Path | In | Shape | Type | Unit | When |",
         "|---|---|---|---|---|---|",

@@ -20,7 +20,7 @@ DONE = {"outcome": "completed", "stop_time": 1.7e9, "written": 1}
 
 
 def one_image(of: FilePlan) -> tuple[list[bytes], np.ndarray]:  # type: ignore[type-arg]
-    return [bytes(of.image_nbytes)], np.zeros(1, of.row_dtype)
+    return [bytes(of.image_nbytes)] * of.datasets, np.zeros(1, of.row_dtype)
 
 
 def waiting(of: FilePlan) -> Placeholder:

@@ -24,7 +24,7 @@ from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.column_store import ColumnStore
 from repstream.files.columns import columns_of
 from repstream.files.gaps import Ranges
-from repstream.files.growing import LARGE, RowStore, Tail, payload_sizes
+from repstream.files.growing import LARGE, PAGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, DatasetPlaces
 from repstream.files.pieces import Pieces
 from repstream.files.plan import EXTRA_VALUE, FilePlan, Scalar
@@ -60,13 +60,15 @@ class FrameFile:
         self._plan = plan
         self._fd = fd
         self._end = len(image.data)
-        ahead = min(max(_AHEAD_FRAMES * plan.image_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
+        self._datasets = plan.datasets
+        row_nbytes = self._datasets * plan.image_nbytes
+        ahead = min(max(_AHEAD_FRAMES * row_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
         self._stated = StatedEnd(fd, image.data, ahead)
         self._row_dtype = plan.row_dtype
         self._rows = RowStore(self._row_dtype, nexus.rows_per_chunk(self._row_dtype))
         self._extra = RowStore(EXTRA_VALUE, nexus.rows_per_chunk(EXTRA_VALUE))
-        self._images = ChunkIndex((1, *plan.shape))
-        self._images_places = image.stacks[nexus.images_path(plan.detector_name)]
+        self._images = [ChunkIndex((1, *plan.shape)) for _ in range(self._datasets)]
+        self._images_places = [image.stacks[path] for path in nexus.images_paths(plan)]
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._extra_places = image.stacks[nexus.extra_values_path(plan.detector_name)]
         self._extra_shown = 0
@@ -76,7 +78,7 @@ class FrameFile:
         self._column_indices = list(zip(self._columns.indices, self._columns_places, strict=True))
         self._indices = (
             (self._rows.index, self._rows_places),
-            (self._images, self._images_places),
+            *zip(self._images, self._images_places, strict=True),
             (self._extra.index, self._extra_places),
         )
         self._named: set[DatasetPlaces] = set()
@@ -151,9 +153,10 @@ class FrameFile:
 
         `payloads`: one contiguous buffer an image, written as it is: pixels in C order, or
         what filter 32008 stores; None for an image that is missing: its place shows zeros, kept
-        once for all of them (`blank`), and may be filled later. `rows`: (len(payloads),) of
+        once for all of them (`blank`), and may be filled later. Of channels, all of one image before
+        those of the next. `rows`: (len(payloads) // `FilePlan.datasets`,) of
         `FilePlan.row_dtype`. `extra`: numbers that the rows do not hold, of `EXTRA_VALUE`, where
-        ``image`` counts within `payloads`. The images are in the file, for every reader, when this returns,
+        ``image`` counts within `rows`. The images are in the file, for every reader, when this returns,
         all or (after an error) none of them; without `announce` they wait for `announce` or
         `sync`. Raises ValueError for a wrong size or type, StorageError with the system's reason
         when the storage fails.
@@ -163,7 +166,7 @@ class FrameFile:
             return self.count
         tail = Tail(self._end)
         self._lay_out(tail, payloads, nbytes)
-        grown = self._columns.make_room(self._staged + len(payloads), tail)
+        grown = self._columns.make_room(self._staged + len(rows), tail)
         in_place = [self._rows.add(rows, tail), self._add_extra(tail, self._staged, extra)]
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
@@ -173,7 +176,7 @@ class FrameFile:
         if grown:
             self._gather_nodes(tail, self._column_indices)
         self._columns.keep(rows)
-        self._end, self._staged, self._unsynced = tail.end, self._staged + len(payloads), True
+        self._end, self._staged, self._unsynced = tail.end, self._staged + len(rows), True
         if announce:
             self.announce()
         return self.count
@@ -191,7 +194,7 @@ class FrameFile:
     def fill(
         self,
         number: int,
-        payload: Buffer,
+        payloads: Sequence[Buffer | None],
         row: np.ndarray[Any, Any],
         extra: np.ndarray[Any, Any] = NO_EXTRA,
         *,
@@ -199,16 +202,19 @@ class FrameFile:
     ) -> None:
         """Put an image that came late, with its metadata (one row), into its blank place.
 
-        `extra` as in `append`.
+        `payloads` (one for each dataset) and `extra` as in `append`.
         It is there when this returns; where readers know its place and it is `durable`, a power cut
         leaves the place as it was or the whole image. Raises ValueError where the place is not blank,
         or as `append`; StorageError too.
         """
-        (nbytes,) = self._check([payload], row)
+        sizes = self._check(payloads, row)
+        if len(row) != 1:
+            raise ValueError(f"{len(row)} images for one place")
         if not self._blanks.remove(number):
             raise ValueError(f"place {number} of {self.path} is not blank")
         tail = Tail(self._end)
-        address = tail.put_image(payload, nbytes)
+        found = zip(self._images, payloads, sizes, strict=True)
+        moved = [(index, tail.put_image(p, nbytes), nbytes) for index, p, nbytes in found if p is not None]
         in_place = [self._add_extra(tail, number, extra)]
         place, data = self._rows.place(number), row.tobytes()
         is_seen = durable and number < self.count
@@ -222,8 +228,13 @@ class FrameFile:
             self._write_pieces()
             if is_seen:
                 os.fdatasync(self._fd)
-            for offset, entry in self._images.move(number, address, nbytes, len(self.blank)):
-                write_all(self._fd, entry, offset)
+            for index, address, nbytes in moved:
+                first, second = index.move(number, address, nbytes, len(self.blank))
+                write_all(self._fd, first[1], first[0])
+                if is_seen and first[0] // PAGE != second[0] // PAGE:
+                    # Else a power cut could keep the page of the second and not that of the first.
+                    os.fdatasync(self._fd)
+                write_all(self._fd, second[1], second[0])
             for offset, value in self._columns.place(number, row):
                 write_all(self._fd, value, offset)
             # The status last: it says that the rest is there.
@@ -292,27 +303,33 @@ class FrameFile:
     def _check(self, payloads: Sequence[Buffer | None], rows: np.ndarray[Any, Any]) -> list[int]:
         if self._failure:
             raise StorageError(self._failure)
-        if rows.dtype != self._row_dtype or rows.shape != (len(payloads),):
+        images, rest = divmod(len(payloads), self._datasets)
+        if rows.dtype != self._row_dtype or rows.shape != (images,) or rest:
             raise ValueError(
-                f"metadata of shape {rows.shape} and type {rows.dtype} for {len(payloads)} images: "
-                f"expected ({len(payloads)},) of {self._row_dtype}"
+                f"metadata of shape {rows.shape} and type {rows.dtype} for {len(payloads)} images in "
+                f"{self._datasets} datasets: expected ({images},) of {self._row_dtype}"
             )
-        if self._staged + len(payloads) > CAPACITY:
+        if self._staged + images > CAPACITY:
             raise ValueError(f"{self.path} cannot hold more than {CAPACITY} images")
         return payload_sizes(payloads, self._plan)
 
     def _lay_out(self, tail: Tail, payloads: Sequence[Buffer | None], nbytes: list[int]) -> None:
         """Put the images at the end and into their index."""
-        size, at, total = nbytes[0], 0, len(payloads)
-        alike = 0 < size < LARGE and nbytes.count(size) == total
+        size, at, total, datasets = nbytes[0], 0, len(payloads), self._datasets
+        alike = datasets == 1 and 0 < size < LARGE and nbytes.count(size) == total
         while at < total:
-            run = min(self._images.room, total - at) if alike else 0
+            index = self._images[at % datasets]
+            run = min(index.room, total - at) if alike else 0
             if run:
                 address = tail.put_run(payloads[at : at + run], size)
-                self._images.add_run(address, size, run)
+                index.add_run(address, size, run)
             else:
-                self._place(tail, self._staged + at, payloads[at], nbytes[at])
+                self._place(tail, index, payloads[at], nbytes[at])
             at += run or 1
+        if 0 in nbytes:
+            for row in range(total // datasets):
+                if not any(nbytes[row * datasets : (row + 1) * datasets]):
+                    self._blanks.add(self._staged + row, self._staged + row + 1)
 
     def _add_extra(self, tail: Tail, first: int, extra: np.ndarray[Any, Any]) -> tuple[int, bytes]:
         """As `RowStore.add`, of values whose images count from `first`."""
@@ -322,15 +339,14 @@ class FrameFile:
         moved["image"] += first
         return self._extra.add(moved, tail)
 
-    def _place(self, tail: Tail, number: int, payload: Buffer | None, nbytes: int) -> None:
+    def _place(self, tail: Tail, index: ChunkIndex, payload: Buffer | None, nbytes: int) -> None:
         """Find room for one image, or let it show the blank one."""
         if payload is not None:
-            self._images.add(tail.put_image(payload, nbytes), nbytes, tail.put_node)
+            index.add(tail.put_image(payload, nbytes), nbytes, tail.put_node)
             return
         if not self._blank_address:
             self._blank_address = tail.put_image(self.blank, len(self.blank))
-        self._images.add(self._blank_address, len(self.blank), tail.put_node)
-        self._blanks.add(number, number + 1)
+        index.add(self._blank_address, len(self.blank), tail.put_node)
 
     def _gather(self, tail: Tail, in_place: Sequence[tuple[int, bytes]]) -> None:
         """Keep the small pieces of an append, all of them for what the file had before."""
@@ -357,7 +373,8 @@ class FrameFile:
     def _show(self) -> None:
         if self.count < self._staged:
             self._show_extra()
-            for places in (*self._columns_places, self._rows_places, self._images_places):
+            # The first dataset of images last: who sees an image there finds it in the others.
+            for places in (*self._columns_places, self._rows_places, *reversed(self._images_places)):
                 write_all(self._fd, ADDRESS.pack(self._staged), places.extent)
             self.count = self._staged
 

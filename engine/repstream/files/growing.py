@@ -13,7 +13,7 @@ from repstream.files.compression import PREFIX_BYTES
 from repstream.files.plan import FilePlan
 from repstream.files.raw_io import Buffer
 
-_PAGE = 4096
+PAGE = 4096
 LARGE = 1 << 20
 """An image of at least this many bytes begins at a page."""
 
@@ -50,7 +50,7 @@ class Tail:
 
     def put_image(self, payload: Buffer, nbytes: int) -> int:
         """Place an image; a large one at a page, since the kernel copies whole pages faster."""
-        return self.put(payload, nbytes, _PAGE if nbytes >= LARGE else 1)
+        return self.put(payload, nbytes, PAGE if nbytes >= LARGE else 1)
 
     def put_node(self, node: bytearray) -> int:
         """Place an index node at a multiple of 8, so that its addresses change in one piece."""

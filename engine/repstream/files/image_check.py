@@ -37,12 +37,20 @@ class ImageCheck:
     A plain image without a checksum whose place is a hole was announced and not stored, or zeroed by
     others. Some copies and file systems turn zeros into holes: then only a checksum tells them apart.
 
-    `rows` is the metadata, if there is any; `facts` those of the acquisition. Checksums are of images
+    `rows` is the metadata, if there is any, `status` and `checksum_member` the members that count for this
+    dataset; `facts` those of the acquisition. Checksums are of images
     as they were stored when written, so they count only where they still are. A context manager.
     """
 
     def __init__(
-        self, path: Path, images: h5py.Dataset, rows: NDArray[Any] | None, facts: Mapping[str, Any]
+        self,
+        path: Path,
+        images: h5py.Dataset,
+        rows: NDArray[Any] | None,
+        facts: Mapping[str, Any],
+        *,
+        status: str = "status",
+        checksum_member: str = checksum.MEMBER,
     ) -> None:
         self._images = images
         self._itemsize = images.dtype.itemsize
@@ -58,14 +66,14 @@ class ImageCheck:
         if own:
             images.id.chunk_iter(self._note)
         self._blank: frozenset[int] = frozenset()
-        if rows is not None and "status" in (rows.dtype.names or ()):
-            self._blank = frozenset(np.flatnonzero(rows["status"] != GOOD).tolist())
+        if rows is not None and status in (rows.dtype.names or ()):
+            self._blank = frozenset(np.flatnonzero(rows[status] != GOOD).tolist())
         self._check = self._check_stored if own else self._check_by_library
         self._sum: Callable[[Any], int] | None = None
         kind, members = str(facts.get("checksum", "")), () if rows is None else rows.dtype.names or ()
         as_written = facts.get(STORED_AS) == (self._encoding if self._compressed else "none")
-        if own and as_written and rows is not None and kind in checksum.DTYPES and checksum.MEMBER in members:
-            self._sum, self._sums = checksum.function(kind), rows[checksum.MEMBER]
+        if own and as_written and rows is not None and kind in checksum.DTYPES and checksum_member in members:
+            self._sum, self._sums = checksum.function(kind), rows[checksum_member]
         self.how = kind if self._sum else "readable"
         self._file = path.open("rb", buffering=0)
 

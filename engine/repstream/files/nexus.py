@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from repstream.files import experiment, user_metadata
+from repstream.files import channels, experiment, user_metadata
 from repstream.files.column_store import ROWS_PER_CHUNK
 from repstream.files.columns import ARRIVAL_TIME, NDATTRIBUTES, UNIQUE_ID, Column, columns_of
 from repstream.files.detector import FIELDS, TABLES, DetectorFacts
@@ -47,6 +47,9 @@ NEXUS_VERSION = "2024.02"
 """Version of the NeXus definitions that the names here follow."""
 
 _IDENTIFIERS = {"acquisition_id": "entry_identifier", "run_id": "collection_identifier"}
+CHANNELS = "channels"
+"""Name of the fact that says where the images of each channel lie (`channels.as_text`)."""
+
 _UNITS = {"start_time": "s", "stop_time": "s"}
 _ROW_CHUNK_BYTES = 16384
 _TIME = np.dtype("S32")
@@ -70,11 +73,13 @@ RESULTS: Mapping[str, np.dtype[Any]] = {
     "missing_ids": np.dtype(f"S{TEXT_BYTES}"),
     "series": np.dtype("<u8"),
     "values_lost": np.dtype("<u8"),
+    "missing_by_channel": np.dtype("S2048"),
 }
 """Fields that have room from the start and get their values at the end. Times are Unix
 seconds, counts are frames, the ``…_by_reason`` are JSON objects reason -> frames,
 ``missing_ids`` is ``"3,7-9"`` (see `gaps.as_text`), ``series`` how many times the numbering
-began, ``values_lost`` how many numbers of headers the file could not keep.
+began, ``values_lost`` how many numbers of headers the file could not keep, ``missing_by_channel`` is
+a JSON object channel -> images of it that did not come, though others did.
 Before the end ``outcome`` is ``"unfinished"`` and the others are zero or empty."""
 
 
@@ -196,6 +201,26 @@ def images_path(detector_name: str) -> str:
     return f"/{detector_name}/data"
 
 
+def images_paths(plan: FilePlan) -> list[str]:
+    """The paths of the images of each channel; that of the first is `images_path`."""
+    first = images_path(plan.detector_name)
+    return [first, *(f"{first}_{label}" for label in channels.labels(plan.channels)[1:])]
+
+
+def _in_part(path: str) -> str:
+    """Where a master finds in its parts what they have at `path` for the standard DAQ."""
+    return f"{PART_IMAGES.removesuffix('data')}{path.rpartition('/')[2]}"
+
+
+def _data_groups(plan: FilePlan) -> list[str]:
+    """The NXdata groups: that of the images, and one a channel."""
+    return ["/entry/data", *(channels.group(label) for label in channels.labels(plan.channels))]
+
+
+def _data_group(axis: str) -> Group:
+    return Group({"NX_class": "NXdata", "signal": "data", "axes": [axis, ".", "."]})
+
+
 def metadata_path(detector_name: str) -> str:
     """The path of the metadata, one row an image."""
     return f"/{detector_name}/metadata"
@@ -248,7 +273,7 @@ def empty_tree(plan: FilePlan) -> dict[str, Node]:
     if plan.user_metadata:
         tree |= _user_tree(plan.user_metadata)
     if plan.detector is not None:
-        tree |= _detector_tree(plan.detector)
+        tree |= _detector_tree(plan.detector, plan.channels)
     return tree
 
 
@@ -257,8 +282,8 @@ def waiting_tree(plan: FilePlan) -> dict[str, Node]:
     if "metadata_of" in plan.attributes:
         return empty_tree(plan)
     nothing = Table(np.zeros((0, *plan.shape), plan.dtype), _shown(plan))
-    tree = _tree(plan, nothing, Table(np.zeros(0, plan.row_dtype)))
-    tree["/entry/data"] = Group({"NX_class": "NXdata", "signal": "data", "axes": [".", ".", "."]})
+    tree = _tree(plan, lambda path: nothing, Table(np.zeros(0, plan.row_dtype)))
+    tree["/entry/data"] = _data_group(".")
     return _with_experiment(plan, tree)
 
 
@@ -299,7 +324,7 @@ def _user_tree(metadata: str) -> dict[str, Node]:
     return tree | {f"{USER_METADATA}/{user_metadata.JSON}": Field(field_dtype(metadata), metadata)}
 
 
-def _detector_tree(detector: DetectorFacts) -> dict[str, Node]:
+def _detector_tree(detector: DetectorFacts, names: Sequence[str]) -> dict[str, Node]:
     """What the detector said about itself: all of it as JSON, what NeXus has names for also under these."""
     facts: dict[str, Scalar] = {"series_id": detector.series, "series_unique_id": detector.unique_id}
     facts |= {"series_appendix": detector.appendix} if detector.appendix else {}
@@ -311,14 +336,14 @@ def _detector_tree(detector: DetectorFacts) -> dict[str, Node]:
         value = next((configuration[source] for source in sources if source in configuration), None)
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             tree[f"{DETECTOR}/{name}"] = Field(field_dtype(value), value)
-    return tree | _tables_tree(detector)
+    return tree | _tables_tree(detector, names[0] if names else detector.threshold)
 
 
-def _tables_tree(detector: DetectorFacts) -> dict[str, Node]:
+def _tables_tree(detector: DetectorFacts, shown: str) -> dict[str, Node]:
     """Each threshold's tables in a group of its own, those of the images also in the detector's."""
     tree: dict[str, Node] = {}
     thresholds = {name.partition("/")[2] for name in detector.tables} - {""}
-    shown = detector.threshold or (next(iter(thresholds)) if len(thresholds) == 1 else "")
+    shown = shown or (next(iter(thresholds)) if len(thresholds) == 1 else "")
     for path, data in detector.tables.items():
         name, _, threshold = path.partition("/")
         name = TABLES.get(name, f"table_{_NO_NAME.sub('_', name)}")
@@ -338,7 +363,7 @@ def image_tree(plan: FilePlan) -> dict[str, Node]:
     rows, extra = plan.row_dtype, extra_values_path(plan.detector_name)
     tree = _tree(
         plan,
-        Stack(plan.shape, plan.dtype, 1, plan.compression, _shown(plan)),
+        lambda path: Stack(plan.shape, plan.dtype, 1, plan.compression, _shown(plan)),
         Stack((), rows, rows_per_chunk(rows)),
     )
     tree |= {
@@ -359,15 +384,17 @@ def master_tree(
 
     Each is there under its own name too, for readers that do not know virtual datasets.
     """
+    no_image = lost(plan.dtype)
     tree = _tree(
         plan,
-        Virtual(
-            plan.shape, plan.dtype, files, PART_IMAGES, images_per_file, count, lost(plan.dtype), _shown(plan)
+        lambda path: Virtual(
+            plan.shape, plan.dtype, files, path, images_per_file, count, no_image, _shown(plan)
         ),
         Virtual((), plan.row_dtype, files, PART_ROWS, images_per_file, count, lost_row(plan.row_dtype)),
     )
-    for number, name in enumerate(files, 1):
-        tree[f"/entry/data/data_{number:06d}"] = External(name, "/entry/data/data")
+    for group in _data_groups(plan):
+        for number, name in enumerate(files, 1):
+            tree[f"{group}/data_{number:06d}"] = External(name, f"{group}/data")
 
     def shown(column: Column) -> Virtual:
         path, nothing = part_column(column), lost(column.dtype)
@@ -399,7 +426,7 @@ def interleaved_tree(
     nothing = lost(plan.dtype)
     tree = _tree(
         plan,
-        Interleaved(plan.shape, plan.dtype, files, PART_IMAGES, count, final, nothing, _shown(plan)),
+        lambda path: Interleaved(plan.shape, plan.dtype, files, path, count, final, nothing, _shown(plan)),
         Virtual((), plan.row_dtype, [meta], PART_ROWS, count, count, lost_row(plan.row_dtype)),
     )
 
@@ -423,7 +450,7 @@ def _part_tree(plan: FilePlan, *, images: bool) -> dict[str, Node]:
     """What a master looks for in its parts, under names of their own (see `PART_IMAGES`)."""
     tree: dict[str, Node] = {"/part": Group({}), PART_ROWS: Link(metadata_path(plan.detector_name))}
     if images:
-        tree[PART_IMAGES] = Link(images_path(plan.detector_name))
+        tree |= {_in_part(path): Link(path) for path in images_paths(plan)}
     tree["/part/columns"] = Group({})
     return tree | {part_column(column): Link(column.path) for column in columns_of(plan.row_dtype)}
 
@@ -441,9 +468,11 @@ def _specific_tree(plan: FilePlan, tree: Mapping[str, Node]) -> dict[str, Node]:
 
 def _axes_tree(plan: FilePlan) -> dict[str, Node]:
     """Ids and times as axes of the images."""
-    axes: dict[str, Node] = {"/entry/data/image_id": Link(f"{NDATTRIBUTES}/{UNIQUE_ID}")}
-    if ARRIVAL_TIME in (plan.row_dtype.names or ()):
-        axes["/entry/data/time"] = Link(f"{NDATTRIBUTES}/{ARRIVAL_TIME}")
+    axes: dict[str, Node] = {}
+    for group in _data_groups(plan):
+        axes[f"{group}/image_id"] = Link(f"{NDATTRIBUTES}/{UNIQUE_ID}")
+        if ARRIVAL_TIME in (plan.row_dtype.names or ()):
+            axes[f"{group}/time"] = Link(f"{NDATTRIBUTES}/{ARRIVAL_TIME}")
     return axes
 
 
@@ -460,16 +489,22 @@ def _shown(plan: FilePlan) -> dict[str, str]:
     return {"interpretation": "image", "units": "counts", "long_name": plan.detector_name}
 
 
-def _tree(plan: FilePlan, stack: Node, rows: Node) -> dict[str, Node]:
+def _tree(plan: FilePlan, make: Callable[[str], Node], rows: Node) -> dict[str, Node]:
+    """What all kinds of files have; `make` makes a dataset of images, given its path in a part."""
     images, metadata = images_path(plan.detector_name), metadata_path(plan.detector_name)
     tree = empty_tree(plan)
+    if plan.channels:
+        paths = channels.as_text(plan.channels)
+        tree[f"{ACQUISITION}/{CHANNELS}"] = Field(field_dtype(paths), paths)
+    tree |= {path: make(_in_part(path)) for path in images_paths(plan)}
+    for group, path in zip(_data_groups(plan)[1:], images_paths(plan), strict=False):
+        tree |= {group: _data_group(plan.axis), f"{group}/data": Link(path)}
     return tree | {
         f"{ACQUISITION}/{STORED_AS}": Field(field_dtype(plan.compression), plan.compression),
-        images: stack,
         metadata: rows,
         f"{DETECTOR}/data": Link(images),
         f"{DETECTOR}/metadata": Link(metadata),
-        "/entry/data": Group({"NX_class": "NXdata", "signal": "data", "axes": [plan.axis, ".", "."]}),
+        "/entry/data": _data_group(plan.axis),
         "/entry/data/data": Link(images),
         "/entry_0000": Group({"NX_class": "NXentry"}),
         "/entry_0000/measurement": Group({"NX_class": "NXcollection"}),

@@ -79,6 +79,7 @@ class Placeholder:
         images_per_file: int = 0,
         *,
         detector: DetectorFacts | None = None,
+        channels: tuple[str, ...] = (),
     ) -> FrameFile | FileSeries:
         """Put the real file in this one's place; arguments as in `FilePlan`.
 
@@ -87,7 +88,7 @@ class Placeholder:
         Raises StorageError where that fails or someone else's file has the name by now,
         which then stays; this one is still open then and may be finished.
         """
-        plan = self.plan_of(shape, dtype, members, compression, detector=detector)
+        plan = self.plan_of(shape, dtype, members, compression, detector=detector, channels=channels)
         file: FrameFile | FileSeries
         if images_per_file:
             file = FileSeries(plan, images_per_file, self.state)
@@ -104,10 +105,17 @@ class Placeholder:
         compression: Compression,
         *,
         detector: DetectorFacts | None,
+        channels: tuple[str, ...] = (),
     ) -> FilePlan:
         """The plan of the real file, with what is known from the start; arguments as in `FilePlan`."""
         return replace(
-            self._plan, shape=shape, dtype=dtype, members=members, compression=compression, detector=detector
+            self._plan,
+            shape=shape,
+            dtype=dtype,
+            members=members,
+            compression=compression,
+            detector=detector,
+            channels=channels,
         )
 
     @property

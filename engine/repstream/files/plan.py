@@ -78,7 +78,8 @@ class FilePlan:
     `detector`: what the detector said when its series started, None if nothing.
     `overwrite`: replace a file that exists. `user_id`: who will own the file, 0 = the user
     that the service runs as. `axis`: what images are plotted against.
-    `experiment`: settings of `ExperimentConfig`.
+    `experiment`: settings of `ExperimentConfig`. `channels`: their names in the stream, where each image
+    is one of several (`files.channels`), all of this shape and type; nothing where it is one alone.
     """
 
     path: Path
@@ -94,6 +95,7 @@ class FilePlan:
     user_id: int = 0
     axis: Axis = "image_id"
     experiment: Mapping[str, Scalar] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
 
     @property
     def row_dtype(self) -> np.dtype[Any]:
@@ -104,6 +106,11 @@ class FilePlan:
     def is_part(self) -> bool:
         """Whether a master shows what is in this file."""
         return not _PART_FACTS.isdisjoint(self.attributes)
+
+    @property
+    def datasets(self) -> int:
+        """How many datasets of images there are."""
+        return len(self.channels) or 1
 
     @property
     def image_nbytes(self) -> int:

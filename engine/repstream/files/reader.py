@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repstream.errors import StorageError
-from repstream.files.nexus import ACQUISITION, UNFINISHED
+from repstream.files import channels
+from repstream.files.nexus import ACQUISITION, CHANNELS, UNFINISHED
 
 IMAGES = "/entry/data/data"
 ROWS = "/entry/instrument/detector/metadata"
@@ -111,12 +112,22 @@ class FileReader:
         found: str | int | float = value.decode() if isinstance(value, bytes) else value.item()
         return found
 
-    def image(self, number: int) -> NDArray[Any]:
-        """Image `number` (0 … count-1), decompressed. Raises StorageError where it cannot be read."""
+    @property
+    def channels(self) -> dict[str, str]:
+        """Path of the images of each channel by its name; nothing where there are no channels."""
+        return channels.from_text(str(self.result(CHANNELS) or ""))
+
+    def image(self, number: int, channel: str = "") -> NDArray[Any]:
+        """Image `number` (0 … count-1), decompressed, of a channel or of the first.
+
+        Raises KeyError for a channel that the file does not have, StorageError where it cannot be read.
+        """
         if not 0 <= number < self.count:
             raise IndexError(f"image {number} of {self.count}")
+        path = self.channels[channel] if channel else ""
         try:
-            return self._need()[number]  # type: ignore[no-any-return]
+            images = _refreshed(self._file[path]) if path else self._need()
+            return images[number]  # type: ignore[no-any-return]
         except OSError as error:
             raise StorageError(f"{self.path}: image {number} cannot be read: {error}") from error
 

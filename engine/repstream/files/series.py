@@ -85,12 +85,13 @@ class FileSeries:
         announce: bool = True,
     ) -> int:
         at = 0
-        while at < len(payloads):
+        while at < len(rows):
             if self._open[-1].places == self._per_file:
                 self._begin_part()
             part = self._open[-1]
-            stop = at + self._per_file - part.places
-            part.append(payloads[at:stop], rows[at:stop], extra_between(extra, at, stop), announce=announce)
+            stop, datasets = at + self._per_file - part.places, self._plan.datasets
+            images = payloads[at * datasets : stop * datasets]
+            part.append(images, rows[at:stop], extra_between(extra, at, stop), announce=announce)
             at = stop
         return self.count
 
@@ -101,7 +102,7 @@ class FileSeries:
     def fill(
         self,
         number: int,
-        payload: Buffer,
+        payloads: Sequence[Buffer | None],
         row: np.ndarray[Any, Any],
         extra: np.ndarray[Any, Any] = NO_EXTRA,
         *,
@@ -111,7 +112,7 @@ class FileSeries:
         at = part - (self._parts - len(self._open))
         if at < 0:
             raise ValueError(f"part {part + 1} of {self.path} is closed")
-        self._open[at].fill(place, payload, row, extra, durable=durable)
+        self._open[at].fill(place, payloads, row, extra, durable=durable)
 
     def sync(self) -> None:
         for part in self._open:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from repstream.errors import StorageError
-from repstream.files import gaps, sources
+from repstream.files import channels as channel_names
+from repstream.files import checksum, gaps, sources
 from repstream.files.image_check import ImageCheck
-from repstream.files.nexus import ACQUISITION, UNFINISHED
+from repstream.files.nexus import ACQUISITION, CHANNELS, UNFINISHED
 from repstream.files.plan import GOOD
 from repstream.files.reader import IMAGES, ROWS, open_file
 
@@ -36,7 +37,8 @@ class Findings:
     (number, what is wrong) of images that cannot be read or are not what was written, the
     first 1,000. `checked`: ``"xxh3"`` or ``"crc32c"``, else ``"readable"``. `files`: those
     that were read. `problems`: a sentence for each thing that is wrong. `requested`: images
-    that were asked for, 0 = as many as come.
+    that were asked for, 0 = as many as come. `missing_by_channel`: channel -> ids of its images that did
+    not come, though those of other channels did.
     """
 
     path: str
@@ -53,6 +55,7 @@ class Findings:
     files: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     requested: int = 0
+    missing_by_channel: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def cut_short(self) -> bool:
@@ -89,11 +92,15 @@ def verify(path: str | os.PathLike[str], tick: Tick = lambda done, total: None) 
             images = file.get(IMAGES)
             if isinstance(images, h5py.Dataset):
                 found.images = len(images)
-                _Images(found, tick).check(path, file, images)
+                channels = _channels(facts)
+                for number, channel in enumerate(channels):
+                    _Images(found, tick, channel, number, len(channels)).check(path, file, file[channel.path])
                 if lost := _lost_rows(path, file.get(ROWS), images):
                     found.problems += [f"{name} does not exist" for name in lost]
                 else:
-                    _check_rows(_readable_rows(file, found), facts, found)
+                    rows = _readable_rows(file, found)
+                    _check_rows(rows, facts, found)
+                    _check_channels(rows, channels, found)
             elif not facts:
                 raise StorageError(f"{path} has no images under {IMAGES}")
         except (OSError, RuntimeError, KeyError, ValueError) as error:
@@ -136,16 +143,42 @@ def _readable_rows(file: h5py.File, found: Findings) -> NDArray[Any] | None:
         return None
 
 
-class _Images:
-    """Checks the images of a file and of those that it refers to."""
+class _Channel(NamedTuple):
+    """One dataset of images: the members of the metadata with its status and its checksums."""
 
-    def __init__(self, found: Findings, tick: Tick) -> None:
+    path: str = IMAGES
+    name: str = ""
+    status: str = "status"
+    checksum: str = checksum.MEMBER
+
+
+def _channels(facts: Mapping[str, Any]) -> list[_Channel]:
+    """All datasets of images in a file; one where there are no channels."""
+    paths = channel_names.from_text(str(facts.get(CHANNELS, "")))
+    sums = channel_names.sums(list(paths))
+    found = [
+        _Channel(path, name, channel_names.status(label), member)
+        for (name, path), label, member in zip(
+            paths.items(), channel_names.labels(list(paths)), sums, strict=False
+        )
+    ]
+    return found or [_Channel()]
+
+
+class _Images:
+    """Checks the images of a channel in a file and in those that it refers to, after `number` others."""
+
+    def __init__(self, found: Findings, tick: Tick, channel: _Channel, number: int, channels: int) -> None:
         self._found = found
         self._tick = tick
-        self._done = 0
+        self._channel = channel
+        self._done, self._total = number * found.images, channels * found.images
 
     def check(self, path: Path, file: h5py.File, images: h5py.Dataset) -> None:
-        self._found.files.append(os.fspath(path))
+        self._note(path)
+        if len(images) < self._found.images:
+            name, count = self._channel.name, len(images)
+            self._found.problems.append(f"{name} has {count} of {self._found.images} images")
         if not images.is_virtual:
             self._check_file(path, file, images, np.arange(len(images)))
             return
@@ -160,7 +193,7 @@ class _Images:
         problems = self._found.problems
         try:
             with open_file(path) as file:
-                self._found.files.append(os.fspath(path))
+                self._note(path)
                 images = file[name]
                 if len(images) < len(numbers):
                     problems.append(f"{path} has {len(images)} of {len(numbers)} images")
@@ -173,13 +206,22 @@ class _Images:
         found = self._found
         rows = _rows(file, f"{images.parent.name}/metadata", len(images))
         rows = _rows(file, ROWS, len(images)) if rows is None else rows
-        with ImageCheck(path, images, rows, _facts(file)) as check:
+        members = {"status": self._channel.status, "checksum_member": self._channel.checksum}
+        with ImageCheck(path, images, rows, _facts(file), **members) as check:
             found.checked = check.how
             for index, number in enumerate(numbers.tolist()):
                 if (wrong := check(index)) and len(found.damaged) < MOST_DAMAGED:
-                    found.damaged.append((number, wrong))
+                    found.damaged.append((number, f"{wrong}{self._where}"))
                 self._done += 1
-                self._tick(self._done, found.images)
+                self._tick(self._done, self._total)
+
+    def _note(self, path: Path) -> None:
+        if os.fspath(path) not in self._found.files:
+            self._found.files.append(os.fspath(path))
+
+    @property
+    def _where(self) -> str:
+        return f" ({self._channel.name})" if self._channel.name else ""
 
 
 def _check_rows(rows: NDArray[Any] | None, facts: Mapping[str, Any], found: Findings) -> None:
@@ -190,6 +232,15 @@ def _check_rows(rows: NDArray[Any] | None, facts: Mapping[str, Any], found: Find
     came = rows["status"] == GOOD if "status" in (rows.dtype.names or ()) else np.ones(len(rows), bool)
     found.blank = int(len(rows) - np.count_nonzero(came))
     _check_ids(rows["image_id"][came].tolist(), facts, found)
+
+
+def _check_channels(rows: NDArray[Any] | None, channels: Sequence[_Channel], found: Findings) -> None:
+    """Find the images that are missing in one channel alone."""
+    for channel in channels:
+        if channel.name and rows is not None and channel.status in (rows.dtype.names or ()):
+            missing = (rows["status"] == GOOD) & (rows[channel.status] != GOOD)
+            if ids := rows["image_id"][missing].tolist():
+                found.missing_by_channel[channel.name] = ids
 
 
 def _check_ids(ids: list[int], facts: Mapping[str, Any], found: Findings) -> None:
@@ -231,6 +282,9 @@ def _judge(facts: Mapping[str, Any], found: Findings) -> None:
         problems.append(f"{found.requested} images were asked for, {found.images} are there")
     if found.missing_count:
         problems.append(f"{found.missing_count} images never came: {gaps.as_text(found.missing, 200)}")
+    for channel, ids in found.missing_by_channel.items():
+        which = gaps.as_text(gaps.joined([(number, number) for number in ids], []), 200)
+        problems.append(f"{len(ids)} images of {channel} did not come: {which}")
     found.dropped = json.loads(str(facts.get("dropped_by_reason") or "{}"))
     if found.dropped:
         reasons = ", ".join(f"{reason} {count}" for reason, count in found.dropped.items())

@@ -24,7 +24,7 @@ import numpy as np
 from repstream.errors import MalformedMessage
 from repstream.messages import bsread_header, compression
 from repstream.messages.bsread_header import Channel, Compression, DataHeader, Timestamp
-from repstream.messages.frame import TIME_NAMES, Frame, NoImage, image_shape
+from repstream.messages.frame import TIME_NAMES, UNLIKE, Frame, NoImage, image_shape
 from repstream.messages.header import (
     MAX_DETAIL,
     Id,
@@ -35,7 +35,7 @@ from repstream.messages.header import (
     read_json,
     size_of,
 )
-from repstream.messages.pixels import ITEM_SIZE, is_big_endian, packed
+from repstream.messages.pixels import ITEM_SIZE, is_big_endian, joined, packed
 
 HTYPE = "bsr_m-1.1"
 
@@ -124,7 +124,9 @@ def decode(parts: Sequence[Any], memory: Memory | None = None) -> Message:
     return Message(main.htype, main.pulse_id, timestamp, header, values, timestamps, parts)
 
 
-def _open(parts: Sequence[Any], memory: Memory | None) -> tuple[_Main, Timestamp | None, DataHeader]:
+def _open(
+    parts: Sequence[Any], memory: Memory | None, verify_hash: bool = False
+) -> tuple[_Main, Timestamp | None, DataHeader]:
     main = read_json(_main, header_of(parts))
     expect_htype(main.htype, "bsr_m-1.")
     check_id("pulse_id", main.pulse_id)
@@ -133,6 +135,8 @@ def _open(parts: Sequence[Any], memory: Memory | None) -> tuple[_Main, Timestamp
         raise MalformedMessage("parts", "a main header alone")
     header = (memory or Memory()).find(main.hash, parts[1], main.dh_compression or "none")
     count_parts(parts, 2 + 2 * len(header.channels))
+    if verify_hash and not header.matches:
+        raise MalformedMessage("hash", f"the data header is not that of {main.hash[:MAX_DETAIL]!r}")
     return main, timestamp, header
 
 
@@ -156,15 +160,34 @@ def frame(
     attributes. With `verify_hash` the data header must be the one that its hash stands for. Raises
     `MalformedMessage` with one of the reasons above.
     """
-    main, timestamp, header = _open(parts, memory)
-    if verify_hash and not header.matches:
-        raise MalformedMessage("hash", f"the data header is not that of {main.hash[:MAX_DETAIL]!r}")
+    main, timestamp, header = _open(parts, memory, verify_hash)
     found = _image_channel(header, channel)
     pixels = None if isinstance(found, str) else header.pixels(found, parts)
     if pixels is None:
         header.read(parts)  # whether it is a good message all the same
         return NoImage(found if isinstance(found, str) else WITHOUT_IMAGE, parts)
     return pixels.frame(main.pulse_id, parts, HTYPE, partial(_numbers, header, parts, timestamp))
+
+
+def frame_of_all(
+    parts: Sequence[Any], channels: Sequence[str], memory: Memory | None = None, verify_hash: bool = False
+) -> Frame | NoImage:
+    """The images of several channels of a pulse as one frame; else as `frame`.
+
+    `NoImage` where it has none of them, or where they are not alike.
+    """
+    main, timestamp, header = _open(parts, memory, verify_hash)
+    numbers = {name: _image_channel(header, name) for name in channels}
+    images = {
+        name: None if isinstance(number, str) else header.pixels(number, parts)
+        for name, number in numbers.items()
+    }
+    if not any(images.values()):
+        header.read(parts)  # whether it is a good message all the same
+        known = any(isinstance(number, int) for number in numbers.values())
+        return NoImage(WITHOUT_IMAGE if known else WITHOUT_CHANNEL, parts)
+    found = joined(images, main.pulse_id, parts, HTYPE, partial(_numbers, header, parts, timestamp))
+    return found or NoImage(UNLIKE, parts)
 
 
 def _numbers(

@@ -158,8 +158,10 @@ class Bsread:
 
 
 def _check_single(frame: Frame) -> None:
-    if len(frame.payloads) != 1:
+    if len(frame.payloads) != 1 and not frame.channels:
         raise MalformedMessage("parts", f"{len(frame.payloads)} images in one message")
+    if frame.payloads[0] is None:
+        raise MalformedMessage("parts", f"the image of {frame.channels[0]} did not come")
 
 
 def _kind(value: Number) -> str:

@@ -20,9 +20,9 @@ import msgspec
 from repstream.errors import MalformedMessage
 from repstream.messages import cbor
 from repstream.messages.cbor import without_unread
-from repstream.messages.frame import TIME_NAMES, Frame, NoImage
+from repstream.messages.frame import TIME_NAMES, UNLIKE, Frame, NoImage
 from repstream.messages.header import MAX_DETAIL, Id, check_id, count_parts
-from repstream.messages.pixels import Pixels
+from repstream.messages.pixels import Pixels, joined
 from repstream.messages.series import SeriesEnd, SeriesStart
 
 Time = tuple[int, Annotated[int, msgspec.Meta(ge=1)]]
@@ -175,6 +175,26 @@ def frame(image: Image, threshold: str = "") -> Frame | NoImage:
     else:
         return NoImage(WITHOUT_THRESHOLD if threshold else NO_THRESHOLD_CHOSEN, image.parts)
     return pixels.frame(image.image_id, image.parts, FORMAT, partial(_attributes, image))
+
+
+def frame_of_all(image: Image, thresholds: Sequence[str]) -> Frame | NoImage:
+    """The frame of several thresholds, each a channel; attributes as of `frame`.
+
+    `NoImage` where it has none of them, or where they are not alike.
+    """
+    images = {name: image.data.get(name) for name in thresholds}
+    if not any(images.values()):
+        return NoImage(WITHOUT_THRESHOLD, image.parts)
+    found = joined(images, image.image_id, image.parts, FORMAT, partial(_attributes, image))
+    return found or NoImage(UNLIKE, image.parts)
+
+
+def thresholds_of(start: SeriesStart) -> tuple[str, ...]:
+    """The thresholds that the images of a series will have, as its start says; none where it does not."""
+    names = start.configuration.get("channels")
+    if not isinstance(names, list | tuple):
+        return ()
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
 
 
 def _attributes(image: Image) -> dict[str, int | float | bool]:

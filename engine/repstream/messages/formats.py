@@ -80,11 +80,23 @@ def _prefix(parts: Sequence[Any]) -> str:
     raise MalformedMessage("htype", f"unknown format {htype[:MAX_DETAIL]!r}")
 
 
+ALL = "*"
+"""The threshold that stands for all that there are."""
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The names in a list with commas; none in `ALL`."""
+    names = (name.strip() for name in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name not in ("", ALL)))
+
+
 class FrameDecoder:
     """The images of one stream as frames, whatever its format. Used from one thread.
 
     `channel`: the bsread channel that holds the image, ``""`` for the only one of two dimensions.
     `threshold`: the threshold of a DECTRIS stream v2 that becomes the frame, ``""`` for the only one.
+    Each may be several names with commas between them, `threshold` also ``"*"`` for all that the start of
+    the series names, or that came so far where it does not: then a frame has these channels.
     `verify_hash`: whether the hash that bsread and DECTRIS stream v1 send has to be right.
     `note` is called once for each kind of metadata that cannot be read; the image is taken without.
     """
@@ -96,8 +108,9 @@ class FrameDecoder:
         verify_hash: bool = False,
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._channel = channel
-        self._threshold = threshold
+        self._channel, self._channels = channel, names_of(channel)
+        self._threshold, self._thresholds = threshold, names_of(threshold)
+        self._stated = False
         self._verify_hash = verify_hash
         self._note = note
         self._noted: set[str] = set()
@@ -118,12 +131,17 @@ class FrameDecoder:
             other = dectris_v2.read(parts)
             return other if isinstance(other, NoImage) else self._image_in(other, parts)
         if _prefix(parts) == "bsr_m-1.":
+            if len(self._channels) > 1:
+                return bsread.frame_of_all(parts, self._channels, self._memory, self._verify_hash)
             return bsread.frame(parts, self._channel, self._memory, self._verify_hash)
         return self._image_in(decode_message(parts), parts)
 
     def _image_in(self, message: Message, parts: Sequence[Any]) -> Frame | SeriesStart | SeriesEnd | NoImage:
         if isinstance(message, SeriesStart | dectris_v1.Image | dectris_v2.Image):
             self._note_all(message.unread)
+        if isinstance(message, SeriesStart) and self._threshold == ALL:
+            self._thresholds = dectris_v2.thresholds_of(message)
+            self._stated = len(self._thresholds) > 0
         if isinstance(message, Frame | SeriesStart | SeriesEnd):
             return message
         if isinstance(message, dectris_v1.Image):
@@ -131,9 +149,16 @@ class FrameDecoder:
                 raise MalformedMessage("hash", "the image is not the one that its hash stands for")
             return dectris_v1.frame(message)
         if isinstance(message, dectris_v2.Image):
-            return dectris_v2.frame(message, self._threshold)
+            return self._thresholds_in(message)
         # Not the text that the peer chose: this one is counted by.
         return NoImage(raw_1_0.HTYPE if isinstance(message, raw_1_0.Raw) else pilatus_1_0.HTYPE, parts)
+
+    def _thresholds_in(self, image: dectris_v2.Image) -> Frame | NoImage:
+        if self._threshold == ALL and not self._stated:
+            self._thresholds = tuple(dict.fromkeys((*self._thresholds, *image.data)))
+        if len(self._thresholds) > 1:
+            return dectris_v2.frame_of_all(image, self._thresholds)
+        return dectris_v2.frame(image, self._thresholds[0] if self._thresholds else "")
 
     def _note_all(self, unread: Sequence[str]) -> None:
         for text in unread:

@@ -45,6 +45,10 @@ StoredEncoding = Literal["", "bitshuffle_lz4", "bitshuffle_zstd"]
 """Encodings of pixels that go into a file as they came."""
 
 
+UNLIKE = "channels that differ in shape or type"
+"""What a message is whose channels make no frame."""
+
+
 class NoImage(msgspec.Struct, gc=False):
     """A good message without an image for us. `why`: what it is instead, one of a few fixed words."""
 
@@ -64,6 +68,8 @@ class Frame(msgspec.Struct, gc=False):
     `parts`: the message's parts as received, header first, untouched and not copied
     (`zmq.Frame`, `bytes` or anything else with the buffer protocol).
     `payloads`: the buffers that hold pixels, one an image; usually one.
+    `channels`: where the image was taken in several (a detector's thresholds), their names: then `payloads`
+    has one for each, None for one that did not come, and the other fields are those of all.
     `nbytes`: bytes held: the sizes of `parts`, and of payloads that had to be unpacked.
     `unpacked`: those of the latter alone.
     `arrived`: when it came, in Unix seconds; 0 where nobody said.
@@ -84,6 +90,7 @@ class Frame(msgspec.Struct, gc=False):
     read_attributes: Callable[[], Mapping[str, int | float | bool]] = dict
     unpacked: int = 0
     arrived: float = 0.0
+    channels: tuple[str, ...] = ()
 
     @property
     def attributes_in_header(self) -> bool:

@@ -93,6 +93,36 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+def joined(
+    images: Mapping[str, Pixels | None],
+    frame_id: int,
+    parts: Sequence[Any],
+    format: str,
+    attributes: Callable[[], Mapping[str, int | float | bool]],
+) -> Frame | None:
+    """The images of several channels as one frame; None stands for one that did not come.
+
+    No frame where none came, or where they differ in shape, type, byte order or encoding. Raises as
+    `Pixels.frame`.
+    """
+    frames = {
+        name: pixels.frame(frame_id, parts, format, attributes)
+        for name, pixels in images.items()
+        if pixels is not None
+    }
+    if len({(f.shape, f.dtype, f.big_endian, f.encoding) for f in frames.values()}) != 1:
+        return None
+    first = next(iter(frames.values()))
+    unpacked = sum(f.unpacked for f in frames.values())
+    return msgspec.structs.replace(
+        first,
+        payloads=[frames[name].payloads[0] if name in frames else None for name in images],
+        channels=tuple(images),
+        unpacked=unpacked,
+        nbytes=first.nbytes - first.unpacked + unpacked,
+    )
+
+
 def measured(shape: tuple[int, ...], dtype: str, big_endian: bool, encoding: Encoding, data: Any) -> Pixels:
     """`Pixels` whose data were measured, compressed ones walked.
 
@@ -132,6 +162,8 @@ def is_big_endian(dtype: np.dtype[Any]) -> bool:
 def array_of(frame: Frame, i: int = 0) -> npt.NDArray[Any]:
     """The i-th image of a frame in its own byte order, read-only; raw pixels are not copied.
 
-    Raises `MalformedMessage` ("compression") for a damaged block.
+    Raises `MalformedMessage` ("compression") for a damaged block, ("parts") for a channel that did not come.
     """
+    if frame.payloads[i] is None:
+        raise MalformedMessage("parts", f"the image of {frame.channels[i]} did not come")
     return measured(frame.shape, frame.dtype, frame.big_endian, frame.encoding, frame.payloads[i]).array()

@@ -63,13 +63,16 @@ def image_of(frame: Frame) -> tuple[ImageMetadata, Any] | None:
     """The metadata and bytes of the image in a frame; None where a ring buffer cannot carry it.
 
     It carries one image of two dimensions, in little-endian byte order, raw or bitshuffled with LZ4 if
-    that takes no more than raw; others are converted. Pixels that need not be are not copied.
+    that takes no more than raw; others are converted. Of several channels it is the first.
+    Pixels that need not be are not copied.
     """
-    if len(frame.shape) != 2 or len(frame.payloads) != 1:
+    if len(frame.shape) != 2 or (len(frame.payloads) != 1 and not frame.channels):
         return None
     height, width = frame.shape
     nbytes = height * width * pixels.ITEM_SIZE[frame.dtype]
     data = frame.payloads[0]
+    if data is None:
+        return None
     compression: Compression = "none"
     try:
         if frame.encoding == "bitshuffle_lz4" and not frame.big_endian and size_of(data) <= nbytes:

@@ -87,13 +87,15 @@ class SourceConfig(Section):
         "",
         max_length=255,
         title="bsread image channel",
-        description="bsread channel that holds the image; empty selects the only one.",
+        description="bsread channel that holds the image; empty selects the only one; several, separated by "
+        "commas, are a dataset each in files.",
     )
     threshold: Annotated[str, Access.WHILE_IDLE] = Field(
         "",
         max_length=255,
         title="DECTRIS threshold",
-        description="DECTRIS threshold whose images are used; empty selects the only one.",
+        description="DECTRIS threshold whose images are used; empty selects the only one; several, separated "
+        "by commas, or * for all, are a dataset each in files.",
     )
     verify_hash: Annotated[bool, Access.WHILE_IDLE] = Field(
         False,

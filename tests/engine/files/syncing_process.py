@@ -38,7 +38,7 @@ def main() -> None:
             say(file.count)
         if turn % 4 == 3:
             late = first - BATCH + LATE
-            file.fill(late, payload(of, late), rows(of, late, 1), durable=True)
+            file.fill(late, [payload(of, late)], rows(of, late, 1), durable=True)
     file.finish({"outcome": "completed"})
     say(file.count)
 

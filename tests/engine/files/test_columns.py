@@ -86,7 +86,7 @@ def test_the_columns_of_an_image_that_comes_late_change_with_it(tmp_path: Path) 
     file.append([payload(of, n) if n != 2 else None for n in range(5)], table)
     assert_columns(of.path, 5, table)
     file.append([payload(of, 5)], rows(5, 1), announce=False)
-    file.fill(2, payload(of, 2), rows(2, 1))
+    file.fill(2, [payload(of, 2)], rows(2, 1))
     file.sync()
     assert_columns(of.path, 6)
 

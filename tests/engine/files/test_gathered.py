@@ -57,7 +57,7 @@ def test_a_late_image_finds_its_place_among_gathered_ones(tmp_path: Path) -> Non
     gather(file, of, 10, 1)
     file.append([None], rows(of, 10, 1), announce=False)
     gather(file, of, 10, 1)
-    file.fill(10, payload(of, 10), rows(of, 10, 1))
+    file.fill(10, [payload(of, 10)], rows(of, 10, 1))
     gather(file, of, 10, 1)
     file.announce()
     check(of, 31)

@@ -58,7 +58,7 @@ def test_late_images_fill_their_places_and_readers_see_them(tmp_path: Path, comp
     there = {0, 5, 199}
     file = with_gaps(of, 200, there)
     for number in (198, 6, 64, 1, 130):
-        file.fill(number, payload(of, number), rows(of, number, 1))
+        file.fill(number, [payload(of, number)], rows(of, number, 1))
         there.add(number)
         check(of.path, 200, there)
     file.append([payload(of, 200)], rows(of, 200, 1))
@@ -69,10 +69,10 @@ def test_late_images_fill_their_places_and_readers_see_them(tmp_path: Path, comp
 def test_only_blank_places_are_filled(tmp_path: Path) -> None:
     of = plan(tmp_path / "a.h5")
     file = with_gaps(of, 3, {0, 2})
-    file.fill(1, payload(of, 1), rows(of, 1, 1))
+    file.fill(1, [payload(of, 1)], rows(of, 1, 1))
     for number in (0, 1, 2, 3):
         with pytest.raises(ValueError, match="not blank"):
-            file.fill(number, payload(of, number), rows(of, number, 1))
+            file.fill(number, [payload(of, number)], rows(of, number, 1))
     file.finish({})
     check(of.path, 3, {0, 1, 2})
 
@@ -94,7 +94,7 @@ def test_the_file_is_whole_between_any_two_writes_of_a_late_image(
             assert not good or np.array_equal(seen[-1], image(100))
 
     monkeypatch.setattr(frame_file, "write_all", write_and_look)
-    file.fill(100, payload(of, 100), rows(of, 100, 1))
+    file.fill(100, [payload(of, 100)], rows(of, 100, 1))
     assert len(seen) >= 4
     assert all(np.array_equal(found, image(100)) or not found.any() for found in seen)
     monkeypatch.undo()
@@ -111,7 +111,7 @@ def test_without_announcing_images_wait_for_the_disk(tmp_path: Path) -> None:
         assert len(read["/det/data"]) == len(read["/det/metadata"]) == 0
     file.sync()
     assert file.count == 2
-    file.fill(1, payload(of, 1), rows(of, 1, 1), durable=True)
+    file.fill(1, [payload(of, 1)], rows(of, 1, 1), durable=True)
     file.append([payload(of, 2)], rows(of, 2, 1), announce=False)
     file.finish({})
     check(of.path, 3, {0, 1, 2})

@@ -83,7 +83,7 @@ def test_late_images_reach_the_file_before_the_last(tmp_path: Path) -> None:
     table["status"][8] = MISSING
     file.append([None if n == 8 else payload(of, n) for n in range(10)], table)
     append(file, 10, 3)
-    file.fill(8, payload(of, 8), rows(of, 8, 1))
+    file.fill(8, [payload(of, 8)], rows(of, 8, 1))
     file.finish({**DONE, "written": 13})
     with h5py.File(file.path) as read:
         assert np.array_equal(read["/entry/data/data"][:], images(13))

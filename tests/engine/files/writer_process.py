@@ -48,7 +48,7 @@ def main() -> None:
             file.sync()
         late = first - LATE * batch - 1
         if mode == "late" and late >= 0:
-            file.fill(late, payloads[late % DIFFERENT], rows(of, late, 1), extra(late, 1))
+            file.fill(late, [payloads[late % DIFFERENT]], rows(of, late, 1), extra(late, 1))
         os.write(1, file.count.to_bytes(8, "little"))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -16,15 +17,15 @@ from repstream.dataplane.storing.columns import Members, members_of, with_masks
 from repstream.dataplane.storing.metadata import HeaderRows
 from repstream.dataplane.storing.packing import Packer, threads_for
 from repstream.dataplane.storing.placement import Place
-from repstream.files import checksum
+from repstream.files import channels, checksum
 from repstream.files.columns import ARRIVAL_TIME
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile, extra_between
 from repstream.files.placeholder import Placeholder
-from repstream.files.plan import Compression, Scalar
+from repstream.files.plan import GOOD, MISSING, Compression, Scalar
 from repstream.files.series import FileSeries
 from repstream.messages.frame import Frame
-from repstream.messages.header import sizes_of
+from repstream.messages.header import size_of, sizes_of
 
 MOST_BLANKS = 16_384
 """Blank places that are made at once, at most; more follow."""
@@ -53,6 +54,7 @@ class Kind(msgspec.Struct, frozen=True):
     big_endian: bool
     compression: Compression
     members: tuple[tuple[str, str], ...]
+    channels: tuple[str, ...] = ()
 
     @property
     def pixel_type(self) -> np.dtype[Any]:
@@ -72,16 +74,17 @@ class Kind(msgspec.Struct, frozen=True):
 
 def kind_of(frame: Frame, plan: AcquisitionPlan) -> Kind:
     """What the first frame of an acquisition says of all."""
-    taken = [name for name, _ in own_members(plan)]
+    taken = [name for name, _ in own_members(plan, frame.channels)]
     height, width = frame.shape
     members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken, plan.header_columns))
     stored: Compression = frame.encoding or ("none" if plan.compression == "none" else "bitshuffle_lz4")
-    return Kind((height, width), frame.dtype, frame.big_endian, stored, members)
+    return Kind((height, width), frame.dtype, frame.big_endian, stored, members, frame.channels)
 
 
-def own_members(plan: AcquisitionPlan) -> Members:
-    """What the rows of an acquisition hold beside what its headers bring."""
-    return ((ARRIVAL_TIME, np.dtype("<f8")), *checksum.members(plan.checksum))
+def own_members(plan: AcquisitionPlan, names: Sequence[str]) -> Members:
+    """What the rows of an acquisition with these channels hold beside what its headers bring."""
+    own = ((ARRIVAL_TIME, np.dtype("<f8")), *checksum.members(plan.checksum))
+    return (*own, *channels.members(names, plan.checksum))
 
 
 def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
@@ -98,6 +101,21 @@ def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
     )
 
 
+class Losses(Protocol):
+    """What a store could not keep."""
+
+    @property
+    def values_lost(self) -> int: ...
+
+    @property
+    def holes(self) -> Counter[str]: ...
+
+
+def further_results(store: Losses) -> dict[str, Scalar]:
+    """The results that only the store knows."""
+    return {"values_lost": store.values_lost, "missing_by_channel": json.dumps(store.holes)}
+
+
 class Placed(NamedTuple):
     """A frame on its way to the file; `place` None puts it behind the one before."""
 
@@ -112,6 +130,7 @@ Stored = tuple[int, int]
 class FrameStore:
     """The file of one acquisition; made empty at once, used by one thread.
 
+    `holes`: how many images of each channel did not come, though others did.
     `describe` gives, when the first frame comes, what the detector said before it. `on_rows`
     takes the metadata of each `write`. Raises StorageError when the storage fails, from every method.
     """
@@ -128,7 +147,8 @@ class FrameStore:
         self._placeholder = placeholder_of(plan)
         self._file: AnyFile | None = None
         self._headers = HeaderRows(())
-        self._own = own_members(plan)
+        self._channels: tuple[str, ...] = ()
+        self.holes: Counter[str] = Counter()
         self._sum = checksum.function(plan.checksum) if plan.checksum != "none" else None
         self._packer = Packer(threads_for(plan.number_of_parts)) if plan.compression != "none" else None
         self._in_work: deque[Placed] = deque()
@@ -161,7 +181,7 @@ class FrameStore:
         if self._file is None:
             self.begin(kind_of(placed[0].frame, self._plan))
         if self._packer is None:
-            self._store(placed, [item.frame.payloads[0] for item in placed])
+            self._store(placed, [payload for item in placed for payload in item.frame.payloads])
         else:
             self._in_work += placed
             self._packer.put([item.frame for item in placed])
@@ -194,14 +214,16 @@ class FrameStore:
 
     def begin(self, kind: Kind) -> AnyFile:
         """Make the real file; the first `write` does it by itself."""
-        self._headers = HeaderRows(kind.columns, self._own)
+        own, self._channels = own_members(self._plan, kind.channels), kind.channels
+        self._headers = HeaderRows(kind.columns, own)
         self._file = self._placeholder.become(
             kind.shape,
             kind.pixel_type,
-            (*kind.row_members, *self._own),
+            (*kind.row_members, *own),
             kind.compression,
             images_per_file=self._plan.images_per_file,
             detector=self._describe(),
+            channels=kind.channels,
         )
         return self._file
 
@@ -213,7 +235,7 @@ class FrameStore:
         """Enter the results and close; see `FrameFile.finish`. What was not stored by then is given up."""
         if self._packer is not None:
             self._packer.close()
-        (self._file or self._placeholder).finish({**results, "values_lost": self.values_lost})
+        (self._file or self._placeholder).finish({**results, **further_results(self)})
 
     @property
     def _wait(self) -> float:
@@ -238,7 +260,8 @@ class FrameStore:
 
     def _store_packed(self, ready: Iterable[list[Any]]) -> None:
         for payloads in ready:
-            self._store([self._in_work.popleft() for _ in payloads], payloads)
+            images = len(payloads) // self._datasets
+            self._store([self._in_work.popleft() for _ in range(images)], payloads)
 
     def _store(self, placed: Sequence[Placed], payloads: list[Any]) -> None:
         """Put images into the file, where readers do not see them yet."""
@@ -247,15 +270,36 @@ class FrameStore:
         frames = [item.frame for item in placed]
         rows, extra = self._headers.of(frames)
         rows[ARRIVAL_TIME] = [frame.arrived for frame in frames]
+        for number, label in enumerate(channels.labels(self._channels)):
+            absent = [payload is None for payload in payloads[number :: self._datasets]]
+            rows[channels.status(label)] = np.where(absent, MISSING, GOOD)
+            if any(absent):
+                self.holes[self._channels[number]] += sum(absent)
         if self._sum is not None:
-            rows[checksum.MEMBER] = [self._sum(payload) for payload in payloads]
+            for number, member in enumerate(self._sums):
+                here = payloads[number :: self._datasets]
+                rows[member] = [self._sum(file.blank if p is None else p) for p in here]
         if self._on_rows is not None:
             self._on_rows(rows)
         if placed[0].place is None:
             file.append(payloads, rows, extra, announce=False)
         else:
             self._put(file, placed, payloads, rows, extra)
-        self._waiting += zip([frame.frame_id for frame in frames], sizes_of(payloads), strict=True)
+        sizes = sizes_of(payloads) if not self._channels else self._sizes(payloads)
+        self._waiting += zip([frame.frame_id for frame in frames], sizes, strict=True)
+
+    def _sizes(self, payloads: list[Any]) -> list[int]:
+        """Bytes of all channels of each image."""
+        sizes = np.array([0 if payload is None else size_of(payload) for payload in payloads])
+        return [int(total) for total in sizes.reshape(-1, self._datasets).sum(axis=1)]
+
+    @property
+    def _datasets(self) -> int:
+        return len(self._channels) or 1
+
+    @property
+    def _sums(self) -> tuple[str, ...]:
+        return channels.sums(self._channels)
 
     def _put(
         self,
@@ -271,20 +315,23 @@ class FrameStore:
         def values_of(number: int) -> np.ndarray[Any, Any]:
             return extra_between(extra, number, number + 1)
 
+        def images_of(number: int) -> list[Any]:
+            return payloads[number * self._datasets : (number + 1) * self._datasets]
+
         def append(run: list[int]) -> None:
             if run:
                 values = [values_of(number) for number in run] if len(extra) else []
                 for at, some in enumerate(values):
                     some["image"] = at
                 joined = np.concatenate(values) if values else extra
-                file.append([payloads[number] for number in run], rows[run], joined, announce=False)
+                file.append([p for n in run for p in images_of(n)], rows[run], joined, announce=False)
 
         ahead = []
         for number, item in enumerate(placed):
             assert item.place is not None
             if item.place.number < file.places:
                 row = rows[number : number + 1]
-                file.fill(item.place.number, payloads[number], row, values_of(number), durable=durable)
+                file.fill(item.place.number, images_of(number), row, values_of(number), durable=durable)
             else:
                 ahead.append((item.place, number))
         ahead.sort()
@@ -304,5 +351,8 @@ class FrameStore:
             rows = self._headers.blank(ids)
             rows[ARRIVAL_TIME] = np.nan
             if self._sum is not None:
-                rows[checksum.MEMBER] = self._sum(file.blank)
-            file.append([None] * count, rows, announce=False)
+                for member in self._sums:
+                    rows[member] = self._sum(file.blank)
+            for label in channels.labels(self._channels):
+                rows[channels.status(label)] = MISSING
+            file.append([None] * (count * self._datasets), rows, announce=False)

@@ -43,7 +43,7 @@ class Packer:
         self._groups: deque[Future[list[Any]]] = deque()
 
     def put(self, frames: Sequence[Frame]) -> None:
-        """Have the images of `frames` packed, behind those before."""
+        """Have the images of `frames` packed, behind those before, all channels of one before the next."""
         group: list[Frame] = []
         nbytes = 0
         for frame in frames:
@@ -91,5 +91,7 @@ def begin_beside() -> None:
 def _pack(frames: list[Frame]) -> list[Any]:
     itemsize = np.dtype(frames[0].dtype).itemsize
     return [
-        frame.payloads[0] if frame.encoding else compress(frame.payloads[0], itemsize) for frame in frames
+        payload if payload is None or frame.encoding else compress(payload, itemsize)
+        for frame in frames
+        for payload in frame.payloads
     ]

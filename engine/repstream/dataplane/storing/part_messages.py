@@ -1,7 +1,8 @@
 """Messages between a data plane and the processes that write the parts of a file.
 
-Orders go through a ZMQ socket, in order, an `Image` with two further message parts: its header and
-its pixels. Answers come back through a pipe; its end shows each side that the other is dead.
+Orders go through a ZMQ socket, in order, an `Image` with further message parts: its header and its
+pixels, of each channel, empty where one did not come. Answers come back through a pipe; its end shows
+each side that the other is dead.
 """
 
 from __future__ import annotations

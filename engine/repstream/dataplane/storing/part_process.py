@@ -75,7 +75,8 @@ class PartProcess:
         image = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes)
         order = messages.encode(image)
         header = frame.parts[0] if frame.attributes_in_header else b""
-        self._socket.send_multipart([order, header, frame.payloads[0]], copy=False)
+        payloads = [b"" if payload is None else payload for payload in frame.payloads]
+        self._socket.send_multipart([order, header, *payloads], copy=False)
         self._under_way.append(frame.nbytes)
         self._bytes_under_way += frame.nbytes
 

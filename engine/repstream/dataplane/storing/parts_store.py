@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import wait
@@ -21,6 +21,7 @@ from repstream.dataplane.storing.frame_store import (
     Kind,
     Placed,
     Stored,
+    further_results,
     kind_of,
     own_members,
     placeholder_of,
@@ -63,6 +64,7 @@ class PartsStore:
         self._complete: list[Stored] = []
         self._rows: list[bytes] = []
         self._taken = self._seen = 0
+        self.holes: Counter[str] = Counter()
         self._next_show = 0.0
         self._parts: list[PartProcess] = []
         self._placeholders: list[Placeholder] = []
@@ -103,6 +105,9 @@ class PartsStore:
             while part.full:
                 self._take_answers(PAUSE)
             part.send(frame)
+            if frame.channels:
+                absent = zip(frame.channels, frame.payloads, strict=True)
+                self.holes.update(name for name, payload in absent if payload is None)
             self._waiting.append(frame.frame_id)
             self._taken += 1
         self._take_answers(0.0)
@@ -151,7 +156,7 @@ class PartsStore:
             raise failure
         try:
             for file in self._files:
-                file.finish({**results, "values_lost": self.values_lost})
+                file.finish({**results, **further_results(self)})
         finally:
             self._close()
 
@@ -183,9 +188,10 @@ class PartsStore:
             return
         kind, (waiting, waiting_meta) = self._kind, self._placeholders
         assert kind is not None
-        facts = (kind.shape, kind.pixel_type, (*kind.row_members, *own_members(self._plan)), kind.compression)
+        members = (*kind.row_members, *own_members(self._plan, kind.channels))
+        facts = (kind.shape, kind.pixel_type, members, kind.compression)
         meta = RowFile(waiting_meta.plan_of(*facts, detector=None), waiting_meta.state)
-        plan = waiting.plan_of(*facts, detector=self._detector)
+        plan = waiting.plan_of(*facts, detector=self._detector, channels=kind.channels)
         names = [part.path.name for part in self._parts]
         self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
         waiting.close()

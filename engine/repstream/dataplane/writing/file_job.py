@@ -293,6 +293,8 @@ class FileJob:
             self.message = f"ERROR:aborted, {discarded} frames discarded"
         if lost := store.values_lost:
             self.message += f" {lost} numbers of headers could not be kept."
+        for channel, count in store.holes.items():
+            self.message += f" {count} images of {channel} did not come."
         with self._changed:
             results = self._results(self.result, self.message)
         with self._metered(store):

@@ -9,7 +9,7 @@ from repstream.parameters.source import SourceConfig
 
 
 class Fit:
-    """Images of one shape, type and byte order, which the first one that fits sets.
+    """Images of one shape, type, byte order and choice of channels, which the first one that fits sets.
 
     `compresses`: raw images are compressed for the file, so that it takes those that come
     compressed too.
@@ -18,14 +18,14 @@ class Fit:
     def __init__(self, source: SourceConfig, compresses: bool = False) -> None:
         self._source = source
         self._compresses = compresses
-        self._kind: tuple[tuple[int, ...], str, bool] | None = None
+        self._kind: tuple[tuple[int, ...], str, bool, tuple[str, ...]] | None = None
         self._encoding = ""
 
     def unfit(self, frame: Frame) -> str:
         """Why a frame cannot go into this file; empty if it can."""
-        if len(frame.payloads) != 1:
+        if len(frame.payloads) != 1 and not frame.channels:
             return "parts"
-        kind = (frame.shape, frame.dtype, frame.big_endian)
+        kind = (frame.shape, frame.dtype, frame.big_endian, frame.channels)
         if kind == self._kind:
             return "" if frame.encoding == self._encoding or self._may_pack(frame) else "encoding"
         if self._kind is not None or len(frame.shape) != 2 or not self._is_wanted(frame):
@@ -37,9 +37,10 @@ class Fit:
         """Whether all of them fit and are even encoded as the first one was."""
         if self._kind is None:
             return False
-        like = (*self._kind, self._encoding)
+        like, images = (*self._kind, self._encoding), len(self._kind[-1]) or 1
         for f in frames:  # written out: `all` takes longer
-            if (f.shape, f.dtype, f.big_endian, f.encoding) != like or len(f.payloads) != 1:
+            found = (f.shape, f.dtype, f.big_endian, f.channels, f.encoding)
+            if found != like or len(f.payloads) != images:
                 return False
         return True
 

@@ -25,7 +25,7 @@ class _Record(NamedTuple):
     """A frame in the file: without its buffers, but with their sizes, and where they begin."""
 
     placed: Placed
-    sizes: tuple[int, int]
+    sizes: tuple[int, ...]
     offset: int
 
 
@@ -33,7 +33,7 @@ class SpillFile:
     """Frames in a file without a name, which vanishes with the process; first in, first out.
 
     At most `most` bytes from the time that it was empty. Keeps of each frame its header and its
-    one payload. Used from one thread; raises OSError as the system gives it.
+    payloads. Used from one thread; raises OSError as the system gives it.
     """
 
     def __init__(self, folder: str, most: int) -> None:
@@ -45,8 +45,9 @@ class SpillFile:
     def put(self, placed: Placed) -> bool:
         """Write a frame behind the others; whether there was room."""
         frame = placed.frame
-        buffers = [header_of(frame.parts), frame.payloads[0]]
-        sizes = (size_of(buffers[0]), size_of(buffers[1]))
+        # A channel that did not come has no bytes, which no image has.
+        buffers = [header_of(frame.parts), *(b"" if p is None else p for p in frame.payloads)]
+        sizes = tuple(map(size_of, buffers))
         if self._end + sum(sizes) > self._most:
             return False
         write_buffers(self._file.fileno(), buffers, sizes, self._end)
@@ -73,7 +74,8 @@ class SpillFile:
         self._records.popleft()
         if not self._records:
             self.clear()
-        whole = msgspec.structs.replace(record.placed.frame, parts=parts, payloads=parts[1:])
+        payloads = [part or None for part in parts[1:]]
+        whole = msgspec.structs.replace(record.placed.frame, parts=parts, payloads=payloads)
         return Placed(whole, record.placed.place)
 
     @property
