@@ -75,7 +75,7 @@ META = replace(PLAN, attributes={**FACTS, "metadata_of": "scan.h5"}, detector=No
 
 TREES: Mapping[str, Mapping[str, nexus.Node]] = {
     "F": nexus.image_tree(PLAN),
-    "W": nexus.waiting_tree(replace(PLAN, shape=(0, 0), members=(), detector=None)),
+    "W": nexus.waiting_tree(replace(PLAN, shape=(0, 0), members=(), detector=None, channels=())),
     "P": nexus.image_tree(PART),
     "S": nexus.master_tree(PLAN, ["scan_part0001.h5"], 1000),
     "T": nexus.interleaved_tree(PLAN, ["scan_part0.h5", "scan_part1.h5"], "scan_meta.h5", 10),
