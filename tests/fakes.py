@@ -31,7 +31,8 @@ class FakePlane:
     disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: type[Configuration] = Configuration) -> None:
+        self._model = model
         self.requests: list[control.Request] = []
         self.refuse = ""
         self.blocking = False
@@ -116,11 +117,11 @@ class FakePlane:
     def _take(self, request: control.Request) -> None:
         match request:
             case control.Open():
-                self.configuration = parse(request.configuration, "plan")
+                self.configuration = parse(request.configuration, "plan", self._model)
                 self._received = 0
                 self._tell(self._report())
             case control.Update():
-                self.configuration = parse(request.configuration, "plan")
+                self.configuration = parse(request.configuration, "plan", self._model)
             case control.Close():
                 for slot in list(self._plans):
                     self._finish(slot, AcquisitionResult.INTERRUPTED, "Interrupted.")

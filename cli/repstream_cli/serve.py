@@ -13,6 +13,7 @@ import typer
 from repstream.errors import PortTakenError, Refused, RepstreamError
 from repstream.logs import log_to_stderr
 from repstream.parameters import storage
+from repstream.parameters.configuration import Configuration
 from repstream.parameters.first import first_configuration
 from repstream.service.options import ServiceOptions
 from repstream_cli import addresses
@@ -236,7 +237,7 @@ def engine_options(
     if settings is not None and not settings.absolute().parent.is_dir():
         raise typer.BadParameter(f"--settings {settings} lies in a folder that does not exist")
     try:
-        configuration = storage.load(config) if config is not None else first_configuration()
+        configuration = storage.load(config, Configuration) if config is not None else first_configuration()
     except Refused as error:
         raise typer.BadParameter(f"--config {error}") from error
     return ServiceOptions(

@@ -16,6 +16,7 @@ from repstream.errors import PortTakenError
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.history import History
 from repstream.link.server import EngineServer
+from repstream.service.kind import REPEATER_ENGINE, EngineKind
 from repstream.service.on_close import CloseCommand
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
@@ -73,6 +74,7 @@ class StackOptions:
     key: str = ""
     host: str = "127.0.0.1"
     on_close: str = ""
+    kind: EngineKind = REPEATER_ENGINE
     tango: TangoOptions | None = field(default_factory=TangoOptions)
     epics: EpicsOptions | None = field(default_factory=EpicsOptions)
     http: HttpOptions | None = field(default_factory=HttpOptions)
@@ -92,7 +94,7 @@ class Stack:
 
     def __init__(self, options: StackOptions) -> None:
         self.options = options
-        self.service = Service(options.engine)
+        self.service = Service(options.engine, kind=options.kind)
         self.engine_address = options.engine_address
         self.http_port = 0
         self.epics_port = 0

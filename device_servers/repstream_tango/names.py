@@ -43,10 +43,14 @@ def pascal(field: str) -> str:
 def attribute_name(parameter: Parameter) -> str:
     """``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
     ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device)."""
-    group, name = _OWNER.get(parameter.group, pascal(parameter.group)), pascal(parameter.field)
+    group, name = _group_name(parameter.group), pascal(parameter.field)
     if parameter.group in _UNPREFIXED:
         return group + name if name in OWN_NAMES else name
     return f"{group}{parameter.slot or ''}{name}"
+
+
+def _group_name(group: str) -> str:
+    return _OWNER.get(group, pascal(group))
 
 
 def text_name(parameter: Parameter) -> str:
@@ -58,7 +62,7 @@ def label(parameter: Parameter) -> str:
     """The title, unique on the device: with source or stream in front where the device shows several."""
     if parameter.group in _UNPREFIXED:
         return parameter.title
-    group = _OWNER.get(parameter.group, pascal(parameter.group))
+    group = _group_name(parameter.group)
     return f"{group} {parameter.slot or ''}".strip() + f": {parameter.title}"
 
 
@@ -66,9 +70,12 @@ def command_names(command: Command) -> tuple[str, ...]:
     """The Tango commands of one command: a second one where a number may be given or left out.
 
     A Tango command has a fixed argument, so ``start`` is `Start` without one and `StartFrames`
-    with a number (numbers that commands take are frames). A text is left out by being empty.
+    with a number (numbers that commands take are frames). A text is left out by being empty. Commands of
+    other groups than those that their device is about carry the group: ``CameraTrigger``.
     """
     name = pascal(command.name)
+    if command.group not in _UNPREFIXED:
+        name = f"{_group_name(command.group)}{command.slot or ''}{name}"
     argument = command.argument
     if argument is not None and argument.optional and argument.kind is not Kind.TEXT:
         return name, f"{name}Frames"

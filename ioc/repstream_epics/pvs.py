@@ -154,7 +154,9 @@ class CommandPVs:
         if self.argument is None or declared is None:
             return None
         value: Value = types.from_pv(declared, self.argument.value)
-        return None if value == "" and declared.optional else value
+        # A number's PV cannot be empty: 0 is what it holds until somebody writes it.
+        left_out = value == "" or (value == 0 and (declared.minimum or 0) > 0)
+        return None if left_out and declared.optional else value
 
 
 @dataclass(eq=False)

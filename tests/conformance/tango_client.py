@@ -85,13 +85,8 @@ class TangoClient:
     def _title(self, key: str, label: str) -> str:
         """The title in a label, which has source or stream in front where a device shows several."""
         group, slot = self._catalogue.parameters[key].group, self._catalogue.parameters[key].slot
-        heads = {
-            "source": "Source: ",
-            "streams": f"Stream {slot}: ",
-            "facade": "Facade: ",
-            "pictures": f"Pictures {slot}: ",
-        }
-        head = heads.get(group, "")
+        heads = {"engine": "", "writers": "", "source": "Source: ", "streams": f"Stream {slot}: "}
+        head = heads.get(group, f"{group.capitalize()} {slot or ''}".strip() + ": ")
         assert label.startswith(head)
         return label.removeprefix(head)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.router import Router
 from repstream.logs import log_to_stderr
+from repstream.parameters.configuration import Configuration, at_path
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a thread that computes lets the loop go on, which gives way at each message.
@@ -33,6 +34,7 @@ END_TIME = 4.5
 def main() -> None:
     parser = argparse.ArgumentParser(description="Data plane of repstream; started by the service.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
+    parser.add_argument("--configuration", default=Configuration.path(), help="class of the configuration")
     arguments = parser.parse_args()
     log_to_stderr()
     with suppress(PermissionError):  # already the leader of a session
@@ -41,7 +43,7 @@ def main() -> None:
         Path("/proc/self/comm").write_text("repstream-data")
     sys.setswitchinterval(SWITCH_INTERVAL)
     spare_frames()
-    router = Router(Connection(arguments.fd), on_end=_end_in_time)
+    router = Router(Connection(arguments.fd), _end_in_time, at_path(arguments.configuration))
     # Ctrl-C in the terminal is for the service, which then closes this process orderly.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: router.end())

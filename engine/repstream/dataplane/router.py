@@ -51,11 +51,18 @@ class _Closing:
 class Router:
     """Does what the service at the other end of `pipe` asks, until that hangs up or `end` is called.
 
-    `on_end` is called once when that happens, before everything is drained and closed.
+    `on_end` is called once when that happens, before everything is drained and closed. `model` is the
+    configuration of the kind of engine.
     """
 
-    def __init__(self, pipe: Connection, on_end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        pipe: Connection,
+        on_end: Callable[[], None] = lambda: None,
+        model: type[Configuration] = Configuration,
+    ) -> None:
         self._pipe = pipe
+        self._model = model
         self._on_end = on_end
         self._outbox = Outbox(pipe)
         self._repeater: Repeater | None = None
@@ -209,7 +216,9 @@ class Router:
         if self._repeater is not None:
             return "the last stop still drains" if self._closing is not None else "running already"
         try:
-            repeater = Repeater(_configuration(text), self._outbox.put, self._wake, self._expected)
+            repeater = Repeater(
+                _configuration(text, self._model), self._outbox.put, self._wake, self._expected
+            )
         except Refused as error:
             return str(error)
         self._repeater = repeater
@@ -223,7 +232,7 @@ class Router:
     def _update(self, text: str) -> str:
         try:
             if self._repeater is not None:
-                self._repeater.update(_configuration(text))
+                self._repeater.update(_configuration(text, self._model))
         except Refused as error:
             return str(error)
         return ""
@@ -277,10 +286,10 @@ class Router:
             log.debug("the loop is awake already, or over")
 
 
-def _configuration(text: str) -> Configuration:
+def _configuration(text: str, model: type[Configuration]) -> Configuration:
     """A configuration in which everything has its slot; raises `Refused`."""
     try:
-        configuration = Configuration.model_validate_json(text)
+        configuration = model.model_validate_json(text)
     except ValidationError as error:
         raise Refused("configuration", str(error)) from error
     keys = {f"streams.{name}" for name in configuration.streams}

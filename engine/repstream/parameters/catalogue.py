@@ -186,11 +186,16 @@ def _check(records: Sequence[Parameter | Command]) -> None:
             raise TypeError(f"{record.key} needs a description")
         if (other := titles.setdefault(record.title.lower(), record.key)) != record.key:
             raise TypeError(f"{other} and {record.key} have the same title {record.title!r}")
-        if isinstance(record, Parameter) and record.alarm is not None:
-            _check_alarm(record, record.alarm)
+        if isinstance(record, Parameter):
+            _check_facts(record)
 
 
-def _check_alarm(record: Parameter, alarm: Alarm) -> None:
+def _check_facts(record: Parameter) -> None:
+    if not record.unit.isascii():
+        raise TypeError(
+            f"{record.key}: not every control system has the letters of {record.unit!r}; write degC or um"
+        )
+    alarm = record.alarm or Alarm()
     known = {Kind.BOOL: (False, True), Kind.CHOICE: record.choices}.get(record.kind, ())
     for value in (*alarm.warning_values, *alarm.alarm_values, *alarm.invalid_values):
         if value not in known:

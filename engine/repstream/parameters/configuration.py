@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Self
+from importlib import import_module
+from typing import Annotated, Any, Self, cast
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -67,6 +68,11 @@ class Configuration(Section):
                 )
         return named
 
+    @classmethod
+    def path(cls) -> str:
+        """Where another process finds this class: ``module:name``, see `at_path`."""
+        return f"{cls.__module__}:{cls.__qualname__}"
+
     def sections(self, group: str) -> Mapping[str, Section]:
         """What a group holds, by name; the only one of a group without slots has none: ``""``."""
         held = getattr(self, group, {})
@@ -78,3 +84,11 @@ class Configuration(Section):
         """A copy with one section replaced."""
         changed = {**self.sections(group), name: section} if name else section
         return self.model_copy(update={group: changed})
+
+
+def at_path(path: str) -> type[Configuration]:
+    """The configuration of a kind of engine, by its `Configuration.path`."""
+    module, _, name = path.partition(":")
+    found = getattr(import_module(module), name)
+    assert issubclass(found, Configuration)
+    return cast(type[Configuration], found)

@@ -13,8 +13,9 @@ def assign(configuration: Configuration, catalogue: Catalogue) -> Configuration:
     """`configuration` with a slot for everything that users name, and none for anything else.
 
     Slots that it already names are kept. Raises `Refused` when there are more streams or writers
-    than slots, or when two claim one slot.
+    than slots, when two claim one slot, or for settings of a group that the catalogue lacks.
     """
+    _check_groups(configuration, catalogue)
     slots: dict[str, int] = {}
     for group in catalogue.named:
         names, numbers = list(configuration.sections(group)), catalogue.slots(group)
@@ -31,6 +32,14 @@ def assign(configuration: Configuration, catalogue: Catalogue) -> Configuration:
         for name in names:
             slots[f"{group}.{name}"] = wanted[name] if name in wanted else next(free)
     return configuration.model_copy(update={"slots": slots})
+
+
+def _check_groups(configuration: Configuration, catalogue: Catalogue) -> None:
+    """Refuse settings of a group that this kind of engine does not have, which nothing would heed."""
+    empty = type(configuration)()
+    for group in type(configuration).model_fields:
+        if group not in catalogue.groups and configuration.sections(group) != empty.sections(group):
+            raise Refused(group, f"this engine has none, only {', '.join(catalogue.groups)}")
 
 
 def name_at(configuration: Configuration, group: str, slot: int) -> str | None:

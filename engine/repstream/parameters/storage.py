@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,6 +14,8 @@ from repstream.errors import InvalidValue, Refused
 from repstream.parameters import gf_repstream
 from repstream.parameters.complaints import complaint
 from repstream.parameters.configuration import SCHEMA_VERSION, Configuration
+
+C = TypeVar("C", bound=Configuration)
 
 
 def dump(configuration: Configuration) -> str:
@@ -25,12 +27,12 @@ def dump(configuration: Configuration) -> str:
     return json.dumps(tree, indent=2)
 
 
-def parse(text: str, subject: str) -> Configuration:
+def parse(text: str, subject: str, model: type[C]) -> C:
     """A configuration from JSON in any of the shapes; raises `Refused` naming `subject` and the place."""
     tree = as_object(text, subject)
     if "in-stream" in tree or "out-streams" in tree:
         tree = gf_repstream.as_tree(tree, subject)
-    return _validated(migrated(tree, subject), subject)
+    return _validated(migrated(tree, subject), subject, model)
 
 
 def as_object(text: str, subject: str) -> dict[str, Any]:
@@ -61,20 +63,20 @@ def migrated(tree: dict[str, Any], subject: str) -> dict[str, Any]:
     return {**tree, "schema_version": SCHEMA_VERSION}
 
 
-def _validated(tree: Mapping[str, Any], subject: str) -> Configuration:
+def _validated(tree: Mapping[str, Any], subject: str, model: type[C]) -> C:
     try:
-        return Configuration.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
-        raise InvalidValue(subject, complaint(error, Configuration)) from error
+        raise InvalidValue(subject, complaint(error, model)) from error
 
 
-def load(path: Path) -> Configuration:
+def load(path: Path, model: type[C]) -> C:
     """The configuration in a file; raises `Refused` with what is wrong where."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(str(path), f"cannot be read: {error}") from error
-    return parse(text, str(path))
+    return parse(text, str(path), model)
 
 
 def save(configuration: Configuration, path: Path) -> None:

@@ -33,8 +33,9 @@ class Loop:
     Raises `zmq.ZMQError` where `address` cannot be bound.
     """
 
-    def __init__(self, pipe: Connection, address: str) -> None:
+    def __init__(self, pipe: Connection, address: str, model: type[Configuration] = Configuration) -> None:
         self._pipe = pipe
+        self._model = model
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._server = PictureServer(self._context, address)
         self._slots: dict[int, Slot] = {}
@@ -142,7 +143,7 @@ class Loop:
     def _follow(self, request: control.Follow) -> None:
         """Take a configuration: streams are heard anew only where they changed."""
         self._generation = request.generation
-        configuration = storage.parse(request.configuration, "pictures")
+        configuration = storage.parse(request.configuration, "pictures", self._model)
         for name, config in configuration.pictures.items():
             number = int(name)
             found = endpoint(configuration, config.stream) if config.stream else Endpoint()

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from repstream.logs import log_to_stderr
+from repstream.parameters.configuration import Configuration, at_path
 from repstream.pictures.loop import Loop
 
 NICENESS = 5
@@ -24,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pictures of repstream; started by the service.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
     parser.add_argument("--address", required=True, help="where pictures are served")
+    parser.add_argument("--configuration", default=Configuration.path(), help="class of the configuration")
     arguments = parser.parse_args()
     log_to_stderr()
     with suppress(OSError):
@@ -32,7 +34,7 @@ def main() -> None:
         os.nice(NICENESS)
     # Ctrl-C in the terminal is for the service, whose end then ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Loop(Connection(arguments.fd), arguments.address).run()
+    Loop(Connection(arguments.fd), arguments.address, at_path(arguments.configuration)).run()
 
 
 if __name__ == "__main__":

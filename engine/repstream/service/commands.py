@@ -14,27 +14,31 @@ from repstream.protocol import Requester
 from repstream.service.configuring import Configurator
 from repstream.service.context import ServiceContext
 from repstream.service.control_lock import ControlLock
+from repstream.service.keeper import Keeper
 from repstream.service.repeater import Repeater
 from repstream.service.writers import Writer
 from repstream.states import REPEATER, StartResult, after
 
 
 class Commands:
-    """The commands of the engine and its writers; used in the owner's thread."""
+    """The commands of the engine, its writers and its other groups; used in the owner's thread."""
 
     def __init__(
         self,
         context: ServiceContext,
         lock: ControlLock,
+        *,
         repeater: Repeater,
         writers: Mapping[int, Writer],
         configurator: Configurator,
+        keepers: Mapping[str, Keeper],
     ) -> None:
         self._context = context
         self._lock = lock
         self._repeater = repeater
         self._writers = writers
         self._configurator = configurator
+        self._keepers = keepers
 
     async def execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
         """Give a command; raises `Refused` or `EngineFault`. What was asked for is in force then."""
@@ -48,8 +52,11 @@ class Commands:
             handle = self._context.begin(record.key)
             if record.group == Group.WRITER:
                 await self._do_writer(record, given, requester, handle)
-            else:
+            elif record.group == Group.ENGINE:
                 await self._do_engine(record, given, requester, handle)
+            else:
+                async with self._context.turn(name):
+                    await self._keepers[record.group].execute(record, given, requester, handle)
         except Exception as error:
             if starting is not None:
                 refused = isinstance(error, Refused)

@@ -44,6 +44,10 @@ class Configurator:
         self._may_begin = may_begin
         self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
 
+    @property
+    def _model(self) -> type[Configuration]:
+        return type(self._context.configuration)
+
     async def write(self, values: Mapping[str, Value]) -> None:
         """Change parameters, all or none."""
         changes: dict[tuple[str, int], dict[str, Value]] = {}
@@ -66,7 +70,7 @@ class Configurator:
         """
         tree = storage.as_object(text, subject)
         if "in-stream" in tree or "out-streams" in tree:
-            await self.replace(storage.parse(text, subject), subject)
+            await self.replace(storage.parse(text, subject, self._model), subject)
             return
         whole = json.loads(storage.dump(self._context.configuration))
         for key, part in storage.migrated(tree, subject).items():
@@ -78,7 +82,7 @@ class Configurator:
             for name in [name for name, part in named.items() if part is None]:
                 del named[name]
                 taken.pop(f"{group}.{name}", None)
-        await self.replace(storage.parse(json.dumps(whole), subject), subject)
+        await self.replace(storage.parse(json.dumps(whole), subject, self._model), subject)
 
     async def replace(self, configuration: Configuration, subject: str) -> None:
         """Take a whole configuration, if every value that differs may be written now."""
@@ -99,7 +103,7 @@ class Configurator:
 
         def load() -> tuple[Path, Configuration]:
             target = self._file(given, subject)
-            return target, storage.load(target)
+            return target, storage.load(target, self._model)
 
         return await self._aside(subject, given, load)
 

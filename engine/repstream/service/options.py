@@ -15,6 +15,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     `roots`: folders below which files may be written; empty takes the current folder at start.
     `settings`: file in which accepted changes are kept and found again after a restart; None keeps
     nothing. `configuration`: what to start from; where `settings` exists already, that counts.
+    `max_streams`, `max_writers`: slots, where not the number that the kind of engine has.
     `pictures_address`: where the pictures of streams are served.
     """
 
@@ -22,6 +23,6 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     roots: tuple[Path, ...] = ()
     settings: Path | None = None
     configuration: Configuration | None = None
-    max_streams: int = 8
-    max_writers: int = 4
+    max_streams: int | None = None
+    max_writers: int | None = None
     pictures_address: str = "tcp://127.0.0.1:*"

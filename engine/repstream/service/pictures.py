@@ -22,6 +22,7 @@ from repstream.parameters.facts import Value
 from repstream.parameters.picture import RESULTS
 from repstream.pictures import control
 from repstream.service.context import ServiceContext
+from repstream.service.keeper import Keeper
 from repstream.states import RepeaterState
 
 SILENCE = 5.0
@@ -42,7 +43,7 @@ END_TIME = 2.0
 """Seconds that a process which has hung up may take to end."""
 
 
-class PictureKeeper:
+class PictureKeeper(Keeper):
     """Keeps the process for the pictures of one engine running, as long as a picture has a stream.
 
     `address` is where it serves pictures; a free port, once taken, is kept. It holds up nothing: what
@@ -140,7 +141,7 @@ class PictureKeeper:
 
     def _live(self) -> str:
         """One life of the process, from its start to its end; why it ended, empty where that was meant."""
-        process, pipe = _launch(self._address)
+        process, pipe = _launch(self._address, type(self._context.configuration))
         try:
             with pipe:
                 reason = self._converse(pipe)
@@ -215,7 +216,7 @@ class PictureKeeper:
             pass
 
 
-def _launch(address: str) -> tuple[subprocess.Popen[bytes], Connection]:
+def _launch(address: str, model: type[Configuration]) -> tuple[subprocess.Popen[bytes], Connection]:
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
@@ -227,6 +228,8 @@ def _launch(address: str) -> tuple[subprocess.Popen[bytes], Connection]:
                 str(theirs.fileno()),
                 "--address",
                 address,
+                "--configuration",
+                model.path(),
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

@@ -25,8 +25,8 @@ from repstream.service.commands import Commands
 from repstream.service.configuring import Configurator
 from repstream.service.context import ServiceContext
 from repstream.service.control_lock import ControlLock
+from repstream.service.kind import REPEATER_ENGINE, EngineKind
 from repstream.service.options import ServiceOptions
-from repstream.service.pictures import PictureKeeper
 from repstream.service.pulse import LOOK_INTERVAL
 from repstream.service.repeater import Death, Repeater
 from repstream.service.settings import Settings
@@ -43,12 +43,17 @@ TICK = 1.0
 
 
 class Service:
-    """One engine. `start` it before use; `close` ends its data plane and its threads."""
+    """One engine of a kind. `start` it before use; `close` ends its data plane and its threads."""
 
-    def __init__(self, options: ServiceOptions, plane: Plane | None = None) -> None:
+    def __init__(
+        self, options: ServiceOptions, plane: Plane | None = None, kind: EngineKind = REPEATER_ENGINE
+    ) -> None:
+        kind.check()
         self._options = options
+        self._kind = kind
         self._roots = resolve_roots([str(root) for root in options.roots])
-        self._catalogue = build(slots={Group.STREAM: options.max_streams, Group.WRITER: options.max_writers})
+        wanted = {Group.STREAM: options.max_streams, Group.WRITER: options.max_writers}
+        self._catalogue = build(kind.groups, {group: n for group, n in wanted.items() if n is not None})
         self._settings = None if options.settings is None else Settings(options.settings, self._on_unsaved)
         try:
             configuration = slots.assign(self._initial(), self._catalogue)
@@ -57,7 +62,7 @@ class Service:
             raise
         keep = (lambda _: None) if self._settings is None else self._settings.keep
         self._context = ServiceContext(
-            self._catalogue, configuration, plane or ProcessPlane(), options.name, keep
+            self._catalogue, configuration, plane or ProcessPlane(kind.configuration), options.name, keep
         )
         self._lock = ControlLock(lambda: self._context.configuration.engine.lock_timeout)
         self._repeater = Repeater(self._context, self._take)
@@ -69,10 +74,15 @@ class Service:
         self._configurator = Configurator(
             self._context, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
         )
+        self._keepers = {group: make(self._context, options) for group, make in kind.keepers.items()}
         self._commands = Commands(
-            self._context, self._lock, self._repeater, self._writers, self._configurator
+            self._context,
+            self._lock,
+            repeater=self._repeater,
+            writers=self._writers,
+            configurator=self._configurator,
+            keepers=self._keepers,
         )
-        self._pictures = PictureKeeper(self._context, options.pictures_address)
         self._started = time.monotonic()
 
     # --- life -----------------------------------------------------------------------------
@@ -85,7 +95,8 @@ class Service:
 
     def close(self) -> None:
         """End acquisitions as interrupted, end the data plane, save, end the threads."""
-        self._pictures.close()
+        for keeper in self._keepers.values():
+            keeper.close()
         self._context.asking.plane.close()
         self._context.owner.close()
         self._release_settings()
@@ -103,7 +114,8 @@ class Service:
         )
         self._context.put(self._context.configured_values())
         await self._commands.initialize()
-        self._pictures.start()
+        for keeper in self._keepers.values():
+            keeper.start()
         self._context.owner.spawn(self._every(TICK, self._tick))
         self._context.owner.spawn(self._every(LOOK_INTERVAL, self._repeater.look_at_plane))
 
@@ -178,7 +190,8 @@ class Service:
     def _heard(self, notice: control.Notice | Death) -> None:
         if not isinstance(notice, Death):
             self._repeater.on_sign_of_life()
-            self._pictures.hear(notice)
+            for keeper in self._keepers.values():
+                keeper.hear(notice)
         match notice:
             case control.Answer():
                 self._context.asking.on_answer(notice)
@@ -230,10 +243,12 @@ class Service:
         for writer in self._writers.values():
             self._context.owner.spawn(writer.look_at_folder())
             writer.tick()
+        for keeper in self._keepers.values():
+            keeper.tick()
 
     def _initial(self) -> Configuration:
-        kept = None if self._settings is None else self._settings.load()
-        return kept or self._options.configuration or Configuration()
+        kept = None if self._settings is None else self._settings.load(self._kind.configuration)
+        return kept or self._options.configuration or self._kind.configuration()
 
     def _release_settings(self) -> None:
         if self._settings is not None:

@@ -57,13 +57,13 @@ class Settings:
         self._thread = threading.Thread(target=self._work, name="settings", daemon=True)
         self._thread.start()
 
-    def load(self) -> Configuration | None:
-        """What was saved last, None where nothing was; raises `Refused` for a file that is not understood.
+    def load(self, model: type[Configuration]) -> Configuration | None:
+        """What was saved last, None where nothing was; raises `Refused` for a file that is no `model`.
 
         A writer whose next file exists takes the next free number: an engine that was killed may
         have made the file and not saved the number.
         """
-        return _with_free_numbers(storage.load(self._path)) if self._path.exists() else None
+        return _with_free_numbers(storage.load(self._path, model)) if self._path.exists() else None
 
     def keep(self, configuration: Configuration) -> None:
         """Save this one, and no longer those before; never blocks."""

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from repstream.dataplane import control
+from repstream.parameters.configuration import Configuration
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,10 @@ class Plane(Protocol):
 
 
 class ProcessPlane:
-    """A data plane in a child process (fills `Plane`)."""
+    """A data plane in a child process (fills `Plane`), which takes configurations of a kind of engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: type[Configuration]) -> None:
+        self._model = model
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._outgoing: SimpleQueue[control.Request | None] = SimpleQueue()
@@ -62,7 +64,15 @@ class ProcessPlane:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "repstream.dataplane.process", "--fd", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-m",
+                    "repstream.dataplane.process",
+                    "--fd",
+                    str(theirs.fileno()),
+                    "--configuration",
+                    self._model.path(),
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -8,6 +8,7 @@ import pytest
 
 from repstream.errors import InvalidValue, unknown_key
 from repstream.parameters import storage
+from repstream.parameters.configuration import Configuration
 
 KNOWN = ["engine.state", "streams.live.every_nth", "streams.live.policy", "writers.main.folder"]
 
@@ -32,7 +33,7 @@ KNOWN = ["engine.state", "streams.live.every_nth", "streams.live.policy", "write
 )
 def test_a_wrong_configuration_says_what_is_wrong_where(tree: dict[str, object], said: str) -> None:
     with pytest.raises(InvalidValue, match=said) as refused:
-        storage.parse(json.dumps(tree), "configure")
+        storage.parse(json.dumps(tree), "configure", Configuration)
     assert "^" not in str(refused.value)
     assert "permitted" not in str(refused.value)
 

@@ -12,7 +12,7 @@ from repstream.parameters import slots
 from repstream.parameters.catalogue import GroupFacts, build
 from repstream.parameters.commands import CommandDeclaration
 from repstream.parameters.configuration import Configuration, numbered
-from repstream.parameters.facts import Access, Alarm, Role, Section
+from repstream.parameters.facts import Access, Alarm, Role, Section, Unit
 from repstream.parameters.groups import REPEATER, Group, GroupDeclaration, Slots
 from repstream.parameters.stream import StreamConfig
 
@@ -108,6 +108,10 @@ class Undescribed(Section):
     mean: int = Field(0, title="Mean")
 
 
+class Foreign(Section):
+    warm: Annotated[float, Unit("°C")] = Field(0.0, title="Warm", description="Temperature.")
+
+
 class NeverSo(Section):
     on: Annotated[bool, Alarm(alarm_values=("on",))] = Field(
         False, title="On", description="Whether it is on."
@@ -122,6 +126,7 @@ class NeverSo(Section):
         ((TooLong,), "regions.1.mean needs a title of 1 to 40 characters"),
         ((Undescribed,), "regions.1.mean needs a description"),
         ((RegionStatus, RegionStatus), "regions.1.mean is declared twice"),
+        ((Foreign,), "regions.1.warm: not every control system has the letters of '°C'"),
         ((NeverSo,), "regions.1.on never is 'on', so that cannot be an alarm"),
     ],
 )

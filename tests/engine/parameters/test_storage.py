@@ -42,18 +42,18 @@ configurations = st.builds(
 
 @given(configurations)
 def test_what_is_dumped_is_read_back(configuration: Configuration) -> None:
-    assert storage.parse(storage.dump(configuration), "it") == configuration
+    assert storage.parse(storage.dump(configuration), "it", Configuration) == configuration
 
 
 def test_a_newer_version_is_refused() -> None:
     text = json.dumps({"schema_version": SCHEMA_VERSION + 1})
     with pytest.raises(Refused, match=f"newer version .* reads up to {SCHEMA_VERSION}"):
-        storage.parse(text, "settings.json")
+        storage.parse(text, "settings.json", Configuration)
 
 
 def test_an_older_version_is_migrated() -> None:
     old = {"schema_version": 0, "streams": [{"name": "live", "every_nth": 3}], "writers": [{"name": "main"}]}
-    migrated = storage.parse(json.dumps(old), "old.json")
+    migrated = storage.parse(json.dumps(old), "old.json", Configuration)
     assert migrated.schema_version == SCHEMA_VERSION
     assert migrated.streams["live"].every_nth == 3
     assert list(migrated.writers) == ["main"]
@@ -72,7 +72,7 @@ def test_an_older_version_is_migrated() -> None:
 )
 def test_what_is_wrong_is_said_with_its_place(text: str, says: str) -> None:
     with pytest.raises(Refused, match=says):
-        storage.parse(text, "it")
+        storage.parse(text, "it", Configuration)
 
 
 def test_gf_repstream_file() -> None:
@@ -94,7 +94,7 @@ def test_gf_repstream_file() -> None:
             "std-det-writer": {"zmq_mode": "PUSH", "port": 9612, "send_output_mode": "forward"},
         },
     }
-    read = storage.parse(json.dumps(given), "gf.json")
+    read = storage.parse(json.dumps(given), "gf.json", Configuration)
     assert read.source.address == "tcp://gigafrost:9990"
     assert (read.streams["preview"].policy, read.streams["preview"].every_sec) == ("send_every_sec", 0.5)
     assert (read.streams["blocks"].mode, read.streams["blocks"].burst) == ("PUSH", 2)
@@ -108,14 +108,14 @@ def test_gf_repstream_older_file() -> None:
         "in-stream": [{"name": "in", "zmq_mode": "SUB", "address": "tcp://127.0.0.1:9990"}],
         "out-streams": [{"name": "s1", "zmq_mode": "PUSH", "port": "9610", "send_every_nth": 5}],
     }
-    read = storage.parse(json.dumps(given), "gf.json")
+    read = storage.parse(json.dumps(given), "gf.json", Configuration)
     assert read.source.mode == "SUB"
     assert (read.streams["s1"].policy, read.streams["s1"].every_nth) == ("send_every_nth", 5)
 
 
 def test_a_garbled_gf_repstream_file_is_refused() -> None:
     with pytest.raises(Refused, match="gf_repstream configuration but lacks or garbles"):
-        storage.parse('{"in-stream": {"name": "in"}, "out-streams": {"s": {}}}', "gf.json")
+        storage.parse('{"in-stream": {"name": "in"}, "out-streams": {"s": {}}}', "gf.json", Configuration)
 
 
 def test_saving_keeps_the_old_file_where_it_fails(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_saving_keeps_the_old_file_where_it_fails(tmp_path: Path) -> None:
     storage.save(Configuration(), path)
     with pytest.raises(Refused, match="cannot be written"):
         storage.save(Configuration(), tmp_path / "gone" / "settings.json")
-    assert storage.load(path) == Configuration()
+    assert storage.load(path, Configuration) == Configuration()
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"gone.json refused: cannot be read"):
-        storage.load(tmp_path / "gone.json")
+        storage.load(tmp_path / "gone.json", Configuration)

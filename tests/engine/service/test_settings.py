@@ -53,14 +53,14 @@ def test_a_change_is_saved_at_once(tmp_path: Path) -> None:
         service.write({"source.address": "tcp://127.0.0.1:7777"}, ME)
         path = tmp_path / "settings.json"
         assert until(path.exists)
-        assert until(lambda: storage.load(path).source.address == "tcp://127.0.0.1:7777")
+        assert until(lambda: storage.load(path, Configuration).source.address == "tcp://127.0.0.1:7777")
 
 
 def test_the_last_change_is_saved_at_the_end(tmp_path: Path) -> None:
     with serving(tmp_path) as service:
         for number in range(1, 100):
             service.write({"source.buffer_size": number}, ME)
-    assert storage.load(tmp_path / "settings.json").source.buffer_size == 99
+    assert storage.load(tmp_path / "settings.json", Configuration).source.buffer_size == 99
 
 
 def test_a_second_engine_on_the_same_settings_is_refused(tmp_path: Path) -> None:
