@@ -5,12 +5,16 @@
 #   make versions        the unit tests on each Python that is installed beside this one
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
-# PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, TESTS=… some tests only.
+# PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, EXTRAS=… what is installed there,
+# TESTS=… some tests only, WORKERS=… how many processes run them (most tests wait rather than compute).
 
 VENV   ?= .venv
+EXTRAS ?= dev
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.12 python3.13,$(shell \
             $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 TESTS  ?= tests
+WORKERS ?= 4
+SPREAD := --dist loadfile --no-loadscope-reorder
 # What needs no engine, on any Python.
 UNIT   ?= tests/engine/test_*.py $(addprefix tests/engine/,messages mflow parameters policies sources) \
           $(wildcard tests/*/test_types.py tests/*/test_states.py tests/*/test_names.py)
@@ -26,16 +30,16 @@ demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
 
 test: check
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(SPREAD) $(TESTS)
 
 test-unit: $(READY)
-	@$(BIN)/python -m pytest $(UNIT)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(SPREAD) $(UNIT)
 
 wheels:
 	@.ci/wheels "$(PYTHON)"
 
-versions: $(READY)
-	@.ci/versions $(BIN)/python
+versions:
+	@.ci/versions "$(PYTHON)"
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
@@ -65,7 +69,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "making $(VENV) with $(PYTHON) (once; a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "$(PYTHON) cannot make environments: install its venv package (python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 clean:

@@ -29,3 +29,18 @@ def storage(shim: Path, tmp_path: Path) -> Iterator[Storage]:
     storage = Storage(shim, tmp_path)
     yield storage
     storage.does("")
+
+
+PROGRAMS = ("page", "cli", "recipes", "examples", "faults", "integration", "ioc", "device_servers")
+"""Rooms whose tests start whole programs and wait for them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    rooms = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        room = item.path.relative_to(rooms).parts[0]
+        return PROGRAMS.index(room) if room in PROGRAMS else len(PROGRAMS)
+
+    items.sort(key=rank)

@@ -112,13 +112,15 @@ def test_the_printed_commands_work_and_ctrl_c_ends_everything(tmp_path):
         children = below(process.pid)
         status = next(line.strip() for line in lines if "repstream status" in line)
         idle = f'until {status} --json | grep -q \'"writers.1.state": "READY"\'; do sleep 0.2; done'
-        script = "set -e\n" + "\n".join(f"{idle}\n{command}" for command in commands(lines))
+        script = ["set -e", idle]
+        for command in commands(lines):
+            script += [command, idle] if "start" in command.lower() else [command]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # libca leaves a caRepeater running unless somebody has its port.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as repeater:
             repeater.bind(("", 0))
             seen = subprocess.run(
-                ["bash", "-c", script],
+                ["bash", "-c", "\n".join(script)],
                 capture_output=True,
                 text=True,
                 timeout=90,

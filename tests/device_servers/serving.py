@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from repstream.link.server import EngineServer
 from repstream_tango.command_line import READY_LINE, command_line
 from tests.fakes import FakePlane, running_service
 from tests.ports import free_port as free_port
+from tests.waiting import until as until
 
 REPEATER = "repstream/repeater/1"
 ANY_PORT = "tcp://127.0.0.1:*"
@@ -26,14 +26,6 @@ Trl = Callable[[str], str]
 def writer(slot: int) -> str:
     """Name of the device of the writer in `slot`."""
     return f"repstream/writer/{slot}"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
-    """Wait for `condition`; fails saying `what` was waited for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
 
 
 @contextmanager

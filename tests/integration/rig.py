@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from repstream.sources.images import Images
 from tests.conformance import epics_client, http_client, python_client, tango_client
 from tests.conformance.client import FrontEndClient
 from tests.ports import free_port as free_port
+from tests.waiting import until as until
 
 SHAPE, DTYPE = (120, 201), "uint16"
 IMAGES = Images(SHAPE, DTYPE, seed=7)
@@ -137,16 +138,6 @@ class Rig:
 def running_rig(folder: Path) -> Iterator[Rig]:
     with ExitStack() as stack:
         yield Rig(folder, stack)
-
-
-def until(test: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """Wait until `test` holds, failing with `what` was waited for."""
-    waiting = threading.Event()
-    for _ in range(round(seconds / 0.02)):
-        if test():
-            return
-        waiting.wait(0.02)
-    raise AssertionError(f"waited in vain for {what}")
 
 
 def assert_holds(path: Path, frame_ids: range | list[int]) -> None:

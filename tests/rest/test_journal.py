@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,15 +12,9 @@ from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
 from tests.fakes import FakePlane
+from tests.waiting import until
 
 ME = Requester("test", "anna", "bl")
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def texts(api: httpx.Client) -> list[str]:

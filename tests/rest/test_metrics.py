@@ -14,6 +14,7 @@ from repstream.parameters.catalogue import Catalogue, build
 from repstream.service.service import Service
 from repstream_http.metrics import check_names, metric_name
 from tests.fakes import FakePlane
+from tests.waiting import until
 
 OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
 
@@ -30,9 +31,12 @@ def samples(text: str) -> dict[tuple[str, frozenset[str]], float]:
 def test_counters_follow_the_engine(http: httpx.Client, plane: FakePlane) -> None:
     http.post("/api/v1/commands/engine.start", json={"wait": 10})
     plane.receive(12)
+    wanted = {
+        ("repstream_source_received_frames_total", frozenset({"test"})): 12,
+        ("repstream_stream_sent_frames_total", frozenset({"test", "live"})): 12,
+    }
+    until(lambda: wanted.items() <= samples(http.get("/metrics").text).items(), "the counters")
     found = samples(http.get("/metrics").text)
-    assert found["repstream_source_received_frames_total", frozenset({"test"})] == 12
-    assert found["repstream_stream_sent_frames_total", frozenset({"test", "live"})] == 12
     assert found["repstream_up", frozenset({"test"})] == 1
 
 

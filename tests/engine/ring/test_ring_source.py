@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tests.engine.ring.peers import (
     tidy,
     unique_name,
 )
+from tests.waiting import until
 
 from repstream.errors import MalformedMessage, Refused
 from repstream.messages import formats
@@ -66,13 +67,6 @@ def pair(name: str, dtype: str = "uint16", slots: int = SLOTS) -> Iterator[tuple
     with producing(name, dtype, slots) as producer, reading(name, slots) as source:
         producer.wait_for_consumer()
         yield producer, source
-
-
-def until(test: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not test():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.002)
 
 
 def heard(source: RingBufferSource, image_id: int) -> None:
@@ -183,10 +177,17 @@ def test_an_image_that_is_written_over_while_it_is_read_is_left_out(
 
 def test_no_torn_image_comes_from_a_producer_that_laps_at_will(ring: str) -> None:
     slots, images = 512, 3000
+
+    def lapped() -> bool:
+        """Whether the slot of the next image holds a later one, or none will come there."""
+        memory = np.memmap(f"/dev/shm/{ring}", "uint32", "r", shape=(slots, *SHAPE))
+        after = ids[-1] + 1
+        return after + slots >= images or memory[after % slots, -1, -1] > after
+
     spawned = multiprocessing.get_context("spawn")
     going = spawned.Process(target=run_producer, args=(ring, SHAPE, slots, images, 0.0005))
     going.start()
-    ids = []
+    ids = list[int]()
     try:
         with reading(ring, slots) as source:
             end = time.monotonic() + 3 * PATIENCE
@@ -198,7 +199,7 @@ def test_no_torn_image_comes_from_a_producer_that_laps_at_will(ring: str) -> Non
                     assert (array_of(found) == found.frame_id).all(), found.frame_id
                     ids.append(found.frame_id)
                     if len(ids) % 500 == 0:
-                        time.sleep(0.4)  # more than a lap
+                        until(lapped, "the producer to be a lap ahead")
     finally:
         going.join(PATIENCE)
     assert ids == sorted(set(ids))

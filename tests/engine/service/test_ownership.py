@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from tests.fakes import FakePlane
+from tests.waiting import until
 
 from repstream.accounting import OutputSnapshot
 from repstream.dataplane import control
@@ -26,13 +27,6 @@ FLUSHING, NONE = AcquisitionState.FLUSHING_IMAGES, AcquisitionResult.NONE
 def clients() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as pool:
         yield pool
-
-
-def until(test: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not test():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def value(service: Service, key: str) -> object:

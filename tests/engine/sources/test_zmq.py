@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import zmq
 from tests.ports import free_port
+from tests.waiting import until
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
@@ -52,13 +53,6 @@ def bound(context: Context, kind: int = zmq.PUSH) -> tuple[zmq.Socket[bytes], st
     peer = context.socket(kind)
     peer.linger = 0
     return peer, f"tcp://127.0.0.1:{peer.bind_to_random_port('tcp://127.0.0.1')}"
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def source_parts(source: ZmqSource) -> list[zmq.Frame]:
