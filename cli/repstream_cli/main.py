@@ -15,6 +15,7 @@ from repstream_cli.look import look
 from repstream_cli.serve import serve
 from repstream_cli.simulate import simulate
 from repstream_cli.status import status
+from repstream_cli.std_cli.scripts import std_tools
 from repstream_cli.verify import verify
 from repstream_cli.version import version
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (demo, serve, status, simulate, consume, look, follow, verify, version):
+for command in (demo, serve, status, simulate, consume, look, follow, verify, std_tools, version):
     app.command()(command)
 
 
