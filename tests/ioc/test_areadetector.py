@@ -171,7 +171,7 @@ def test_many_kept_values_at_once_lose_none(bench: Bench) -> None:
 
 
 REFUSED: tuple[tuple[str, Any], ...] = (
-    ("cam1:NumImages", 0),
+    ("cam1:NumImages", -1),
     ("cam1:AcquireTime", -1.0),
     ("HDF1:FileTemplate", "%d"),
     ("HDF1:FileName", "a/b"),

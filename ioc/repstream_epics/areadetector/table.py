@@ -114,7 +114,7 @@ DRIVER = (
         readback_strings=DONE_ACQUIRING,
     ),
     Row(IMAGE_MODE, "How many images", Type.CHOICE, Kept("Single"), strings=IMAGE_MODES),
-    kept_number(NUM_IMAGES, "Images per Acquire", 1, 1),
+    kept_number(NUM_IMAGES, "Images per Acquire", 1),
     Row(f"{CAM}AcquireTime", "Exposure time", Type.DOUBLE, Kept(0.0, 0, 1e9), unit="s"),
     Row(f"{CAM}AcquirePeriod", "Exposure period", Type.DOUBLE, Kept(0.0, 0, 1e9), unit="s"),
     Row(f"{CAM}TriggerMode", "Trigger", Type.CHOICE, Kept("Internal"), strings=("Internal", "External")),
