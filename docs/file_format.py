@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from repstream.files import channels, nexus
+from repstream.files import channels, goniometer, nexus
 from repstream.files.columns import ARRIVAL_TIME
 from repstream.files.detector import DetectorFacts
 from repstream.files.plan import FilePlan
@@ -50,7 +50,11 @@ SETTINGS = ExperimentConfig(
     photon_energy=12400.0,
     count_time=1.0,
     frame_time=1.0,
-)
+    nexus_metadata='{"goniometer": {"kappa": {"vector": [0, 1, 0], "start": 1}, '
+    '"omega": {"vector": [-1, 0, 0]}}}',
+).model_dump()
+
+DETECTOR = DetectorFacts(1, "id", TOLD, {"pixel_mask": np.zeros((4, 6), "<u4")}, "", "appendix")
 
 PLAN = FilePlan(
     path=Path("/data/scan.h5"),
@@ -66,8 +70,9 @@ PLAN = FilePlan(
     channels=("low", "high"),
     attributes=FACTS,
     user_metadata='{"operator": "A"}',
-    detector=DetectorFacts(1, "id", TOLD, {"pixel_mask": np.zeros((4, 6), "<u4")}, "", "appendix"),
-    experiment=SETTINGS.model_dump(),
+    detector=DETECTOR,
+    experiment=SETTINGS,
+    axes=goniometer.axes(SETTINGS, DETECTOR.told),
 )
 
 PART = replace(PLAN, attributes={**FACTS, "master": "scan.h5", "part": 1}, detector=None)
@@ -75,7 +80,7 @@ META = replace(PLAN, attributes={**FACTS, "metadata_of": "scan.h5"}, detector=No
 
 TREES: Mapping[str, Mapping[str, nexus.Node]] = {
     "F": nexus.image_tree(PLAN),
-    "W": nexus.waiting_tree(replace(PLAN, shape=(0, 0), members=(), detector=None, channels=())),
+    "W": nexus.waiting_tree(replace(PLAN, shape=(0, 0), members=(), detector=None, channels=(), axes=())),
     "P": nexus.image_tree(PART),
     "S": nexus.master_tree(PLAN, ["scan_part0001.h5"], 1000),
     "T": nexus.interleaved_tree(PLAN, ["scan_part0.h5", "scan_part1.h5"], "scan_meta.h5", 10),

@@ -47,16 +47,22 @@ UNITS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A dataset `name` of `NDATTRIBUTES`; `values` makes its items from rows, contiguous, of `dtype`."""
+    """A dataset `name` of `NDATTRIBUTES`, or at `place`; `values` makes its items from rows, of `dtype`."""
 
     name: str
     dtype: np.dtype[Any]
     values: Values
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
     @property
     def path(self) -> str:
-        return f"{NDATTRIBUTES}/{self.name}"
+        return self.place or f"{NDATTRIBUTES}/{self.name}"
+
+    @property
+    def in_part(self) -> str:
+        """Where a master finds it in its parts."""
+        return f"/part/{'axes' if self.place else 'columns'}/{self.name}"
 
 
 def columns_of(row: np.dtype[Any]) -> tuple[Column, ...]:

@@ -50,6 +50,11 @@ class DetectorFacts:
     threshold: str = ""
     appendix: str = ""
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """`configuration` as an object."""
+        return msgspec.json.decode(self.configuration, type=dict[str, Any])
+
 
 def facts_of(start: SeriesStart, threshold: str = "") -> DetectorFacts:
     """What a file keeps of a start; tables are unpacked, a damaged one is left out and logged."""

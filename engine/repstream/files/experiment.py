@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from repstream.files import goniometer
 from repstream.files.plan import Scalar
 from repstream.files.user_metadata import NAME
+from repstream.parameters.goniometer import KEY
 from repstream.parameters.json_text import parse_object
 
 DETECTOR = "/entry/instrument/detector"
@@ -117,7 +119,8 @@ def found(settings: Mapping[str, Scalar], told: Mapping[str, Any]) -> Found:
     values |= dict(_goniometer(told))
     if f"{DETECTOR}/distance" in values:
         values |= _translation(values[f"{DETECTOR}/distance"].value)
-    further = dict(_further(parse_object(str(settings.get("nexus_metadata", ""))), "/entry"))
+    stated = parse_object(str(settings.get("nexus_metadata", "")))
+    further = dict(_further({k: v for k, v in stated.items() if k != KEY}, "/entry"))
     classes = {path: str(item.value) for path, item in further.items() if path.endswith("/NX_class")}
     values |= {path: item for path, item in further.items() if path not in classes}
     return Found(values, {path.removesuffix("/NX_class"): name for path, name in classes.items()})
@@ -178,15 +181,10 @@ def _translation(distance: Any) -> dict[str, Value]:
 
 
 def _goniometer(told: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
-    """Start and increment of each axis, in stream v1 as fields, in v2 as an object."""
-    nested = told.get("goniometer")
-    for axis in ("omega", "chi", "phi", "kappa", "two_theta"):
-        for what in ("start", "increment"):
-            value = told.get(f"{axis}_{what}")
-            if isinstance(nested, Mapping) and isinstance(nested.get(axis), Mapping):
-                value = nested[axis].get(what)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                yield f"{SAMPLE}/goniometer/{axis}_{what}", Value(float(value), {"units": "deg"})
+    """Start and increment of each axis."""
+    for axis in goniometer.DETECTORS:
+        for what, value in goniometer.positions(told, axis).items():
+            yield f"{SAMPLE}/goniometer/{axis}_{what}", Value(value, {"units": "deg"})
 
 
 def _further(found: Mapping[str, Any], path: str) -> Iterator[tuple[str, Value]]:

@@ -22,7 +22,6 @@ from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.column_store import ColumnStore
-from repstream.files.columns import columns_of
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, PAGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, DatasetPlaces
@@ -72,7 +71,7 @@ class FrameFile:
         self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._extra_places = image.stacks[nexus.extra_values_path(plan.detector_name)]
         self._extra_shown = 0
-        columns = columns_of(self._row_dtype)
+        columns = plan.columns
         self._columns = ColumnStore(columns)
         self._columns_places = [image.stacks[column.path] for column in columns]
         self._column_indices = list(zip(self._columns.indices, self._columns_places, strict=True))

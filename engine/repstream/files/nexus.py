@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from repstream.files import channels, experiment, user_metadata
 from repstream.files.column_store import ROWS_PER_CHUNK
-from repstream.files.columns import ARRIVAL_TIME, NDATTRIBUTES, UNIQUE_ID, Column, columns_of
+from repstream.files.columns import ARRIVAL_TIME, NDATTRIBUTES, UNIQUE_ID, Column
 from repstream.files.detector import FIELDS, TABLES, DetectorFacts
 from repstream.files.experiment import DETECTOR
 from repstream.files.gaps import TEXT_BYTES
+from repstream.files.goniometer import TRANSFORMATIONS, Axis
 from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar, lost, lost_row
 
 ACQUISITION = "/entry/acquisition"
@@ -101,7 +101,7 @@ class Stack:
     dtype: np.dtype[Any]
     rows_per_chunk: int
     compression: Compression = "none"
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Virtual:
     items: int
     count: int | None
     lost: Any
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Interleaved:
     count: int
     final: bool
     lost: Any
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,9 +289,7 @@ def waiting_tree(plan: FilePlan) -> dict[str, Node]:
 
 def _with_experiment(plan: FilePlan, tree: dict[str, Node]) -> dict[str, Node]:
     """What is known of the experiment beside what is there, which stays."""
-    told = (
-        {} if plan.detector is None else msgspec.json.decode(plan.detector.configuration, type=dict[str, Any])
-    )
+    told = {} if plan.detector is None else plan.detector.told
     known = experiment.found(plan.experiment, told)
     values = dict(known.values)
     if 0 not in plan.shape:
@@ -331,7 +329,7 @@ def _detector_tree(detector: DetectorFacts, names: Sequence[str]) -> dict[str, N
     told = detector.configuration
     tree: dict[str, Node] = {f"{ACQUISITION}/{k}": Field(field_dtype(v), v) for k, v in facts.items()}
     tree[f"{DETECTOR}/configuration"] = Field(field_dtype(told), told, {"media_type": "application/json"})
-    configuration = msgspec.json.decode(told, type=dict[str, Any])
+    configuration = detector.told
     for name, sources in FIELDS.items():
         value = next((configuration[source] for source in sources if source in configuration), None)
         if isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -397,7 +395,7 @@ def master_tree(
             tree[f"{group}/data_{number:06d}"] = External(name, f"{group}/data")
 
     def shown(column: Column) -> Virtual:
-        path, nothing = part_column(column), lost(column.dtype)
+        path, nothing = column.in_part, lost(column.dtype)
         return Virtual((), column.dtype, files, path, images_per_file, count, nothing, column.attributes)
 
     tree |= _columns_tree(plan, shown) | _axes_tree(plan)
@@ -431,7 +429,7 @@ def interleaved_tree(
     )
 
     def shown(column: Column) -> Virtual:
-        path, nothing = part_column(column), lost(column.dtype)
+        path, nothing = column.in_part, lost(column.dtype)
         return Virtual((), column.dtype, [meta], path, count, count, nothing, column.attributes)
 
     tree |= _columns_tree(plan, shown) | _axes_tree(plan)
@@ -440,9 +438,26 @@ def interleaved_tree(
 
 def _columns_tree(plan: FilePlan, make: Callable[[Column], Node]) -> dict[str, Node]:
     """The metadata as plain datasets, made by `make`."""
-    columns = columns_of(plan.row_dtype)
     tree: dict[str, Node] = {NDATTRIBUTES: Group({"NX_class": "NXcollection"})}
-    tree |= {column.path: make(column) for column in columns}
+    if plan.axes:
+        tree |= _goniometer_tree(plan.axes)
+    return tree | {column.path: make(column) for column in plan.columns}
+
+
+def _goniometer_tree(axes: Sequence[Axis]) -> dict[str, Node]:
+    """The way from the base of the goniometer to the sample; positions that change are columns."""
+    number = np.dtype("<f8")
+    tree: dict[str, Node] = {
+        experiment.SAMPLE: Group({"NX_class": "NXsample"}),
+        TRANSFORMATIONS: Group({"NX_class": "NXtransformations"}),
+        f"{experiment.SAMPLE}/depends_on": Field(field_dtype(axes[-1].path), axes[-1].path),
+    }
+    for axis in axes:
+        if axis.increment:
+            units = {"units": axis.attributes["units"]}
+            tree[f"{axis.path}_increment_set"] = Field(number, axis.increment, units)
+        else:
+            tree[axis.path] = Field(number, axis.start, axis.attributes)
     return tree
 
 
@@ -451,8 +466,10 @@ def _part_tree(plan: FilePlan, *, images: bool) -> dict[str, Node]:
     tree: dict[str, Node] = {"/part": Group({}), PART_ROWS: Link(metadata_path(plan.detector_name))}
     if images:
         tree |= {_in_part(path): Link(path) for path in images_paths(plan)}
-    tree["/part/columns"] = Group({})
-    return tree | {part_column(column): Link(column.path) for column in columns_of(plan.row_dtype)}
+    for column in plan.columns:
+        tree.setdefault(column.in_part.rpartition("/")[0], Group({}))
+        tree[column.in_part] = Link(column.path)
+    return tree
 
 
 def _specific_tree(plan: FilePlan, tree: Mapping[str, Node]) -> dict[str, Node]:
@@ -474,11 +491,6 @@ def _axes_tree(plan: FilePlan) -> dict[str, Node]:
         if ARRIVAL_TIME in (plan.row_dtype.names or ()):
             axes[f"{group}/time"] = Link(f"{NDATTRIBUTES}/{ARRIVAL_TIME}")
     return axes
-
-
-def part_column(column: Column) -> str:
-    """Where a master finds a column in its parts."""
-    return f"/part/columns/{column.name}"
 
 
 def _grown_column(column: Column) -> Stack:

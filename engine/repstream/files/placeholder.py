@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5, nexus
+from repstream.files import goniometer, hdf5, nexus
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile
 from repstream.files.intact import HEAD, check_intact
@@ -108,6 +108,7 @@ class Placeholder:
         channels: tuple[str, ...] = (),
     ) -> FilePlan:
         """The plan of the real file, with what is known from the start; arguments as in `FilePlan`."""
+        told = {} if detector is None else detector.told
         return replace(
             self._plan,
             shape=shape,
@@ -116,6 +117,8 @@ class Placeholder:
             compression=compression,
             detector=detector,
             channels=channels,
+            # What lies below a master follows that, which alone hears the detector.
+            axes=() if self._plan.is_part else goniometer.axes(self._plan.experiment, told),
         )
 
     @property

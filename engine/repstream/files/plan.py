@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from repstream.files import goniometer
+from repstream.files.columns import Column, columns_of
 from repstream.files.detector import DetectorFacts
 from repstream.messages.compression import compress
 
@@ -80,6 +82,7 @@ class FilePlan:
     that the service runs as. `axis`: what images are plotted against.
     `experiment`: settings of `ExperimentConfig`. `channels`: their names in the stream, where each image
     is one of several (`files.channels`), all of this shape and type; nothing where it is one alone.
+    `axes`: those of the goniometer (`goniometer.axes`).
     """
 
     path: Path
@@ -96,6 +99,7 @@ class FilePlan:
     axis: Axis = "image_id"
     experiment: Mapping[str, Scalar] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    axes: tuple[goniometer.Axis, ...] = ()
 
     @property
     def row_dtype(self) -> np.dtype[Any]:
@@ -106,6 +110,11 @@ class FilePlan:
     def is_part(self) -> bool:
         """Whether a master shows what is in this file."""
         return not _PART_FACTS.isdisjoint(self.attributes)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is kept of each row as plain datasets: its members, and positions of axes that move."""
+        return (*columns_of(self.row_dtype), *(axis.column for axis in self.axes if axis.increment))
 
     @property
     def datasets(self) -> int:

@@ -16,7 +16,6 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
 from repstream.files.column_store import ColumnStore
-from repstream.files.columns import columns_of
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS
 from repstream.files.plan import FilePlan, Scalar
@@ -43,7 +42,7 @@ class RowFile:
         self._results = ResultFields(image.fields)
         self._places = image.stacks[nexus.metadata_path(plan.detector_name)]
         self._rows = RowStore(plan.row_dtype, nexus.rows_per_chunk(plan.row_dtype))
-        columns = columns_of(plan.row_dtype)
+        columns = plan.columns
         self._columns = ColumnStore(columns)
         self._columns_places = [image.stacks[column.path] for column in columns]
         self._end = len(image.data)

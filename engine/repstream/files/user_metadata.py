@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from repstream.files.plan import Scalar
 from repstream.parameters.json_text import parse_object
 
 JSON = "json"
@@ -16,7 +15,7 @@ NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.]*[a-zA-Z0-9_])?")
 """What NeXus takes for the name of a field or group (https://manual.nexusformat.org/datarules.html)."""
 
 
-def fields(text: str) -> Iterator[tuple[tuple[str, ...], Scalar]]:
+def fields(text: str) -> Iterator[tuple[tuple[str, ...], str | int | float]]:
     """(path, value) of each single value in a JSON object that has a NeXus name and fits a field.
 
     Truth values become 0 and 1. Lists, null, integers beyond 64 bits and values below a name that
@@ -25,7 +24,9 @@ def fields(text: str) -> Iterator[tuple[tuple[str, ...], Scalar]]:
     yield from _fields(parse_object(text), ())
 
 
-def _fields(found: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Scalar]]:
+def _fields(
+    found: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str | int | float]]:
     for name, value in found.items():
         if not NAME.fullmatch(name) or (not path and name == JSON):
             continue

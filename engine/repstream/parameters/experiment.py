@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from repstream.parameters import goniometer
 from repstream.parameters.facts import Access, LongText, Section, Unit
 from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 
@@ -84,7 +85,7 @@ class ExperimentConfig(Section):
         max_length=MOST_CHARACTERS,
         title="Further NeXus fields",
         description="A JSON object of fields below entry, such as "
-        '{"sample": {"temperature": {"value": 80, "units": "K"}}}.',
+        '{"sample": {"temperature": {"value": 80, "units": "K"}}}; goniometer states vectors of axes.',
     )
     data_axis: Annotated[Literal["image_id", "time"], Access.WHILE_IDLE] = Field(
         "image_id",
@@ -95,6 +96,8 @@ class ExperimentConfig(Section):
     @field_validator("nexus_metadata")
     @classmethod
     def _nexus_metadata_is_an_object(cls, text: str) -> str:
-        if taken := sorted(_TAKEN & parse_object(text).keys()):
+        found = parse_object(text)
+        if taken := sorted(_TAKEN & found.keys()):
             raise ValueError(f"must not have {taken[0]!r}, which is the writer's own")
+        goniometer.stated_axes(found.get(goniometer.KEY, {}))
         return text

@@ -10,13 +10,20 @@ import h5py
 import numpy as np
 import pytest
 from nexusformat.nexus.validate import validate_file
+from tests.engine.dataplane.bench import message
+from tests.engine.dataplane.bench import plan as acquisition_plan
 from tests.engine.files.samples import payload, plan, rows
 
-from repstream.files import FrameFile, Placeholder
-from repstream.files.detector import DetectorFacts
+from repstream.dataplane.storing.frame_store import FrameStore, Placed
+from repstream.dataplane.storing.parts_store import PartsStore
+from repstream.files import FrameFile, Placeholder, goniometer
+from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.experiment import EV_ANGSTROM
 from repstream.files.reader import FileReader
 from repstream.files.verify import verify
+from repstream.messages import dectris_v2, formats
+from repstream.messages.formats import FrameDecoder
+from repstream.messages.series import SeriesStart
 from repstream.parameters.experiment import ExperimentConfig
 
 DONE: dict[str, Any] = {"outcome": "completed", "series": 1, "stop_time": 1.7e9}
@@ -46,7 +53,8 @@ def written(path: Path, told: dict[str, Any] | None = None, **settings: Any) -> 
     """A finished file with four images, open."""
     stated = ExperimentConfig(**settings).model_dump()
     detector = None if told is None else DetectorFacts(1, configuration=json.dumps(told))
-    of = plan(path, attributes=FACTS, experiment=stated, detector=detector)
+    axes = goniometer.axes(stated, told or {})
+    of = plan(path, attributes=FACTS, experiment=stated, detector=detector, axes=axes)
     file = FrameFile.create(of)
     file.append([payload(of, n) for n in range(4)], rows(of, 0, 4))
     file.finish({**DONE, "written": 4})
@@ -183,6 +191,71 @@ def test_further_fields_go_below_entry_and_never_take_a_place(tmp_path: Path) ->
         assert file["entry/instrument/attenuator"].attrs["NX_class"] == "NXattenuator"
         assert file["entry/instrument/detector/data"].shape == (4, 4, 6)
         assert file["entry/instrument/detector/metadata"].shape == (4,)
+
+
+ON_KAPPA = {
+    "omega": {"vector": [-1, 0, 0]},
+    "kappa": {"vector": [-0.9, 0, 0.4], "start": 12},
+    "x": {"vector": [0, 1, 0], "type": "translation", "start": 2, "units": "mm", "offset": [0, 0, 0.1]},
+}
+
+
+def test_stated_vectors_and_the_detectors_angles_are_the_way_to_the_sample(tmp_path: Path) -> None:
+    told = {**TOLD, "kappa_start": 99.0}
+    with written(tmp_path / "a.h5", told, nexus_metadata=json.dumps({"goniometer": ON_KAPPA})) as file:
+        group = file["entry/sample/transformations"]
+        assert group.attrs["NX_class"] == "NXtransformations"
+        assert list(group["omega"]) == [1.0, 1.5, 2.0, 2.5]
+        assert group["omega_increment_set"][()] == 0.5
+        assert (group["kappa"][()], group["x"][()]) == (12, 2)
+        path, chain = file["entry/sample/depends_on"][()].decode(), []
+        while path != ".":
+            chain.append(path.rpartition("/")[2])
+            path = file[path].attrs["depends_on"]
+        assert chain == ["x", "kappa", "omega"]
+        assert list(group["omega"].attrs["vector"]) == [-1, 0, 0]
+        assert dict(group["x"].attrs)["transformation_type"] == "translation"
+        assert (group["x"].attrs["units"], list(group["x"].attrs["offset"])) == ("mm", [0, 0, 0.1])
+        assert file["entry/sample/goniometer/kappa_start"][()] == 99
+
+
+@pytest.mark.parametrize("stated", [{}, {"goniometer": {"phi": {"vector": [1, 0, 0]}}}], ids=str)
+def test_without_vectors_or_positions_no_way_is_made_up(tmp_path: Path, stated: dict[str, Any]) -> None:
+    with written(tmp_path / "a.h5", TOLD, nexus_metadata=json.dumps(stated)) as file:
+        assert "transformations" not in file["entry/sample"]
+        assert file["entry/sample/depends_on"][()] == b"."
+
+
+@pytest.mark.parametrize("parts", [{"images_per_file": 2}, {"number_of_parts": 2}], ids=str)
+def test_a_master_shows_the_angle_of_each_image(tmp_path: Path, parts: dict[str, int]) -> None:
+    told = dectris_v2.encode_start(1, "", {"goniometer": {"omega": {"start": 10.0, "increment": -0.5}}})
+    start = FrameDecoder().decode(told)
+    assert isinstance(start, SeriesStart)
+    stated = ExperimentConfig(nexus_metadata=json.dumps({"goniometer": {"omega": {"vector": [-1, 0, 0]}}}))
+    of = acquisition_plan(tmp_path / "a.h5", experiment=stated.model_dump(), **parts)
+    store = (PartsStore if "number_of_parts" in parts else FrameStore)(of, lambda: facts_of(start))
+    store.write([Placed(formats.decode(message(number))) for number in range(5)])
+    store.sync()
+    store.finish({**DONE, "written": 5})
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["entry/sample/transformations/omega"]) == [10.0, 9.5, 9.0, 8.5, 8.0]
+        assert file["entry/sample/depends_on"][()] == b"/entry/sample/transformations/omega"
+
+
+@pytest.mark.parametrize(
+    ("axis", "said"),
+    [
+        ({}, "must be an object with a vector"),
+        ({"vector": [0, 0, 0]}, "must have a length"),
+        ({"vector": [1, 0]}, "must be three numbers"),
+        ({"vector": [1, 0, "up"]}, "must be a number"),
+        ({"vector": [1, 0, 0], "type": "turn"}, "must be rotation or translation"),
+        ({"vector": [1, 0, 0], "speed": 1}, "has no 'speed'"),
+    ],
+)
+def test_an_axis_that_is_none_is_refused(axis: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ExperimentConfig(nexus_metadata=json.dumps({"goniometer": {"omega": axis}}))
 
 
 @pytest.mark.parametrize("name", ["data", "acquisition", "end_time"])

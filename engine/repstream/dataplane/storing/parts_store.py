@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -190,8 +191,9 @@ class PartsStore:
         assert kind is not None
         members = (*kind.row_members, *own_members(self._plan, kind.channels))
         facts = (kind.shape, kind.pixel_type, members, kind.compression)
-        meta = RowFile(waiting_meta.plan_of(*facts, detector=None), waiting_meta.state)
         plan = waiting.plan_of(*facts, detector=self._detector, channels=kind.channels)
+        meta_plan = replace(waiting_meta.plan_of(*facts, detector=None), axes=plan.axes)
+        meta = RowFile(meta_plan, waiting_meta.state)
         names = [part.path.name for part in self._parts]
         self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
         waiting.close()
