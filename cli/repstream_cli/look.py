@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,27 +18,33 @@ import numpy as np
 import typer
 import zmq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from repstream.errors import MalformedMessage, StorageError
+from repstream.errors import MalformedMessage, Refused, StorageError
 from repstream.files import pixel_mask
 from repstream.messages.formats import FrameDecoder
 from repstream.messages.frame import Frame
 from repstream.messages.pixels import array_of
+from repstream.parameters.complaints import complaint
 from repstream.parameters.picture import PictureConfig
+from repstream.parameters.source import SourceConfig
 from repstream.pictures import reduce, rendering
 from repstream.pictures.picture import Statistics, View
 from repstream.processing.clean import Clean, clean
+from repstream.sources.opening import open_source
+from repstream.sources.source import Source
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.sizes import size as parse_size
-from repstream_cli.stream_socket import stream_socket
 
 SUFFIXES = (".png", ".npy")
 
 
 def look(
     *,
-    address: Annotated[str, typer.Argument(help="Address of the stream, such as tcp://127.0.0.1:9610.")],
+    address: Annotated[
+        str, typer.Argument(help="Address of the stream, such as tcp://127.0.0.1:9610, or ring://<name>.")
+    ],
     mode: Annotated[
         Literal["sub", "pull"],
         typer.Option("--mode", "-m", help="sub for a PUB stream; pull takes the image from a PUSH stream."),
@@ -60,6 +67,9 @@ def look(
     mask: Annotated[str, typer.Option(help="Mask of bad pixels: .npy, or HDF5 with :/dataset.")] = "",
     channel: Annotated[str, typer.Option(help="Channel of a bsread stream.")] = "",
     threshold: Annotated[str, typer.Option(help="Threshold of a DECTRIS stream.")] = "",
+    ring_slots: Annotated[
+        int, typer.Option(min=2, help="Slots of a ring buffer, as its producer has.")
+    ] = 1000,
     view: Annotated[
         bool | None,
         typer.Option("--view/--no-view", help="Open silx view.", show_default="if installed, on a desktop"),
@@ -68,7 +78,7 @@ def look(
 ) -> None:
     """Look at one image of any stream: print what is counted in it, save it, open silx view.
 
-    Works on any stream in any format, without an engine.
+    Works on any stream in any format and on ring buffers, without an engine.
 
     Exit codes: 0 all well, 1 the image is damaged or cannot be saved, 2 wrong usage, 3 no image came in time.
 
@@ -77,6 +87,7 @@ def look(
       repstream look tcp://127.0.0.1:9610
       repstream look tcp://detector:9999 --mode pull --save image.png --log
       repstream look tcp://camera:9000 --channel CAM1:FPICTURE --save image.npy --no-view
+      repstream look ring://EIGER-image --ring-slots 500
     """
     targets = save or []
     _check_targets(targets, overwrite)
@@ -89,11 +100,14 @@ def look(
     with (
         until_interrupted() as stop,
         zmq.Context() as context,
-        stream_socket(context, address, mode, bind) as socket,
+        closing(_opened(context, address, mode, bind, ring_slots)) as source,
     ):
-        frame = receive(socket, FrameDecoder(channel, threshold), timeout, stop)
+        frame = receive(source, FrameDecoder(channel, threshold), timeout, stop)
+        problem = source.problem
     if frame is None:
-        hint = "; a stream that shares its frames out (PUSH) needs --mode pull" if mode == "sub" else ""
+        zmq_sub = mode == "sub" and not address.startswith("ring://")
+        hint = "; a stream that shares its frames out (PUSH) needs --mode pull" if zmq_sub else ""
+        hint = f": {problem}{hint}" if problem else hint
         typer.echo(f"no image came from {address} within {timeout:g} s{hint}", err=True)
         raise typer.Exit(Exit.NOTHING)
     image, counted = _count(frame, bad)
@@ -106,14 +120,34 @@ def look(
     raise typer.Exit(Exit.OK)
 
 
-def receive(
-    socket: zmq.Socket[bytes], decoder: FrameDecoder, timeout: float, stop: threading.Event
-) -> Frame | None:
+def _opened(
+    context: zmq.Context[zmq.Socket[bytes]], address: str, mode: str, bind: bool, ring_slots: int
+) -> Source:
+    try:
+        config = SourceConfig.model_validate(
+            {
+                "address": address,
+                "mode": mode.upper(),
+                "connection": "bind" if bind else "connect",
+                "buffer_size": 1,  # one is looked at; what else a socket took would be lost to others
+                "ring_slots": ring_slots,
+            }
+        )
+        return open_source(config, context)
+    except ValidationError as error:
+        raise typer.BadParameter(complaint(error, SourceConfig)) from error
+    except Refused as error:
+        raise typer.BadParameter(error.reason) from error
+
+
+def receive(source: Source, decoder: FrameDecoder, timeout: float, stop: threading.Event) -> Frame | None:
     """The first image that comes; None where none does in time. Raises `MalformedMessage`."""
     end = time.monotonic() + timeout
     while not stop.is_set() and (left := end - time.monotonic()) > 0:
-        if socket.poll(min(100, round(1000 * left) + 1)):
-            found = decoder.decode(socket.recv_multipart(copy=False))
+        zmq.zmq_poll([(source.pollable, zmq.POLLIN)], min(100, round(1000 * left) + 1))
+        source.update()
+        while (parts := source.receive()) is not None:
+            found = decoder.decode(parts)
             if isinstance(found, Frame):
                 return found
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -13,12 +14,14 @@ import numpy as np
 import pytest
 import zmq
 
-from repstream.messages import array_1_0, bsread, dectris_v1
+from repstream.messages import array_1_0, bsread, dectris_v1, dectris_v2
 from repstream.messages.pixels import packed
 from repstream_cli.exits import Exit
 from tests.cli.running import repstream
+from tests.engine.ring.peers import Producer, tidy, unique_name
 
 IMAGE = np.arange(600, dtype=np.uint16).reshape(20, 30)
+THRESHOLDS = {"threshold_1": packed(IMAGE + 1), "threshold_2": packed(IMAGE, "bitshuffle_lz4")}
 
 
 @contextmanager
@@ -69,13 +72,36 @@ def test_numbers_come_as_json_and_without_bad_pixels(tmp_path: Path) -> None:
     [
         (bsread.encode(7, [bsread.Channel("cam", "uint16", IMAGE.shape)], [IMAGE]), ["--channel", "cam"]),
         (dectris_v1.encode_image(1, 7, packed(IMAGE, "bitshuffle_lz4")), []),
+        (dectris_v2.encode_image(dectris_v2.Image(7, 1, THRESHOLDS)), ["--threshold", "threshold_2"]),
     ],
-    ids=["bsread", "dectris"],
+    ids=["bsread", "dectris v1", "dectris v2"],
 )
 def test_any_format_will_do(parts: list[Any], options: list[str]) -> None:
     with stream(parts, zmq.PUSH) as address:
         seen = repstream("look", address, "--mode", "pull", "--json", *options)
     assert json.loads(seen.stdout)["sum"] == IMAGE.sum()
+
+
+def test_a_ring_buffer_will_do_too() -> None:
+    producer, ending = Producer(unique_name(), IMAGE.shape, "uint16", 16), threading.Event()
+
+    def produce() -> None:
+        for image_id in itertools.count(7):
+            producer.put(image_id, IMAGE.tobytes())
+            if ending.wait(0.1):
+                return
+
+    thread = threading.Thread(target=produce)
+    thread.start()
+    try:
+        seen = repstream("look", f"ring://{producer.name}", "--ring-slots", 16, "--json")
+        found = json.loads(seen.stdout)
+        assert (found["sum"], found["shape"], found["dtype"]) == (IMAGE.sum(), [20, 30], "uint16")
+    finally:
+        ending.set()
+        thread.join()
+        producer.vanish()
+        tidy(producer.name)
 
 
 def test_the_png_fits_the_size_that_is_asked_for(tmp_path: Path) -> None:
@@ -88,6 +114,12 @@ def test_a_stream_without_images_ends_in_time_with_a_hint() -> None:
     seen = repstream("look", "tcp://127.0.0.1:1", "--timeout", 0.2)
     assert seen.returncode == Exit.NOTHING
     assert "--mode pull" in seen.stderr
+
+
+def test_an_address_that_no_source_has_is_refused() -> None:
+    seen = repstream("look", "http://127.0.0.1:8000")
+    assert seen.returncode == Exit.USAGE
+    assert "ring" in seen.stderr
 
 
 def test_a_damaged_message_is_said() -> None:
