@@ -1,8 +1,11 @@
-"""The live picture in a headless Chromium: how many are shown of those that are sent, and how late.
+"""The live picture in a headless Chromium: how much is shown of what is sent, how late, and what it costs.
 
 A simulated detector, an engine, its pictures and the HTTP server stand on this machine, as does the
 browser, without a graphics card. The picture is as large as that of the detector (``every pixel``), so
 that nothing is reduced. The page says of each picture when it was shown; the clock is one and the same.
+
+What it costs is CPU time of the data plane per frame: with two pictures of 10 Hz, each looked at by a client,
+the page, a film and readers of the numbers over EPICS and HTTP, against none of it.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,16 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
+from tests.ioc.clients import Pyepics
 from tests.page.browser import open_page, running_browser
 from tests.ports import free_port
 
-from benchmarks.pairs import Measured
+from benchmarks import pictures
+from benchmarks.loads import SIZES
+from benchmarks.pairs import Measured, compare
 from benchmarks.report import Row
 from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from repstream_cli.children import Child
+from repstream_epics.server import IocServer
 from repstream_http import HttpServer, create_app
 
 ASKED = (((2016, 2016), 10.0), ((1008, 1008), 20.0))
@@ -37,6 +45,7 @@ SECONDS_A_ROUND = 60 / 9
 SETTLE_SECONDS = 5.0
 MEMORY_UNIT = 1e6
 ME = Requester("benchmark")
+PREFIX = "B:PAGE:"
 
 WATCH = """() => {
     window.ages = [];
@@ -56,6 +65,44 @@ def shown(rounds: int) -> Iterator[Row]:
         yield Row(f"pictures shown, {size}", SHARE, _measured(rates, rate, f"sent, {rate:g} Hz"), unit="Hz")
         late = _measured(ages, LATENCY, f"{LATENCY * 1000:g} ms")
         yield Row(f"from receiving to showing, median, {size}", 1.0, late, unit="s", most=True)
+    yield _cost(rounds)
+
+
+def _cost(rounds: int) -> Row:
+    with (
+        pictures.beamline(SIZES["8.1 MB"], 10.0) as (cost, beamline),
+        IocServer({"page": beamline.service}, PREFIX, port=0) as ioc,
+        Pyepics(ioc.port) as pyepics,
+        running_browser() as browser,
+    ):
+
+        @contextmanager
+        def others() -> Iterator[None]:
+            with open_page(browser, f"{beamline.url}/") as page, _reading(pyepics):
+                page.wait_for_selector(".overlay")
+                yield
+
+        measured = compare(beamline.looked_at(cost, others), {"nobody looks": beamline.unseen(cost)}, rounds)
+    what = "CPU time of the data plane per frame, 8.1 MB, with page, film and EPICS"
+    return Row(what, pictures.COST, measured, unit="µs", most=True)
+
+
+@contextmanager
+def _reading(pyepics: Pyepics) -> Iterator[None]:
+    """Somebody reads a number of a picture ten times a second, over Channel Access."""
+    ending = threading.Event()
+
+    def read() -> None:
+        while not ending.wait(0.1):
+            pyepics.value(f"{PREFIX}Pictures1:Sum_RBV")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        reader.join()
 
 
 def _watch(page: Page, rounds: int) -> tuple[list[float], list[float], list[float]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,15 +53,15 @@ REGIONS = {
 
 def pictures(rounds: int) -> Iterator[Row]:
     for size in ("0.5 MB", "8.1 MB"):
-        with _beamline(SIZES[size], 10.0) as (cost, beamline):
-            measured = compare(beamline.looked_at(cost), {"no pictures": beamline.unseen(cost)}, rounds)
+        with beamline(SIZES[size], 10.0) as (cost, engine):
+            measured = compare(engine.looked_at(cost), {"no pictures": engine.unseen(cost)}, rounds)
         what = f"CPU time of the data plane per frame, {size}, two pictures at 10 Hz"
         yield Row(what, COST, measured, unit="µs", most=True)
     limit = {f"{LIMIT_MS:g} ms": lambda: LIMIT_MS}
     yield Row("one picture of 2016² uint16", 1.0, compare(_reduction(), limit, rounds), unit="ms", most=True)
     small = Load((1008, 1008), 0)
-    with _beamline(small, FASTEST) as (_, beamline):
-        measured = compare(beamline.numbers, {f"asked, {FASTEST:g} Hz": lambda: FASTEST}, rounds)
+    with beamline(small, FASTEST) as (_, engine):
+        measured = compare(engine.numbers, {f"asked, {FASTEST:g} Hz": lambda: FASTEST}, rounds)
     yield Row("numbers with four regions, 1008² uint16", SHARE, measured, unit="Hz")
 
 
@@ -81,19 +81,21 @@ def _reduction() -> Callable[[], float]:
     return one
 
 
-class _Beamline:
+class Beamline:
     """An engine whose pictures come and go."""
 
     def __init__(self, service: Service, url: str, source: Connection, load: Load) -> None:
-        self._service, self._url = service, url
+        self.service, self.url = service, url
         self._source, self._load = source, load
 
-    def looked_at(self, run: Callable[[], float]) -> Callable[[], float]:
-        """The run while everybody looks at two pictures."""
+    def looked_at(
+        self, run: Callable[[], float], others: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> Callable[[], float]:
+        """The run while everybody looks at two pictures, and `others` do what they do."""
 
         def measure() -> float:
             self._show(PREVIEW)
-            with self._viewers():
+            with self._viewers(), others():
                 time.sleep(SETTLE_SECONDS)
                 return run()
 
@@ -117,17 +119,17 @@ class _Beamline:
                 came.append(time.monotonic())
 
         self._show(PREVIEW)
-        subscription = self._service.subscribe(note)
+        subscription = self.service.subscribe(note)
         self._source.send(self._load.count)
         self._source.recv()
         subscription.close()
         return (len(came) - 1) / (came[-1] - came[0])
 
     def _show(self, stream: str) -> None:
-        self._service.write({f"pictures.{slot}.stream": stream for slot in (1, 2)}, ME)
+        self.service.write({f"pictures.{slot}.stream": stream for slot in (1, 2)}, ME)
         wanted = ("waiting", "live") if stream else ("off",)
         end = time.monotonic() + PATIENCE_SECONDS
-        while self._service.read("pictures.1.state").value not in wanted:
+        while self.service.read("pictures.1.state").value not in wanted:
             if time.monotonic() > end:
                 raise TimeoutError("the pictures do not come")
             time.sleep(0.05)
@@ -135,7 +137,7 @@ class _Beamline:
     @contextmanager
     def _viewers(self) -> Iterator[None]:
         ending = threading.Event()
-        address = str(self._service.read("pictures.1.address").value)
+        address = str(self.service.read("pictures.1.address").value)
         viewer = RemotePictures(address)
         subscriptions = [viewer.subscribe(slot, lambda _: None) for slot in (1, 2)]
         threads = [threading.Thread(target=watch, args=(ending,)) for watch in (self._film, self._read)]
@@ -154,7 +156,7 @@ class _Beamline:
     def _film(self, ending: threading.Event) -> None:
         while not ending.is_set():
             try:
-                with httpx.stream("GET", f"{self._url}/pictures/1.mjpg", timeout=1.0) as film:
+                with httpx.stream("GET", f"{self.url}/api/v1/pictures/1.mjpg", timeout=1.0) as film:
                     for _ in film.iter_raw():
                         if ending.is_set():
                             return
@@ -164,11 +166,11 @@ class _Beamline:
     def _read(self, ending: threading.Event) -> None:
         with httpx.Client() as client:
             while not ending.wait(0.1):
-                client.get(f"{self._url}/parameters").raise_for_status()
+                client.get(f"{self.url}/api/v1/parameters").raise_for_status()
 
 
 @contextmanager
-def _beamline(load: Load, rate: float) -> Iterator[tuple[Callable[[], float], _Beamline]]:
+def beamline(load: Load, rate: float) -> Iterator[tuple[Callable[[], float], Beamline]]:
     """An engine with three outputs and a preview of so many Hz; a run's CPU time per frame in µs."""
     address, shown, *others = free_addresses(5)
     outputs = [Output(other, *kind) for other, kind in zip(others, DECIMATED, strict=True)]
@@ -197,7 +199,7 @@ def _beamline(load: Load, rate: float) -> Iterator[tuple[Callable[[], float], _B
             sink.recv()
             return (cpu_seconds(process) - before) / sized.count * 1e6
 
-        yield cost, _Beamline(service, f"http://127.0.0.1:{server.port}/api/v1", source, sized)
+        yield cost, Beamline(service, f"http://127.0.0.1:{server.port}", source, sized)
 
 
 def _ceiling(load: Load) -> float:
