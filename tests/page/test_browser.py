@@ -61,6 +61,7 @@ def test_a_lost_frame_shows_in_red_with_the_reason(browser: Browser, beamline: B
         expect(loss).to_contain_text("gaps in the frame ids")
         red, green, _ = map(int, re.findall(r"\d+", loss.evaluate("e => getComputedStyle(e).color"))[:3])
         assert red > 1.5 * green
+        expect(page.locator(".plot", has_text="Losses").locator(".value")).to_have_text("1")
         expect(state(page)).to_contain_text("losing frames")
         expect(page.get_by_role("alert").filter(has_text="Losing frames: 1 frame missing")).to_be_visible()
 
@@ -108,11 +109,14 @@ def test_an_acquisition_its_file_and_the_log(browser: Browser, beamline: Beamlin
         expect(page.locator(".file-viewer .toolbar")).to_contain_text("of 9")
         expect(page.locator(".file-viewer .caption")).to_have_text("image 8")
         page.get_by_role("button", name="Live").first.click()
+        with beamline.images():
+            expect(writer.locator(".counts")).to_contain_text(re.compile(r"\d+ of 200 images .* left"))
+        expect(writer).to_contain_text(re.compile(r"[\d.]+.[GT]B free on disk"))
         command(page, "writers.main.stop").click()
         expect(writer.locator(".state")).to_have_text("Interrupted")
         page.get_by_role("button", name="Acquisitions").first.click()
         row = page.locator("tr", has_text="page_1.h5")
-        expect(row).to_contain_text("9 of 200")
+        expect(row).to_contain_text(re.compile(r"\d+ of 200"))
         expect(row).to_contain_text("Interrupted")
         page.get_by_role("button", name="Log").first.click()
         page.get_by_label("Filter the log by words").fill("writers.main.start")

@@ -198,7 +198,7 @@ def test_saturated_and_bad_pixels_have_colours_of_their_own(
         for name in ("saturated", "bad"):
             page.mouse.move(*at[name])
             expect(page.locator(".pointed")).to_contain_text("bad pixel" if name == "bad" else "saturated")
-        page.get_by_label("Saturated").uncheck()
+        page.get_by_label("Mark").uncheck()
         until(lambda: colour_at(page, at["saturated"]) == (255, 255, 255), "no mark")
 
 

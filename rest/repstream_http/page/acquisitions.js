@@ -25,7 +25,7 @@ export class AcquisitionsView {
     const head = h("tr", {}, COLUMNS.map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)));
     this.element = h("section", { class: "card page acquisitions", "aria-label": "Acquisitions" },
       h("h2", {}, "Last acquisitions"), this.note,
-      h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of acquisitions" }, h("table", {}, h("thead", {}, head), this.body)));
+      h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of acquisitions" }, h("table", { class: "stacked" }, h("thead", {}, head), this.body)));
     /** Ends of acquisitions that were seen, to know when to ask anew. */
     this.seen = "";
   }
@@ -68,7 +68,7 @@ export class AcquisitionsView {
     return h("tr", { "data-result": a.acq_result }, cells.map((cell, n) => {
       const lost = (COLUMNS[n] === "Missing" && a.num_missing) || (COLUMNS[n] === "Dropped" && a.dropped);
       const more = COLUMNS[n] === "Result" && says(a.acq_message, a.acq_result) ? h("div", { class: "muted" }, a.acq_message) : null;
-      return h("td", { class: `${NUMBERS.has(COLUMNS[n]) ? "number" : ""} ${lost ? "lost" : ""}` }, cell, more);
+      return h("td", { "data-label": COLUMNS[n], class: `${NUMBERS.has(COLUMNS[n]) ? "number" : ""} ${lost ? "lost" : ""}` }, cell, more);
     }));
   }
 }

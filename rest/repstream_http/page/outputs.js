@@ -70,7 +70,7 @@ function openNew(store, group) {
     title: `New ${one}`,
     submit: "Add",
     content: [
-      h("label", { for: name.id }, "Name", name),
+      h("div", { class: "ask" }, h("label", { for: name.id }, "Name"), name),
       ...asked.map(({ field, facts, input }) => {
         input.id = `new-${field}`;
         setAttribute(input, "aria-describedby", `${input.id}-help`);

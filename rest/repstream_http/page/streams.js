@@ -40,7 +40,7 @@ export class StreamsCard {
     this.addPlace = h("span");
     const head = h("tr", {}, COLUMNS.map((name, n) => h("th", { class: n > 1 ? "number" : "", scope: "col" }, name)));
     this.element = h("section", { class: "card wide streams", "aria-label": "Streams" },
-      h("header", {}, h("h2", {}, "Streams"), this.addPlace), h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of streams" }, h("table", {}, h("thead", {}, head), this.body)));
+      h("header", {}, h("h2", {}, "Streams"), this.addPlace), h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of streams" }, h("table", { class: "stacked" }, h("thead", {}, head), this.body)));
     /** @type {string | null} */
     this.names = null;
     /** @type {Map<string, HTMLTableCellElement[]>} */
@@ -58,7 +58,7 @@ export class StreamsCard {
   rebuild(sections) {
     this.names = sections.join();
     fill(this.addPlace, (this.add = addButton(this.store, "streams")));
-    this.rows = new Map(sections.map((section) => [section, COLUMNS.map((_, n) => h("td", { class: n > 1 ? "number" : "" }))]));
+    this.rows = new Map(sections.map((section) => [section, COLUMNS.map((label, n) => h("td", { class: n > 1 ? "number" : "", "data-label": label }))]));
     for (const [section, cells] of this.rows) {
       const name = section.slice(section.indexOf(".") + 1);
       fill(cells[0], h("a", { class: "link", href: settingsHash(this.store, section), title: `Settings of stream ${name}` }, name));

@@ -114,7 +114,7 @@ export class PictureCard {
     const levels = h("output", { class: "levels" });
     const element = h("div", { class: "controls" }, levels,
       h("label", { title: "Follow the picture" }, auto, "Auto"), percent, h("label", { title: "Logarithmic brightness" }, log, "Log"), colours,
-      h("label", { title: "Mark saturated and bad pixels" }, mark, h("i", { class: "marked" }), "Saturated", h("i", { class: "marked bad" }), "bad"));
+      h("label", { title: "Mark saturated and bad pixels" }, mark, "Mark", h("i", { class: "marked" }), "saturated", h("i", { class: "marked bad" }), "bad"));
     return { element, auto, levels };
   }
 

@@ -87,12 +87,15 @@ function drawProfiles(context, viewer) {
   const row = rowProfile(viewer.frame, sample.row);
   const column = columnProfile(viewer.frame, sample.column);
   const deep = { x: camera.width * STRIP, y: camera.height * STRIP };
+  // Along the edges of the image, or of what is seen of it.
+  const left = Math.max(0, camera.toScreen(0, 0).x) + 4;
+  const bottom = Math.min(camera.height, camera.toScreen(0, camera.imageHeight).y) - 4;
   line(context, row, range(row, top), (place, share) => ({
     x: camera.toScreen(header.originX + place * header.stepX, 0).x,
-    y: camera.height - 4 - share * deep.y,
+    y: bottom - share * deep.y,
   }));
   line(context, column, range(column, top), (place, share) => ({
-    x: 4 + share * deep.x,
+    x: left + share * deep.x,
     y: camera.toScreen(0, header.originY + place * header.stepY).y,
   }));
 }
