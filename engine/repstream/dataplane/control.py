@@ -14,6 +14,7 @@ import msgspec
 from repstream.accounting import COUNT_LIMIT, InputSnapshot, OutputSnapshot
 from repstream.files.checksum import Checksum
 from repstream.files.plan import Axis
+from repstream.parameters.file_names import PartNames
 from repstream.states import AcquisitionResult, AcquisitionState
 
 
@@ -69,6 +70,10 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     sync_interval: float = 0.0
     images_per_file: int = 0
     number_of_parts: int = 1
+    part_names: PartNames = "repstream"
+    in_parts: bool = False
+    part_services: str = ""
+    metadata_service: bool = False
     first_image_timeout: float = 0.0
     idle_timeout: float = 0.0
     max_duration: float = 0.0

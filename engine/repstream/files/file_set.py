@@ -9,15 +9,21 @@ from pathlib import Path
 
 from repstream.files.interleaved import meta_path, turn_paths
 from repstream.files.series import parts_there
+from repstream.parameters.file_names import PartNames
 
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """The file `path` and its parts; fields as in `WriterConfig`, and 1 part is the file itself."""
+    """The file `path` and its parts; fields as in `WriterConfig`.
+
+    Without `in_parts` the images are in the file itself.
+    """
 
     path: Path
     images_per_file: int = 0
     number_of_parts: int = 1
+    part_names: PartNames = "repstream"
+    in_parts: bool = False
 
     def __contains__(self, path: Path) -> bool:
         """Whether this acquisition may make a file of this name, now or later."""
@@ -35,9 +41,10 @@ class FileSet:
 
     @property
     def _fixed_parts(self) -> list[Path]:
-        if self.number_of_parts == 1:
+        if not self.in_parts:
             return []
-        return [*turn_paths(self.path, self.number_of_parts), meta_path(self.path)]
+        parts = turn_paths(self.path, self.number_of_parts, self.part_names)
+        return [*parts, meta_path(self.path, self.part_names)]
 
     def _is_part(self, path: Path) -> bool:
         if not self.images_per_file:

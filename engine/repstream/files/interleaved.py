@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,18 +22,38 @@ from repstream.files.intact import HEAD
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.results import ResultFields, close, write_results
-from repstream.files.row_file import RowFile
+from repstream.parameters.file_names import PartNames
 from repstream.states import AcquisitionResult
 
-
-def turn_paths(path: Path, parts: int) -> list[Path]:
-    """The names of the parts, counted from 0: ``scan_part0.h5``, ``scan_part1.h5`` beside ``scan.h5``."""
-    return [path.with_name(f"{path.stem}_part{number}{path.suffix}") for number in range(parts)]
+_ENDINGS = {"repstream": ("_part", "_meta"), "std_daq": ("", "Meta")}
 
 
-def meta_path(path: Path) -> Path:
-    """The name of the file with the metadata of all images: ``scan_meta.h5`` beside ``scan.h5``."""
-    return path.with_name(f"{path.stem}_meta{path.suffix}")
+def turn_paths(path: Path, parts: int, names: PartNames = "repstream") -> list[Path]:
+    """The names of the parts, counted from 0: ``scan_part0.h5``, ``scan_part1.h5`` beside ``scan.h5``.
+
+    As the standard DAQ names them: ``scan0.h5``, ``scan1.h5``.
+    """
+    part, _ = _ENDINGS[names]
+    return [path.with_name(f"{path.stem}{part}{number}{path.suffix}") for number in range(parts)]
+
+
+def meta_path(path: Path, names: PartNames = "repstream") -> Path:
+    """The name of the file with the metadata of all images: ``scan_meta.h5`` or ``scanMeta.h5``."""
+    return path.with_name(f"{path.stem}{_ENDINGS[names][1]}{path.suffix}")
+
+
+class Rows(Protocol):
+    """The file of the metadata, here (`RowFile`) or written by another process."""
+
+    path: Path
+    count: int
+
+    @property
+    def nbytes(self) -> int: ...
+    def append(self, rows: np.ndarray[Any, Any]) -> None: ...
+    def sync(self) -> None: ...
+    def check_in_place(self) -> None: ...
+    def finish(self, results: Mapping[str, Scalar]) -> None: ...
 
 
 class InterleavedMaster:
@@ -48,7 +69,7 @@ class InterleavedMaster:
         plan: FilePlan,
         files: Sequence[str],
         replacing: os.stat_result,
-        meta: RowFile,
+        meta: Rows,
         rows: bytes,
     ) -> None:
         self._plan = plan

@@ -37,6 +37,7 @@ class RowFile:
 
     def __init__(self, plan: FilePlan, replacing: os.stat_result) -> None:
         self.path = plan.path
+        self.row_dtype = plan.row_dtype
         self.count = 0
         image = hdf5.build(nexus.rows_tree(plan))
         self._results = ResultFields(image.fields)

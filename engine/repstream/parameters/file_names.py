@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
+from typing import Literal
 
 _FIELD = re.compile(r"%(?:%|[-+ 0#]*\d{0,2}(?:\.\d{1,2})?[sdi])")  # 99 at most: a width costs memory
 
+
+PartNames = Literal["repstream", "std_daq"]
+"""Whose names the files of parts have."""
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nexus", ".cxi")
 """Endings of names that programs take for HDF5 files."""

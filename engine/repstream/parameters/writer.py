@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from repstream.parameters.experiment import ExperimentConfig
 from repstream.parameters.facts import Access, Derived, Form, Level, LongText, Unit
-from repstream.parameters.file_names import check_template, full_name, split_full_name
+from repstream.parameters.file_names import PartNames, check_template, full_name, split_full_name
 from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.json_text import MOST_CHARACTERS, parse_object
 from repstream.parameters.stream import OutputConfig
@@ -16,6 +16,8 @@ from repstream.parameters.trigger_condition import parse_condition
 from repstream.policies.slow_consumer import SlowRule
 
 MOST_FILE_NUMBER = 999_999_999
+MOST_SOCKET_PATH = 100
+"""A Unix socket's path has room for 107 bytes; a number or "meta" follows."""
 NAME_FORM = "a name of letters, digits, _ . and - that begins with a letter, a digit or _"
 
 
@@ -194,6 +196,22 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Writing processes",
         description="Processes that write every nth image to _part0.h5 and on; output_file shows all.",
     )
+    part_names: Annotated[PartNames, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        "repstream",
+        title="Names of parts",
+        description="repstream: x_part0.h5, x_meta.h5; std_daq: x0.h5, xMeta.h5, also for one process.",
+    )
+    part_services: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        "",
+        max_length=MOST_SOCKET_PATH,
+        title="Part services",
+        description="Sockets of std_det_writer without the number, such as /tmp/eiger-writer-; empty: none.",
+    )
+    metadata_service: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        False,
+        title="Metadata service",
+        description="Whether a service at part_services + meta (std_det_meta_writer_gf) writes the metadata.",
+    )
     sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,
@@ -227,7 +245,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         check_template(template)
         return template
 
-    @field_validator("folder", "spill_folder")
+    @field_validator("folder", "spill_folder", "part_services")
     @classmethod
     def _folder_is_absolute(cls, folder: str) -> str:
         if folder and not folder.startswith("/"):
@@ -283,6 +301,11 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         # The model is frozen for its users; this is the one field that follows from others.
         object.__setattr__(self, "output_file", name)
         return self
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether images and metadata have files of their own, that `output_file` shows."""
+        return self.number_of_parts > 1 or self.part_names == "std_daq" or bool(self.part_services)
 
     def changed(self, fields: dict[str, Any]) -> Self:
         """As `Section.changed`; `output_file` among `fields` stands for the three it sets."""

@@ -76,8 +76,11 @@ class Preparation:
                 needed_bytes=_planned_bytes(writer, source),
                 user_id=writer.user_id,
             )
-            files = FileSet(target, writer.images_per_file, writer.number_of_parts)
+            files = FileSet(
+                target, writer.images_per_file, writer.number_of_parts, writer.part_names, writer.in_parts
+            )
             _check_parts_there(subject, files, writer.overwrite)
+            _check_services(subject, writer)
             paths.make_folders(target, writer.create_directory, writer.user_id)
             return files
         except (Refused, StorageError) as error:
@@ -118,6 +121,10 @@ class Preparation:
             sync_interval=writer.sync_interval,
             images_per_file=writer.images_per_file,
             number_of_parts=writer.number_of_parts,
+            part_names=writer.part_names,
+            in_parts=writer.in_parts,
+            part_services=writer.part_services,
+            metadata_service=writer.metadata_service,
             first_image_timeout=writer.first_image_timeout,
             idle_timeout=writer.idle_timeout,
             max_duration=writer.max_duration,
@@ -172,14 +179,31 @@ def _check_parts_there(subject: str, files: FileSet, overwrite: bool) -> None:
 
 
 def _check_parts(subject: str, writer: WriterConfig) -> None:
-    if writer.number_of_parts == 1:
+    if writer.metadata_service and not writer.part_services:
+        raise Refused(subject, "metadata_service needs part_services, which say where it is found")
+    if not writer.in_parts:
         return
+    setting = "number_of_parts" if writer.number_of_parts > 1 else "part_names or part_services"
     if writer.images_per_file:
-        raise Refused(subject, "number_of_parts and images_per_file do not go together; use one of them")
+        raise Refused(subject, f"{setting} and images_per_file do not go together; use one of them")
     if writer.placement == "by_id":
         raise Refused(
-            subject, "number_of_parts takes images in order of arrival; set placement to arrival, or one part"
+            subject, f"{setting} takes images in order of arrival; set placement to arrival, or one part"
         )
+
+
+def _check_services(subject: str, writer: WriterConfig) -> None:
+    """Refuse services that do not run, as far as their sockets say so."""
+    if not writer.part_services:
+        return
+    wanted = [*map(str, range(writer.number_of_parts)), *(["meta"] if writer.metadata_service else [])]
+    for name in wanted:
+        if not Path(writer.part_services + name).is_socket():
+            raise Refused(
+                subject,
+                f"no service listens at {writer.part_services}{name}: start it, or set number_of_parts to"
+                " those that run",
+            )
 
 
 def _check_following(subject: str, writer: WriterConfig) -> None:

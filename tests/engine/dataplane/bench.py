@@ -125,6 +125,7 @@ def plan(path: Path, num_images: int = 0, **fields: Any) -> control.AcquisitionP
         "overwrite": False,
         "user_id": 0,
         "attributes": {"start_time": 1.7e9},
+        "in_parts": fields.get("number_of_parts", 1) > 1,
     }
     return control.AcquisitionPlan(**{**known, **fields})
 

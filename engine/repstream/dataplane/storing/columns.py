@@ -26,9 +26,15 @@ MAX_NAME = 64
 EXACT = 2**53
 """The whole numbers up to here are exact in a double."""
 
-I8, U8, F8, BOOL = np.dtype("<i8"), np.dtype("<u8"), np.dtype("<f8"), np.dtype("u1")
+I8, U4, U8, F8, BOOL = map(np.dtype, ("<i8", "<u4", "<u8", "<f8", "u1"))
 
-DECLARED: Mapping[str, np.dtype[Any]] = {"int64": I8, "uint64": U8, "float64": F8, "bool": BOOL}
+DECLARED: Mapping[str, np.dtype[Any]] = {
+    "int64": I8,
+    "uint32": U4,
+    "uint64": U8,
+    "float64": F8,
+    "bool": BOOL,
+}
 """Types of `header_columns`."""
 
 _TAKEN = frozenset({"image_id", "status"})

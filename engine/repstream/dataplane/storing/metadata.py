@@ -13,6 +13,7 @@ from repstream.dataplane.storing.columns import (
     EXACT,
     F8,
     I8,
+    U4,
     U8,
     Members,
     is_masked,
@@ -185,10 +186,11 @@ def _double(value: Number) -> float | None:
 
 _FIT: Mapping[np.dtype[Any], Callable[[Number], Number | None]] = {
     I8: lambda value: _whole(value, -(2**63), 2**63 - 1),
+    U4: lambda value: _whole(value, 0, 2**32 - 1),
     U8: lambda value: _whole(value, 0, 2**64 - 1),
     F8: _double,
     BOOL: lambda value: value if isinstance(value, bool) else None,
 }
 
-_TYPES: Mapping[np.dtype[Any], set[type]] = {I8: {int}, U8: {int}, F8: {float, int}, BOOL: {bool}}
+_TYPES: Mapping[np.dtype[Any], set[type]] = {I8: {int}, U4: {int}, U8: {int}, F8: {float, int}, BOOL: {bool}}
 """What all values of a column are to be taken as they are."""

@@ -63,7 +63,7 @@ class Part:
         self._tell(messages.Opened())
         while not self._finished:
             if self._wait():
-                log.warning("the data plane is gone without a farewell")
+                log.warning("the connection to the data plane has ended")
                 while self._take():
                     pass
                 if not self._finished:
@@ -130,7 +130,7 @@ class Part:
         if frames:
             self._tell_stored(len(frames), self._store.write(frames))
 
-    def _do(self, order: messages.Begin | messages.Sync | messages.Finish) -> None:
+    def _do(self, order: messages.Order) -> None:
         match order:
             case messages.Begin():
                 self._kind = order.kind
@@ -142,6 +142,8 @@ class Part:
                 self._tell_stored(0, self._store.sync())
                 self._finish(order.results)
                 self._tell(messages.Finished(self._store.nbytes))
+            case messages.Image() | messages.AddRows() | messages.Look():
+                raise ValueError(f"no order for a part: {order}")
 
     def _finish(self, results: Mapping[str, Scalar]) -> None:
         self._finished = True
@@ -185,10 +187,11 @@ def main() -> None:
         Path("/proc/self/comm").write_text("repstream-part")
     spare_frames()
     with Connection(arguments.fd) as pipe, suppress(EOFError):
-        _serve(pipe)
+        write_part(pipe)
 
 
-def _serve(pipe: Connection) -> None:
+def write_part(pipe: Connection) -> None:
+    """Write one part, until the order to finish or the end of the data plane."""
     start = messages.receive_start(pipe)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.PULL)

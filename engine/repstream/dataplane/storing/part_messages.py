@@ -2,7 +2,8 @@
 
 Orders go through a ZMQ socket, in order, an `Image` with further message parts: its header and its
 pixels, of each channel, empty where one did not come. Answers come back through a pipe; its end shows
-each side that the other is dead.
+each side that the other is dead. The service that writes the metadata gets its orders through the
+pipe, and answers each one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing.frame_store import Kind
+from repstream.files.goniometer import Axis
 from repstream.files.plan import Scalar
 from repstream.messages.frame import StoredEncoding
 
@@ -21,13 +23,14 @@ class Start(msgspec.Struct, frozen=True):
     """The first message, through the pipe: what to write, and the address where orders come from."""
 
     plan: AcquisitionPlan
-    address: str
+    address: str = ""
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
-    """The first image of the acquisition has come; so are all."""
+    """The first image of the acquisition has come; so are all. `axes`: what the metadata's file shows."""
 
     kind: Kind
+    axes: tuple[Axis, ...] = ()
 
 
 class Image(msgspec.Struct, frozen=True, tag="image"):
@@ -50,7 +53,17 @@ class Finish(msgspec.Struct, frozen=True, tag="finish"):
     results: dict[str, Scalar]
 
 
-Order = Begin | Image | Sync | Finish
+class AddRows(msgspec.Struct, frozen=True, tag="rows"):
+    """Add rows of metadata, as they are in the file."""
+
+    data: bytes
+
+
+class Look(msgspec.Struct, frozen=True, tag="look"):
+    """Make sure that the file is there."""
+
+
+Order = Begin | Image | Sync | Finish | AddRows | Look
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
@@ -87,7 +100,13 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     reason: str
 
 
-Answer = Opened | Stored | Synced | Finished | Failed
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """An order about metadata has been followed; `nbytes` is the size of their file."""
+
+    nbytes: int
+
+
+Answer = Opened | Stored | Synced | Finished | Failed | Done
 
 _encoder = msgspec.msgpack.Encoder()
 _starts = msgspec.msgpack.Decoder(Start)
@@ -95,7 +114,7 @@ _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
-def encode(message: Order) -> bytes:
+def encode(message: Start | Order | Answer) -> bytes:
     return _encoder.encode(message)
 
 
@@ -103,14 +122,19 @@ def decode_order(data: bytes) -> Order:
     return _orders.decode(data)
 
 
-def send(pipe: Connection, message: Start | Answer) -> None:
+def send(pipe: Connection, message: Start | Order | Answer) -> None:
     """Send one message; raises `OSError` when the other end is gone."""
-    pipe.send_bytes(_encoder.encode(message))
+    pipe.send_bytes(encode(message))
 
 
 def receive_start(pipe: Connection) -> Start:
     """What to write; raises `EOFError` when the data plane is gone."""
     return _starts.decode(pipe.recv_bytes())
+
+
+def receive_order(pipe: Connection) -> Order:
+    """The next order of those that come through the pipe; raises as `receive_start`."""
+    return decode_order(pipe.recv_bytes())
 
 
 def receive_answer(pipe: Connection) -> Answer:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import socket
-import subprocess
-import sys
 from collections import deque
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import zmq
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing import part_messages as messages
+from repstream.dataplane.storing.partners import Partner
 from repstream.errors import StorageError
 from repstream.messages.frame import Frame
 
@@ -23,20 +18,21 @@ WINDOW_FRAMES = 1024
 WINDOW_BYTES = 32 << 20
 """What is on its way to one part, at most (but one frame at least): the rest waits in the queue."""
 
-PATIENCE = 5.0
-"""Seconds that a process which has said that it is done may take to end."""
-
-log = logging.getLogger(__name__)
-
 
 class PartProcess:
-    """One part from its start to its end; used from one thread.
+    """One part from its start to its end, written by `partner`; used from one thread.
 
     `opened`, `synced` and `ended` follow its answers, `stored` holds the bytes and the metadata of
     each image that readers of the part see and that nobody has taken note of yet.
     """
 
-    def __init__(self, plan: AcquisitionPlan, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
+    def __init__(
+        self,
+        plan: AcquisitionPlan,
+        partner: Partner,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+    ) -> None:
         self.path = Path(plan.path)
         self.opened = False
         self.synced = True
@@ -49,20 +45,14 @@ class PartProcess:
         self._socket.set_hwm(0)
         # This side connects: then the socket takes messages also while nobody answers any more.
         self._socket.connect(address)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "repstream.dataplane.storing.part", "--fd", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-        self.pipe = Connection(ours.detach())
+        self._partner = partner
+        self.pipe = partner.pipe
         with suppress(OSError):
             messages.send(self.pipe, messages.Start(plan, address))
 
     @property
     def process_id(self) -> int:
-        return self._process.pid
+        return self._partner.process_id
 
     @property
     def full(self) -> bool:
@@ -93,18 +83,12 @@ class PartProcess:
                 self._take(messages.receive_answer(self.pipe))
         except (EOFError, OSError):
             self.ended = True
-            raise StorageError(f"the process that writes {self.path} ended: {self._exit_reason()}") from None
+            raise StorageError(self._partner.why_ended(self.path)) from None
 
     def close(self) -> None:
-        """Let go of it; it has ended when this returns."""
+        """Let go of it."""
         self._socket.close(linger=0)
-        self.pipe.close()
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            log.warning("the process that writes %s does not end and is killed", self.path)
-            self._process.kill()
-            self._process.wait()
+        self._partner.close(self.path)
 
     def _take(self, answer: messages.Answer) -> None:
         match answer:
@@ -122,10 +106,3 @@ class PartProcess:
             case messages.Failed():
                 self.ended = True
                 raise StorageError(answer.reason)
-
-    def _exit_reason(self) -> str:
-        try:
-            status = self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            return "it has closed its pipe"
-        return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

@@ -8,7 +8,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -27,13 +26,14 @@ from repstream.dataplane.storing.frame_store import (
     own_members,
     placeholder_of,
 )
+from repstream.dataplane.storing.metadata_file import MetadataFile, OwnMetadataFile, ServedMetadataFile
 from repstream.dataplane.storing.part_process import PartProcess
+from repstream.dataplane.storing.partners import RunningService, partner_for
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts
 from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Scalar
-from repstream.files.row_file import RowFile
 from repstream.states import AcquisitionResult
 
 SHOW_INTERVAL = 0.25
@@ -68,7 +68,8 @@ class PartsStore:
         self.holes: Counter[str] = Counter()
         self._next_show = 0.0
         self._parts: list[PartProcess] = []
-        self._placeholders: list[Placeholder] = []
+        self._waiting_master: Placeholder | None = None
+        self._waiting_meta: MetadataFile | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="repstream-"))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
@@ -162,19 +163,27 @@ class PartsStore:
             self._close()
 
     @property
-    def _files(self) -> Sequence[InterleavedMaster | Placeholder]:
-        """The files that are written here."""
-        return self._placeholders if self._master is None else [self._master]
+    def _files(self) -> Sequence[InterleavedMaster | Placeholder | MetadataFile]:
+        """The files that are not those of parts."""
+        if self._master is not None:
+            return [self._master]
+        return [file for file in (self._waiting_master, self._waiting_meta) if file is not None]
 
     def _make_files(self) -> None:
-        path = Path(self._plan.path)
-        self._placeholders.append(placeholder_of(self._plan_of(path, {})))
-        self._placeholders.append(placeholder_of(self._plan_of(meta_path(path), {"metadata_of": path.name})))
-        paths = turn_paths(path, self._plan.number_of_parts)
+        path, names = Path(self._plan.path), self._plan.part_names
+        self._waiting_master = placeholder_of(self._plan_of(path, {}))
+        of_metadata = self._plan_of(meta_path(path, names), {"metadata_of": path.name})
+        self._waiting_meta = (
+            ServedMetadataFile(of_metadata, RunningService(self._plan.part_services + "meta"))
+            if self._plan.metadata_service
+            else OwnMetadataFile(of_metadata)
+        )
+        paths = turn_paths(path, self._plan.number_of_parts, names)
         for number, part in enumerate(paths):
             share = len(range(number, self._plan.num_images, len(paths)))
             plan = self._plan_of(part, {"part": number, "master": path.name, "num_requested": share})
-            self._parts.append(PartProcess(plan, self._context, f"ipc://{self._folder}/{number}"))
+            partner = partner_for(plan, str(number))
+            self._parts.append(PartProcess(plan, partner, self._context, f"ipc://{self._folder}/{number}"))
         self._await(lambda: all(part.opened for part in self._parts))
 
     def _plan_of(self, path: Path, facts: Mapping[str, Scalar]) -> AcquisitionPlan:
@@ -187,17 +196,15 @@ class PartsStore:
         if self._master is not None:
             self._master.show(rows)
             return
-        kind, (waiting, waiting_meta) = self._kind, self._placeholders
-        assert kind is not None
+        kind, waiting = self._kind, self._waiting_master
+        assert kind is not None and waiting is not None and self._waiting_meta is not None
         members = (*kind.row_members, *own_members(self._plan, kind.channels))
         facts = (kind.shape, kind.pixel_type, members, kind.compression)
         plan = waiting.plan_of(*facts, detector=self._detector, channels=kind.channels)
-        meta_plan = replace(waiting_meta.plan_of(*facts, detector=None), axes=plan.axes)
-        meta = RowFile(meta_plan, waiting_meta.state)
+        meta = self._waiting_meta.begin(kind, plan.axes)
         names = [part.path.name for part in self._parts]
         self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
         waiting.close()
-        waiting_meta.close()
 
     def _await(self, reached: Callable[[], bool]) -> None:
         while not reached():

@@ -197,7 +197,7 @@ class FileJob:
         self._wake()
 
     def _new_store(self) -> Store:
-        if self.plan.number_of_parts > 1:
+        if self.plan.in_parts:
             return PartsStore(self.plan, self._detector)
         return FrameStore(self.plan, self._detector)
 
