@@ -35,7 +35,8 @@ def http_url(stack: Stack) -> str:
 
 def lines(stack: Stack) -> list[str]:
     """One line for each way in."""
-    found = [] if stack.options.http is None else [f"page    {http_url(stack)}/"]
+    http = stack.options.http
+    found = [f"page    {http_url(stack)}/"] if http is not None and http.port is not None else []
     found.append(f"engine  {reachable(stack.engine_address)}")
     if stack.options.tango is not None:
         found.append(f"Tango   {tango_name(stack, 'repstream/repeater/1')}")
@@ -43,8 +44,8 @@ def lines(stack: Stack) -> list[str]:
         found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
         if prefix := stack.options.epics.area_detector:
             found.append(f"EPICS   {prefix}cam1:, {prefix}HDF1: (areaDetector) on port {stack.epics_port}")
-    if stack.options.http is not None:
-        found.append(f"HTTP    {http_url(stack)}/api/v1")
-        views = stack.options.http.views.items()
+    if http is not None:
+        found += [f"HTTP    {http_url(stack)}/api/v1"] if http.port is not None else []
+        views = http.views.items()
         found += [f"        {name} at http://{local(stack.options.host)}:{port}" for name, port in views]
     return found

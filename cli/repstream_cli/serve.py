@@ -168,8 +168,8 @@ def serve(
         raise typer.Exit(run(options, stop, start))
 
 
-def run(options: StackOptions, stop: threading.Event, start: bool) -> Exit:
-    """Serve until `stop`; returns the exit code."""
+def run(options: StackOptions, stop: threading.Event, start: bool, command: str = "repstream serve") -> Exit:
+    """Serve until `stop`, as `command`; returns the exit code."""
     try:
         with Stack(options) as stack:
             typer.echo("\n".join(addresses.lines(stack)))
@@ -180,7 +180,7 @@ def run(options: StackOptions, stop: threading.Event, start: bool) -> Exit:
                 stack.tend()
             log.info("ending")
     except (RepstreamError, OSError, ValueError) as error:
-        typer.echo(f"repstream serve: {error}", err=True)
+        typer.echo(f"{command}: {error}", err=True)
         return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
     return Exit.OK
 

@@ -51,13 +51,13 @@ class EpicsOptions:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """The HTTP server; `views`: ports of the interfaces of replaced systems, by name.
+    """The HTTP server, none of its own with `port` None; `views`: ports of replaced systems' interfaces.
 
     `simulator`: images a second of a simulated detector that clients of views may start; 0: there is none.
     The tokens and `read_only` are those of `repstream_http.guard.Guard`.
     """
 
-    port: int = 8000
+    port: int | None = 8000
     views: Mapping[str, int] = field(default_factory=dict)
     simulator: float = 0.0
     read_token: str = ""
@@ -169,10 +169,11 @@ class Stack:
         history = History(self.service, kept)
         self._open.callback(history.close)
         name = self.options.engine.name
-        app = create_app({name: self.service}, guard, {name: history})
-        server = HttpServer(app, self.options.host, http.port)
-        self._opened(server.start, server.stop)
-        self.http_port = server.port
+        if http.port is not None:
+            app = create_app({name: self.service}, guard, {name: history})
+            server = HttpServer(app, self.options.host, http.port)
+            self._opened(server.start, server.stop)
+            self.http_port = server.port
         simulator = SimulatedDetector(self.service, http.simulator) if http.simulator else None
         if simulator is not None:
             self._open.callback(simulator.stop)
@@ -206,6 +207,7 @@ def check_ports(options: StackOptions) -> None:
         # On a single address only one of two IOCs is found; where searches are broadcast they may share.
         ports.require(options.host, options.epics.port, "the EPICS server", "--epics-port", udp=True)
     if options.http is not None:
-        ports.require(options.host, options.http.port, "the HTTP server", "--http-port")
+        if options.http.port is not None:
+            ports.require(options.host, options.http.port, "the HTTP server", "--http-port")
         for name, port in options.http.views.items():
             ports.require(options.host, port, f"the view {name}", f"--view {name}=PORT")

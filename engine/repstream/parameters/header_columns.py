@@ -7,7 +7,7 @@ from collections.abc import Mapping
 MOST_COLUMNS = 64
 MOST_NAME = 64
 
-TYPES = ("int64", "uint64", "float64", "bool")
+TYPES = ("int64", "uint32", "uint64", "float64", "bool")
 
 
 def parse_columns(text: str) -> tuple[tuple[str, str], ...]:

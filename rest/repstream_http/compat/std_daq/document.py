@@ -132,12 +132,13 @@ def _streams(live: Mapping[str, LiveStream], streams: Mapping[str, Any]) -> dict
             "address": address,
             "mode": "PUB",
             "policy": policy.type,
-            **_parameters(address, policy),
+            **policy_parameters(address, policy),
         }
     return changes
 
 
-def _parameters(address: str, policy: LiveStream) -> dict[str, Any]:
+def policy_parameters(address: str, policy: LiveStream) -> dict[str, Any]:
+    """The parameters of a stream's policy. Raises `InvalidValue` for another number of them than it has."""
     names = POLICIES[policy.type]
     if len(policy.config) != len(names):
         wanted = " and ".join(names) or "nothing"

@@ -30,9 +30,9 @@ class Start(BaseModel):
     writer_id: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] = 0
     start_id: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
-    def fields(self, parts: int) -> dict[str, Value]:
-        """The settings of a writer of so many parts; more than one have numbers of their own."""
-        number = "0" if parts == 1 else ""
+    def fields(self, in_parts: bool) -> dict[str, Value]:
+        """The settings of a writer; one whose images lie in parts numbers those itself."""
+        number = "" if in_parts else "0"
         return {
             "output_file": f"{self.path.rstrip('/')}/{self.file_prefix}{number}.h5",
             "num_images": self.n_image,

@@ -115,7 +115,10 @@ class Driver:
 
     def _start(self, request: Start, asker: Requester) -> None:
         values = self._engine.snapshot().values
-        wanted = request.fields(int(values[self._key("number_of_parts")] or 1))
+        named, parts = values[self._key("part_names")], int(values[self._key("number_of_parts")] or 1)
+        wanted = request.fields(in_parts=parts > 1 or named == "std_daq")
+        if parts > 1:
+            wanted["part_names"] = "std_daq"
         before = {name: values[self._key(name)] for name in (*wanted, "folder", "file_name", "file_template")}
         del before["output_file"]
         self._write(wanted, asker)
