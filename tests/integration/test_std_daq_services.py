@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,8 @@ class Daq:
     config: Path
     producer: Producer
     writers: dict[str, subprocess.Popen[str]]
-    socket: ClientConnection
+    port: int
+    socket: ClientConnection = field(init=False)
 
     def send(self, ids: range, broken: tuple[int, ...] = ()) -> None:
         for i in ids:
@@ -113,8 +114,15 @@ def pixels(image_id: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(image_id).integers(0, 2**16, SHAPE).astype("uint16")
 
 
+@pytest.fixture
+def daq(services: Daq) -> Iterator[Daq]:
+    with connect(f"ws://127.0.0.1:{services.port}") as services.socket:
+        services.until("idle")
+        yield services
+
+
 @pytest.fixture(scope="module")
-def daq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daq]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daq]:
     name = unique_name().removesuffix("-image")
     config = tmp_path_factory.mktemp("daq") / "detector.json"
     config.write_text(json.dumps(document(name)))
@@ -135,8 +143,7 @@ def daq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daq]:
         options = ("-p", port, "-m", "--engine_address", engine)
         stack.enter_context(service("std_det_driver", config, *options, ready="serving"))
         producer.wait_for_consumer()
-        socket = stack.enter_context(connect(f"ws://127.0.0.1:{port}"))
-        yield Daq(name, config, producer, writers, socket)
+        yield Daq(name, config, producer, writers, port)
     assert not list(Path("/tmp").glob(f"{name}-writer-*"))
 
 
@@ -177,7 +184,6 @@ def test_two_writers_write_in_turn(daq: Daq, tmp_path: Path) -> None:
 
 
 def test_a_single_image(daq: Daq, tmp_path: Path) -> None:
-    daq.until("idle")
     daq.start(tmp_path, "one", 1)
     daq.send(range(100, 101))
     daq.until("file_saved")
@@ -185,7 +191,6 @@ def test_a_single_image(daq: Daq, tmp_path: Path) -> None:
 
 
 def test_a_file_that_exists_is_refused(daq: Daq, tmp_path: Path) -> None:
-    daq.until("idle")
     (tmp_path / "old1.h5").write_text("precious")
     order = {"command": "start", "path": str(tmp_path), "file_prefix": "old", "n_image": 1}
     daq.socket.send(json.dumps(order))
@@ -195,9 +200,9 @@ def test_a_file_that_exists_is_refused(daq: Daq, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["old1.h5"]
 
 
-def test_a_second_service_of_a_part_is_refused(daq: Daq) -> None:
+def test_a_second_service_of_a_part_is_refused(services: Daq) -> None:
     again = subprocess.run(
-        command("std_det_writer", daq.config, 1), capture_output=True, text=True, timeout=60, check=False
+        command("std_det_writer", services.config, 1), capture_output=True, text=True, timeout=60, check=False
     )
     assert again.returncode == 2
     assert "another service listens there" in again.stderr
@@ -205,16 +210,15 @@ def test_a_second_service_of_a_part_is_refused(daq: Daq) -> None:
 
 @pytest.mark.parametrize(("arguments", "code"), [((2,), 0), ((31,), 0), ((), 2), (("--help",), 0)])
 def test_a_writer_beyond_their_number_ends_without_error(
-    daq: Daq, arguments: tuple[object, ...], code: int
+    services: Daq, arguments: tuple[object, ...], code: int
 ) -> None:
     ended = subprocess.run(
-        command("std_det_writer", daq.config, *arguments), capture_output=True, timeout=60, check=False
+        command("std_det_writer", services.config, *arguments), capture_output=True, timeout=60, check=False
     )
     assert ended.returncode == code
 
 
 def test_a_writer_that_dies_fails_the_acquisition_by_its_name(daq: Daq, tmp_path: Path) -> None:
-    daq.until("idle")
     daq.start(tmp_path, "dead", 1000)
     daq.send(range(200, 220))
     while daq.until("recording")["count"] < 20:
