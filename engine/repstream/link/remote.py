@@ -24,9 +24,10 @@ from repstream.link import wire
 from repstream.link.handles import PendingHandle
 from repstream.link.mailbox import Mailbox
 from repstream.link.publisher import Publisher, Registration
-from repstream.parameters.catalogue import Catalogue, build, key_of
+from repstream.parameters.catalogue import Catalogue, Group, build, key_of
 from repstream.parameters.facts import Role, Value
 from repstream.parameters.plain import plain
+from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
 from repstream.states import WriterState
 
@@ -103,7 +104,7 @@ class RemoteEngine:
                 f"this client belongs to process {self._process}; make another one after a fork"
             )
         if not self._connected:
-            raise EngineUnreachable(str(self._values["engine.status"]))
+            raise EngineUnreachable(str(self._values[self._status_key]))
 
     # --- protocol.Engine ------------------------------------------------------------------
 
@@ -322,7 +323,7 @@ class RemoteEngine:
         self._publisher.call(partial(handle.finish, completion))
 
     def _lost(self, reason: str) -> None:
-        if self._connected or self._values["engine.status"] != reason:
+        if self._connected or self._values[self._status_key] != reason:
             self._unreachable(reason)
         self._give_up_handles()
         for number in list(self._answers):
@@ -348,9 +349,13 @@ class RemoteEngine:
             self._epoch, self._sequence, time.time(), handle.handle_id, handle.command, False, reason
         )
 
+    @property
+    def _status_key(self) -> str:
+        return self._catalogue.key(Role.STATUS, Group.ENGINE)
+
     def _unreachable(self, reason: str) -> None:
         values: dict[str, Value] = dict.fromkeys(self._catalogue.parameters)
-        values["engine.status"] = "; ".join([reason, *_was_writing(self._values)])
+        values[self._status_key] = "; ".join([reason, *_was_writing(self._catalogue, self._values)])
         values |= {p.key: UNKNOWN for p in self._catalogue.parameters.values() if UNKNOWN in p.choices}
         with self._lock:
             self._connected = False
@@ -361,13 +366,16 @@ class RemoteEngine:
         self._publisher.publish(change)
 
 
-def _was_writing(values: Mapping[str, Value]) -> Iterator[str]:
+def _was_writing(catalogue: Catalogue, values: Mapping[str, Value]) -> Iterator[str]:
     """What each writer was doing when the engine was heard of for the last time, as a clause."""
-    for key, state in values.items():
-        writer, _, field = key.rpartition(".")
-        if writer.startswith("writers.") and field == "state" and state == WriterState.WRITING:
-            file, written = values.get(f"{writer}.full_file_name"), values.get(f"{writer}.num_written")
-            yield f"writer {values.get(f'{writer}.name')} was writing {file}, {written} images were in it"
+    for slot in catalogue.slots(Group.WRITER):
+        fields = {
+            parameter.field: values.get(parameter.key) for parameter in catalogue.of(Group.WRITER, slot)
+        }
+        writer, newest = WriterStatus.of(fields), AcquisitionStatus.of(fields, NEWEST.prefix)
+        if writer.state is WriterState.WRITING:
+            held = f"{newest.num_written} images were in it"
+            yield f"writer {writer.name} was writing {newest.full_file_name}, {held}"
 
 
 def _send(socket: zmq.Socket[bytes], message: bytes) -> None:

@@ -16,6 +16,8 @@ from repstream.errors import EngineFault, RepstreamError
 from repstream.link import wire
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.mailbox import Mailbox
+from repstream.parameters.catalogue import Group
+from repstream.parameters.facts import Role
 from repstream.protocol import Completion, Engine, Event, Requester
 
 log = logging.getLogger(__name__)
@@ -136,7 +138,7 @@ class EngineServer:
         # Joined before the snapshot is taken: what happens meanwhile comes twice rather than never.
         self._clients[identity] = time.monotonic()
         snapshot = self._engine.snapshot()
-        name = str(snapshot.values["engine.name"])
+        name = str(snapshot.values[self._engine.catalogue.key(Role.NAME, Group.ENGINE)])
         welcome = wire.Welcome(wire.VERSION, name, self._engine.catalogue, snapshot, tuple(self._completions))
         self._send(identity, wire.encode(welcome))
 

@@ -170,7 +170,8 @@ class Commands:
                 writer.on_found()
 
     def _put_lock(self) -> None:
-        self._context.put({"engine.locked_by": self._lock.owner})
+        with self._context.changing_engine() as engine:
+            engine.locked_by = self._lock.owner
 
 
 def _argument(record: Command, name: str, given: Value) -> Value:

@@ -120,7 +120,8 @@ class Configurator:
 
     def note_file(self, path: Path) -> None:
         """Put which file was used last."""
-        self._context.put({"engine.config_file": str(path)})
+        with self._context.changing_engine() as engine:
+            engine.config_file = str(path)
 
     async def _aside(self, subject: str, given: str, function: Callable[[], T]) -> T:
         return await self._context.folders.call(subject, str(Path(given).parent), function)
@@ -206,7 +207,7 @@ class Configurator:
                 raise Refused(subject, f"{key} is not READY and cannot be removed")
 
     def _given(self, path: str, subject: str) -> str:
-        given = path or str(self._context.board.values["engine.config_file"] or "")
+        given = path or self._context.engine.config_file
         if not given:
             raise Refused(subject, "no file was given, and none has been used before")
         return given

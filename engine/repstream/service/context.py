@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -13,9 +14,10 @@ from repstream.dataplane import control
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Publisher
 from repstream.parameters import slots, storage
-from repstream.parameters.catalogue import Catalogue, key_of
+from repstream.parameters.catalogue import Catalogue, Group, key_of
 from repstream.parameters.configuration import Configuration
-from repstream.parameters.facts import Section, Status, Value
+from repstream.parameters.facts import Role, Section, Status, Value
+from repstream.parameters.status import EngineStatus
 from repstream.service.asking import Asking
 from repstream.service.board import Board
 from repstream.service.folders import Folders
@@ -79,6 +81,18 @@ class ServiceContext:
         """As `put`, the values of an object."""
         self.put(by_key(status, group, slot, prefix))
 
+    @property
+    def engine(self) -> EngineStatus:
+        """What the engine says about itself now, to be read."""
+        return self.status(EngineStatus, Group.ENGINE)
+
+    @contextmanager
+    def changing_engine(self) -> Iterator[EngineStatus]:
+        """The same, to be changed within the block; published at its end."""
+        engine = self.engine
+        yield engine
+        self.show(engine, Group.ENGINE)
+
     def fields(self, group: str, slot: int) -> dict[str, Value]:
         """The values of one group and slot, by field."""
         values = self.board.values
@@ -93,7 +107,7 @@ class ServiceContext:
         """In an error: what it is, and which command leads out of it; empty otherwise."""
         if self.state is not RepeaterState.ERROR:
             return ""
-        return f"{self.board.values['engine.last_error'] or 'it failed'}; initialize starts it again"
+        return f"{self.engine.last_error or 'it failed'}; initialize starts it again"
 
     def end(
         self, handles: list[PendingHandle], ok: bool, message: str, result: str = "", acquisition_id: str = ""
@@ -125,14 +139,9 @@ class ServiceContext:
     def note_error(self, message: str) -> None:
         """Note an error for people and panels."""
         log.error(message)
-        count = self.board.values["engine.error_count"]
-        self.put(
-            {
-                "engine.last_error": message,
-                "engine.last_error_time": time.time(),
-                "engine.error_count": int(count or 0) + 1,
-            }
-        )
+        with self.changing_engine() as engine:
+            engine.last_error, engine.last_error_time = message, time.time()
+            engine.error_count += 1
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Take a checked configuration, announce every value that differs, and keep it."""
@@ -144,7 +153,9 @@ class ServiceContext:
 
     def configured_values(self) -> dict[str, Value]:
         """Every configured value by key, `None` for empty slots, and the names of what is in them."""
-        values: dict[str, Value] = {"engine.config": storage.dump(self.configuration)}
+        values: dict[str, Value] = {
+            self.catalogue.key(Role.CONFIGURATION, Group.ENGINE): storage.dump(self.configuration)
+        }
         for group, slot in self.catalogue.owners:
             name = slots.name_at(self.configuration, group, slot)
             if group in self.catalogue.named:
@@ -154,12 +165,13 @@ class ServiceContext:
         return values
 
     def _named_values(self, group: str, slot: int, name: str | None) -> dict[str, Value]:
-        was = self.board.values[key_of(group, slot, "name")]
+        name_key = self.catalogue.key(Role.NAME, group, slot)
+        was = self.board.values[name_key]
         if name is None:
             return {p.key: None for p in self.catalogue.of(group, slot)} if was is not None else {}
         section = self.configuration.sections(group)[name]
         fresh = {p.key: p.default for p in self.catalogue.of(group, slot)} if was != name else {}
-        return fresh | _values(group, slot, section) | {key_of(group, slot, "name"): name}
+        return fresh | _values(group, slot, section) | {name_key: name}
 
 
 def by_key(status: Status, group: str, slot: int = 0, prefix: str = "") -> dict[str, Value]:

@@ -131,9 +131,10 @@ class Repeater:
         """Clear the error; where nothing runs this initialises."""
         if not states.is_open(self.state):
             await self.initialize("reset")
-        self._context.put({"engine.last_error": "", "engine.last_error_time": 0.0, "engine.error_count": 0})
         self._lost_at = -LOSS_TIME
-        self._context.put({"engine.losing": False})
+        with self._context.changing_engine() as engine:
+            engine.last_error, engine.last_error_time, engine.error_count = "", 0.0, 0
+            engine.losing = False
         self.describe()
 
     def on_sign_of_life(self) -> None:
@@ -173,7 +174,9 @@ class Repeater:
         if report.losses > self._losses:
             self._lost_at = time.monotonic()
         self._losses = report.losses
-        values = {**self._counted(report), **writers, "engine.losing": self.losing}
+        engine = self._context.engine
+        engine.losing = self.losing
+        values = {**self._counted(report), **writers, **by_key(engine, Group.ENGINE)}
         self._context.put(self._occupied(values))
         if self.draining:
             self._put_draining()
@@ -191,7 +194,8 @@ class Repeater:
     def on_closed(self, notice: control.Closed) -> None:
         """Everything is drained and closed, and its last report published."""
         self._drained.set()
-        self._context.put({"engine.draining": 0, "engine.draining_time": None})
+        with self._context.changing_engine() as engine:
+            engine.draining, engine.draining_time = 0, None
         self._context.put(figures.at_rest(self._context.board.values))
         left = f", {notice.undelivered} frames found no taker" if notice.undelivered else ""
         self.describe()
@@ -206,8 +210,12 @@ class Repeater:
         self._stalled, self._killed_for = False, ""
         self._drained.set()
         self._gone.set()
-        self._context.put({"engine.process_id": 0, "engine.draining": 0, "engine.draining_time": None})
-        self._context.put({"source.connected": False, **figures.at_rest(self._context.board.values)})
+        with self._context.changing_engine() as engine:
+            engine.process_id, engine.draining, engine.draining_time = 0, 0, None
+        source = self._context.status(SourceStatus, Group.SOURCE)
+        source.connected = False
+        self._context.show(source, Group.SOURCE)
+        self._context.put(figures.at_rest(self._context.board.values))
         self._context.note_error(f"the data plane died: {reason}; initialize starts it again")
         self._enter(after(REPEATER, self.state, "failed", "engine"))
         self._context.end(self._stops, False, f"the data plane died: {reason}")
@@ -227,7 +235,8 @@ class Repeater:
         if self._stalled:
             ends = f"; it is ended after {self._patience:.0f} s" if self._patience else ""
             sentence = f"Not known: {self.stall}{ends}, or at once by reset."
-        self._context.put({"engine.status": sentence})
+        with self._context.changing_engine() as engine:
+            engine.status = sentence
 
     async def _launch(self) -> None:
         """Start the data plane if there is none."""
@@ -236,7 +245,8 @@ class Repeater:
         await self._context.asking.launch(
             lambda notice: post(self._take, notice), lambda reason: post(self._take, Death(reason))
         )
-        self._context.put({"engine.process_id": self._context.asking.plane.process_id or 0})
+        with self._context.changing_engine() as engine:
+            engine.process_id = self._context.asking.plane.process_id or 0
 
     def _kill(self, why: str) -> None:
         self._killed_for = why
@@ -255,15 +265,17 @@ class Repeater:
     def _enter(self, state: RepeaterState) -> None:
         self._context.state = state
         if not states.is_open(state):
-            self._context.put({"engine.losing": False})
+            with self._context.changing_engine() as engine:
+                engine.losing = False
         self._show()
 
     def _show(self) -> None:
         """Put the state, or that it is not known now, and what may be done."""
         commands = [c for c in allowed(REPEATER, self.state) if c != "failed"] + sorted(ALWAYS_ALLOWED)
-        self._context.put({"engine.allowed_commands": " ".join(commands)})
-        shown = RepeaterState.UNKNOWN if self._stalled else self.state
-        self._context.put({"engine.state": shown.value})
+        with self._context.changing_engine() as engine:
+            engine.allowed_commands = " ".join(commands)
+        with self._context.changing_engine() as engine:
+            engine.state = RepeaterState.UNKNOWN if self._stalled else self.state
         self.describe()
 
     @property
@@ -271,12 +283,11 @@ class Repeater:
         return self._context.configuration.engine.stall_patience
 
     def _why_draining(self) -> str:
-        left = self._context.board.values["engine.draining"]
-        return f"the last stop still drains, {left} frames left; try again then"
+        return f"the last stop still drains, {self._context.engine.draining} frames left; try again then"
 
     def _put_draining(self) -> None:
-        frames, seconds = self._situation.draining()
-        self._context.put({"engine.draining": frames, "engine.draining_time": seconds})
+        with self._context.changing_engine() as engine:
+            engine.draining, engine.draining_time = self._situation.draining()
 
     def _counted(self, report: control.Report) -> dict[str, Value]:
         """The counters and rates of the input and the streams, by key."""

@@ -103,15 +103,10 @@ class Service:
         self._context.publisher.close()
 
     async def _begin(self) -> None:
-        self._context.put(
-            {
-                "engine.name": self._options.name,
-                "engine.version": __version__,
-                "engine.host": platform.node(),
-                "engine.roots": os.pathsep.join(map(str, self._roots)),
-                "engine.config_file": str(self._options.settings or ""),
-            }
-        )
+        with self._context.changing_engine() as engine:
+            engine.name, engine.version, engine.host = self._options.name, __version__, platform.node()
+            engine.roots = os.pathsep.join(map(str, self._roots))
+            engine.config_file = str(self._options.settings or "")
         self._context.put(self._context.configured_values())
         await self._commands.initialize()
         for keeper in self._keepers.values():
@@ -179,7 +174,8 @@ class Service:
 
     def _note_command(self, what: str, requester: Requester, level: int) -> None:
         log.log(level, "%s: %s", requester, what)
-        self._context.put({"engine.last_command": what[:255], "engine.last_command_by": str(requester)})
+        with self._context.changing_engine() as engine:
+            engine.last_command, engine.last_command_by = what[:255], str(requester)
 
     # --- what the data plane says, and the time -------------------------------------------
 
@@ -231,15 +227,11 @@ class Service:
                 log.exception("a fault of the engine")
 
     def _tick(self) -> None:
-        beat = int(self._context.board.values["engine.heartbeat"] or 0) + 1
-        self._context.put(
-            {
-                "engine.heartbeat": beat % 2**31,
-                "engine.uptime": round(time.monotonic() - self._started, 1),
-                "engine.losing": self._repeater.losing,
-            }
-        )
-        self._context.put({"engine.locked_by": self._lock.owner})
+        with self._context.changing_engine() as engine:
+            engine.heartbeat = (engine.heartbeat + 1) % 2**31
+            engine.uptime = round(time.monotonic() - self._started, 1)
+            engine.losing = self._repeater.losing
+            engine.locked_by = self._lock.owner
         for writer in self._writers.values():
             self._context.owner.spawn(writer.look_at_folder())
             writer.tick()
