@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -11,8 +11,15 @@ import typer
 from repstream.errors import EngineUnreachable
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.remote import RemoteEngine
-from repstream.parameters.catalogue import Catalogue, Group
+from repstream.parameters.catalogue import Catalogue, Group, readable_time
 from repstream.parameters.facts import Value
+from repstream.parameters.output_status import OutputStatus, StreamStatus
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.status import EngineStatus, SourceStatus
+from repstream.parameters.stream import StreamConfig
+from repstream.parameters.writer import WriterConfig
+from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
+from repstream.states import RepeaterState
 from repstream_cli.exits import Exit
 
 Values = Mapping[str, Value]
@@ -43,74 +50,61 @@ def status(
     finally:
         engine.close()
     typer.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines(values, catalogue)))
-    bad = values["engine.state"] == "ERROR" or values["engine.losing"]
+    state = EngineStatus.of(catalogue.fields(values, Group.ENGINE))
+    bad = state.state is RepeaterState.ERROR or state.losing
     raise typer.Exit(Exit.FAULTS if bad else Exit.OK)
 
 
 def lines(values: Values, catalogue: Catalogue) -> list[str]:
     """The engine in a few lines."""
-    get = values.__getitem__
-
-    def time(key: str) -> str:
-        return catalogue.parameters[key].readable(values[key])
-
+    engine = EngineStatus.of(catalogue.fields(values, Group.ENGINE))
+    fields = catalogue.fields(values, Group.SOURCE)
+    config, source = SourceConfig.of(fields), SourceStatus.of(fields)
     found = [
-        f"{get('engine.name')}: {get('engine.state')}{', losing frames' if get('engine.losing') else ''}",
-        f"  {get('engine.status')}",
-        f"  source {get('source.address')} ({get('source.mode')}, "
-        f"{'connected' if get('source.connected') else 'not connected'}): received {get('source.received')}, "
-        f"{number(get('source.rate'))} Hz, missing {get('source.missing')}, "
-        f"malformed {get('source.malformed')}",
+        f"{engine.name}: {engine.state}{', losing frames' if engine.losing else ''}",
+        f"  {engine.status}",
+        f"  source {config.address} ({config.mode}, {'connected' if source.connected else 'not connected'}): "
+        f"received {source.received}, {number(source.rate)} Hz, missing {source.missing}, "
+        f"malformed {source.malformed}",
     ]
-    if get("engine.last_error"):
-        found.append(f"  last error, {time('engine.last_error_time')}: {get('engine.last_error')}")
-    if get("source.last_frame_time"):
-        found.append(f"  last frame {get('source.last_frame_id')}, {time('source.last_frame_time')}")
-    for slot in catalogue.slots(Group.STREAM):
-        if get(f"streams.{slot}.name"):
-            found.append(stream(values, slot))
-    for slot in catalogue.slots(Group.WRITER):
-        if get(f"writers.{slot}.name"):
-            found.append(writer(values, slot))
-            if get(f"writers.{slot}.acquisition_id"):
-                found.append(acquisition(values, slot, time))
+    if engine.last_error:
+        found.append(f"  last error, {readable_time(engine.last_error_time)}: {engine.last_error}")
+    if source.last_frame_time:
+        found.append(f"  last frame {source.last_frame_id}, {readable_time(source.last_frame_time)}")
+    for group, line in ((Group.STREAM, stream), (Group.WRITER, writer)):
+        for slot in catalogue.slots(group):
+            fields = catalogue.fields(values, group, slot)
+            if OutputStatus.of(fields).name:
+                found += line(fields)
     return found
 
 
-def stream(values: Values, slot: int) -> str:
-    def get(field: str) -> Value:
-        return values[f"streams.{slot}.{field}"]
-
-    return (
-        f"  stream {get('name')} at {get('address')} ({get('mode')}, {get('policy')}): sent {get('sent')}, "
-        f"{number(get('rate'))} Hz, dropped {get('dropped')}, clients {get('clients')}"
-    )
-
-
-def writer(values: Values, slot: int) -> str:
-    def get(field: str) -> Value:
-        return values[f"writers.{slot}.{field}"]
-
-    return (
-        f"  writer {get('name')}: {get('state')}, last start {get('start_result')}, "
-        f"next file {get('output_file') or '(none set)'}"
-    )
+def stream(fields: Values) -> list[str]:
+    """A stream, from its values by field."""
+    config, status = StreamConfig.of(fields), StreamStatus.of(fields)
+    return [
+        f"  stream {status.name} at {config.address} ({config.mode}, {config.policy}): sent {status.sent}, "
+        f"{number(status.rate)} Hz, dropped {status.dropped}, clients {status.clients}"
+    ]
 
 
-def acquisition(values: Values, slot: int, time: Callable[[str], str]) -> str:
-    """The newest acquisition of a writer; `time` gives the readable text of a time by its key."""
+def writer(fields: Values) -> list[str]:
+    """A writer and its newest acquisition, from its values by field."""
+    config, status = WriterConfig.of(fields), WriterStatus.of(fields)
+    newest = AcquisitionStatus.of(fields, NEWEST.prefix)
+    found = [
+        f"  writer {status.name}: {status.state}, last start {status.start_result}, "
+        f"next file {config.output_file or '(none set)'}"
+    ]
+    if newest.acquisition_id:
+        found.append(
+            f"    {newest.full_file_name}: {newest.acq_state}, {newest.num_written} of "
+            f"{newest.num_requested or 'any number of'} images, dropped {newest.dropped}, "
+            f"{readable_time(newest.start_time)} to {readable_time(newest.stop_time) or 'now'}"
+            + (f"; {newest.acq_message}" if newest.acq_message else "")
+        )
+    return found
 
-    def get(field: str) -> Value:
-        return values[f"writers.{slot}.{field}"]
 
-    end = time(f"writers.{slot}.stop_time")
-    return (
-        f"    {get('full_file_name')}: {get('acq_state')}, {get('num_written')} of "
-        f"{get('num_requested') or 'any number of'} images, dropped {get('dropped')}, "
-        f"{time(f'writers.{slot}.start_time')} to {end or 'now'}"
-        + (f"; {get('acq_message')}" if get("acq_message") else "")
-    )
-
-
-def number(value: Value) -> str:
-    return f"{value:.1f}" if isinstance(value, int | float) else "-"
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from repstream.parameters.catalogue import Group
+from repstream.parameters.facts import Value
+from repstream.parameters.output_status import OutputStatus, StreamStatus
+from repstream.parameters.status import EngineStatus, SourceStatus
+from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
 from repstream.protocol import Engine
 from repstream_cli.status import number
 
@@ -15,20 +21,21 @@ class LiveStatus:
 
     def __call__(self) -> str:
         catalogue, values = self._engine.catalogue, self._engine.snapshot().values
-        streams = [
-            f"{values[f'streams.{n}.name']} {number(values[f'streams.{n}.rate'])} Hz"
-            for n in catalogue.slots(Group.STREAM)
-            if values[f"streams.{n}.name"]
-        ]
-        writers = [
-            f"{values[f'writers.{n}.name']} {values[f'writers.{n}.acq_state']} "
-            f"{values[f'writers.{n}.num_written']}"
-            for n in catalogue.slots(Group.WRITER)
-            if values[f"writers.{n}.name"]
-        ]
-        losing = ", losing" if values["engine.losing"] else ""
+
+        def named(group: str) -> Iterator[Mapping[str, Value]]:
+            """The values of each occupied slot, by field."""
+            for slot in catalogue.slots(group):
+                fields = catalogue.fields(values, group, slot)
+                if OutputStatus.of(fields).name:
+                    yield fields
+
+        engine = EngineStatus.of(catalogue.fields(values, Group.ENGINE))
+        source = SourceStatus.of(catalogue.fields(values, Group.SOURCE))
+        streams = map(StreamStatus.of, named(Group.STREAM))
+        writers = ((WriterStatus.of(fields), AcquisitionStatus.of(fields)) for fields in named(Group.WRITER))
         return (
-            f"{values['engine.state']}{losing} | received {values['source.received']}, "
-            f"{number(values['source.rate'])} Hz, {number(values['source.throughput'])} MB/s, "
-            f"missing {values['source.missing']} | {', '.join(streams)} | {', '.join(writers)}"
+            f"{engine.state}{', losing' if engine.losing else ''} | received {source.received}, "
+            f"{number(source.rate)} Hz, {number(source.throughput)} MB/s, missing {source.missing}"
+            f" | {', '.join(f'{stream.name} {number(stream.rate)} Hz' for stream in streams)}"
+            f" | {', '.join(f'{w.name} {newest.acq_state} {newest.num_written}' for w, newest in writers)}"
         )

@@ -97,7 +97,7 @@ class Parameter(msgspec.Struct, frozen=True):
     def readable(self, value: Value) -> str:
         """A value as people read it; a time as ``2026-01-31 12:00:00.125+01:00`` (zone of this host)."""
         if self.format is Format.TIME and isinstance(value, int | float):
-            return datetime.fromtimestamp(value).astimezone().isoformat(" ", "milliseconds") if value else ""
+            return readable_time(value)
         return "" if value is None else str(value)
 
 
@@ -124,6 +124,10 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True):
     def of(self, group: str, slot: int = 0) -> Iterator[Parameter]:
         """The parameters of a group (and slot)."""
         return (p for p in self.parameters.values() if p.group == group and p.slot == slot)
+
+    def fields(self, values: Mapping[str, Value], group: str, slot: int = 0) -> dict[str, Value]:
+        """Of `values` by key those of a group (and slot), by field."""
+        return {parameter.field: values[parameter.key] for parameter in self.of(group, slot)}
 
     def commands_of(self, group: str, slot: int = 0) -> Iterator[Command]:
         """The commands of a group (and slot)."""
@@ -170,6 +174,11 @@ def build(groups: Sequence[GroupDeclaration] = REPEATER, slots: Mapping[str, int
 def key_of(group: str, slot: int | str, field: str) -> str:
     """The key of a field or command; `slot` may be the name of what is in it."""
     return f"{group}.{slot}.{field}" if slot else f"{group}.{field}"
+
+
+def readable_time(time: float | None) -> str:
+    """A Unix time as people read it, in the zone of this host; empty for none."""
+    return datetime.fromtimestamp(time).astimezone().isoformat(" ", "milliseconds") if time else ""
 
 
 def _check(records: Sequence[Parameter | Command]) -> None:

@@ -170,6 +170,15 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_enum_values=True)
 
+    @classmethod
+    def of(cls, values: Mapping[str, Value], prefix: str = "") -> Self:
+        """The object that these values stand for, by field with `prefix`; all are None in an empty slot."""
+        fields: dict[str, Any] = {name: values[f"{prefix}{name}"] for name in cls.model_fields}
+        for name, kind in _enumerations(cls).items():
+            if fields[name] is not None:
+                fields[name] = kind(fields[name])
+        return cast("Self", cls.model_construct(None, **fields))
+
     def settings(self) -> dict[str, Any]:
         """The values as JSON has them, without what follows from others."""
         derived = {name for name, field in type(self).model_fields.items() if Derived() in field.metadata}
@@ -188,22 +197,15 @@ class Status(Section):
 
     model_config = ConfigDict(frozen=False, use_enum_values=False)
 
-    @classmethod
-    def of(cls, values: Mapping[str, Value], prefix: str = "") -> Self:
-        """The object that these values show, by field with `prefix`; all are None in an empty slot."""
-        fields: dict[str, Any] = {name: values[f"{prefix}{name}"] for name in cls.model_fields}
-        for name, kind in _enumerations(cls).items():
-            if fields[name] is not None:
-                fields[name] = kind(fields[name])
-        return cast("Self", cls.model_construct(None, **fields))
-
     def values(self, prefix: str = "") -> dict[str, Value]:
         """The values by field, each name with `prefix`."""
         return {f"{prefix}{n}": v.value if isinstance(v, enum.Enum) else v for n, v in self}
 
 
 @cache
-def _enumerations(model: type[Status]) -> dict[str, type[enum.Enum]]:
+def _enumerations(model: type[Section]) -> dict[str, type[enum.Enum]]:
+    if model.model_config.get("use_enum_values"):
+        return {}
     kinds = {name: field.annotation for name, field in model.model_fields.items()}
     return {n: kind for n, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
 

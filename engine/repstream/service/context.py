@@ -95,8 +95,7 @@ class ServiceContext:
 
     def fields(self, group: str, slot: int) -> dict[str, Value]:
         """The values of one group and slot, by field."""
-        values = self.board.values
-        return {parameter.field: values[parameter.key] for parameter in self.catalogue.of(group, slot)}
+        return self.catalogue.fields(self.board.values, group, slot)
 
     def begin(self, command: str) -> PendingHandle:
         """A handle for a command that was taken."""
