@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,9 @@ from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import Meter, ProgressLine
 from repstream_cli.stream_socket import stream_socket
+
+Tap = Callable[[int, list[zmq.Frame]], None]
+"""Sees each message and its number, counted from 0."""
 
 
 def consume(
@@ -41,6 +45,9 @@ def consume(
         Path | None,
         typer.Option(help="Save every message part as NNNNNN_MMM.raw in this folder, which must have none."),
     ] = None,
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Print the number and the header of each message.")
+    ] = False,
     decimated: Annotated[
         bool,
         typer.Option(
@@ -66,22 +73,25 @@ def consume(
       repstream consume --save /tmp/recorded -n 20
       repstream simulate --folder /tmp/recorded      (sends it again)
     """
+    taps: list[Tap] = []
     if save is not None:
-        _prepare(save)
+        taps.append(_saving(save))
+    if headers:
+        taps.append(_print_header)
     ledger = InputLedger()
     with (
         until_interrupted() as stop,
         zmq.Context() as context,
         stream_socket(context, address, mode, bind) as socket,
     ):
-        receive(socket, ledger, stop, number=number, seconds=seconds, timeout=timeout, save=save, quiet=quiet)
+        receive(socket, ledger, stop, number=number, seconds=seconds, timeout=timeout, taps=taps, quiet=quiet)
     _print_summary(ledger, as_json, decimated)
     faults = bool(ledger.malformed) or (bool(ledger.gaps.missing) and not decimated)
     raise typer.Exit(_exit_code(ledger, number if not stop.is_set() else 0, strict and faults))
 
 
-def _prepare(folder: Path) -> None:
-    """Make the folder of recorded parts; refuse one that has some, which a replay would mix."""
+def _saving(folder: Path) -> Tap:
+    """Keep the parts of messages in a folder, which is made; one that has some is refused."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if next(folder.glob("*.raw"), None) is not None:
@@ -90,6 +100,12 @@ def _prepare(folder: Path) -> None:
             )
     except OSError as error:
         raise typer.BadParameter(f"{folder} cannot be made: {error.strerror}", param_hint="--save") from error
+
+    def save(number: int, parts: list[zmq.Frame]) -> None:
+        for n, part in enumerate(parts):
+            (folder / f"{number:06d}_{n:03d}.raw").write_bytes(part.buffer)
+
+    return save
 
 
 def receive(
@@ -100,10 +116,10 @@ def receive(
     number: int = 0,
     seconds: float = 0,
     timeout: float = 0,
-    save: Path | None = None,
+    taps: Sequence[Tap] = (),
     quiet: bool = False,
 ) -> None:
-    """Receive until one of the limits (0: none) is reached, or until `stop`."""
+    """Receive until one of the limits (0: none) is reached, or until `stop`; `taps` see each message."""
     line = ProgressLine(_Text(ledger), quiet)
     decoder = FrameDecoder()
     begin = heard = time.monotonic()
@@ -115,15 +131,20 @@ def receive(
         if not socket.poll(50):
             continue
         heard = time.monotonic()
-        _book(socket.recv_multipart(copy=False), decoder, ledger, save)
+        parts = socket.recv_multipart(copy=False)
+        for tap in taps:
+            tap(ledger.messages, parts)
+        _book(parts, decoder, ledger)
     line.finish(show=True)
 
 
-def _book(parts: list[zmq.Frame], decoder: FrameDecoder, ledger: InputLedger, save: Path | None) -> None:
+def _print_header(number: int, parts: list[zmq.Frame]) -> None:
+    header = parts[0].bytes.decode("utf-8", "replace")
+    typer.echo(f"{number + 1} {header if header.isprintable() else repr(header)}")
+
+
+def _book(parts: list[zmq.Frame], decoder: FrameDecoder, ledger: InputLedger) -> None:
     nbytes = sum(map(len, parts))
-    if save is not None:
-        for n, part in enumerate(parts):
-            (save / f"{ledger.messages:06d}_{n:03d}.raw").write_bytes(part.buffer)
     try:
         found = decoder.decode(parts)
     except MalformedMessage as error:

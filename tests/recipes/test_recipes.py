@@ -58,7 +58,7 @@ ELSEWHERE = {
 
 RECIPES = [block for block in BLOCKS if block.starts and not any(e in block.text for e in ELSEWHERE)]
 
-COMMAND = re.compile(r"^(?:repstream (\w+)|(repstream-http)) ?(.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:repstream ([\w-]+)|(repstream-http)) ?(.*)$", re.MULTILINE)
 DETECTOR = """
 import socket
 def take_images(number):
