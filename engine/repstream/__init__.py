@@ -6,6 +6,7 @@
 from repstream.client import Client
 from repstream.errors import (
     ChildError,
+    EndedEarly,
     EngineFault,
     EngineUnreachable,
     InvalidValue,
@@ -25,6 +26,7 @@ from repstream.version import __version__
 __all__ = [
     "ChildError",
     "Client",
+    "EndedEarly",
     "EngineFault",
     "EngineUnreachable",
     "InvalidValue",

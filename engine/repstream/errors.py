@@ -8,6 +8,7 @@
     │   └── UnknownKey       because no parameter or command has this key
     ├── EngineFault          the engine itself failed; what was asked may have been done in part
     ├── Unanswered           a command was taken, and it is not known yet what became of it
+    ├── EndedEarly           a command was taken, and ended without what it was given for
     ├── MalformedMessage     a peer sent a message that does not follow its format
     ├── StorageError         a file or folder could not be made or written
     ├── EngineUnreachable    no engine answers at the address
@@ -82,6 +83,21 @@ class Unanswered(RepstreamError):
         super().__init__(f"{subject}: {reason}")
         self.subject = subject
         self.reason = reason
+
+
+class EndedEarly(RepstreamError):
+    """A command that was taken, and ended without what it was given for: fewer images, aborted, failed.
+
+    `subject` and `reason` as in `Refused`.
+    """
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(f"{subject} ended early: {reason}")
+        self.subject = subject
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[EndedEarly], tuple[str, str]]:
+        return type(self), (self.subject, self.reason)
 
 
 class MalformedMessage(RepstreamError):

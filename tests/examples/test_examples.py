@@ -21,6 +21,7 @@ RUNS = {
     "tango_script.py": ["from_tango.h5"],
     "epics_script.py": ["from_epics.h5"],
     "http_script.py": ["from_http.h5"],
+    "bluesky_plan.py": ["from_bluesky.h5"],
 }
 
 
@@ -61,6 +62,7 @@ def ways_in(folder):
                 "tango_script.py": f"tango://127.0.0.1:{tango}/repstream/writer/1#dbase=no",
                 "epics_script.py": "X:REPSTREAM:",
                 "http_script.py": f"http://127.0.0.1:{http}",
+                "bluesky_plan.py": f"tcp://127.0.0.1:{engine}",
             },
         )
 

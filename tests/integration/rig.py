@@ -104,6 +104,11 @@ class Rig:
         stack.callback(self._server.close)
         self._clients: dict[str, FrontEndClient] = {}
 
+    @property
+    def address(self) -> str:
+        """Where the engine answers."""
+        return self._server.address
+
     def client(self, front_end: str) -> FrontEndClient:
         if front_end not in self._clients:
             serving = SERVING[front_end](self.service, self._server.address)

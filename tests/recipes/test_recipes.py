@@ -41,6 +41,7 @@ ELSEWHERE = {
     "m_split": "tests/engine/mflow",
     "repstream-tango": "tests/device_servers/test_command_line.py",
     "repstream-ioc": "tests/ioc/test_server.py",
+    "from repstream.ophyd": "tests/integration/test_ophyd.py",
     "from ophyd_async": "tests/ioc/test_areadetector_ophyd_async.py",
     "from bluesky": "tests/ioc/test_areadetector_clients.py",
     "with h5py.File": "tests/engine/files",
