@@ -154,7 +154,10 @@ class Service:
         try:
             result = await self._context.turn.in_time(subject, request, lambda: self._repeater.stall)
         except RepstreamError as error:
-            self._note_command(f"{what}: {error}", requester, logging.WARNING)
+            said = str(error)
+            self._note_command(
+                said if said.startswith(what) else f"{what}: {said}", requester, logging.WARNING
+            )
             if isinstance(error, Unanswered):
                 self._commands.note_unanswered(subject, str(error))
             raise

@@ -86,7 +86,7 @@ def still_written(previous: AcquisitionStatus) -> str:
 def amount_left(frames: int, seconds: float | None) -> str:
     """``412 frames left, about 3 s``."""
     time = f", about {max(1, round(seconds))} s" if seconds is not None and frames else ""
-    return f"{frames} frames left{time}"
+    return f"{frames} frame{'' if frames == 1 else 's'} left{time}"
 
 
 def time_left(frames: int, rate: float | None) -> float | None:

@@ -79,7 +79,7 @@ def test_each_has_its_own_state_counters_and_completion(
     until(
         service,
         "waiting",
-        lambda text: f"{tmp_path}/scan_000000.h5 is still being written, 1 frames left" in text,
+        lambda text: f"{tmp_path}/scan_000000.h5 is still being written, 1 frame left" in text,
     )
     assert told(service, "previous_num_written", "progress") == [2, 80.0]
     plane.close_file(1)
@@ -111,7 +111,7 @@ def test_the_newest_may_end_first(service: Service, plane: FakePlane) -> None:
         "FINISHED",
         "FLUSHING_IMAGES",
     ]
-    with pytest.raises(Refused, match=r"scan_000000\.h5 is still being written, .*frames left; wait"):
+    with pytest.raises(Refused, match=r"scan_000000\.h5 is still being written, .*frames? left; wait"):
         service.execute("writers.main.start", None, ME)
     last = service.execute("writers.main.stop", None, ME)
     plane.close_file(1)

@@ -412,6 +412,9 @@ def test_the_last_command_tells_who_gave_it(service: Service) -> None:
     assert value(service, "engine.last_command_by") == "test me@here"
     refused(service, "streams.live.every_nth", 0)
     assert "refused: 0 is not possible" in str(value(service, "engine.last_command"))
+    with pytest.raises(Refused):
+        service.execute("engine.initialize", None, ME)
+    assert str(value(service, "engine.last_command")).startswith("engine.initialize refused: ")
 
 
 def test_arguments_are_checked(service: Service) -> None:

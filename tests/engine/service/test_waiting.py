@@ -111,6 +111,7 @@ def test_what_is_left_after_the_end() -> None:
     )
     assert told == Wait("disk", None, "412 frames left, about 3 s")
     assert amount_left(412, None) == "412 frames left"
+    assert amount_left(1, None) == "1 frame left"
     assert (time_left(412, 137.0), time_left(412, 0.0), time_left(0, 0.0)) == (3.0, None, 0.0)
 
 
