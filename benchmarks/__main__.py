@@ -19,6 +19,7 @@ from benchmarks import (
     reading,
     repeater,
     report,
+    stream_formats,
     writer,
 )
 from benchmarks.report import Row
@@ -38,6 +39,8 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "decoding": messages.decoding,
     "reading": reading.through_h5py,
     "splitting": messages.splitting,
+    "bsread": stream_formats.raw,
+    "bsread_packed": stream_formats.packed,
 }
 """Each takes the number of rounds and yields the rows of its table."""
 

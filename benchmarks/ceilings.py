@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import zmq
 
 from benchmarks.loads import MARK, Load, compress
+from repstream.messages import compression
 
 _NO_COPY_FROM = 100_000
 """Bytes from which source and sinks hand buffers over instead of copying them."""
@@ -173,10 +174,24 @@ def raw_writer(load: Load, address: str, path: str, copy: bool, control: Connect
 
 def compressor(load: Load, control: Connection) -> None:
     """Compresses the same images again and again; tells the rate of each run."""
+    _pack_again_and_again(load, compress, time.perf_counter, control)
+
+
+def packer(load: Load, encoding: str, control: Connection) -> None:
+    """As `compressor`, in any encoding, and per second of the processor."""
+    compression.use_one_core()
+    _pack_again_and_again(
+        load, lambda image: compression.compress(image, 2, encoding), time.process_time, control
+    )
+
+
+def _pack_again_and_again(
+    load: Load, pack: Callable[[bytes], object], clock: Callable[[], float], control: Connection
+) -> None:
     images = load.images()
     control.send("ready")
     while count := control.recv():
-        begin = time.perf_counter()
+        begin = clock()
         for number in range(count):
-            compress(images[number % len(images)])
-        control.send(count / (time.perf_counter() - begin))
+            pack(images[number % len(images)])
+        control.send(count / (clock() - begin))

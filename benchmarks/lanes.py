@@ -42,8 +42,8 @@ def lane(load: Load, kinds: Kinds, middle: Middle) -> Iterator[Callable[[], floa
 
 
 @contextmanager
-def data_plane(load: Load, address: str, outputs: Sequence[Output]) -> Iterator[None]:
-    """The repeater's own process, configured to lose nothing on a PUSH."""
+def data_plane(load: Load, address: str, outputs: Sequence[Output], **settings: Any) -> Iterator[plane.Plane]:
+    """The repeater's own process, configured to lose nothing on a PUSH; `settings` go to all streams."""
     streams = {
         f"s{number}": {
             "address": output.address,
@@ -52,11 +52,12 @@ def data_plane(load: Load, address: str, outputs: Sequence[Output]) -> Iterator[
             "policy": "forward" if output.every == 1 else "send_every_nth",
             "every_nth": output.every,
             "buffer_size": load.hwm,
+            **settings,
         }
         for number, output in enumerate(outputs)
     }
-    with plane.running({"source": plane.source(load, address), "streams": streams}):
-        yield
+    with plane.running({"source": plane.source(load, address), "streams": streams}) as running:
+        yield running
 
 
 def _bare(load: Load, address: str, outputs: Sequence[Output], copy: bool) -> Any:

@@ -25,7 +25,8 @@ N = TypeVar("N")
 class Plane:
     """The service's end of the pipe."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, process_id: int) -> None:
+        self.process_id = process_id
         self._pipe = pipe
         self._numbers = itertools.count(1)
 
@@ -87,7 +88,7 @@ def running(configuration: dict[str, Any]) -> Iterator[Plane]:
     theirs.close()
     with Connection(ours.detach()) as pipe:
         try:
-            plane = Plane(pipe)
+            plane = Plane(pipe, process.pid)
             plane.ask(control.Open, configuration=whole.model_dump_json())
             yield plane
         finally:

@@ -20,7 +20,15 @@ from repstream_cli import addresses
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.requester import requester
-from repstream_cli.stack import EpicsOptions, HttpOptions, Stack, StackOptions, TangoOptions, installed
+from repstream_cli.stack import (
+    EpicsOptions,
+    HttpOptions,
+    RedisOptions,
+    Stack,
+    StackOptions,
+    TangoOptions,
+    installed,
+)
 from repstream_tango.command_line import DEFAULT_PORT
 
 log = logging.getLogger(__name__)
@@ -109,6 +117,18 @@ def serve(
             show_default="there is none",
         ),
     ] = 0.0,
+    redis: Annotated[
+        str,
+        typer.Option(
+            envvar="REPSTREAM_REDIS",
+            metavar="URL",
+            help="Mirror what a standard DAQ keeps in Redis there, such as redis://host:6379/0.",
+            show_default="no mirror",
+        ),
+    ] = "",
+    redis_namespace: Annotated[
+        str, typer.Option(help="Beginning of the names of its streams: NAMESPACE:status, …")
+    ] = "daq",
     start: Annotated[bool, typer.Option("--start", help="Start the repeater at once.")] = False,
     on_close: Annotated[
         str,
@@ -130,6 +150,7 @@ def serve(
       repstream serve --config beamline.json --root /data --start
       repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
       repstream serve --root /data --view gf_repstream --view std_daq
+      repstream serve --root /data --view std_daq --redis redis://localhost:6379/0
       repstream serve --root /data --areadetector X:AD:
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
@@ -163,6 +184,7 @@ def serve(
         )
         if wanted["http"]
         else None,
+        redis=redis_options(redis, redis_namespace) if redis else None,
     )
     with until_interrupted() as stop:
         raise typer.Exit(run(options, stop, start))
@@ -225,6 +247,21 @@ def http_options(
             param_hint="--view",
         )
     return HttpOptions(port, views(given), simulator, *tokens, read_only)
+
+
+def redis_options(url: str, namespace: str) -> RedisOptions:
+    """The mirror's options; refuses what is no address of a Redis."""
+    if not installed("redis"):
+        raise typer.BadParameter(
+            "the mirror is not installed: pip install 'repstream[redis]'", param_hint="--redis"
+        )
+    from redis import Redis  # noqa: PLC0415 - an extra
+
+    try:
+        Redis.from_url(url).close()
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}, such as redis://host:6379/0", param_hint="--redis") from error
+    return RedisOptions(url, namespace)
 
 
 def engine_options(

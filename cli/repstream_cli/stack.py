@@ -26,7 +26,7 @@ from repstream_tango.command_line import READY_LINE, command_line
 
 log = logging.getLogger(__name__)
 
-NEEDS = {"tango": "tango", "epics": "caproto", "http": "fastapi"}
+NEEDS = {"tango": "tango", "epics": "caproto", "http": "fastapi", "redis": "redis"}
 """The library that each front end needs; the extra of this package has the front end's name."""
 
 
@@ -66,6 +66,14 @@ class HttpOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisOptions:
+    """The mirror of the standard DAQ's documents: where Redis is, and what its streams' names begin with."""
+
+    url: str
+    namespace: str = "daq"
+
+
+@dataclass(frozen=True, slots=True)
 class StackOptions:
     """What is started; a front end that is None is not. `on_close`: see `CloseCommand`."""
 
@@ -78,6 +86,7 @@ class StackOptions:
     tango: TangoOptions | None = field(default_factory=TangoOptions)
     epics: EpicsOptions | None = field(default_factory=EpicsOptions)
     http: HttpOptions | None = field(default_factory=HttpOptions)
+    redis: RedisOptions | None = None
 
 
 def installed(front_end: str) -> bool:
@@ -136,8 +145,12 @@ class Stack:
         self.engine_address = server.address
         if options.epics is not None:
             self._start_epics(options.epics)
-        if options.http is not None:
-            self._start_http(options.http)
+        if options.http is not None or options.redis is not None:
+            history = self._history()
+            if options.http is not None:
+                self._start_http(options.http, history)
+            if options.redis is not None:
+                self._start_redis(options.redis, history)
         if options.tango is not None:
             self._start_tango(options.tango)
 
@@ -154,7 +167,20 @@ class Stack:
         self._opened(ioc.start, ioc.stop)
         self.epics_port = ioc.port
 
-    def _start_http(self, http: HttpOptions) -> None:
+    def _history(self) -> History:
+        settings = self.options.engine.settings
+        kept = settings.with_name(f"{settings.stem}.acquisitions.jsonl") if settings is not None else None
+        history = History(self.service, kept)
+        self._open.callback(history.close)
+        return history
+
+    def _start_redis(self, redis: RedisOptions, history: History) -> None:
+        from repstream_http.compat.std_daq_redis.mirror import Mirror  # noqa: PLC0415 - an extra
+
+        mirror = Mirror(self.service, history, redis.url, redis.namespace)
+        self._opened(mirror.start, mirror.close)
+
+    def _start_http(self, http: HttpOptions, history: History) -> None:
         from repstream_cli.simulator import SimulatedDetector  # noqa: PLC0415 - needs an extra
         from repstream_http.app import create_app  # noqa: PLC0415 - an extra
         from repstream_http.compat.views import VIEWS  # noqa: PLC0415
@@ -164,10 +190,6 @@ class Stack:
         guard = Guard(http.read_token, http.change_token, http.read_only)
         if warning := open_to_all(self.options.host, guard):
             log.warning("%s", warning)
-        settings = self.options.engine.settings
-        kept = settings.with_name(f"{settings.stem}.acquisitions.jsonl") if settings is not None else None
-        history = History(self.service, kept)
-        self._open.callback(history.close)
         name = self.options.engine.name
         if http.port is not None:
             app = create_app({name: self.service}, guard, {name: history})

@@ -20,6 +20,8 @@ from tests.cli.processes import below, still_alive
 from tests.cli.running import free_port, started
 from tests.cli.running import repstream as run
 from tests.fakes import FakePlane
+from tests.integration.rig import until
+from tests.redis_server import Server
 
 QUIET = ("--no-tango", "--no-epics", "--no-http")
 
@@ -168,6 +170,7 @@ def test_a_second_engine_at_the_same_address_is_refused(site):
         ("--config", "/nowhere.json", "cannot be read"),
         ("--root", "/nowhere", "not a folder"),
         ("--settings", "/nowhere/settings.json", "does not exist"),
+        ("--redis", "localhost:6379", "such as redis://host:6379/0"),
     ],
 )
 def test_wrong_usage_is_said(option, value, said):
@@ -235,3 +238,15 @@ def test_views_are_refused_where_they_would_open_a_door(tmp_path, options, said)
     ran = run("serve", "--root", tmp_path, *options)
     assert ran.returncode == Exit.USAGE
     assert said in " ".join(ran.stderr.replace("│", "").split())
+
+
+def test_the_standard_daqs_documents_are_mirrored_in_redis(site):
+    server = Server(site.folder)
+    server.start()
+    try:
+        options = ("--redis", server.url, "--redis-namespace", "beamline")
+        with started("serve", *site.options, *QUIET, *options) as process:
+            wait_serving(process)
+            until(lambda: bool(server.documents("beamline:status")), "the status")
+    finally:
+        server.stop()

@@ -274,11 +274,9 @@ def data_header(channels: tuple[Channel, ...], packing: Compression) -> tuple[by
 
 def pack(data: Any, itemsize: int, packing: Compression, big_endian: bool) -> bytes:
     """Values of `itemsize` bytes each, compressed as a channel of that byte order has them."""
-    blob = compression.compress(data, itemsize, packing)
-    if packing == "lz4":
-        # Readers take the size in the channel's byte order.
-        return struct.pack(">I" if big_endian else "<I", size_of(data)) + blob
-    return blob
+    if packing == "lz4" and big_endian:  # readers take the size in the channel's byte order
+        return struct.pack(">I", size_of(data)) + compression.compress(data, itemsize, packing)
+    return compression.compress(data, itemsize, packing, size_first=True)
 
 
 def _channel_parts(channel: Channel, value: Any, stamp: Timestamp | None) -> tuple[Any, bytes]:

@@ -94,16 +94,19 @@ def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes
     return found
 
 
-def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") -> bytes:
+def compress(
+    pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4", *, size_first: bool = False
+) -> bytes:
     """`pixels` of `itemsize` bytes each, in any byte order, in one of `BITSHUFFLED` or as ``"lz4"``.
 
+    With `size_first` the number of bytes stands before LZ4 alone (u32, little-endian).
     Works without the interpreter lock, the package bitshuffle on all cores that OpenMP
     gives it (OMP_NUM_THREADS, or `use_one_core`). Raises ValueError where the size is no multiple of
     `itemsize`.
     """
     numbers = np.frombuffer(pixels, np.dtype(f"u{itemsize}"))
     if encoding == "lz4":
-        packed: bytes = lz4.block.compress(numbers.view(np.uint8).data, store_size=False)
+        packed: bytes = lz4.block.compress(numbers.view(np.uint8).data, store_size=size_first)
         return packed
     if encoding not in BITSHUFFLED:
         raise ValueError(f"encoding = {encoding!r}: must be lz4 or one of {', '.join(BITSHUFFLED)}")
