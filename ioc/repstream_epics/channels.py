@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from caproto import (
     AccessRights,
     AlarmSeverity,
-    AlarmStatus,
-    CAStatus,
     ChannelChar,
     ChannelData,
     ChannelDouble,
@@ -26,10 +24,11 @@ from caproto import (
     ChannelType,
     native_type,
 )
-from caproto.server.server import get_record_class
 
 from repstream.parameters.facts import Alarm
 from repstream.protocol import Requester
+from repstream_epics.access import WriteAccess
+from repstream_epics.fields import NORMAL, PUT_FAILED, Facts, Fields, address_of
 from repstream_epics.states import Severity
 from repstream_epics.types import DESCRIPTION_LENGTH, LONG_MAX, LONG_MIN, UNIT_LENGTH, text_to_pv
 
@@ -38,7 +37,7 @@ Put = Callable[[Raw, Requester], Awaitable[bool]]
 """Handles what a client wrote; False makes the put fail for clients that look."""
 
 FRONT_END = "epics"
-_NORMAL, _PUT_FAILED = (s.value.code_with_severity for s in (CAStatus.ECA_NORMAL, CAStatus.ECA_PUTFAIL))
+NO_ALARM, MINOR, MAJOR = AlarmSeverity.NO_ALARM, AlarmSeverity.MINOR_ALARM, AlarmSeverity.MAJOR_ALARM
 _LONG_TEXT, _BACKLOG_OF_LONG_TEXT = 4096, 16
 
 
@@ -57,13 +56,16 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
     """What all channels share; the subclasses below add a type."""
 
     log = logging.getLogger(__name__)
+    access = WriteAccess()
+    """Who may write; the server sets it."""
 
     def __init__(self, head: Head, facts: dict[str, Any]) -> None:
         self.pvname = head.name
         self.__doc__ = text_to_pv(head.text, DESCRIPTION_LENGTH)  # caproto's .DESC reads it from here
         self._unit = head.unit
         self._put = head.put
-        self._fields: Any = None
+        self._disabled = False
+        self._fields: Fields | None = None
         self._shown: tuple[Any, Severity] | None = None
         super().__init__(reported_record_type=head.record, **facts)
 
@@ -79,11 +81,11 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         status, severity = alarm
         await self.write(shown, verify_value=False, timestamp=time, status=status, severity=severity)
         if self._fields is not None:
-            await self._fields["STAT"].write(status.name, timestamp=time)
-            await self._fields["SEVR"].write(_word(severity), timestamp=time)
+            await self._fields.follow(self, time)
 
     def check_access(self, hostname: str, username: str) -> AccessRights:
-        return AccessRights.READ if self._put is None else AccessRights.READ | AccessRights.WRITE
+        may_write = self._put is not None and (not self.access.users or username in self.access.users)
+        return AccessRights.READ | AccessRights.WRITE if may_write else AccessRights.READ
 
     async def auth_write(
         self,
@@ -98,33 +100,37 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
     ) -> int:
         """A client's put. The status of the answer is its outcome: raising would log a traceback for each."""
         if self._put is None or native_type(data_type) not in _NATIVE:
-            return int(_PUT_FAILED)
-        host = hostname or (user_address[0] if user_address else "")
-        requester = Requester(FRONT_END, username or "", host)
+            return PUT_FAILED
+        user, address = username or "", address_of(user_address)
+        if self._disabled or not self._may_write(user, address):
+            return PUT_FAILED
+        requester = Requester(FRONT_END, user, hostname or address)
         taken = await self._put(self._raw(data, native_type(data_type)), requester)
-        return int(_NORMAL if taken else _PUT_FAILED)
+        return NORMAL if taken else PUT_FAILED
+
+    def _may_write(self, user: str, address: str) -> bool:
+        allowed = self.access.allows(user, address)
+        if not allowed:
+            self.log.warning("%s: %s", self.pvname, self.access.reason(user, address))
+        return allowed
+
+    async def _disable(self, disabled: bool, user: str, address: str) -> bool:
+        if not self._may_write(user, address):
+            return False
+        self._disabled = disabled
+        return True
 
     def get_field(self, field: str) -> ChannelData:
         """The channel of a record's field; raises `KeyError`."""
         if field in ("", "VAL"):
             return self
         if self._fields is None:
-            self._fields = self._make_fields()
+            self._fields = Fields(self, self._facts(), self._unit, self._disable)
         return self._fields[field]
 
-    def _make_fields(self) -> Any:
-        group = get_record_class(self.reported_record_type)(prefix="", parent=self, name=self.pvname)
-        for channel in group.pvdb.values():
-            channel.check_access = _read_only
-        self.alarm.disconnect(group)  # caproto's STAT ends at 16 states and cannot show UDF
-        status, severity = AlarmStatus(self.alarm.status), AlarmSeverity(self.alarm.severity)
-        group.pvdb["STAT"] = ChannelString(value=status.name)
-        group.pvdb["SEVR"] = ChannelString(value=_word(severity))
-        group.pvdb["STAT"].check_access = group.pvdb["SEVR"].check_access = _read_only
-        if "EGU" in group.pvdb:  # 15 characters here, 7 in a DBR structure
-            group.pvdb["EGU"].getter = None
-            group.pvdb["EGU"]._data["value"] = self._unit
-        return group.pvdb
+    def _facts(self) -> Facts:
+        """What the fields say beside the channel; with severities, levels and the type of elements below."""
+        return Facts(self._put is not None)
 
     def _raw(self, data: Any, native: ChannelType) -> Raw:
         """The one value that was written: text from DBR_STRING, else a number."""
@@ -135,26 +141,47 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         return bytes(first) if native is ChannelType.STRING else _scalar(first)
 
 
-class LongChannel(Channel, ChannelInteger):  # type: ignore[misc]
+class NumberChannel(Channel):
+    """A number with alarm levels."""
+
+    levels: Alarm | None = None
+
+    def _facts(self) -> Facts:
+        alarm = self.levels or Alarm()
+        at = (alarm.alarm_high, alarm.warning_high, alarm.warning_low, alarm.alarm_low)
+        worst = (MAJOR, MINOR, MINOR, MAJOR)
+        return replace(
+            super()._facts(),
+            levels=tuple(NO_ALARM if a is None else w for a, w in zip(at, worst, strict=True)),
+        )
+
+
+class LongChannel(NumberChannel, ChannelInteger):  # type: ignore[misc]
     """A signed 32-bit integer."""
 
     def __init__(self, head: Head, limits: tuple[float, float], alarm: Alarm | None) -> None:
+        self.levels = alarm
         super().__init__(head, _number(head, limits, alarm, (LONG_MIN, LONG_MAX), 0))
 
 
-class DoubleChannel(Channel, ChannelDouble):  # type: ignore[misc]
+class DoubleChannel(NumberChannel, ChannelDouble):  # type: ignore[misc]
     """A double, with the number of decimals to show."""
 
     def __init__(self, head: Head, limits: tuple[float, float], alarm: Alarm | None, precision: int) -> None:
+        self.levels = alarm
         facts = _number(head, limits, alarm, (math.nan, math.nan), math.nan)
         super().__init__(head, {**facts, "precision": precision})
 
 
 class EnumChannel(Channel, ChannelEnum):  # type: ignore[misc]
-    """One of some strings."""
+    """One of some strings, each with the severity of the alarm that it stands for."""
 
-    def __init__(self, head: Head, strings: Sequence[str]) -> None:
+    def __init__(self, head: Head, strings: Sequence[str], severities: Sequence[AlarmSeverity] = ()) -> None:
+        self._severities = severities
         super().__init__(head, {"value": strings[0], "enum_strings": strings})
+
+    def _facts(self) -> Facts:
+        return replace(super()._facts(), severities=self._severities)
 
 
 class TextChannel(Channel, ChannelChar):  # type: ignore[misc]
@@ -166,10 +193,16 @@ class TextChannel(Channel, ChannelChar):  # type: ignore[misc]
             facts["max_subscription_backlog"] = _BACKLOG_OF_LONG_TEXT
         super().__init__(head, facts)
 
+    def _facts(self) -> Facts:
+        return replace(super()._facts(), element="CHAR")
+
     def _raw(self, data: Any, native: ChannelType) -> Raw:
         values = list(data)
         if native is ChannelType.STRING:
-            return bytes(values[0]) if len(values) == 1 else b" ".join(map(bytes, values))
+            words = list(map(bytes, values))
+            if len(words) == 1 or not all(word.isdigit() and int(word) < 256 for word in words):
+                return b" ".join(words)
+            values = list(map(int, words))  # `caput -a` writes the numbers of the characters as text
         try:
             return bytes(_byte(v) for v in values).split(b"\0", 1)[0]
         except ValueError:
@@ -195,15 +228,6 @@ _NATIVE = frozenset(
     }
 )
 """What is left are alarm acknowledgements, which nobody keeps here."""
-
-
-def _read_only(hostname: str, username: str) -> AccessRights:
-    return AccessRights.READ
-
-
-def _word(severity: AlarmSeverity) -> str:
-    """As base names it: MAJOR, but NO_ALARM."""
-    return str(severity.name) if not severity else str(severity.name).removesuffix("_ALARM")
 
 
 def _scalar(value: Any) -> int | float:

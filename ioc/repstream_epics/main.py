@@ -13,6 +13,7 @@ from repstream.errors import EngineUnreachable
 from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
+from repstream_epics.access import WriteAccess
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
 from repstream_epics.views import chosen
 
@@ -36,10 +37,29 @@ def run(
     prefix: Annotated[
         str, typer.Option(help="Beginning of all PV names; $(ENGINE) in it is the engine's name.")
     ] = PREFIX,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all networks.")] = INTERFACE,
+    host: Annotated[
+        str,
+        typer.Option(
+            envvar="EPICS_CAS_INTF_ADDR_LIST", help="Address to listen on; 0.0.0.0 for all networks."
+        ),
+    ] = INTERFACE,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Channel Access port; 0 takes a free one.")
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar=["EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT"],
+            help="Channel Access port; 0 takes a free one.",
+        ),
     ] = PORT,
+    allow_user: Annotated[
+        list[str] | None,
+        typer.Option(help="User who may write, as the client says; repeat it.", show_default="every user"),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Host from which clients may write; repeat it.", show_default="any host"),
+    ] = None,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
     areadetector: Annotated[
         str,
@@ -70,7 +90,8 @@ def run(
         for engine in engines_there.values():
             _join(engine)
         try:
-            ioc = IocServer(engines_there, prefix, port, host, chosen(areadetector))
+            access = WriteAccess.of(allow_user or (), allow_host or ())
+            ioc = IocServer(engines_there, prefix, port, host, chosen(areadetector), access=access)
             if not list_pvs:
                 stack.enter_context(ioc)
         except (OSError, ValueError) as error:

@@ -149,7 +149,7 @@ def _value_channel(name: str, parameter: Parameter, put: Put | None) -> Channel:
     head = Head(name, record.value[0 if put is None else 1], parameter.title, put, parameter.unit)
     match record:
         case Record.SWITCH | Record.CHOICE:
-            return EnumChannel(head, types.choices(parameter))
+            return EnumChannel(head, types.choices(parameter), types.severities(parameter))
         case Record.TEXT:
             return TextChannel(head, parameter.length)
         case Record.LONG:

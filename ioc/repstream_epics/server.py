@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from repstream.parameters.catalogue import Catalogue
 from repstream.protocol import Engine
 from repstream_epics import names
+from repstream_epics.access import WriteAccess
 from repstream_epics.channels import Channel
 from repstream_epics.network import Server
 from repstream_epics.projection import CatalogueView
@@ -38,7 +39,8 @@ class IocServer:
     `engines` by name; `prefix` begins every PV name, and ``$(ENGINE)`` in it stands for the engine's name
     (needed with several). `views` are the shapes in which each engine is shown; one with a prefix of its own
     stands in a pair with it. `port` is that of searches
-    and connections, 0 takes a free one. Raises `ValueError` for PV names that collide or are too long.
+    and connections, 0 takes a free one; `access` says who may write. Raises `ValueError` for PV names that
+    collide or are too long.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class IocServer:
         port: int = PORT,
         interface: str = INTERFACE,
         views: Sequence[MakeView | tuple[MakeView, str]] = (CatalogueView,),
+        *,
+        access: WriteAccess | None = None,
     ) -> None:
         self._interface = interface
         self._views = [view if isinstance(view, tuple) else (view, prefix) for view in views]
@@ -61,6 +65,8 @@ class IocServer:
         self._failure: BaseException | None = None
         for name, engine in engines.items():
             self._add(engine, name)
+        for channel in self._channels.values():
+            channel.access = access or WriteAccess()
 
     @property
     def port(self) -> int:

@@ -10,6 +10,8 @@ import enum
 import math
 from typing import assert_never
 
+from caproto import AlarmSeverity
+
 from repstream.parameters.catalogue import Catalogue, Parameter
 from repstream.parameters.commands import Argument
 from repstream.parameters.facts import Format, Kind, Value
@@ -68,6 +70,12 @@ def is_rounded(parameter: Parameter) -> bool:
 def choices(parameter: Parameter) -> tuple[str, ...]:
     """The strings of an enum record, in order."""
     return NO_YES if parameter.kind is Kind.BOOL else parameter.choices
+
+
+def severities(parameter: Parameter) -> tuple[AlarmSeverity, ...]:
+    """The severity of each string of an enum record, in order."""
+    states = (False, True) if parameter.kind is Kind.BOOL else parameter.choices
+    return tuple(AlarmSeverity(parameter.severity(state)) for state in states)
 
 
 def limits(parameter: Parameter) -> tuple[float, float]:

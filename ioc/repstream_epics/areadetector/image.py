@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from repstream.pictures.remote import RemotePictures
 from repstream.protocol import Subscription
 from repstream_epics.areadetector.conversions import MAX_LONG, PICTURE
 from repstream_epics.channels import Channel, Head
+from repstream_epics.fields import Facts
 from repstream_epics.states import NO_ALARM, NO_VALUE, Severity
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,9 @@ class ImageChannel(Channel, ChannelFloat):  # type: ignore[misc]  # caproto is u
 
     def __init__(self, head: Head) -> None:
         super().__init__(head, {"value": np.zeros(0, np.float32), "max_length": LONGEST})
+
+    def _facts(self) -> Facts:
+        return replace(super()._facts(), element="FLOAT")
 
     @property
     def is_watched(self) -> bool:
