@@ -32,7 +32,9 @@ export function openAccess(onDone) {
   const name = h("input", { id: "person", type: "text", value: person.name, maxLength: 64, autocomplete: "name" });
   const token = h("input", { id: "token", type: "password", autocomplete: "current-password" });
   const { rights } = access;
-  const state = rights.change ? "You may read and change here." : rights.read ? "You may read here." : "A token is needed to read here.";
+  const more = rights.login ? "With the token for changes you may change, too." : `${rights.reason}.`;
+  const state = rights.change ? "You may read and change here." : rights.read ? `You may read here. ${more}` : "A token is needed to read here.";
+  token.autofocus = !rights.read;
   openDialog({
     title: "Who you are",
     submit: "Save",
@@ -40,14 +42,14 @@ export function openAccess(onDone) {
       h("p", { class: "muted" }, "Your name goes with every change and command, and everybody sees it in the log."),
       h("label", { for: "person" }, "Name", name),
       rights.login || !rights.read ? h("label", { for: "token" }, "Token of this server", token) : null,
-      h("p", { class: "muted" }, `${state} ${rights.change ? "" : rights.reason}`),
+      h("p", { class: "muted" }, state),
     ],
     onSubmit: async () => {
       person.name = name.value;
       if (token.value) access.set(await request("POST", "login", { token: token.value }));
       onDone();
     },
-    more: {
+    more: rights.read && {
       label: "Log out",
       action: async () => {
         await request("POST", "logout", {});

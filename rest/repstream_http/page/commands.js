@@ -25,6 +25,15 @@ export function whyNot(command, now) {
   return `Not possible in ${now.state}, only in ${command.allowed_in.join(", ")}.`;
 }
 
+/**
+ * The command that one most likely wants next; after an error that is the way out of it.
+ * @param {string[]} possible in the order in which they stand
+ * @param {string} state
+ */
+export function prominent(possible, state) {
+  return state === "ERROR" && possible.includes("initialize") ? "initialize" : possible.find((name) => name !== "abort");
+}
+
 export class CommandBar {
   /**
    * @param {Store} store
@@ -61,13 +70,13 @@ export class CommandBar {
   }
 
   update() {
-    let first = true;
+    const reasons = new Map(this.buttons.map(({ name }) => [name, this.reason(name)]));
+    const best = prominent([...reasons].filter(([, reason]) => !reason).map(([name]) => name), this.store.text(this.section, "state"));
     for (const { name, element } of this.buttons) {
-      const reason = this.reason(name);
+      const reason = reasons.get(name);
       setAttribute(element, "aria-disabled", reason ? "true" : null);
       setAttribute(element, "title", reason || this.description(name));
-      element.classList.toggle("primary", !reason && first && name !== "abort");
-      if (!reason) first = false;
+      element.classList.toggle("primary", name === best);
     }
   }
 

@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 
 /**
  * @param {{title: string, content: import("./dom.js").Child[], submit: string, danger?: boolean,
- *   onSubmit: () => Promise<void>, more?: {label: string, action: () => Promise<void>}}} asked
+ *   onSubmit: () => Promise<void>, more?: false | {label: string, action: () => Promise<void>}}} asked
  *   `onSubmit` throws where it is refused; `more`: another way to end it
  */
 export function openDialog({ title, content, submit, danger = false, onSubmit, more }) {

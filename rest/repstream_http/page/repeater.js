@@ -34,6 +34,7 @@ export class RepeaterCard {
     setText(this.status, store.connected ? store.text("engine", "status") : store.failed ? "The server does not answer; it is asked again." : "");
     const error = store.text("engine", "last_error");
     this.error.hidden = !error;
+    this.status.hidden = Boolean(error) && store.text("engine", "status").includes(error);
     setText(this.error, error ? `${clock(store.number("engine", "last_error_time"))}  ${error}` : "");
     const holder = store.text("engine", "locked_by");
     this.lock.hidden = !holder;

@@ -90,14 +90,33 @@ function drawProfiles(context, viewer) {
   // Along the edges of the image, or of what is seen of it.
   const left = Math.max(0, camera.toScreen(0, 0).x) + 4;
   const bottom = Math.min(camera.height, camera.toScreen(0, camera.imageHeight).y) - 4;
-  line(context, row, range(row, top), (place, share) => ({
+  const ranges = [range(row, top), range(column, top)];
+  line(context, row, ranges[0], (place, share) => ({
     x: camera.toScreen(header.originX + place * header.stepX, 0).x,
     y: bottom - share * deep.y,
   }));
-  line(context, column, range(column, top), (place, share) => ({
+  line(context, column, ranges[1], (place, share) => ({
     x: left + share * deep.x,
     y: camera.toScreen(0, header.originY + place * header.stepY).y,
   }));
+  const right = Math.min(camera.width, camera.toScreen(camera.imageWidth, 0).x) - 4;
+  const upper = Math.max(0, camera.toScreen(0, 0).y) + 15;
+  ranges[0].forEach((value, n) => scale(context, value, right, bottom - n * deep.y, "right"));
+  ranges[1].forEach((value, n) => scale(context, value, left + n * deep.x, upper, n ? "center" : "left"));
+}
+
+/**
+ * One end of a profile's scale.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} value
+ * @param {number} x
+ * @param {number} y
+ * @param {CanvasTextAlign} align
+ */
+function scale(context, value, x, y, align) {
+  context.textAlign = align;
+  write(context, measured(value, 4), x, y, INK);
+  context.textAlign = "start";
 }
 
 /**
