@@ -71,6 +71,23 @@ def test_the_picture_shows_what_was_sent(browser: Browser, beamline: Beamline) -
         assert saved.value.suggested_filename == f"image_{shown_id(page)}.npy"
 
 
+def test_a_picture_that_is_held_stays_until_it_is_let_go(browser: Browser, beamline: Beamline) -> None:
+    beamline.start()
+    with open_page(browser, beamline.url) as page:
+        beamline.send(2)
+        wait_for_picture(page)
+        hold = page.get_by_role("button", name="Hold the picture")
+        hold.click()
+        expect(page.locator(".badge")).to_have_text("Held")
+        held, seen = shown_id(page), pixels(page)
+        beamline.send(3)
+        until(lambda: int(str(beamline.value("pictures.1.image_id"))) > held, "newer images in the engine")
+        page.wait_for_timeout(500)
+        assert (shown_id(page), pixels(page)) == (held, seen)
+        hold.click()
+        until(lambda: shown_id(page) > held, "a newer image")
+
+
 def test_contrast_follows_the_handles_the_percentiles_and_the_scale(
     browser: Browser, beamline: Beamline
 ) -> None:

@@ -15,6 +15,8 @@ export class LiveCard {
     this.store = store;
     this.history = history;
     this.slot = 1;
+    /** Shows the picture that was on its way when the one before was held. @type {(() => void) | null} */
+    this.kept = null;
     this.select = h("select", { "aria-label": "Picture", onchange: () => this.choose(Number(this.select.value)) });
     this.slow = h("input", { type: "checkbox", class: "switch", role: "switch", checked: localStorage.getItem("repstream.slow") === "1", onchange: () => {
       localStorage.setItem("repstream.slow", this.slow.checked ? "1" : "0");
@@ -30,6 +32,9 @@ export class LiveCard {
       onPause: (paused) => {
         this.paused = paused;
         this.source?.pause(paused);
+        if (!paused) this.kept?.();
+        this.kept = null;
+        this.tick();
       },
       controls: [this.select],
       link: (form) => address(`${this.path}.${form}`),
@@ -65,6 +70,7 @@ export class LiveCard {
 
   /** @param {number} slot */
   choose(slot) {
+    if (this.paused) this.card.tools.pause.click();
     this.slot = slot;
     this.regions = new RegionsPanel(this.store, this.section, this.history);
     fill(this.regionsPlace, this.regions.element);
@@ -80,6 +86,10 @@ export class LiveCard {
 
   /** @param {import("./wire.js").Header} header @param {import("./wire.js").Pixels} pixels */
   show(header, pixels) {
+    if (this.paused) {
+      this.kept = () => this.show(header, pixels);
+      return;
+    }
     this.header = header;
     this.lastAt = performance.now();
     this.count += 1;
