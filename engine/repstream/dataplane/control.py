@@ -83,6 +83,11 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     experiment: dict[str, str | int | float] = {}
     header_columns: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def reads_rings(self) -> bool:
+        """Whether the processes that write take images out of a ring by themselves."""
+        return self.in_parts and self.compression == "none" and self.checksum == "none"
+
 
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
     """Make the file of an acquisition; an `AcquisitionNotice` says when it waits.

@@ -18,6 +18,7 @@ from repstream.messages.frame import Frame
 from repstream.parameters.stream import OutputConfig, StreamConfig
 from repstream.policies import decimation
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
+from repstream.sources.ring_image import RingImage, settled
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,12 @@ class StreamOutput:
         if decide is not None and not decide(frame.frame_id, now):
             self.ledger.book_skipped("policy")
             return False
+        if frame.payloads and isinstance(frame.payloads[0], RingImage):
+            stable = settled(frame)
+            if stable is None:
+                self.ledger.book_dropped("overwritten")
+                return False
+            frame = stable
         if self._step is not None:
             try:
                 made = self._step(frame)

@@ -243,6 +243,28 @@ class FrameFile:
             write_all(self._fd, data[: _STATUS + 8], place)
             self._show_extra()
 
+    def withdraw(self, number: int, row: np.ndarray[Any, Any]) -> None:
+        """Leave the place of an image blank that was appended and not announced; `row` is its metadata then.
+
+        Raises StorageError. Of files with one dataset.
+        """
+        (index,) = self._images
+        tail = Tail(self._end)
+        if not self._blank_address:
+            self._blank_address = tail.put_image(self.blank, len(self.blank))
+        with self._failing("cannot be written"):
+            self._stated.make_room(tail.end)
+            write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
+            self._stated.claim(tail.end)
+            self._end, self._unsynced = tail.end, True
+            self._write_pieces()
+            for offset, entry in index.move(number, self._blank_address, len(self.blank), len(self.blank)):
+                write_all(self._fd, entry, offset)
+            for offset, value in self._columns.place(number, row):
+                write_all(self._fd, value, offset)
+            write_all(self._fd, row.tobytes(), self._rows.place(number))
+        self._blanks.add(number, number + 1)
+
     def sync(self) -> None:
         """Put on the disk what was appended, then announce what was not. Raises StorageError.
 

@@ -36,13 +36,14 @@ _KINDS = {
 }
 
 
-def message_of(metadata: ImageMetadata, data: memoryview) -> list[Any]:
+def message_of(metadata: ImageMetadata, data: Any) -> list[Any]:
     """A message with this image. `data` is not copied: the pixels, or `metadata.size` compressed bytes."""
     values = {STATUS: _NUMBERS[metadata.status], **_detector_values(metadata.detector)}
     if metadata.compression == "none":
         image = np.frombuffer(data, metadata.dtype).reshape(metadata.height, metadata.width)
         values[COMPLETE] = metadata.status != "missing_packets"
-        return list(array_1_0.encode(metadata.image_id, image, image_attributes=values))
+        header = array_1_0.encode(metadata.image_id, image, image_attributes=values)[0]
+        return [header, data]
     numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
     shape = (metadata.height, metadata.width)
     channels = [

@@ -1,16 +1,20 @@
 """A ring buffer of the standard DAQ as a source: images in shared memory, their metadata over ZMQ.
 
 Nothing stops the producer from writing over an image while it is read, and nothing in the ring says
-that it did. So each image is copied out of its slot, and handed on only if the producer, by the newest
-metadata, was still far from that slot when the copy was done. Memory of the ring itself is never lent:
-what a queue or a file still holds would change under it. The copies are lent, and used again.
+that it did. So what was read of an image counts only if the producer, by the newest metadata, was
+still far from its slot afterwards. Raw images are handed out as views of the ring (`ring_image`): who
+cannot judge them afterwards has them copied, and so are those that wait for longer than half of the
+ring lasts. The copies are lent, and used again.
 """
 
 from __future__ import annotations
 
 import logging
+import mmap
 import os
+import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -24,6 +28,7 @@ from repstream.messages.pixels import ITEM_SIZE
 from repstream.messages.std_daq_frame import message_of, refused_message
 from repstream.messages.std_daq_metadata import ImageMetadata
 from repstream.parameters.source import SourceConfig
+from repstream.sources.ring_image import Progress, RingImage, RingPlace, view
 from repstream.sources.ring_layout import metadata_path, ring_name, segment_bytes, segment_path
 from repstream.sources.source import lend
 from repstream.sources.zmq import ZmqSource
@@ -43,6 +48,9 @@ MOST_AT_ONCE = 10_000
 STALL_SECONDS, STALL_MESSAGES = 1.0, 100
 """After a pause of so long with so many messages (half-way to what a publisher keeps for a consumer
 that stands still) the newest that came need not be the newest there is."""
+
+JUDGE_SECONDS, LOOK_SECONDS = 0.3, 0.02
+"""After the end: how long the ring is still followed once nobody reads views of it, and how often."""
 
 KEPT_COPIES = 64
 """Buffers that wait to be used again: fresh memory costs more than the copy into it."""
@@ -68,8 +76,13 @@ class RingBufferSource:
         self._slots = config.ring_slots
         self._safe = self._slots - max(1, self._slots // GUARD)
         self._fd: int | None = None
+        self._memory: mmap.mmap | None = None
         self._identity: tuple[int, int] | None = None
         self._newest: int | None = None
+        self._numbering = 0
+        self._progress = Progress()
+        self._views: deque[weakref.ref[RingImage]] = deque()
+        self._is_settling = False
         self._pending: deque[ImageMetadata | MalformedMessage] = deque(maxlen=METADATA_MESSAGES)
         self._copies: deque[bytearray] = deque(maxlen=KEPT_COPIES)
         self._looked = time.monotonic()
@@ -116,7 +129,8 @@ class RingBufferSource:
                 return refused_message(metadata.detail)
             if fault := self._fault(metadata):
                 return refused_message(fault)
-            if (pixels := self._copied(metadata)) is not None:
+            pixels = self._view(metadata) if metadata.compression == "none" else self._copied(metadata)
+            if pixels is not None:
                 return message_of(metadata, pixels)
         return None
 
@@ -126,10 +140,33 @@ class RingBufferSource:
         self._take_in(False)
 
     def close(self) -> None:
-        """Let go of the ring; copies that are still lent stay."""
+        """Let go of the ring; copies that are still lent stay.
+
+        Where views are still read, the ring is followed until they have been judged.
+        """
+        if self._has_views:
+            threading.Thread(target=self._see_out, name="ring", daemon=True).start()
+        else:
+            self._end()
+
+    def _see_out(self) -> None:
+        left = JUDGE_SECONDS
+        while left > 0:
+            self._metadata.update()
+            self._take_in(False)
+            time.sleep(LOOK_SECONDS)
+            left = JUDGE_SECONDS if self._has_views else left - LOOK_SECONDS
+        self._end()
+
+    def _end(self) -> None:
         self._metadata.close()
         self._let_go()
+        self._progress.close()
         os.close(self._readable)
+
+    @property
+    def _has_views(self) -> bool:
+        return any(image is not None and image.kept is None for image in (found() for found in self._views))
 
     def _take_in(self, patient: bool) -> bool:
         """Take in all metadata that wait; whether the newest of them is the newest there is."""
@@ -142,6 +179,9 @@ class RingBufferSource:
         self._looked = time.monotonic()
         if number == MOST_AT_ONCE:
             return False
+        if self._newest is not None:
+            self._progress.note(self._numbering, self._newest)
+            self._settle_old_views(self._newest)
         if not same or (number >= STALL_MESSAGES and self._looked - begun > STALL_SECONDS):
             self._leave_out("the ring was made anew" if not same else "the engine stood still")
             return False
@@ -159,6 +199,7 @@ class RingBufferSource:
         if self._newest is not None and metadata.image_id < self._newest:
             # Written over from its beginning: where its producer is by the old numbers says nothing.
             self._leave_out("the numbering began anew")
+            self._numbering += 1
         self._newest = metadata.image_id
         self._pending.append(metadata)
 
@@ -201,6 +242,54 @@ class RingBufferSource:
         self._copies.append(copy)
         return None
 
+    def _view(self, metadata: ImageMetadata) -> RingImage | None:
+        """The bytes of an image where they lie; None where the ring has been cut since."""
+        assert self._fd is not None and self._identity is not None
+        nbytes = _slot_bytes(metadata)
+        try:
+            if self._memory is None:
+                self._memory = mmap.mmap(self._fd, 0, prot=mmap.PROT_READ)
+            offset = metadata.image_id % self._slots * nbytes
+            place = RingPlace(
+                str(self._path),
+                self._identity,
+                offset,
+                nbytes,
+                metadata.image_id,
+                self._numbering,
+                self._safe,
+                self._progress.path,
+            )
+            image = view(self._memory, place, self._progress.words)
+        except (OSError, ValueError):
+            self._memory = None  # it had another size when it was mapped
+            return None
+        image.copy_of = partial(self._copy_of, metadata)
+        self._views.append(weakref.ref(image))
+        return image
+
+    def _copy_of(self, metadata: ImageMetadata, image: RingImage) -> memoryview | None:
+        if (image.place.ring, image.place.numbering) != (self._identity, self._numbering):
+            return None
+        settling, self._is_settling = self._is_settling, True
+        copy = self._copied(metadata)
+        self._is_settling = settling
+        return copy
+
+    def _settle_old_views(self, newest: int) -> None:
+        """Copy what waits for so long that half of the ring has been written since."""
+        if self._is_settling:
+            return
+        self._is_settling = True
+        while self._views:
+            image = self._views[0]()
+            if image is not None and image.place.numbering == self._numbering:
+                if newest - image.place.image_id < self._slots // 2:
+                    break
+                image.settle()
+            self._views.popleft()
+        self._is_settling = False
+
     def _buffer(self, nbytes: int) -> bytearray:
         while self._copies:
             copy = self._copies.pop()
@@ -229,12 +318,13 @@ class RingBufferSource:
         if was is None:
             return True
         self._newest = None
+        self._numbering += 1
         return False
 
     def _let_go(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
-            self._fd = None
+            self._fd = self._memory = None
 
 
 def read_into(memory: memoryview, fd: int, offset: int) -> bool:

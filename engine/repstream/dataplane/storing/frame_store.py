@@ -17,6 +17,7 @@ from repstream.dataplane.storing.columns import Members, members_of, with_masks
 from repstream.dataplane.storing.metadata import HeaderRows
 from repstream.dataplane.storing.packing import Packer, threads_for
 from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.storing.unjudged import LOOK, Unjudged
 from repstream.files import channels, checksum
 from repstream.files.columns import ARRIVAL_TIME
 from repstream.files.detector import DetectorFacts
@@ -124,7 +125,10 @@ class Placed(NamedTuple):
 
 
 Stored = tuple[int, int]
-"""A frame that is in the file: its id, and its size there in bytes."""
+"""A frame that is in the file: its id, and its size there in bytes; 0 where its place is blank."""
+
+JUDGE_PATIENCE = 2.0
+"""Seconds within which it is known whether images of a ring were whole; else they count as lost."""
 
 
 class FrameStore:
@@ -153,6 +157,8 @@ class FrameStore:
         self._packer = Packer(threads_for(plan.number_of_parts)) if plan.compression != "none" else None
         self._in_work: deque[Placed] = deque()
         self._waiting: list[Stored] = []
+        self._unjudged = Unjudged()
+        self._judged_next = 0.0
         self._interval = plan.sync_interval or SHOW_INTERVAL
         self._shown = time.monotonic() - (0.0 if plan.sync_interval else SHOW_INTERVAL)
 
@@ -199,6 +205,7 @@ class FrameStore:
         if self._packer is not None:
             self._store_packed(self._packer.take_all())
         if self._file is not None:
+            self._judge(JUDGE_PATIENCE)
             self._file.sync()
         return self._now_shown()
 
@@ -209,6 +216,7 @@ class FrameStore:
         """
         if self._file is None or self._plan.sync_interval:
             return []
+        self._judge(JUDGE_PATIENCE)
         self._file.announce()
         return self._now_shown()
 
@@ -240,11 +248,14 @@ class FrameStore:
     @property
     def _wait(self) -> float:
         """Seconds until readers are to see what waits."""
-        return max(0.0, self._shown + self._interval - time.monotonic())
+        return max(0.0, max(self._shown + self._interval, self._judged_next) - time.monotonic())
 
     def _show(self) -> list[Stored]:
         """Let readers see what waits, if it is time."""
         if not self._waiting or self._wait > 0:
+            return []
+        if not self._judge(0.0):
+            self._judged_next = time.monotonic() + LOOK
             return []
         assert self._file is not None
         if self._plan.sync_interval:
@@ -279,14 +290,35 @@ class FrameStore:
             for number, member in enumerate(self._sums):
                 here = payloads[number :: self._datasets]
                 rows[member] = [self._sum(file.blank if p is None else p) for p in here]
-        if self._on_rows is not None:
-            self._on_rows(rows)
+        has_gaps = bool(self._channels) or any(payload is None for payload in payloads)
+        if has_gaps and not self._channels:
+            rows["status"] = [MISSING if payload is None else GOOD for payload in payloads]
+        first = len(self._waiting)
+        sizes = self._sizes(payloads) if has_gaps else sizes_of(payloads)
+        self._waiting += zip([frame.frame_id for frame in frames], sizes, strict=True)
+        self._unjudged.rows(rows)
         if placed[0].place is None:
+            begin = file.places
             file.append(payloads, rows, extra, announce=False)
+            self._unjudged.images(payloads, begin, first)
         else:
             self._put(file, placed, payloads, rows, extra)
-        sizes = sizes_of(payloads) if not self._channels else self._sizes(payloads)
-        self._waiting += zip([frame.frame_id for frame in frames], sizes, strict=True)
+
+    def _judge(self, patience: float) -> bool:
+        """Leave blank what was written over in its ring before it was in the file; False: not known yet."""
+        file = self._file
+        lost = self._unjudged.lost(patience)
+        if lost is None:
+            return False
+        for image in lost:
+            assert isinstance(file, FrameFile)
+            image.row["status"] = MISSING
+            file.withdraw(image.place, image.row)
+            self._waiting[image.waiting] = (self._waiting[image.waiting][0], 0)
+        for rows in self._unjudged.take_rows():
+            if self._on_rows is not None:
+                self._on_rows(rows)
+        return True
 
     def _sizes(self, payloads: list[Any]) -> list[int]:
         """Bytes of all channels of each image."""

@@ -31,6 +31,7 @@ from repstream.files.plan import Scalar
 from repstream.logs import log_to_stderr
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
+from repstream.sources.ring_image import Rings
 
 BATCH_FRAMES = 1024
 BATCH_BYTES = 32 << 20
@@ -53,6 +54,7 @@ class Part:
         self._socket = socket
         self._store = FrameStore(plan, on_rows=self._keep_rows)
         self._rows: deque[bytes] = deque()
+        self._rings = Rings()
         self._kind: Kind | None = None
         self._next_look = 0.0
         self._written = 0
@@ -111,6 +113,9 @@ class Part:
     def _frame(self, image: messages.Image, parts: list[Any]) -> Frame:
         kind, attributes = self._kind, image.attributes
         assert kind is not None
+        payloads: list[Any] = [part if len(part) else None for part in parts[1:]]
+        if image.ring is not None:
+            payloads = [self._rings.image(image.ring)]
         return Frame(
             frame_id=image.frame_id,
             shape=kind.shape,
@@ -119,9 +124,9 @@ class Part:
             encoding=image.encoding,
             arrived=image.arrived,
             parts=parts,
-            payloads=[part if len(part) else None for part in parts[1:]],
+            payloads=payloads,
             channels=kind.channels,
-            nbytes=sum(map(size_of, parts)),
+            nbytes=image.ring.nbytes if image.ring is not None else sum(map(size_of, parts)),
             format=image.format,
             read_attributes=lambda: attributes,
         )
@@ -163,9 +168,9 @@ class Part:
         self._rows += rows.view(f"V{rows.dtype.itemsize}").tolist()
 
     def _tell_stored(self, written: int, stored: list[Stored]) -> None:
-        self._written += len(stored)
+        sizes = [nbytes for _, nbytes in stored]
+        self._written += len(sizes) - sizes.count(0)
         if written or stored:
-            sizes = [nbytes for _, nbytes in stored]
             rows = [self._rows.popleft() for _ in stored]
             self._tell(messages.Stored(written, sizes, rows, self._store.nbytes, self._store.values_lost))
 

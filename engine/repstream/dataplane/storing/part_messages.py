@@ -17,6 +17,7 @@ from repstream.dataplane.storing.frame_store import Kind
 from repstream.files.goniometer import Axis
 from repstream.files.plan import Scalar
 from repstream.messages.frame import StoredEncoding
+from repstream.sources.ring_image import RingPlace
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -34,13 +35,17 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
 
 
 class Image(msgspec.Struct, frozen=True, tag="image"):
-    """Write an image; the fields as in `Frame`, `attributes` what `read_attributes` gives."""
+    """Write an image; the fields as in `Frame`, `attributes` what `read_attributes` gives.
+
+    `ring`: where its pixels lie; they do not come with the message then.
+    """
 
     frame_id: int
     encoding: StoredEncoding
     format: str
     arrived: float
     attributes: dict[str, bool | int | float]
+    ring: RingPlace | None = None
 
 
 class Sync(msgspec.Struct, frozen=True, tag="sync"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import zmq
 
@@ -13,6 +14,7 @@ from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.partners import Partner
 from repstream.errors import StorageError
 from repstream.messages.frame import Frame
+from repstream.sources.ring_image import RingImage
 
 WINDOW_FRAMES = 1024
 WINDOW_BYTES = 32 << 20
@@ -39,7 +41,7 @@ class PartProcess:
         self.ended = False
         self.stored: deque[tuple[int, bytes]] = deque()
         self.nbytes = self.values_lost = 0
-        self._under_way: deque[int] = deque()
+        self._under_way: deque[Frame] = deque()
         self._bytes_under_way = 0
         self._socket = context.socket(zmq.PUSH)
         self._socket.set_hwm(0)
@@ -62,12 +64,16 @@ class PartProcess:
     def send(self, frame: Frame) -> None:
         """Have an image written, the next of this part."""
         attributes = dict(frame.read_attributes())
-        image = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes)
+        payloads: list[Any] = [b"" if payload is None else payload for payload in frame.payloads]
+        ring = None
+        if isinstance(payload := payloads[0], RingImage):
+            # Copied meanwhile where it has waited for long; else the part reads it itself.
+            ring, payloads = (None, [payload.kept]) if payload.kept is not None else (payload.place, [b""])
+        image = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes, ring)
         order = messages.encode(image)
         header = frame.parts[0] if frame.attributes_in_header else b""
-        payloads = [b"" if payload is None else payload for payload in frame.payloads]
         self._socket.send_multipart([order, header, *payloads], copy=False)
-        self._under_way.append(frame.nbytes)
+        self._under_way.append(frame)
         self._bytes_under_way += frame.nbytes
 
     def order(self, order: messages.Begin | messages.Sync | messages.Finish) -> None:
@@ -96,7 +102,7 @@ class PartProcess:
                 self.opened = True
             case messages.Stored():
                 for _ in range(answer.written):
-                    self._bytes_under_way -= self._under_way.popleft()
+                    self._bytes_under_way -= self._under_way.popleft().nbytes
                 self.stored += zip(answer.sizes, answer.rows, strict=True)
                 self.nbytes, self.values_lost = answer.nbytes, answer.values_lost
             case messages.Synced():

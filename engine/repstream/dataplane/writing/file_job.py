@@ -15,12 +15,13 @@ from repstream.dataplane.storing.frame_store import FrameStore, Placed, Stored
 from repstream.dataplane.storing.parts_store import PartsStore
 from repstream.dataplane.storing.placement import Place
 from repstream.dataplane.writing.disk_meter import DiskMeter
-from repstream.dataplane.writing.frame_queue import FrameQueue
+from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesStart
+from repstream.sources.ring_image import settled
 from repstream.states import AcquisitionResult
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ Woken for each frame, this thread and the loop would pass the interpreter lock t
 
 LOOK_INTERVAL = 0.5
 """Seconds between looks whether the file still has its name."""
+
+OVERWRITTEN = "overwritten"
+"""Why a frame is dropped whose producer wrote over it in shared memory before it was in the file."""
 
 Store = FrameStore | PartsStore
 
@@ -78,6 +82,8 @@ class FileJob:
         self.disk = DiskMeter()
         self.told: SeriesStart | None = None
         self._queue = queue
+        # Parts judge what they read in place; packing, sums and other files want pixels that stay.
+        self._reads_rings = plan.reads_rings and isinstance(queue, MemoryQueue)
         self._ledger = ledger
         self._results = results
         self._wake = wake
@@ -104,13 +110,14 @@ class FileJob:
         `place` is its place in the file, None the one behind the last.
         """
         ledger = self._ledger
+        stable = frame if self._reads_rings else settled(frame)
         with self._lock:
-            if self._failed:
-                ledger.book_dropped("storage")
+            if self._failed or stable is None:
+                ledger.book_dropped("storage" if self._failed else OVERWRITTEN)
             else:
                 ledger.book_queued()
                 was_empty = not len(self._queue)
-                placed = Placed(frame, place)
+                placed = Placed(stable, place)
                 if self._held:
                     self._held.append(placed)
                 else:
@@ -124,7 +131,10 @@ class FileJob:
         0, and none is taken, where there is no room for all or they would be more than `limit`.
         """
         ledger, queue = self._ledger, self._queue
-        placed, sizes = [Placed(frame) for frame in frames], [frame.nbytes for frame in frames]
+        stable = frames if self._reads_rings else list(filter(None, map(settled, frames)))
+        if len(stable) < len(frames):
+            return 0
+        placed, sizes = [Placed(frame) for frame in stable], [frame.nbytes for frame in frames]
         with self._lock:
             taken = ledger.sent + ledger.queued + len(frames)
             if self._failed or self._held or taken > limit:
@@ -278,9 +288,13 @@ class FileJob:
             self.nbytes = store.nbytes
 
     def _book(self, stored: list[Stored]) -> None:
+        whole = [(frame_id, nbytes) for frame_id, nbytes in stored if nbytes]
         with self._changed:
-            if stored and not self._given_up:
-                self._ledger.book_sent(stored[-1][0], sum(nbytes for _, nbytes in stored), len(stored))
+            if self._given_up:
+                return
+            if whole:
+                self._ledger.book_sent(whole[-1][0], sum(nbytes for _, nbytes in whole), len(whole))
+            self._ledger.book_discarded(OVERWRITTEN, len(stored) - len(whole))
 
     def _finish(self, store: Store) -> None:
         # Before the results, so that these can still say that it failed.
