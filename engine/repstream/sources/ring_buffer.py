@@ -17,6 +17,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -151,11 +152,12 @@ class RingBufferSource:
 
     def _see_out(self) -> None:
         left = JUDGE_SECONDS
-        while left > 0:
-            self._metadata.update()
-            self._take_in(False)
-            time.sleep(LOOK_SECONDS)
-            left = JUDGE_SECONDS if self._has_views else left - LOOK_SECONDS
+        with suppress(zmq.ContextTerminated):  # everything is drained then
+            while left > 0:
+                self._metadata.update()
+                self._take_in(False)
+                time.sleep(LOOK_SECONDS)
+                left = JUDGE_SECONDS if self._has_views else left - LOOK_SECONDS
         self._end()
 
     def _end(self) -> None:
