@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from operator import attrgetter
@@ -121,6 +122,28 @@ class AttributeReader:
         if value is msgspec.UNSET and key in self._outer:
             value = getattr(fields, key)
         return None if value is msgspec.UNSET else value
+
+
+class PlainHeader(NamedTuple):
+    """A header without attributes: others that differ from it in the frame's number alone have none either.
+
+    So it takes a comparison to know that nothing has to be read, a fraction of the reading.
+    """
+
+    before: bytes
+    after: bytes
+
+    @classmethod
+    def of(cls, header: bytes, frame_id: int) -> PlainHeader | None:
+        """That of a header that has no attributes; None where its number is not written as usual."""
+        found = re.fullmatch(rb'(.*"frame"\s*:\s*)%d(\s*[,}].*)' % frame_id, header, re.DOTALL)
+        return cls(*found.groups()) if found is not None and header.count(b'"frame"') == 1 else None
+
+    def is_all(self, headers: Sequence[Any], frame_ids: Sequence[int]) -> bool:
+        """Whether each of these headers is this one with its own frame's number."""
+        between = self.after + b"," + self.before
+        wanted = between.join(map(b"%d".__mod__, frame_ids))
+        return b",".join(headers) == self.before + wanted + self.after
 
 
 def _struct(keys: Mapping[str, str], inner: type[msgspec.Struct] | None = None) -> type[msgspec.Struct]:

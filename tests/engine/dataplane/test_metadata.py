@@ -21,7 +21,7 @@ from repstream.errors import MalformedMessage
 from repstream.files.frame_file import FrameFile
 from repstream.files.plan import FilePlan
 from repstream.messages import array_1_0
-from repstream.messages.array_attributes import AttributeReader, read_fields
+from repstream.messages.array_attributes import AttributeReader, PlainHeader, read_fields
 from repstream.messages.frame import Frame
 
 NUMBERS = st.one_of(
@@ -258,6 +258,46 @@ def test_one_odd_header_among_many_is_not_read_with_them(odd: bytes) -> None:
     read = AttributeReader(["frame"])
     assert read.columns([b"{}", b'{"frame": 1}']) == [[None, None]]
     assert read.columns([b"{}", odd]) is None
+
+
+def plain(frame_id: int, more: str = "") -> Frame:
+    header = f'{{"htype": "array-1.0", "shape": [4, 5], "type": "uint16", "frame": {frame_id}{more}}}'
+    return array_1_0.decode([header.encode(), bytes(40)])
+
+
+def test_headers_without_attributes_are_compared_until_one_differs() -> None:
+    rows = HeaderRows(members_of(plain(1)))
+    for first in (1, 3, 5):
+        assert len(rows.of([plain(first), plain(first + 1)]).extra) == 0
+    assert PlainHeader.of(plain(5).parts[0], 5) is not None
+    for more in (', "a": 2', ', "image_attributes": {"a": 2}'):
+        fresh = HeaderRows(members_of(plain(1)))
+        for first in (1, 3):
+            fresh.of([plain(first), plain(first + 1)])
+        assert extra_of(fresh.of([plain(5), plain(6, more), plain(7)])) == [(1, "a", "2")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"frame": 7, "frame": 7}',
+        b'{"frame": 70}',
+        b'{"frame": "7"}',
+        b'{"other": 7}',
+        b'{"f\\u0072ame": 7}',
+    ],
+)
+def test_a_header_whose_number_is_not_written_as_usual_is_always_read(header: bytes) -> None:
+    assert PlainHeader.of(header, 7) is None
+
+
+def test_a_plain_header_is_that_of_its_own_number_only() -> None:
+    known = PlainHeader.of(b'{"frame": 7, "type": "uint16"}', 7)
+    assert known is not None
+    same = [b'{"frame": 8, "type": "uint16"}', b'{"frame": 10, "type": "uint16"}']
+    assert known.is_all(same, [8, 10])
+    assert not known.is_all(same, [8, 11])
+    assert not known.is_all([same[0], b'{"frame": 10, "type": "uint8"}'], [8, 10])
 
 
 def test_a_header_with_a_further_field_is_read_whole() -> None:

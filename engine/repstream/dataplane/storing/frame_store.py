@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -117,7 +117,7 @@ def further_results(store: Losses) -> dict[str, Scalar]:
     return {"values_lost": store.values_lost, "missing_by_channel": json.dumps(store.holes)}
 
 
-class Placed(NamedTuple):
+class Placed(msgspec.Struct, gc=False):
     """A frame on its way to the file; `place` None puts it behind the one before."""
 
     frame: Frame
@@ -187,7 +187,7 @@ class FrameStore:
         if self._file is None:
             self.begin(kind_of(placed[0].frame, self._plan))
         if self._packer is None:
-            self._store(placed, [payload for item in placed for payload in item.frame.payloads])
+            self._store(placed, self._payloads(placed))
         else:
             self._in_work += placed
             self._packer.put([item.frame for item in placed])
@@ -319,6 +319,12 @@ class FrameStore:
             if self._on_rows is not None:
                 self._on_rows(rows)
         return True
+
+    def _payloads(self, placed: Sequence[Placed]) -> list[Any]:
+        """The images of frames as they came, of each frame all its channels."""
+        if not self._channels:
+            return [item.frame.payloads[0] for item in placed]
+        return [payload for item in placed for payload in item.frame.payloads]
 
     def _sizes(self, payloads: list[Any]) -> list[int]:
         """Bytes of all channels of each image."""

@@ -22,7 +22,7 @@ from repstream.dataplane.storing.columns import (
     with_masks,
 )
 from repstream.files.plan import EXTRA_TEXT, EXTRA_VALUE, MISSING
-from repstream.messages.array_attributes import AttributeReader, Number, read_fields
+from repstream.messages.array_attributes import AttributeReader, Number, PlainHeader, read_fields
 from repstream.messages.formats import attributes
 from repstream.messages.frame import ARRAY, Frame
 from repstream.messages.header import header_of
@@ -58,6 +58,7 @@ class HeaderRows:
         self._beside: dict[str, None] = {}  # sets that keep the order of the headers
         self._within: dict[str, None] = {}
         self._read = AttributeReader(self._names)
+        self._plain: PlainHeader | None = None
 
     def of(self, frames: Sequence[Frame]) -> Rows:
         """The rows of these frames, in their order."""
@@ -88,8 +89,13 @@ class HeaderRows:
     ) -> Iterable[Sequence[Number | None]]:
         """The numbers for the columns, one after the other; others go to `extra`."""
         if not self._later and {frame.format for frame in frames} == {ARRAY}:
-            columns = self._read.columns([frame.parts[0] for frame in frames])
+            headers, ids = [frame.parts[0] for frame in frames], [frame.frame_id for frame in frames]
+            if self._plain is not None and self._plain.is_all(headers, ids):
+                return ()
+            columns = self._read.columns(headers)
             if columns is not None:
+                if not self._names:
+                    self._plain = PlainHeader.of(bytes(headers[-1]), ids[-1])
                 return columns
         return zip(*self._values(frames, extra), strict=True)
 

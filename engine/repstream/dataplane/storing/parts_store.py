@@ -102,7 +102,7 @@ class PartsStore:
             self._detector = self._describe()
             for part in self._parts:
                 part.order(messages.Begin(self._kind))
-        for frame, _ in placed:
+        for frame in (item.frame for item in placed):
             part = self._parts[self._taken % len(self._parts)]
             while part.full:
                 self._take_answers(PAUSE)
