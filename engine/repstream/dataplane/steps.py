@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from repstream.dataplane.reused_memory import ReusedMemory
 from repstream.dataplane.workers import Work
 from repstream.messages import array_1_0, std_daq_frame
 from repstream.messages.conversion import ALL, Array, Bsread, Format
@@ -65,12 +66,16 @@ class Converting:
 
     def __init__(self, format: Format) -> None:
         self._format = format
+        self._memory = ReusedMemory()
 
     def __call__(self, frame: Frame) -> Frame | Work:
         payload = self._format.payload(frame)
         if payload is None:
-            return Work(frame.frame_id, frame.nbytes, lambda: self._made(frame, self._format.packed(frame)))
+            return Work(frame.frame_id, frame.nbytes, lambda: self._packed(frame))
         return self._made(frame, payload)
+
+    def _packed(self, frame: Frame) -> Frame:
+        return self._made(frame, self._format.packed(frame, self._memory))
 
     def _made(self, frame: Frame, payload: Any) -> Frame:
         parts = self._format.parts(frame, payload)

@@ -14,7 +14,7 @@ import ctypes
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,18 @@ try:
 except ImportError:
     _dectris = None
 
-Pack = Callable[[npt.NDArray[Any], int], Any]
-"""Contiguous numbers and how many a block has → the packed blocks, a buffer."""
+Bytes = npt.NDArray[np.uint8]
+
+
+class Packer(NamedTuple):
+    """How numbers are packed. `bound`: count, bytes of each, numbers a block → bytes at most.
+
+    `pack`: address of the numbers, address of the blocks, then as `bound` → bytes, negative where it failed.
+    """
+
+    bound: Callable[[int, int, int], int]
+    pack: Callable[[int, int, int, int, int], int]
+
 
 Unpack = Callable[[memoryview, int, int, int], bytes | bytearray]
 """Data with its prefix, how long that is, bytes that come out, and of each element → the bytes.
@@ -48,46 +58,50 @@ def _filter_library() -> ctypes.CDLL:
     raise ImportError("hdf5plugin without plugins/libh5bshuf.so: install hdf5plugin 5 or newer from PyPI")
 
 
+def _packer(library: ctypes.CDLL, name: str, *level: int) -> Packer:
+    """bitshuffle with this compressor; `level` where that has one."""
+    pack, bound = library[f"bshuf_compress_{name}"], library[f"bshuf_compress_{name}_bound"]
+    pack.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3, *[ctypes.c_int] * len(level)]
+    pack.restype = ctypes.c_int64
+    bound.argtypes, bound.restype = [ctypes.c_size_t] * 3, ctypes.c_size_t
+    return Packer(bound, (lambda *given: pack(*given, *level)) if level else pack)
+
+
 _library = _filter_library()
-_compress, _decompress, _bound = (
-    getattr(_library, f"bshuf_{name}_lz4{end}")
-    for name, end in (("compress", ""), ("decompress", ""), ("compress", "_bound"))
-)
-for _function in (_compress, _decompress):
+_decompress, _decompress_zstd = _library.bshuf_decompress_lz4, _library.bshuf_decompress_zstd
+for _function in (_decompress, _decompress_zstd):
     _function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
     _function.restype = ctypes.c_int64
-_bound.argtypes, _bound.restype = [ctypes.c_size_t] * 3, ctypes.c_size_t
 
-_compress_zstd, _decompress_zstd = _library.bshuf_compress_zstd, _library.bshuf_decompress_zstd
-for _function in (_compress_zstd, _decompress_zstd):
-    _function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
-    _function.restype = ctypes.c_int64
-_compress_zstd.argtypes = [*_compress_zstd.argtypes, ctypes.c_int]
-_bound_zstd = _library.bshuf_compress_zstd_bound
-_bound_zstd.argtypes, _bound_zstd.restype = [ctypes.c_size_t] * 3, ctypes.c_size_t
-
+_pack_block = _library.LZ4_compress_default
+_pack_block.argtypes, _pack_block.restype = [ctypes.c_void_p] * 2 + [ctypes.c_int] * 2, ctypes.c_int
 _unpack_block = _library.LZ4_decompress_safe
 _unpack_block.argtypes, _unpack_block.restype = [ctypes.c_void_p] * 2 + [ctypes.c_int] * 2, ctypes.c_int
 
 
-def pack_by_filter(numbers: npt.NDArray[Any], block: int) -> Any:
-    """`Pack` by hdf5plugin, on the core of the thread that calls."""
+def pack(numbers: npt.NDArray[Any], block: int, target: Bytes, packer: Packer) -> int:
+    """Pack contiguous `numbers`, `block` of them at a time, into `target`; how many bytes that are.
+
+    Works on the cores that OpenMP gives to the package bitshuffle, else on that of the thread that calls.
+    """
     count, itemsize = numbers.size, numbers.itemsize
-    blocks = np.empty(_bound(count, itemsize, block), np.uint8)
-    nbytes = _compress(numbers.ctypes.data, blocks.ctypes.data, count, itemsize, block)
+    nbytes = packer.pack(numbers.ctypes.data, target.ctypes.data, count, itemsize, block)
     if nbytes < 0:
         raise RuntimeError(f"bitshuffle returned {nbytes}")
-    return blocks[:nbytes]
+    return nbytes
 
 
-def pack_zstd(numbers: npt.NDArray[Any], block: int, level: int = 3) -> Any:
-    """`Pack` with Zstandard instead of LZ4, by hdf5plugin."""
-    count, itemsize = numbers.size, numbers.itemsize
-    blocks = np.empty(_bound_zstd(count, itemsize, block), np.uint8)
-    nbytes = _compress_zstd(numbers.ctypes.data, blocks.ctypes.data, count, itemsize, block, level)
-    if nbytes < 0:
-        raise RuntimeError(f"bitshuffle returned {nbytes}")
-    return blocks[:nbytes]
+def lz4_bound(nbytes: int) -> int:
+    """Bytes that one LZ4 block of `nbytes` takes at most (LZ4_compressBound)."""
+    return nbytes + nbytes // 255 + 16
+
+
+def pack_lz4(data: Bytes, target: Bytes) -> int:
+    """Pack `data` into `target`, which has room for it (`lz4_bound`), as one LZ4 block; its bytes."""
+    nbytes: int = _pack_block(data.ctypes.data, target.ctypes.data, data.size, target.size)
+    if nbytes <= 0:
+        raise RuntimeError(f"LZ4 returned {nbytes}")
+    return nbytes
 
 
 def unpack_by_filter(data: memoryview, start: int, nbytes: int, itemsize: int) -> bytearray:
@@ -132,27 +146,26 @@ def unpack_lz4(data: memoryview, start: int, nbytes: int, block: int) -> bytearr
     return unpacked
 
 
-def pack_by_bitshuffle(numbers: npt.NDArray[Any], block: int) -> Any:
-    """`Pack` by the package bitshuffle, on the cores that OpenMP gives it."""
-    return memoryview(_bitshuffle.compress_lz4(numbers, block))
-
-
 def unpack_by_dectris(data: memoryview, start: int, nbytes: int, itemsize: int) -> bytes:
     """`Unpack` by dectris-compression."""
     unpacked: bytes = _dectris(data, "bslz4", elem_size=itemsize)
     return unpacked
 
 
-PACKERS: list[Pack] = [*([pack_by_bitshuffle] if _bitshuffle else []), pack_by_filter]
+BY_FILTER = _packer(_library, "lz4")
+ZSTD = _packer(_library, "zstd", 3)
+
+_PACKAGE = ctypes.CDLL(_bitshuffle.__file__) if _bitshuffle else None
+PACKERS: list[Packer] = [*([_packer(_PACKAGE, "lz4")] if _PACKAGE else []), BY_FILTER]
 UNPACKERS: list[Unpack] = [*([unpack_by_dectris] if _dectris else []), unpack_by_filter]
 
-pack, unpack = PACKERS[0], UNPACKERS[0]
+LZ4, unpack = PACKERS[0], UNPACKERS[0]
 
 
 def use_one_core() -> None:
     """Keep bitshuffle to one core in the thread that calls this, for threads that share the cores out."""
-    if _bitshuffle:
+    if _PACKAGE:
         # The library itself does not say; a symbol is searched among what it was linked with, too.
-        set_threads = getattr(ctypes.CDLL(_bitshuffle.__file__), "omp_set_num_threads", None)
+        set_threads = getattr(_PACKAGE, "omp_set_num_threads", None)
         if set_threads is not None:
             set_threads(1)

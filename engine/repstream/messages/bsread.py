@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
 from repstream.messages import bsread_header, compression
@@ -45,6 +46,7 @@ NO_CHANNEL_CHOSEN = "bsread pulse with several images"
 """What a pulse is that gives no frame."""
 
 _REMEMBERED = 16
+_LZ4_PREFIX = 4
 
 _TAKEN_BY = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}
 """Kinds of Python values that a channel of this kind takes."""
@@ -268,15 +270,30 @@ def data_header(channels: tuple[Channel, ...], packing: Compression) -> tuple[by
         for channel in channels
     ]
     text = msgspec.json.encode({"htype": bsread_header.HTYPE, "channels": described})
-    header = text if packing == "none" else pack(text, 1, packing, big_endian=False)
+    header = text if packing == "none" else _pack(text, 1, packing, big_endian=False)
     return header, hashlib.md5(header, usedforsecurity=False).hexdigest()
 
 
-def pack(data: Any, itemsize: int, packing: Compression, big_endian: bool) -> bytes:
-    """Values of `itemsize` bytes each, compressed as a channel of that byte order has them."""
-    if packing == "lz4" and big_endian:  # readers take the size in the channel's byte order
-        return struct.pack(">I", size_of(data)) + compression.compress(data, itemsize, packing)
-    return compression.compress(data, itemsize, packing, size_first=True)
+def packed_bound(nbytes: int, itemsize: int, packing: str) -> int:
+    """Bytes that `pack_into` wants for so many bytes of values."""
+    return compression.bound(nbytes, itemsize, packing) + (_LZ4_PREFIX if packing == "lz4" else 0)
+
+
+def pack_into(memory: npt.NDArray[np.uint8], data: Any, itemsize: int, packing: str, big_endian: bool) -> int:
+    """Compress values of `itemsize` bytes each as a channel of that byte order has them; how many bytes.
+
+    `memory` is at least of `packed_bound`. Raises ValueError as `compression.compress_into`.
+    """
+    if packing != "lz4":
+        return compression.compress_into(memory, data, itemsize, packing)
+    # Readers take the size in the channel's byte order.
+    struct.pack_into(">I" if big_endian else "<I", memory.data, 0, size_of(data))
+    return _LZ4_PREFIX + compression.compress_into(memory[_LZ4_PREFIX:], data, itemsize, packing)
+
+
+def _pack(data: Any, itemsize: int, packing: Compression, big_endian: bool) -> bytes:
+    memory = np.empty(packed_bound(size_of(data), itemsize, packing), np.uint8)
+    return memory[: pack_into(memory, data, itemsize, packing, big_endian)].tobytes()
 
 
 def _channel_parts(channel: Channel, value: Any, stamp: Timestamp | None) -> tuple[Any, bytes]:
@@ -284,7 +301,7 @@ def _channel_parts(channel: Channel, value: Any, stamp: Timestamp | None) -> tup
         return b"", b""
     data, itemsize = _value_bytes(channel, value)
     if channel.compression != "none" and size_of(data):
-        data = pack(data, itemsize, channel.compression, channel.big_endian)
+        data = _pack(data, itemsize, channel.compression, channel.big_endian)
     if stamp is None:
         return data, b""
     try:

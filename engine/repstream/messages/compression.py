@@ -25,6 +25,7 @@ from typing import Any
 
 import lz4.block
 import numpy as np
+import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
 from repstream.messages import blocks
@@ -94,25 +95,49 @@ def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes
     return found
 
 
-def compress(
-    pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4", *, size_first: bool = False
-) -> bytes:
-    """`pixels` of `itemsize` bytes each, in any byte order, in one of `BITSHUFFLED` or as ``"lz4"``.
+def bound(nbytes: int, itemsize: int, encoding: str = "bitshuffle_lz4") -> int:
+    """Bytes that `compress_into` wants for `nbytes` bytes of pixels. Raises as that."""
+    if encoding == "lz4":
+        if nbytes > _LZ4_MOST:
+            raise ValueError(f"{nbytes} bytes: one LZ4 block holds {_LZ4_MOST}")
+        return blocks.lz4_bound(nbytes)
+    return PREFIX_BYTES + _packer(encoding).bound(nbytes // itemsize, itemsize, _block(itemsize))
 
-    With `size_first` the number of bytes stands before LZ4 alone (u32, little-endian).
-    Works without the interpreter lock, the package bitshuffle on all cores that OpenMP
-    gives it (OMP_NUM_THREADS, or `use_one_core`). Raises ValueError where the size is no multiple of
-    `itemsize`.
+
+def compress_into(
+    memory: npt.NDArray[np.uint8], pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4"
+) -> int:
+    """Compress `pixels` of `itemsize` bytes each, in any byte order, into `memory`; how many bytes that are.
+
+    `encoding` is one of `BITSHUFFLED` or ``"lz4"``, and `memory` at least of `bound`. Works without the
+    interpreter lock, the package bitshuffle on all cores that OpenMP gives it (OMP_NUM_THREADS, or
+    `use_one_core`). Raises ValueError where the size is no multiple of `itemsize`, or beyond the encoding.
     """
     numbers = np.frombuffer(pixels, np.dtype(f"u{itemsize}"))
+    if memory.size < bound(numbers.nbytes, itemsize, encoding):
+        raise ValueError(f"memory of {memory.size} bytes is too small")
     if encoding == "lz4":
-        packed: bytes = lz4.block.compress(numbers.view(np.uint8).data, store_size=size_first)
-        return packed
+        return blocks.pack_lz4(numbers.view(np.uint8), memory)
+    block = _block(itemsize)
+    _PREFIX.pack_into(memory.data, 0, numbers.nbytes, block * itemsize)
+    return PREFIX_BYTES + blocks.pack(numbers, block, memory[PREFIX_BYTES:], _packer(encoding))
+
+
+def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") -> bytes:
+    """As `compress_into`, in new memory of its own."""
+    memory = np.empty(bound(size_of(pixels), itemsize, encoding), np.uint8)
+    return memory[: compress_into(memory, pixels, itemsize, encoding)].tobytes()
+
+
+def _block(itemsize: int) -> int:
+    """Elements of a block."""
+    return max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
+
+
+def _packer(encoding: str) -> blocks.Packer:
     if encoding not in BITSHUFFLED:
         raise ValueError(f"encoding = {encoding!r}: must be lz4 or one of {', '.join(BITSHUFFLED)}")
-    block = max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
-    pack = blocks.pack_zstd if encoding == "bitshuffle_zstd" else blocks.pack
-    return b"".join((_PREFIX.pack(numbers.nbytes, block * itemsize), pack(numbers, block)))
+    return blocks.ZSTD if encoding == "bitshuffle_zstd" else blocks.LZ4
 
 
 def promised_size(data: Buffer, encoding: str) -> int:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0, bsread
 from repstream.messages.bsread_header import Channel, Compression
 from repstream.messages.formats import attributes
 from repstream.messages.frame import TIME_NAMES, Frame, source_time
-from repstream.messages.header import MAX_ID
+from repstream.messages.header import MAX_ID, size_of
 from repstream.messages.pixels import ITEM_SIZE, array_of, packed
 
 ALL = "*"
@@ -36,14 +38,27 @@ _PACKERS: Mapping[str, Callable[[Any], bytes]] = {
 _STAMPS = {True: struct.Struct(">QQ").pack, False: struct.Struct("<QQ").pack}
 
 
+Fill = Callable[[npt.NDArray[np.uint8]], int]
+"""Writes into memory, and says how many bytes."""
+
+Memory = Callable[[int, Fill], Any]
+"""Has memory of at least so many bytes filled; what was written, as a part of a message."""
+
+
+def new_memory(nbytes: int, fill: Fill) -> Any:
+    """`Memory` that is used once."""
+    memory = np.empty(nbytes, np.uint8)
+    return memory[: fill(memory)].data
+
+
 class Format(Protocol):
     """Another format for images. Raises `MalformedMessage` for one that it cannot carry."""
 
     def payload(self, frame: Frame) -> Any | None:
         """The pixels of `frame` where they are already as they go out, else None."""
 
-    def packed(self, frame: Frame) -> Any:
-        """The pixels of `frame` as they go out, packed or unpacked."""
+    def packed(self, frame: Frame, memory: Memory) -> Any:
+        """The pixels of `frame` as they go out, packed (into `memory`) or unpacked."""
 
     def parts(self, frame: Frame, payload: Any) -> Sequence[Any]:
         """The message of an image whose pixels are `payload`."""
@@ -56,7 +71,7 @@ class Array:
         _check_single(frame)
         return None if frame.encoding else frame.payloads[0]
 
-    def packed(self, frame: Frame) -> Any:
+    def packed(self, frame: Frame, memory: Memory) -> Any:
         return packed(array_of(frame)).data
 
     def parts(self, frame: Frame, payload: Any) -> Sequence[Any]:
@@ -105,11 +120,15 @@ class Bsread:
         wanted = "" if self._compression == "none" else self._compression
         return frame.payloads[0] if frame.encoding == wanted else None
 
-    def packed(self, frame: Frame) -> Any:
+    def packed(self, frame: Frame, memory: Memory) -> Any:
         pixels = packed(array_of(frame)).data if frame.encoding else frame.payloads[0]
         if self._compression == "none":
             return pixels
-        return bsread.pack(pixels, ITEM_SIZE[frame.dtype], self._compression, frame.big_endian)
+        packing, itemsize, big_endian = self._compression, ITEM_SIZE[frame.dtype], frame.big_endian
+        return memory(
+            bsread.packed_bound(size_of(pixels), itemsize, packing),
+            lambda target: bsread.pack_into(target, pixels, itemsize, packing, big_endian),
+        )
 
     def parts(self, frame: Frame, payload: Any) -> Sequence[Any]:
         # bsread and DECTRIS have numbers beside the header, array-1.0 often; a time stands there, too.

@@ -18,6 +18,7 @@ from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_input_formats import SERIES, dimage, pulse
 from tests.ports import free_port
 
+from repstream.dataplane.reused_memory import ReusedMemory
 from repstream.messages import dectris_v2, formats, std_daq_frame
 from repstream.messages.conversion import Bsread
 from repstream.messages.pixels import array_of, packed
@@ -138,10 +139,10 @@ class SlowFormat:
         self.begun = 0
         packs = Bsread.packed
 
-        def wait_and_pack(format: Bsread, frame: Any) -> Any:
+        def wait_and_pack(format: Bsread, frame: Any, memory: Any) -> Any:
             self.begun += 1
             assert self.go.wait(20)
-            return packs(format, frame)
+            return packs(format, frame, memory)
 
         monkeypatch.setattr(Bsread, "packed", wait_and_pack)
 
@@ -229,3 +230,24 @@ def test_an_image_that_cannot_be_unpacked_is_counted_and_the_next_one_goes_out(
     np.testing.assert_array_equal(images_of(receive(sink, 1))[0], image(2, SHAPE))
     ledger = plane.stream(1, lambda s: s.ledger.offered == 2).ledger
     assert (ledger.sent, ledger.dropped) == (1, {"compression": 1})
+
+
+def test_memory_is_filled_again_only_when_nobody_refers_to_it() -> None:
+    memory = ReusedMemory()
+
+    def filling(value: int) -> Callable[[np.ndarray[Any, Any]], int]:
+        def fill(target: np.ndarray[Any, Any]) -> int:
+            target[:6] = value
+            return 6
+
+        return fill
+
+    first, second = memory(10, filling(1)), memory(10, filling(2))
+    kept = first[2:4]
+    assert (bytes(first), bytes(second)) == (b"\1" * 6, b"\2" * 6)
+    place = np.frombuffer(second, np.uint8).ctypes.data
+    del first, second
+    third = memory(10, filling(3))
+    assert np.frombuffer(third, np.uint8).ctypes.data == place
+    assert bytes(kept) == b"\1\1"
+    assert bytes(memory(20, filling(4))) == b"\4" * 6

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0, bsread, dectris_v1, formats
-from repstream.messages.conversion import ALL, Array, Bsread, Format
+from repstream.messages.conversion import ALL, Array, Bsread, Format, new_memory
 from repstream.messages.frame import Frame
 from repstream.messages.pixels import array_of, packed
 
@@ -23,7 +23,7 @@ NAMES = st.text("abcxyz_", min_size=1, max_size=8)
 def converted(format: Format, frame: Frame) -> Frame:
     """What a receiver finds in the message that a format makes."""
     payload = format.payload(frame)
-    parts = format.parts(frame, format.packed(frame) if payload is None else payload)
+    parts = format.parts(frame, format.packed(frame, new_memory) if payload is None else payload)
     return formats.decode([bytes(part) for part in parts])
 
 
