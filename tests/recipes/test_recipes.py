@@ -48,6 +48,7 @@ ELSEWHERE = {
     "python examples/": "tests/examples/test_examples.py",
     "gate_roi1_sum": "tests/integration/test_pictures.py",
     "StdDaqClient": "tests/rest/compat/test_std_daq.py",
+    "from bsread import PULL": "tests/integration/test_stream_formats.py",
     "redis-cli": "tests/rest/compat/test_std_daq_redis.py",
     "ws://127.0.0.1:8080": "tests/rest/compat/test_std_daq_driver.py",
     "ring = np.memmap": "tests/engine/ring/test_ring_transport.py",

@@ -17,6 +17,8 @@ STREAMS = {
     "slow": {"on_slow": "drop_newest", "buffer_size": 7},
     "absent": {"buffer_size": 5, "policy": "strides", "stride": 3},
     "block": {"on_slow": "block", "buffer_size": 3, "policy": "modulo", "modulo": 4},
+    "packed": {"mode": "PUB", "format": "bsread", "compression": "lz4", "buffer_size": 4},
+    "array": {"format": "array-1.0", "on_slow": "drop_newest", "buffer_size": 9},
     "pub": {"mode": "PUB", "policy": "batch", "burst": 2, "frame_block": 9},
 }
 
