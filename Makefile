@@ -3,6 +3,7 @@
 #   make test            check, then all tests          make check   format, lint, types, contracts
 #   make wheels          installed from wheels alone, no compiler in reach, on each Python: the demo runs
 #   make versions        the unit tests on each Python that is installed beside this one
+#   make readers         what reads files in tests from an environment of its own
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 # PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, EXTRAS=… what is installed there,
@@ -24,7 +25,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions page format bench soak docs clean
+.PHONY: demo test test-unit check wheels versions readers page format bench soak docs clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -40,6 +41,9 @@ wheels:
 
 versions:
 	@.ci/versions "$(PYTHON)"
+
+readers:
+	@.ci/readers "$(PYTHON)"
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -139,7 +139,7 @@ def described(node: nexus.Node) -> tuple[str, str]:
         case nexus.Zeros():
             return "height × width", _type(node.dtype)
         case nexus.External():
-            return "n × height × width", "link to the part"
+            return "", "link to the part"
         case _:
             return "one", _type(node.dtype)
 

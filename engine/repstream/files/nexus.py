@@ -398,7 +398,7 @@ def master_tree(
         path, nothing = column.in_part, lost(column.dtype)
         return Virtual((), column.dtype, files, path, images_per_file, count, nothing, column.attributes)
 
-    tree |= _columns_tree(plan, shown) | _axes_tree(plan)
+    tree |= _columns_tree(plan, shown) | _axes_tree(plan) | _extra_links(plan, files)
     tree |= _specific_tree(plan, tree)
     return _with_experiment(plan, tree)
 
@@ -432,8 +432,16 @@ def interleaved_tree(
         path, nothing = column.in_part, lost(column.dtype)
         return Virtual((), column.dtype, [meta], path, count, count, nothing, column.attributes)
 
-    tree |= _columns_tree(plan, shown) | _axes_tree(plan)
+    tree |= _columns_tree(plan, shown) | _axes_tree(plan) | _extra_links(plan, files)
     return _with_experiment(plan, tree | _specific_tree(plan, tree))
+
+
+def _extra_links(plan: FilePlan, files: Sequence[str]) -> dict[str, Node]:
+    """Names for the extra values of each part; their number differs, so no virtual dataset shows them."""
+    extra = extra_values_path(plan.detector_name)
+    return {
+        f"{DETECTOR}/extra_values_{number:06d}": External(name, extra) for number, name in enumerate(files, 1)
+    }
 
 
 def _columns_tree(plan: FilePlan, make: Callable[[Column], Node]) -> dict[str, Node]:

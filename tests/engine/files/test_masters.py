@@ -9,11 +9,11 @@ import h5py
 import hdf5plugin  # noqa: F401  (registers filter 32008 for reading)
 import numpy as np
 import pytest
-from tests.engine.files.samples import image, images, payload, plan, rows
+from tests.engine.files.samples import extra, image, images, payload, plan, rows
 from tests.engine.files.test_interleaved import begun as interleaved
 from tests.engine.files.test_interleaved import parts_of
 
-from repstream.files import Placeholder, hdf5, nexus
+from repstream.files import FrameFile, Placeholder, hdf5, nexus
 from repstream.files.interleaved import meta_path, turn_paths
 from repstream.files.plan import LOST, lost
 from repstream.files.series import part_path, parts_there
@@ -128,3 +128,32 @@ def test_each_part_has_a_name_for_readers_without_virtual_datasets(tmp_path: Pat
         names = [name for name in data if name.startswith("data_")]
         assert names == ["data_000001", "data_000002", "data_000003"] and len(parts_there(path)) == 3
         assert np.array_equal(np.concatenate([data[name][:] for name in names]), images(10))
+
+
+def test_a_master_leads_to_the_extra_values_of_its_parts(tmp_path: Path) -> None:
+    of = plan(tmp_path / "a.h5")
+    file = Placeholder.create(of.path, "det", {}).become(of.shape, of.dtype, of.members, "none", 4)
+    file.append([payload(of, n) for n in range(10)], rows(of, 0, 10), extra(0, 10))
+    file.finish({**DONE, "written": 10})
+    assert extra_ids(of.path) == [[0, 3], [6], [9]]
+
+
+def test_a_master_over_parts_in_turn_leads_to_their_extra_values(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    for number, part in enumerate(turn_paths(path, 2)):
+        of = plan(part, attributes={"master": path.name})
+        file = FrameFile.create(of)
+        values = extra(0, 10)
+        chosen = values[values["image_id"] % 2 == number]
+        chosen["image"] //= 2
+        file.append([payload(of, n) for n in range(number, 10, 2)], rows(of, 0, 10)[number::2], chosen)
+        file.finish(DONE)
+    interleaved(path, 2, 10).finish({**DONE, "written": 10})
+    assert extra_ids(path) == [[0, 6], [3, 9]]
+
+
+def extra_ids(path: Path) -> list[list[int]]:
+    """The ids of the images with extra values, part by part."""
+    with h5py.File(path) as read:
+        group = read["/entry/instrument/detector"]
+        return [list(group[name]["image_id"]) for name in sorted(group) if name.startswith("extra_values_")]

@@ -1,13 +1,15 @@
 """What tools of the field make of our files: the right pixels and the right number of them.
 
 A table of readers against kinds of files. Where a reader cannot, the table says why; the packages come
-with the extra ``readers``, `h5dump` and `h5repack` with Debian's hdf5-tools; REPSTREAM_REQUIRE_ALL=1 wants
-them all to be there.
+with the extra ``readers``, `h5dump` and `h5repack` with Debian's hdf5-tools, the rest with `make readers`;
+REPSTREAM_REQUIRE_ALL=1 wants them all to be there.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -19,24 +21,34 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
-from tests.engine.files.samples import images, payload
+from tests.engine.dataplane.bench import plan as acquisition_plan
+from tests.engine.files import other_readers
+from tests.engine.files.samples import image, images, payload
 from tests.engine.files.test_interleaved import begun as interleaved
 from tests.engine.files.test_interleaved import parts_of
 
+from repstream.dataplane.storing.frame_store import FrameStore, Placed
 from repstream.files import FilePlan, FrameFile, Placeholder
 from repstream.files.columns import ARRIVAL_TIME, EPICS_EPOCH
 from repstream.files.plan import MISSING
+from repstream.messages import dectris_v1
+from repstream.messages.formats import FrameDecoder
+from repstream.messages.frame import Frame
+from repstream.messages.pixels import packed
 
 Array = np.ndarray[Any, Any]
 
 COUNT, BLANK = 7, 3
+SCRIPTS = Path(__file__).with_name("js")
+PYTHON = Path(__file__).parents[3] / ".venv-readers" / "bin" / "python"
 TIMES = 1.7e9 + np.arange(COUNT) / 4
 DONE: dict[str, Any] = {"outcome": "completed", "series": 1, "stop_time": 1.7e9}
+FACTS: dict[str, Any] = {"start_time": 1.7e9}
 MEMBERS = ((ARRIVAL_TIME, np.dtype("<f8")),)
 
 
 def plan(path: Path, **changes: Any) -> FilePlan:
-    return FilePlan(path, "det", (4, 6), np.dtype("<u2"), MEMBERS, **changes)
+    return FilePlan(path, "det", (4, 6), np.dtype("<u2"), MEMBERS, attributes=FACTS, **changes)
 
 
 def fill(file: Any, of: FilePlan, *, blank: int | None = None) -> None:
@@ -59,7 +71,7 @@ def single(path: Path, *, blank: int | None = None, finish: bool = True, **chang
 
 def in_files(path: Path) -> None:
     of = plan(path)
-    file = Placeholder.create(path, "det", {}).become(of.shape, of.dtype, of.members, "none", 3)
+    file = Placeholder.create(path, "det", FACTS).become(of.shape, of.dtype, of.members, "none", 3)
     fill(file, of)
     file.finish({**DONE, "written": COUNT})
 
@@ -67,6 +79,17 @@ def in_files(path: Path) -> None:
 def in_turn(path: Path) -> None:
     parts_of(path, 2, COUNT, "none")
     interleaved(path, 2, COUNT).finish({**DONE, "written": COUNT})
+
+
+def from_detector(path: Path, encoding: Any) -> None:
+    """What a detector compressed, through the decoder and the store of the data plane."""
+    decode = FrameDecoder().decode
+    pixels = [packed(image(number), encoding) for number in range(COUNT)]
+    frames = [decode(dectris_v1.encode_image(1, number, one)) for number, one in enumerate(pixels)]
+    store = FrameStore(acquisition_plan(path, attributes=FACTS))
+    store.write([Placed(frame) for frame in frames if isinstance(frame, Frame)])
+    store.sync()
+    store.finish({**DONE, "written": COUNT})
 
 
 KINDS: dict[str, Callable[[Path], Any]] = {
@@ -77,7 +100,9 @@ KINDS: dict[str, Callable[[Path], Any]] = {
     "with a blank place": lambda path: single(path, blank=BLANK),
     "in files": in_files,
     "in turn": in_turn,
-    "empty": lambda path: Placeholder.create(path, "det", {}).finish(DONE),
+    "from the detector, bslz4": lambda path: from_detector(path, "bitshuffle_lz4"),
+    "from the detector, lz4": lambda path: from_detector(path, "lz4"),
+    "empty": lambda path: Placeholder.create(path, "det", FACTS).finish(DONE),
 }
 
 
@@ -163,6 +188,35 @@ def by_bluesky(path: Path) -> Array:
     return np.asarray(pixels(0))
 
 
+def by_h5wasm(path: Path) -> Array:
+    """The library of viewers in browsers, such as h5web."""
+    node = shutil.which("node") or missing("node is not installed")
+    if not (SCRIPTS / "node_modules" / "h5wasm").exists():
+        missing("h5wasm is not installed: make readers")
+    found = json.loads(run(node, SCRIPTS / "read.mjs", path))
+    return np.array(found["pixels"], found["dtype"]).reshape(found["shape"])
+
+
+def elsewhere(reader: str) -> Callable[[Path], Array]:
+    """A reader in the environment of `other_readers`; it reads all kinds at once, when it is first asked."""
+    found: dict[str, list[Array]] = {}
+
+    def read(path: Path) -> Array:
+        if not PYTHON.exists():
+            missing(f"{PYTHON} does not exist: make readers")
+        names = [name for name in KINDS if (reader, name) not in NOT_READ]
+        paths = [path.parent / f"{list(KINDS).index(name)}.h5" for name in names]
+        if str(path.parent) not in found:
+            command = [PYTHON, Path(other_readers.__file__), reader, *paths]
+            done = subprocess.run(list(map(str, command)), capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr.decode()
+            arrays = io.BytesIO(done.stdout)
+            found[str(path.parent)] = [np.load(arrays) for _ in paths]
+        return found[str(path.parent)][paths.index(path)]
+
+    return read
+
+
 READERS: dict[str, Callable[[Path], Array]] = {
     "h5py": by_h5py,
     "h5dump": by_h5dump,
@@ -172,13 +226,21 @@ READERS: dict[str, Callable[[Path], Array]] = {
     "fabio": by_fabio,
     "pyfive": by_pyfive,
     "area_detector_handlers": by_bluesky,
+    "h5wasm": by_h5wasm,
+    **{name: elsewhere(name) for name in other_readers.READERS},
 }
+
+THROUGH_PYTHON = "its own reader opens files as Python objects, where h5py finds no other file (h5py#1623)"
 
 NOT_READ = {
     ("nexusformat", "in files"): "takes the number of files behind a virtual dataset for its length",
     ("fabio", "empty"): "wants an image",
     ("area_detector_handlers", "empty"): "wants an image",
+    ("pyFAI", "in files"): THROUGH_PYTHON,
+    ("pyFAI", "in turn"): THROUGH_PYTHON,
+    ("tiled", "empty"): "gives an empty dataset a dimension more",
     ("pyfive", "compressed"): "does not have HDF5 filter 32008",
+    ("pyfive", "from the detector, bslz4"): "does not have HDF5 filter 32008",
     ("pyfive", "in files"): "knows no virtual datasets",
     ("pyfive", "in turn"): "knows no virtual datasets",
 }
