@@ -107,6 +107,19 @@ def test_an_image_that_was_never_stored_is_found(tmp_path: Path, kind: str, wron
     assert wrong in found
 
 
+@pytest.mark.parametrize(("kind", "damaged"), [("none", []), ("xxh3", [(2, "wrong checksum")])])
+def test_a_piece_of_a_plain_image_that_is_zeroed_shows_in_its_checksum_alone(
+    tmp_path: Path, kind: str, damaged: list[tuple[int, str]]
+) -> None:
+    path = written(tmp_path / "a.h5", list(range(5)), kind=kind, shape=(70, 90))
+    with h5py.File(path) as file:
+        place = file["/entry/data/data"].id.get_chunk_info(2).byte_offset
+    with path.open("r+b") as raw:
+        raw.seek(place)
+        raw.write(bytes(4096))
+    assert verify(path).damaged == damaged
+
+
 def test_images_of_zeros_that_were_stored_and_blank_places_are_no_holes(tmp_path: Path) -> None:
     of = plan(tmp_path / "a.h5", shape=(70, 90))
     file = FrameFile.create(of)
