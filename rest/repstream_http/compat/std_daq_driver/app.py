@@ -11,7 +11,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from repstream.errors import InvalidValue
 from repstream.protocol import Engine, Requester
-from repstream_http.compat.std_daq_driver.command import NoPath, Stop, parse
+from repstream_http.compat.std_daq_driver.command import PATH, Stop, parse
 from repstream_http.compat.std_daq_driver.course import Stage, Status
 from repstream_http.compat.std_daq_driver.driver import Driver, Watcher
 from repstream_http.origin import SameOriginOnly
@@ -85,7 +85,7 @@ async def _hear(websocket: WebSocket, driver: Driver, watcher: Watcher, asker: R
             command = parse(text)
         except InvalidValue as error:
             wrong: Status = {"status": Stage.ERROR.value, "reason": error.reason}
-            if isinstance(error, NoPath):
+            if error.subject == PATH:
                 await _send(websocket, wrong)
                 await websocket.close()
                 return

@@ -47,8 +47,8 @@ class Stop(BaseModel):
     command: Literal["stop"]
 
 
-class NoPath(InvalidValue):
-    """A start that does not say where to; the driver closes the connection after it."""
+PATH = "path"
+"""Subject of the refusal of a start that does not say where to; the driver closes the connection after it."""
 
 
 def parse(text: str) -> Start | Stop:
@@ -60,9 +60,9 @@ def parse(text: str) -> Start | Stop:
     name = given.get("command") if isinstance(given, dict) else None
     if name not in ("start", "stop"):
         raise InvalidValue("command", f"Invalid command! expected: start or stop, received: {_shown(text)}")
-    if name == "start" and not given.get("path"):
+    if name == "start" and not given.get(PATH):
         wanted = "expected: start with path parameter"
-        raise NoPath("command", f"Invalid command! {wanted}, received: {_shown(text)}")
+        raise InvalidValue(PATH, f"Invalid command! {wanted}, received: {_shown(text)}")
     try:
         return Stop(command="stop") if name == "stop" else Start.model_validate(given)
     except ValidationError as error:
