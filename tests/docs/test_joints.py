@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +16,14 @@ import numpy as np
 import pytest
 import zmq
 
+import repstream
 from repstream.dataplane.repeater import Repeater
 from repstream.errors import Refused
 from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SOURCES
 from repstream.parameters.stream import TRANSPORTS
-from tests.engine.dataplane.bench import PATIENCE, configuration
+from tests.engine.dataplane.bench import PATIENCE, configuration, image, message
 
 PAGE = Path(__file__).parents[2] / "docs/explanations/joints.md"
 IMAGE = np.arange(20, dtype="uint16").reshape(4, 5)
@@ -133,6 +136,46 @@ def test_a_transport_that_has_no_room_leaves_the_message_with_the_queue(
 def test_a_transport_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"streams\.log\.address.*cannot send"):
         Repeater(ring_to(tmp_path / "nowhere"), lambda notice: None, lambda: None)
+
+
+def test_a_step_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    script = tmp_path / "mirror.py"
+    script.write_text(example("step"))
+    there, raw, made, live = (f"ipc://{tmp_path}/{name}" for name in ("there", "raw", "made", "live"))
+    command = [sys.executable, str(script), raw, made]
+    with subprocess.Popen(command) as process, zmq.Context() as context:
+        try:
+            with context.socket(zmq.PUSH) as detector, context.socket(zmq.PULL) as sink:
+                detector.bind(there)
+                sink.connect(live)
+                engines = [
+                    Repeater(
+                        configuration(source, streams={"out": {"address": out}}), lambda _: None, lambda: None
+                    )
+                    for source, out in ((there, raw), (made, live))
+                ]
+                for frame_id in range(5):
+                    detector.send_multipart(message(frame_id))
+                end = time.monotonic() + PATIENCE
+                while engines[1].report().streams[1].ledger.sent < 5 and time.monotonic() < end:
+                    for engine in engines:
+                        take(engine)
+                        engine.streams[1].drain()
+                frames = [array_1_0.decode(sink.recv_multipart()) for _ in range(5) if sink.poll(1000)]
+                for engine in engines:
+                    close(engine)
+        finally:
+            process.kill()
+    assert [frame.frame_id for frame in frames] == list(range(5))
+    for frame in frames:
+        np.testing.assert_array_equal(array_1_0.array(frame), np.fliplr(image(frame.frame_id)))
+
+
+def test_a_frame_walks_through_modules_that_are_there() -> None:
+    page = (PAGE.parent / "shape.md").read_text()
+    modules = re.findall(r"^\| \d+ \| `(.*?)` \|", page, re.MULTILINE)
+    assert len(modules) == 10
+    assert all((Path(repstream.__file__).parent / module).is_file() for module in modules)
 
 
 @pytest.mark.parametrize("scheme", SOURCES)
