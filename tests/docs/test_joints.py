@@ -106,8 +106,8 @@ def test_memory_is_lent_until_the_last_output_has_let_go(logger: socket.socket, 
         while repeater.waiting and time.monotonic() < end:
             repeater.streams[2].drain()
         images = [array_1_0.array(array_1_0.decode(sink.recv_multipart())) for _ in range(4)]
-    for i, image in enumerate(images):
-        np.testing.assert_array_equal(image, IMAGE + np.uint16(i))
+    for i, received in enumerate(images):
+        np.testing.assert_array_equal(received, IMAGE + np.uint16(i))
     while not put(repeater, 4):
         assert time.monotonic() < end
         time.sleep(0.01)
