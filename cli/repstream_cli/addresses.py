@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
 from repstream_cli.ports import reachable
 from repstream_cli.stack import Stack
 
@@ -46,6 +49,15 @@ def lines(stack: Stack) -> list[str]:
             found.append(f"EPICS   {prefix}cam1:, {prefix}HDF1: (areaDetector) on port {stack.epics_port}")
     if http is not None:
         found += [f"HTTP    {http_url(stack)}/api/v1"] if http.port is not None else []
-        views = http.views.items()
-        found += [f"        {name} at http://{local(stack.options.host)}:{port}" for name, port in views]
+        found += _views(http.views, local(stack.options.host))
+    if stack.options.redis is not None:
+        there = urlsplit(stack.options.redis.url)  # without a password
+        where = f"{there.hostname}:{there.port or 6379}" if there.hostname else there.path
+        found.append(f"Redis   {stack.options.redis.namespace}:status and others at {where}")
     return found
+
+
+def _views(ports: Mapping[str, int], host: str) -> list[str]:
+    from repstream_http.compat.views import VIEWS  # noqa: PLC0415 - an extra
+
+    return [f"        {name} at {VIEWS[name].scheme}://{host}:{port}" for name, port in ports.items()]

@@ -244,9 +244,19 @@ def test_the_standard_daqs_documents_are_mirrored_in_redis(site):
     server = Server(site.folder)
     server.start()
     try:
-        options = ("--redis", server.url, "--redis-namespace", "beamline")
-        with started("serve", *site.options, *QUIET, *options) as process:
-            wait_serving(process)
+        driver = free_port()
+        options = (
+            "--redis",
+            server.url,
+            "--redis-namespace",
+            "beamline",
+            "--view",
+            f"std_daq_driver={driver}",
+        )
+        with started("serve", *site.options, "--no-tango", "--no-epics", *options) as process:
+            said = "".join(iter(process.stdout.readline, "serving; Ctrl-C ends it\n"))
+            assert f"std_daq_driver at ws://127.0.0.1:{driver}" in said
+            assert f"beamline:status and others at 127.0.0.1:{server.port}" in said
             until(lambda: bool(server.documents("beamline:status")), "the status")
     finally:
         server.stop()

@@ -17,11 +17,12 @@ from repstream_http.compat.std_daq_driver import app as std_daq_driver
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An interface: the application of one engine, the port its clients expect, and what it is."""
+    """An interface: the application of one engine, the port its clients expect, what it is, its protocol."""
 
     create_app: Callable[[Engine, History, Simulator | None], FastAPI]
     port: int
     text: str
+    scheme: str = "http"
 
 
 VIEWS: Mapping[str, View] = {
@@ -33,6 +34,7 @@ VIEWS: Mapping[str, View] = {
         lambda engine, *_: std_daq_driver.create_app(engine),
         std_daq_driver.PORT,
         "the WebSocket of the standard DAQ's driver",
+        "ws",
     ),
 }
 
