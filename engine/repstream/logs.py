@@ -26,6 +26,9 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     A terminal that was halted with Ctrl-S, or a pipe that nobody empties, holds up whoever writes to
     it, and with an engine the detector. So a thread of its own writes, and lines beyond
     `MOST_WAITING` are left out and counted. Does nothing where logging is set up already.
+
+    `logging.handlers.QueueListener` does not do: where its queue is full the handler reports that on standard
+    error, which is what hangs, and its `stop` waits without end for a reader that takes nothing.
     """
     if not logging.root.handlers:
         handler = _Stderr()

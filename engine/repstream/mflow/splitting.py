@@ -95,6 +95,10 @@ def _known(fields: Mapping[str, Any], subject: str, mode: str) -> dict[str, Any]
 class Splitter:
     """Receives from one socket and sends to others, until it is stopped.
 
+    Source, outputs and transports are those of the data plane. The loop is not its router: that decodes each
+    message and refuses what is no frame, where this one forwards any message of any format, and it takes
+    orders from a service, where this one runs in the thread of a program that has none.
+
     Nothing is received while an output blocks. Raises `Refused` where an address cannot be
     bound or connected to; nothing stays open then.
     """
