@@ -165,7 +165,7 @@ def page(note: str) -> str:
         "# What is in a file",
         "",
         "Every group and dataset of the files that a writer makes, here with all that may be there: what is",
-        "not known (settings of the experiment, what a detector says of itself) is left out. `detector` stands for",
+        "not known (settings of the experiment, what a detector says) is left out. `detector` stands for",
         "`detector_name`, `gain` for a number of the frames' headers, n for the number of images, `low` and",
         "`high` for two channels (thresholds); a file of one has neither these nor `channels`.",
         "",
