@@ -25,12 +25,15 @@ from repstream.files.experiment import DETECTOR
 from repstream.files.gaps import TEXT_BYTES
 from repstream.files.goniometer import TRANSFORMATIONS, Axis
 from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar, lost, lost_row
+from repstream.messages.series import number_of
 
 ACQUISITION = "/entry/acquisition"
 """The group with what is known of the acquisition: facts from its start, results from its end."""
 
 END_TIME = "/entry/end_time"
 """When the acquisition ended; absent before."""
+
+END_TIME_ESTIMATED = "/entry/end_time_estimated"
 
 NIMAGES = f"{DETECTOR}/detectorSpecific/nimages"
 """How many images there are; as many as were asked for, until the end."""
@@ -294,7 +297,10 @@ def _with_experiment(plan: FilePlan, tree: dict[str, Node]) -> dict[str, Node]:
     values = dict(known.values)
     if 0 not in plan.shape:
         values |= experiment.module(values, plan.shape)
-    if all(path in values for path in experiment.NXMX) and f"{DETECTOR}/sensor_material" in tree:
+    if end := _estimated_end(plan, values, told):
+        values[END_TIME_ESTIMATED] = experiment.Value(end)
+    complete = all(path in values for path in (*experiment.NXMX, END_TIME_ESTIMATED))
+    if complete and f"{DETECTOR}/sensor_material" in tree:
         values["/entry/definition"] = experiment.Value("NXmx")
         values[f"{experiment.SAMPLE}/depends_on"] = experiment.Value(".")
     for path, item in values.items():
@@ -309,6 +315,16 @@ def _with_experiment(plan: FilePlan, tree: dict[str, Node]) -> dict[str, Node]:
         else:
             tree.setdefault(path, Field(field_dtype(item.value), item.value, item.attributes))
     return tree
+
+
+def _estimated_end(plan: FilePlan, values: Mapping[str, experiment.Value], told: Mapping[str, Any]) -> str:
+    """When the last image is expected, which NXmx wants; empty where start, number or rate are not known."""
+    start, number = plan.attributes.get("start_time"), plan.attributes.get("num_requested") or number_of(told)
+    interval = values.get(f"{DETECTOR}/frame_time") or values.get(f"{DETECTOR}/count_time")
+    if not isinstance(start, int | float) or not isinstance(number, int) or interval is None:
+        return ""
+    assert isinstance(interval.value, float)
+    return iso_time(start + number * interval.value)
 
 
 def _user_tree(metadata: str) -> dict[str, Node]:
@@ -462,8 +478,8 @@ def _goniometer_tree(axes: Sequence[Axis]) -> dict[str, Node]:
     }
     for axis in axes:
         if axis.increment:
-            units = {"units": axis.attributes["units"]}
-            tree[f"{axis.path}_increment_set"] = Field(number, axis.increment, units)
+            kind = {name: axis.attributes[name] for name in ("units", "transformation_type")}
+            tree[f"{axis.path}_increment_set"] = Field(number, axis.increment, kind)
         else:
             tree[axis.path] = Field(number, axis.start, axis.attributes)
     return tree

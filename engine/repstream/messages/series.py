@@ -35,7 +35,11 @@ def images_of(start: SeriesStart) -> int | None:
 
     Stream v1 says `nimages` for each of `ntrigger` triggers, v2 `number_of_images`.
     """
-    told = start.configuration
+    return number_of(start.configuration)
+
+
+def number_of(told: Mapping[str, Any]) -> int | None:
+    """The same of a detector's configuration."""
     names = ["number_of_images"] if "number_of_images" in told else ["nimages", "ntrigger"]
     images = 1
     for name in names:

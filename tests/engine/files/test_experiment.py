@@ -16,7 +16,7 @@ from tests.engine.files.samples import payload, plan, rows
 
 from repstream.dataplane.storing.frame_store import FrameStore, Placed
 from repstream.dataplane.storing.parts_store import PartsStore
-from repstream.files import FrameFile, Placeholder, goniometer
+from repstream.files import FrameFile, Placeholder, goniometer, nexus
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.experiment import EV_ANGSTROM
 from repstream.files.reader import FileReader
@@ -125,6 +125,8 @@ def test_a_detector_that_tells_enough_makes_an_nxmx_file(tmp_path: Path) -> None
     with written(tmp_path / "a.h5", TOLD) as file:
         entry, detector = file["entry"], file["entry/instrument/detector"]
         assert entry["definition"][()] == b"NXmx"
+        # Nine images, 0.11 s apart, from 1.7e9 s on.
+        assert entry["end_time_estimated"][()] == b"2023-11-14T22:13:20.990000+00:00"
         assert_at(
             entry,
             {
@@ -191,6 +193,16 @@ def test_further_fields_go_below_entry_and_never_take_a_place(tmp_path: Path) ->
         assert file["entry/instrument/attenuator"].attrs["NX_class"] == "NXattenuator"
         assert file["entry/instrument/detector/data"].shape == (4, 4, 6)
         assert file["entry/instrument/detector/metadata"].shape == (4,)
+
+
+def test_without_a_number_of_images_no_end_is_estimated_unless_the_detector_states_one(
+    tmp_path: Path,
+) -> None:
+    endless = {**FACTS, "num_requested": 0}
+    for told, stated in ((TOLD, False), ({**TOLD, "nimages": 3, "ntrigger": 3}, True)):
+        of = plan(tmp_path / "a.h5", attributes=endless, detector=DetectorFacts(1, "", json.dumps(told)))
+        tree = nexus.image_tree(of)
+        assert ("/entry/end_time_estimated" in tree, "/entry/definition" in tree) == (stated, stated)
 
 
 ON_KAPPA = {
