@@ -205,7 +205,7 @@ class TextChannel(Channel, ChannelChar):  # type: ignore[misc]
             values = list(map(int, words))  # `caput -a` writes the numbers of the characters as text
         try:
             return bytes(_byte(v) for v in values).split(b"\0", 1)[0]
-        except ValueError:
+        except (OverflowError, ValueError):  # OverflowError: infinity
             return _scalar(values[0])
 
 

@@ -20,6 +20,11 @@ from repstream_epics.requests import SETTLED
 _ORDER_PATIENCE = 0.2
 """Seconds that a client's next request waits at most for its put to be taken."""
 
+_UPDATE_PATIENCE = 1.0
+"""Seconds that the answer to a put waits at most for the updates before it; a completion is never lost."""
+
+_LOOK = 0.002
+
 _FIRST_BEACON, _LAST_BEACON = 0.02, 15.0
 """Seconds between beacons, doubled from the first to the last (Channel Access protocol)."""
 
@@ -33,8 +38,41 @@ class Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto is untyped
     """A client's connection: a request waits until the put before it has been taken or refused.
 
     So ``caput X 5; caget X_RBV`` and a row of puts mean what they say. The end of a long command is not
-    waited for.
+    waited for. The answer to a put leaves behind every update that was published before it; caproto sends
+    answers at once and updates from queues, so that clients saw the end of a command before its results
+    (10 times of 10; with a pause of 50 ms between, once in some hundred on a busy machine).
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._taken = self._sent = 0  # updates from this circuit's queue, and those of them on the wire
+
+    async def get_from_sub_queue(self, timeout: float | None = None) -> Any:
+        if timeout is None:  # it holds nothing back, and waits for more
+            self._sent = self._taken
+        update = await super().get_from_sub_queue(timeout)
+        if update is not None:
+            self._taken += 1
+        return update
+
+    async def send(self, *commands: Any) -> None:
+        if any(isinstance(command, caproto.WriteNotifyResponse) for command in commands):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_UPDATE_PATIENCE):
+                    await self._updates_sent()
+        taken = self._taken
+        await super().send(*commands)
+        if commands and isinstance(commands[0], caproto.EventAddResponse):  # these come in batches
+            self._sent = taken
+
+    async def _updates_sent(self) -> None:
+        """Wait until all that is in the queues now has left."""
+        dispatched = self.context.dispatched + self.context.subscription_queue.qsize()
+        while self.context.dispatched < dispatched:
+            await asyncio.sleep(_LOOK)
+        last = self._taken + self.subscription_queue.qsize()
+        while self._sent < last:
+            await asyncio.sleep(_LOOK)
 
     async def _start_write_task(self, handle_write: Callable[[], Awaitable[None]]) -> None:
         settled = asyncio.Event()
@@ -49,6 +87,14 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
     """Serves channels on one interface and port (0: any free one) until cancelled."""
 
     CircuitClass = Circuit
+    dispatched = 0
+    """Updates that were handed to the circuits that subscribe to them."""
+
+    async def _subscription_queue_iteration(self, *update: Any) -> None:
+        try:
+            await super()._subscription_queue_iteration(*update)
+        finally:
+            self.dispatched += 1
 
     def __init__(self, channels: Mapping[str, Channel], interface: str, port: int) -> None:
         super().__init__(dict(channels), [socket.gethostbyname(interface)])

@@ -19,13 +19,6 @@ from repstream_epics.view import Control, Edit, Execute, Follow, Outcome, Write
 
 _T = TypeVar("_T")
 
-PAUSE = 0.05
-"""Seconds between the last value and the answer to a put.
-
-caproto sends answers before queued monitors: without a pause a client that reads its cache right after
-the answer saw old values 10 times of 10, with 20 ms never.
-"""
-
 SETTLED: contextvars.ContextVar[asyncio.Event | None] = contextvars.ContextVar("SETTLED", default=None)
 """Set when a put has been taken or refused and shows so; its completion may come much later."""
 
@@ -115,7 +108,7 @@ class Requests:
         if good and self._pending:
             await self._pending[-1].report(CmdStatus.BUSY, "", time.time())
         await self._answer(control, good)
-        await _pause()
+        _settled()
         return good
 
     async def _answer(self, control: Control, taken: bool) -> None:
@@ -151,8 +144,3 @@ def _settled() -> None:
     settled = SETTLED.get()
     if settled is not None:
         settled.set()
-
-
-async def _pause() -> None:
-    _settled()
-    await asyncio.sleep(PAUSE)
