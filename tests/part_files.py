@@ -21,7 +21,7 @@ def image(number: int) -> NDArray[Any]:
 
 def write(folder: Path, counts: Sequence[int], *, prefix: str = "file", dtype: Any = np.uint16) -> None:
     """Image i is number i // N of file i % N, as long as the file has `counts` of them."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for number, count in enumerate(counts):
         ids = np.arange(count) * len(counts) + number
         with h5py.File(folder / f"{prefix}{number}.h5", "w") as file:

@@ -196,7 +196,13 @@ def _refreshed(dataset: h5py.Dataset) -> h5py.Dataset:
 
 
 def open_file(path: Path, *, swmr: bool = False) -> h5py.File:
-    """Open for reading, without a lock. Raises StorageError with the reason."""
+    """Open for reading, without a lock. Raises StorageError with the reason.
+
+    What is no regular file is not opened: the library would wait for the other end of a pipe, and hold
+    up every other file meanwhile.
+    """
+    if path.exists() and not path.is_file():
+        raise StorageError(f"{path} is no regular file")
     end = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -78,7 +78,14 @@ def as_changes(given: Mapping[str, Any], configuration: Mapping[str, Any], subje
             raise InvalidValue(
                 subject, f"{key}: no such key{did_you_mean(key, KEYS)}; there are {', '.join(KEYS)}"
             )
+    for key in _LISTS:
+        if not isinstance(given.get(key, []), list):
+            raise InvalidValue(subject, f"{key} must be a list, one element for each output stream")
     whole = {**as_dictionary(configuration), **given}
+    if not isinstance(whole["n_output_streams"], int):
+        raise InvalidValue(
+            subject, f"n_output_streams must be a number, not {whole['n_output_streams']!r:.80}"
+        )
     if "n_output_streams" not in given:
         whole["n_output_streams"] = max(len(given[key]) if key in given else 0 for key in _LISTS) or len(
             configuration["streams"]
@@ -113,9 +120,6 @@ def as_changes(given: Mapping[str, Any], configuration: Mapping[str, Any], subje
 
 
 def _check_lists(whole: Mapping[str, Any], subject: str) -> None:
-    for key in _LISTS:
-        if not isinstance(whole[key], list):
-            raise InvalidValue(subject, f"{key} must be a list, one element for each output stream")
     lengths = {key: len(whole[key]) for key in _LISTS}
     if set(lengths.values()) != {whole["n_output_streams"]}:
         shown = ", ".join(f"{key} {length}" for key, length in lengths.items())
@@ -136,7 +140,11 @@ def _listed(part: Any) -> list[dict[str, Any]]:
 
 
 def _zmq_name(mode: str | int) -> str:
-    return _ZMQ_NAMES[mode] if isinstance(mode, int) else mode.upper()
+    if isinstance(mode, int):
+        return _ZMQ_NAMES[mode]
+    if not isinstance(mode, str):
+        raise TypeError(f"the mode {mode!r:.80}, which must be a name or ZMQ's number")
+    return mode.upper()
 
 
 def _stream(entry: Mapping[str, Any]) -> dict[str, Any]:

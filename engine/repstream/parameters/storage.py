@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,9 @@ from repstream.errors import InvalidValue, Refused
 from repstream.parameters import gf_repstream
 from repstream.parameters.complaints import complaint
 from repstream.parameters.configuration import SCHEMA_VERSION, Configuration
+
+MOST_BYTES = 16 * 2**20
+"""Size of a configuration file, at most; a large one has some 100,000."""
 
 C = TypeVar("C", bound=Configuration)
 
@@ -39,7 +43,7 @@ def as_object(text: str, subject: str) -> dict[str, Any]:
     """The JSON object in `text`; raises `Refused`."""
     try:
         tree = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidValue(subject, f"is not JSON: {error}") from error
     if not isinstance(tree, dict):
         raise InvalidValue(subject, f"must be a JSON object, not {type(tree).__name__}")
@@ -73,10 +77,21 @@ def _validated(tree: Mapping[str, Any], subject: str, model: type[C]) -> C:
 def load(path: Path, model: type[C]) -> C:
     """The configuration in a file; raises `Refused` with what is wrong where."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = _read(path)
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name with NUL
         raise Refused(str(path), f"cannot be read: {error}") from error
     return parse(text, str(path), model)
+
+
+def _read(path: Path) -> str:
+    """The text of a regular file; a device or a pipe, which may never end, is not read."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("it is no regular file")
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError(f"it is larger than {MOST_BYTES} bytes")
+    return data.decode("utf-8")
 
 
 def save(configuration: Configuration, path: Path) -> None:

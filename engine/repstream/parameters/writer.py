@@ -289,9 +289,10 @@ class WriterConfig(OutputConfig, ExperimentConfig):
     @model_validator(mode="before")
     @classmethod
     def _output_file_sets_the_rest(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and fields.get("output_file") and not fields.get("folder"):
-            return {**fields, **split_full_name(fields["output_file"])}
-        return fields
+        name = fields.get("output_file") if isinstance(fields, dict) else None
+        if name and isinstance(name, str) and not fields.get("folder"):
+            return {**fields, **split_full_name(name)}
+        return fields  # of another type: the field itself refuses it
 
     @model_validator(mode="after")
     def _output_file_is_the_next(self) -> Self:

@@ -8,6 +8,7 @@ as STOPPED and must be initialised before each start.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ from repstream.states import RepeaterState
 from repstream_http.compat.commanding import configuration, do, first_writer
 from repstream_http.origin import SameOriginOnly
 from repstream_http.request import json_body, json_object, requester
+
+log = logging.getLogger(__name__)
 
 PORT = 8888
 """Where gf_repstream's clients look for it."""
@@ -186,6 +189,12 @@ def create_app(engine: Engine) -> FastAPI:
     """The application for one engine."""
     app = FastAPI(title="gf_repstream", openapi_url=None)
     repeater = Repeater(engine)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        reason = f"a fault of the server ({type(error).__name__}); its log has the details"
+        return await run_in_threadpool(_error, repeater, reason)
 
     def offer(method: str, path: str, do: Callable[[Mapping[str, Any], Requester], Answer]) -> None:
         async def route(request: Request) -> JSONResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("text")
     with pytest.raises(StorageError, match="cannot be opened"):
         FileReader(tmp_path / "text.h5")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.h5")
+    with pytest.raises(StorageError, match="is no regular file"):
+        FileReader(tmp_path / "pipe.h5")

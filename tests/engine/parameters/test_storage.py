@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,22 @@ def test_saving_keeps_the_old_file_where_it_fails(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"gone.json refused: cannot be read"):
         storage.load(tmp_path / "gone.json", Configuration)
+
+
+@pytest.mark.parametrize(
+    "name", ["/dev/zero", "pipe", ".", "no\0name", "huge.json", "binary.json", "deep.json"]
+)
+def test_what_is_no_configuration_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "binary.json").write_bytes(bytes(range(256)))
+    (tmp_path / "deep.json").write_bytes(b"[" * 100_000)
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(storage.MOST_BYTES + 1)
+    with pytest.raises(Refused):
+        storage.load(tmp_path / name, Configuration)
+
+
+def test_a_file_name_of_another_type_is_refused_with_its_place() -> None:
+    text = json.dumps({"writers": {"main": {"output_file": {"name": "/data/a.h5"}}}})
+    with pytest.raises(Refused, match=r"writers\.main\.output_file"):
+        storage.parse(text, "file", Configuration)
