@@ -62,7 +62,7 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
     def __init__(self, head: Head, facts: dict[str, Any]) -> None:
         self.pvname = head.name
         self.__doc__ = text_to_pv(head.text, DESCRIPTION_LENGTH)  # caproto's .DESC reads it from here
-        self._unit = head.unit
+        self.unit = head.unit
         self._put = head.put
         self._disabled = False
         self._fields: Fields | None = None
@@ -125,7 +125,7 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         if field in ("", "VAL"):
             return self
         if self._fields is None:
-            self._fields = Fields(self, self._facts(), self._unit, self._disable)
+            self._fields = Fields(self, self._facts(), self.unit, self._disable)
         return self._fields[field]
 
     def _facts(self) -> Facts:

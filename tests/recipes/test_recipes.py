@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ import typer
 import repstream
 from repstream.files.verify import verify
 from repstream_cli.main import app
+from repstream_epics import list_pvs
+from repstream_epics import main as ioc_main
 from repstream_http import main as http_main
 from tests.cli.running import free_port, started
 from tests.integration.rig import Detector, until
@@ -278,14 +280,20 @@ def test_what_is_run_elsewhere_still_stands_somewhere() -> None:
 @pytest.mark.parametrize("block", [b for b in BLOCKS if COMMAND.search(b.text)], ids=str)
 def test_command_lines_have_the_options_that_there_are(block: Block) -> None:
     group: Any = typer.main.get_command(app)
-    http = typer.Typer()
-    http.command()(http_main.run)
+    programs = {"repstream-http": http_main.run, "ioc": ioc_main.run, "pvs": list_pvs.run}
     text = block.text.replace("\\\n", " ")
     for name, other, rest in COMMAND.findall(text):
-        command: Any = group.commands[name] if name else typer.main.get_command(http)
+        program = programs.get(name or other)
+        command: Any = group.commands[name] if program is None else _command(program)
         words = re.sub(r"\s+(#|\|\|).*", "", rest).split()
         missing = [w for w in words if w.startswith("--") and w not in _options(command)]
         assert not missing, f"{name or other} has no {missing}"
+
+
+def _command(program: Callable[..., None]) -> Any:
+    alone = typer.Typer()
+    alone.command()(program)
+    return typer.main.get_command(alone)
 
 
 def _options(command: Any) -> set[str]:
