@@ -289,11 +289,12 @@ def configuration(folder: Path) -> Configuration:
 
 @contextmanager
 def running_service(folder: Path, plane: FakePlane | None = None) -> Iterator[tuple[Service, FakePlane]]:
-    """A started service on a fake data plane, writing below `folder`."""
+    """A started service on a fake data plane, writing below `folder`, for the users 3 and 4 too."""
     plane = plane or FakePlane()
-    service = Service(
-        ServiceOptions(name="test", roots=(folder,), configuration=configuration(folder)), plane
+    options = ServiceOptions(
+        name="test", roots=(folder,), user_ids=(3, 4), configuration=configuration(folder)
     )
+    service = Service(options, plane)
     service.start()
     try:
         yield service, plane

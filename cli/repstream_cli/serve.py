@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,14 @@ def serve(
     ] = None,
     root: Annotated[
         list[Path] | None, typer.Option(help="Folder below which files may be written; may be repeated.")
+    ] = None,
+    user_id: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="User whom files may be made for (user_id of a writer), where the service may act for "
+            "others; may be repeated.",
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the engine.")] = "repstream",
     host: Annotated[
@@ -172,7 +181,7 @@ def serve(
     database = _database() if tango_database and wanted["tango"] else ""
     port = tango_port or (0 if database else DEFAULT_PORT)
     options = StackOptions(
-        engine=engine_options(name, config, settings, root or [], host),
+        engine=engine_options(name, config, settings, root or [], host, user_ids=user_id or ()),
         engine_address=engine_address or f"tcp://{host}:9600",
         key=key,
         host=host,
@@ -265,7 +274,13 @@ def redis_options(url: str, namespace: str) -> RedisOptions:
 
 
 def engine_options(
-    name: str, config: Path | None, settings: Path | None, roots: list[Path], host: str
+    name: str,
+    config: Path | None,
+    settings: Path | None,
+    roots: list[Path],
+    host: str,
+    *,
+    user_ids: Sequence[int] = (),
 ) -> ServiceOptions:
     """The engine's options; refuses what could not work, before anything is started."""
     for root in roots:
@@ -280,6 +295,7 @@ def engine_options(
     return ServiceOptions(
         name=name,
         roots=tuple(roots),
+        user_ids=tuple(user_ids),
         settings=settings.resolve() if settings is not None else None,
         configuration=configuration,
         pictures_address=f"tcp://{host}:*",

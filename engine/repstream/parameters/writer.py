@@ -236,7 +236,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         ge=0,
         le=2_147_483_647,
         title="File owner",
-        description="User id that owns the files; 0 leaves them to the user of the service.",
+        description="User id that owns the files, one that the engine permits; 0: the user of the service.",
     )
 
     @field_validator("file_template")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +24,17 @@ from repstream.parameters.header_columns import parse_columns
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
+from repstream.service.owners import check_owner
 from repstream.version import __version__
 
 
 class Preparation:
     """Makes the plan of an acquisition, or refuses it with the reason: `check`, `look`, then `plan`."""
 
-    def __init__(self, engine: str, roots: Sequence[Path]) -> None:
+    def __init__(self, engine: str, roots: Sequence[Path], user_ids: Collection[int]) -> None:
         self._engine = engine
         self._roots = tuple(roots)
+        self._user_ids = user_ids
         self._sequence = itertools.count(1)
         self._under_way: dict[str, FileSet] = {}
 
@@ -59,11 +60,7 @@ class Preparation:
         It looks at the file system, which may hang. Raises `Refused` naming `subject` for every reason
         that is known before the first frame.
         """
-        if writer.user_id not in (0, os.geteuid()) and os.geteuid() != 0:
-            raise Refused(
-                subject,
-                f"user_id {writer.user_id}: the service runs as {os.geteuid()} and cannot give files away",
-            )
+        check_owner(subject, writer.user_id, self._user_ids)
         if writer.spill_folder and not Path(writer.spill_folder).is_dir():
             reason = f"spill_folder {writer.spill_folder} does not exist: make it, or choose another"
             raise Refused(subject, reason)

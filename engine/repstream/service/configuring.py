@@ -21,6 +21,7 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Section, Value
 from repstream.service.access import check_access
 from repstream.service.context import ServiceContext
+from repstream.service.owners import check_owner
 
 T = TypeVar("T")
 
@@ -36,11 +37,13 @@ class Configurator:
         self,
         context: ServiceContext,
         roots: tuple[Path, ...],
+        user_ids: tuple[int, ...],
         settings: Path | None,
         may_begin: Callable[[int], bool],
     ) -> None:
         self._context = context
         self._roots = roots
+        self._user_ids = user_ids
         self._may_begin = may_begin
         self._folders = (*roots, *((settings.parent.resolve(),) if settings else ()))
 
@@ -129,6 +132,7 @@ class Configurator:
     async def _take(self, configuration: Configuration) -> None:
         if configuration == self._context.configuration:
             return
+        self._check_owners(configuration)
         await self._check_folders(configuration)
         if not states.is_open(self._context.state):
             self._context.reconfigure(configuration)
@@ -139,6 +143,12 @@ class Configurator:
             lambda number: control.Update(number, text),
             lambda: self._context.reconfigure(configuration),
         )
+
+    def _check_owners(self, configuration: Configuration) -> None:
+        held = self._context.configuration.writers
+        for name, writer in configuration.writers.items():
+            if name not in held or held[name].user_id != writer.user_id:
+                check_owner(f"writers.{name}.user_id", writer.user_id, self._user_ids)
 
     async def _check_folders(self, configuration: Configuration) -> None:
         """Refuse a writer's new folder that is not below a root.

@@ -13,6 +13,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     """Options of an engine, fixed while it lives.
 
     `roots`: folders below which files may be written; empty takes the current folder at start.
+    `user_ids`: users whom files may be made for (a writer's `user_id`) beside that of the service.
     `settings`: file in which accepted changes are kept and found again after a restart; None keeps
     nothing. `configuration`: what to start from; where `settings` exists already, that counts.
     `max_streams`, `max_writers`: slots, where not the number that the kind of engine has.
@@ -21,6 +22,7 @@ class ServiceOptions(msgspec.Struct, frozen=True):
 
     name: str = "repstream"
     roots: tuple[Path, ...] = ()
+    user_ids: tuple[int, ...] = ()
     settings: Path | None = None
     configuration: Configuration | None = None
     max_streams: int | None = None

@@ -66,13 +66,17 @@ class Service:
         )
         self._lock = ControlLock(lambda: self._context.configuration.engine.lock_timeout)
         self._repeater = Repeater(self._context, self._take)
-        preparation = Preparation(options.name, self._roots)
+        preparation = Preparation(options.name, self._roots, options.user_ids)
         self._writers = {
             slot: Writer(self._context, self._repeater, slot, preparation)
             for slot in self._catalogue.slots(Group.WRITER)
         }
         self._configurator = Configurator(
-            self._context, self._roots, options.settings, lambda slot: self._writers[slot].may_begin
+            self._context,
+            self._roots,
+            options.user_ids,
+            options.settings,
+            lambda slot: self._writers[slot].may_begin,
         )
         self._keepers = {group: make(self._context, options) for group, make in kind.keepers.items()}
         self._commands = Commands(

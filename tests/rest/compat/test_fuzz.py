@@ -28,6 +28,7 @@ from repstream_http.compat.std_daq import app as std_daq
 from repstream_http.request import BODY_LIMIT
 from tests.fakes import running_service
 from tests.part_files import write
+from tests.rest.compat.gf_repstream import TWO_STREAMS
 from tests.rest.compat.std_daq import CONFIG
 
 ME = Requester("test")
@@ -75,20 +76,7 @@ GF = {
     ],
 }
 WRITE = {"n_images": 3, "output_file": "{root}/inside/x.h5", "run_id": 7}
-STREAMS = {
-    "in_address": "tcp://127.0.0.1:9990",
-    "in_zmq_mode": "PULL",
-    "io_threads": 1,
-    "buffer_size": 5000,
-    "n_output_streams": 2,
-    "send_output_mode": ["send_every_nth", "strides"],
-    "send_output_param": [10, 3],
-    "stream_ports": [9710, 9711],
-    "stream_names": ["gpu", "std-det-writer"],
-    "zmq_modes": ["PUSH", "PUB"],
-    "frame_block": 15,
-    "mode_metadata": "file",
-}
+STREAMS = {**TWO_STREAMS, "stream_names": ["gpu", "std-det-writer"], "mode_metadata": "file"}
 LIVE = {**CONFIG, "live_stream_configs": {"tcp://*:9800": {"type": "batch", "config": [2, 10]}}}
 GF_WRITER = {**WRITE, "detector_name": "gigafrost", "user_id": 0}
 GOOD: dict[str, dict[str, Any]] = {

@@ -20,20 +20,8 @@ from repstream_http.compat.gf_repstream import create_app
 from repstream_http.compat.views import chosen
 from tests.fakes import FakePlane
 from tests.integration.rig import running_rig, until
+from tests.rest.compat.gf_repstream import TWO_STREAMS
 
-TWO_STREAMS = {
-    "in_address": "tcp://127.0.0.1:9990",
-    "in_zmq_mode": "PULL",
-    "io_threads": 1,
-    "buffer_size": 5000,
-    "n_output_streams": 2,
-    "send_output_mode": ["send_every_nth", "strides"],
-    "send_output_param": [10, 3],
-    "stream_ports": [9710, 9711],
-    "stream_names": ["gpu", "preview"],
-    "zmq_modes": ["PUSH", "PUB"],
-    "frame_block": 15,
-}
 WRITER = {"output_file": "/data/run.h5", "run_id": 7, "n_images": 10, "detector_name": "gigafrost"}
 
 
