@@ -24,9 +24,13 @@ from repstream.dataplane import control
 from repstream.dataplane.repeater import Repeater
 from repstream.messages import array_1_0
 from repstream.parameters import source, stream
-from repstream.parameters.catalogue import build
+from repstream.parameters.catalogue import Group, build
 from repstream.parameters.configuration import Configuration
-from repstream.service.figures import Rates, values
+from repstream.parameters.facts import Value
+from repstream.parameters.output_status import StreamStatus
+from repstream.parameters.status import SourceStatus
+from repstream.service.context import by_key
+from repstream.service.figures import Rates, count_source, count_stream
 
 LAST = 2**64 - 1
 
@@ -94,6 +98,18 @@ def in_lists() -> Iterator[Configuration]:
         yield base.model_copy(update={"source": there, "streams": streams})
 
 
+def counted(report: control.Report) -> dict[str, Value]:
+    """The counters of the input and the streams as the service shows them, by key."""
+    rates, received = Rates(), SourceStatus()
+    count_source(received, report.source, report.time, rates)
+    found = by_key(received, Group.SOURCE)
+    for slot, one in report.streams.items():
+        sent = StreamStatus()
+        count_stream(sent, one, f"s{slot}", report.time, rates)
+        found |= by_key(sent, Group.STREAM, slot)
+    return found
+
+
 def check(report: control.Report, sent: int) -> None:
     """The sums hold, and every number fits where it goes."""
     ledger = report.source.ledger
@@ -105,7 +121,7 @@ def check(report: control.Report, sent: int) -> None:
         assert taken + one.ledger.queued == one.ledger.offered == ledger.frames + others
     there = msgspec.msgpack.decode(control.encode(report), type=control.Notice)
     assert there == report
-    for key, value in values(report, Rates()).items():
+    for key, value in counted(report).items():
         parameter = PARAMETERS[key]
         if isinstance(value, int | float) and not isinstance(value, bool) and parameter.maximum is not None:
             assert value <= parameter.maximum, key
