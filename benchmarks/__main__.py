@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "packing": compressed.packing,
     "packed": compressed.arriving,
     "polled": polled.with_clients,
+    "status": polled.with_status_requests,
     "pictures": pictures.pictures,
     "page": page.shown,
     "receiving": messages.receiving,

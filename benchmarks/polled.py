@@ -1,20 +1,21 @@
-"""What clients of the control systems cost the frame path: CPU time of the data plane per frame.
+"""What clients cost the frame path: CPU time of the data plane per frame.
 
 One engine with all front ends repeats to three outputs, at half of what the bare loop reaches. Runs with
-a client each of Tango, EPICS and HTTP that reads 200 values ten times a second alternate with runs in
-which these clients are silent.
+clients alternate with runs in which these clients are silent: one each of Tango, EPICS and HTTP that
+reads 200 values ten times a second; one of the standard DAQ that asks 200 times a second for its status.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -33,26 +34,60 @@ TARGET = 1.05
 RUN_SECONDS = 2.0
 SETTLE_SECONDS = 0.3
 PATIENCE_SECONDS = 60.0
-ROUNDS = {"tango": poll.tango_round, "epics": poll.epics_round, "http": poll.http_round}
+STATUS_REQUESTS = 200
+"""A second."""
+
+
+def _status_round(port: int) -> Callable[[], object]:
+    """Asks the standard DAQ's view for its status, over a new connection each time, as its client does."""
+
+    def one_round() -> object:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as connection:
+            connection.request("GET", "/writer/status")
+            answer = json.load(connection.getresponse())
+        if answer["status"] != "ok":
+            raise RuntimeError(answer["message"])
+        return answer
+
+    return one_round
+
+
+CLIENTS: Mapping[str, tuple[Callable[[int], Callable[[], object]], float]] = {
+    "tango": (poll.tango_round, poll.PERIOD),
+    "epics": (poll.epics_round, poll.PERIOD),
+    "http": (poll.http_round, poll.PERIOD),
+    "std_daq": (_status_round, 1 / STATUS_REQUESTS),
+}
+"""What each does over and over, and the seconds from one beginning to the next."""
 
 POLLED = ("123 kB", "4.8 MB")
 
 
 def with_clients(rounds: int) -> Iterator[Row]:
+    """A client of each control system."""
+    yield from _rows(rounds, ("tango", "epics", "http"), "polled", "no clients")
+
+
+def with_status_requests(rounds: int) -> Iterator[Row]:
+    """A client of the standard DAQ."""
+    yield from _rows(rounds, ("std_daq",), f"{STATUS_REQUESTS} status requests a second", "no requests")
+
+
+def _rows(rounds: int, names: Sequence[str], what: str, silent: str) -> Iterator[Row]:
     for size in POLLED:
         ceiling = _ceiling(SIZES[size])
         load = Load(SIZES[size].shape, round(RUN_SECONDS * ceiling / 2))
         with ExitStack() as stack:
             beamline = stack.enter_context(_Beamline.running(load, ceiling / 2))
-            clients = stack.enter_context(_Clients.ready(beamline.ports))
+            clients = stack.enter_context(_Clients.ready(beamline.ports, names))
 
             def polled(beamline: _Beamline = beamline, clients: _Clients = clients) -> float:
                 with clients.polling():
                     return beamline.cost()
 
-            measured = compare(polled, {"no clients": beamline.cost}, rounds)
+            measured = compare(polled, {silent: beamline.cost}, rounds)
             beamline.check()
-        yield Row(f"CPU time per frame, {size}, polled", TARGET, measured, unit="µs", most=True)
+        yield Row(f"CPU time per frame, {size}, {what}", TARGET, measured, unit="µs", most=True)
 
 
 def _ceiling(load: Load) -> float:
@@ -104,8 +139,9 @@ class _Beamline:
 
 @contextmanager
 def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]]:
-    names = ("engine", "tango", "epics", "http")
-    ports = {name: int(free.rsplit(":", 1)[1]) for name, free in zip(names, free_addresses(4), strict=True)}
+    names = ("engine", *CLIENTS)
+    free = free_addresses(len(names))
+    ports = {name: int(address.rsplit(":", 1)[1]) for name, address in zip(names, free, strict=True)}
     streams = {
         f"s{number}": {
             "address": output.address,
@@ -121,6 +157,7 @@ def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]
         listening = (
             *("--config", file, "--root", folder, "--engine-address", f"tcp://127.0.0.1:{ports['engine']}"),
             *("--tango-port", ports["tango"], "--epics-port", ports["epics"], "--http-port", ports["http"]),
+            *("--view", f"std_daq={ports['std_daq']}"),
         )
         command = [sys.executable, "-m", "repstream_cli", "serve", *map(str, listening)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -132,42 +169,46 @@ def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]
 
 
 class _Clients:
-    """A client of each front end, that polls when it is told to."""
+    """Clients by name, which poll when they are asked to."""
 
-    def __init__(self, pipes: Sequence[Connection]) -> None:
+    def __init__(self, pipes: Mapping[str, Connection]) -> None:
         self._pipes = pipes
 
     @classmethod
     @contextmanager
-    def ready(cls, ports: dict[str, int]) -> Iterator[_Clients]:
+    def ready(cls, ports: dict[str, int], names: Sequence[str]) -> Iterator[_Clients]:
         with ExitStack() as stack:
-            for name in ROUNDS:
+            for name in names:
                 _await(ports[name])
-            yield cls([stack.enter_context(child(_client, name, ports[name])) for name in ROUNDS])
+            yield cls({name: stack.enter_context(child(_client, name, ports[name])) for name in names})
 
     @contextmanager
     def polling(self) -> Iterator[None]:
-        """Within the block all of them poll; RuntimeError where one got no answer in it."""
-        for pipe in self._pipes:
+        """Within the block all of them poll; RuntimeError where one fell behind its pace by half."""
+        for pipe in self._pipes.values():
             pipe.send("go")
+        begin = time.monotonic()
         time.sleep(SETTLE_SECONDS)
         yield
-        for pipe in self._pipes:
+        for pipe in self._pipes.values():
             pipe.send("stop")
-        rounds = [pipe.recv() for pipe in self._pipes]
-        if not all(rounds):
-            raise RuntimeError(f"rounds of the clients {', '.join(ROUNDS)}: {rounds}")
+        lasted = time.monotonic() - begin
+        for name, pipe in self._pipes.items():
+            rounds, wanted = pipe.recv(), lasted / CLIENTS[name][1]
+            if rounds < wanted / 2:
+                raise RuntimeError(f"{name} came to {rounds} rounds of {wanted:.0f}")
 
 
 def _client(name: str, port: int, control: Connection) -> None:
-    one_round = ROUNDS[name](port)
+    make, period = CLIENTS[name]
+    one_round = make(port)
     one_round()
     control.send("ready")
     while control.recv() == "go":
-        rounds = 0
-        while not control.poll(poll.PERIOD):
+        rounds, due = 0, time.monotonic()
+        while not control.poll(max(0.0, due - time.monotonic())):
             one_round()
-            rounds += 1
+            rounds, due = rounds + 1, max(due + period, time.monotonic())
         control.recv()
         control.send(rounds)
 
