@@ -88,15 +88,16 @@ class Consumer(threading.Thread):
 class Rig:
     """The engine's parts, and clients of its front ends made on demand."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, user_ids: tuple[int, ...] = ()) -> None:
         self._stack = stack
         self.folder = folder
         self.detector = Detector()
         stack.callback(self.detector.close)
         self.ports = {name: free_port() for name in ("all", "fifth", "tenth")}
-        self.service = Service(
-            ServiceOptions(name="rig", roots=(folder,), configuration=self._configuration())
+        options = ServiceOptions(
+            name="rig", roots=(folder,), user_ids=user_ids, configuration=self._configuration()
         )
+        self.service = Service(options)
         self.service.start()
         stack.callback(self.service.close)
         self._server = EngineServer(self.service, "tcp://127.0.0.1:*")
@@ -140,9 +141,9 @@ class Rig:
 
 
 @contextmanager
-def running_rig(folder: Path) -> Iterator[Rig]:
+def running_rig(folder: Path, user_ids: tuple[int, ...] = ()) -> Iterator[Rig]:
     with ExitStack() as stack:
-        yield Rig(folder, stack)
+        yield Rig(folder, stack, user_ids)
 
 
 def assert_holds(path: Path, frame_ids: range | list[int]) -> None:

@@ -361,3 +361,16 @@ def test_logs_are_kept_across_restarts(tmp_path: Path) -> None:
 def test_older_paths_without_prefix_are_served(url: str, alias: str) -> None:
     assert httpx.get(url + alias).json()["status"] == "ok"
     assert httpx.post(url + "/stop", json={}).json()["writer"]["state"] == "READY"
+
+
+def test_the_newer_routes_take_the_whole_document_and_say_who_asks(
+    url: str, running: tuple[Service, FakePlane], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert httpx.get(f"{url}/api/config/get", params={"user": "ada"}).json() is None
+    with caplog.at_level("INFO"):
+        answer = httpx.post(f"{url}/api/config/set", params={"user": "ada"}, json=CONFIG).json()
+    assert (answer["status"], answer["config"]) == ("ok", CONFIG)
+    assert httpx.get(f"{url}/api/config/get").json() == CONFIG
+    assert "http ada@127.0.0.1: engine.configure" in caplog.text
+    partial = httpx.post(f"{url}/api/config/set", json={"bit_depth": 8}).json()
+    assert (partial["status"], httpx.get(f"{url}/api/config/get").json()) == ("error", CONFIG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,12 +22,18 @@ from repstream_http import HttpServer
 from repstream_http.compat.std_daq import app
 from tests.integration.rig import Rig, assert_holds, running_rig, until
 from tests.part_files import write, write_meta
+from tests.rest.compat.std_daq import CONFIG
+
+OTHER_USER = 12345
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("daq")) as rig:
-        yield rig
+def rig() -> Iterator[Rig]:
+    with tempfile.TemporaryDirectory() as name:  # other users cannot reach pytest's own folders
+        folder = Path(name).resolve()
+        folder.chmod(0o755)
+        with running_rig(folder, user_ids=(OTHER_USER,)) as rig:
+            yield rig
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +109,32 @@ def test_files_of_writers_are_shown_as_one(rig: Rig, url: str) -> None:
         assert (refused.status_code, refused.json()["status"]) == (200, "error")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act for others")
+def test_files_are_made_for_the_permitted_user_where_that_one_may_write(rig: Rig, daq: StdDaqClient) -> None:
+    shape = {"image_pixel_height": 120, "image_pixel_width": 201, "detector_name": "detector"}
+    document = daq.set_config({**CONFIG, **shape, "writer_user_id": OTHER_USER})
+    assert document["writer_user_id"] == OTHER_USER
+    with pytest.raises(StdDaqAdminException, match="no files are made for user 12346"):
+        daq.set_config({"writer_user_id": 12346})
+    assert daq.get_config() == document
+    try:
+        with pytest.raises(StdDaqAdminException, match="cannot be written by the file's owner"):
+            daq.start_writer_sync({"n_images": 3, "output_file": str(rig.folder / "not_theirs.h5")})
+        theirs = rig.folder / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, OTHER_USER, OTHER_USER)
+        daq.start_writer_async({"n_images": 3, "output_file": str(theirs / "run.h5")})
+        rig.detector.send(range(3))
+        until(lambda: daq.get_status()["state"] == "READY", "the end")
+        assert_holds(theirs / "run.h5", range(3))
+        assert {path.stat().st_uid for path in theirs.iterdir()} == {OTHER_USER}
+    finally:
+        daq.set_config({"writer_user_id": -1})
+
+
 def test_statistics_are_those_of_the_images(rig: Rig, daq: StdDaqClient) -> None:
     path = rig.folder / "rates.h5"
-    daq.start_writer_async({"n_images": 2**31 - 1, "output_file": str(path)})
+    daq.start_writer_async({"n_images": 100_000, "output_file": str(path)})
     stop = threading.Event()
     sender = threading.Thread(target=_send_until, args=(rig, stop))
     sender.start()

@@ -36,7 +36,7 @@ def create_app(engine: Engine, history: History, simulator: Simulator | None = N
             app.add_api_route(path, route(work), methods=[method])
     for path in ("/writer/write_sync", "/write_sync"):
         app.add_api_route(path, _write_sync(daq), methods=["POST"])
-    app.add_api_route("/api/config/get", lambda: JSONResponse(daq.config()[0]), methods=["GET"])
+    app.add_api_route("/api/config/get", _document(daq), methods=["GET"])
     app.add_api_route("/daq/logs/{number}", _logs(daq), methods=["GET"])
     files.install(app, daq)
     part_files.install(app, daq)
@@ -97,6 +97,13 @@ def _config(daq: Daq) -> Answer:
     config, config_id = daq.config()
     message = "The configuration in force." if config else "No config available"
     return {"message": message, "config": config, "config_id": config_id}
+
+
+def _document(daq: Daq) -> Route:
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse((await run_in_threadpool(daq.config))[0])
+
+    return guarded(answer)
 
 
 def _configure(daq: Daq, body: Body, asker: Requester, whole: bool = False) -> Answer:

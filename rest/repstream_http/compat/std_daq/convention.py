@@ -6,13 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from repstream.errors import InvalidValue, Refused, RepstreamError
 from repstream.protocol import Requester
-from repstream_http.request import json_body, requester
+from repstream_http.request import USER_LENGTH, json_body, requester
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,16 @@ def route(work: Work) -> Route:
 
     async def answer(request: Request) -> Answer:
         body = await json_body(request) if request.method == "POST" else None
-        return await run_in_threadpool(work, body, await requester(request))
+        return await run_in_threadpool(work, body, await asker(request))
 
     return guarded(answer)
+
+
+async def asker(request: Request) -> Requester:
+    """Who asks; the newer routes name the user in the query."""
+    found = await requester(request)
+    named = "".join(c for c in request.query_params.get("user", "") if c.isprintable())[:USER_LENGTH]
+    return msgspec.structs.replace(found, user=found.user or named)
 
 
 def guarded(answer: Callable[[Request], Awaitable[Answer | Response]]) -> Route:
