@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from repstream.states import RepeaterState
-from repstream_http import changes, metrics, pages
+from repstream_http import changes, metrics, openapi, pages
 from repstream_http.answers import EngineEntry, Health
 from repstream_http.known import known_query
 from repstream_http.projection import View
@@ -16,7 +16,9 @@ from repstream_http.request import engine_of
 
 API = "/api/v1"
 
-router = APIRouter(dependencies=[known_query])
+router = APIRouter(
+    dependencies=[known_query], responses={status: openapi.ERRORS[status] for status in (401, 422)}
+)
 changes_router = APIRouter(dependencies=[known_query])
 
 
