@@ -6,6 +6,7 @@
 #   make readers         what reads files in tests from an environment of its own
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
+#   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"
 # PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, EXTRAS=… what is installed there,
 # TESTS=… some tests only, WORKERS=… how many processes run them (most tests wait rather than compute).
 
@@ -25,7 +26,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers page format bench soak docs clean
+.PHONY: demo test test-unit check wheels versions readers page format bench soak mutants docs clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -64,6 +65,10 @@ bench: $(READY)
 
 soak: $(READY)
 	@$(BIN)/python -m pytest -m soak --timeout 0 -s $(TESTS)
+
+mutants: $(READY)
+	@$(BIN)/python -m pip install --quiet --only-binary=:all: mutmut==3.8.1
+	@$(BIN)/python tools/mutants.py $(MUTANTS)
 
 docs: $(READY)
 	@$(BIN)/python -m docs.generate

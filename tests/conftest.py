@@ -8,8 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zmq
 
+from tests.sockets import keeping_context
 from tests.storage import Storage, build
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    with keeping_context() as context:
+        yield context
 
 
 @pytest.fixture(scope="session")

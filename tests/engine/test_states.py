@@ -5,7 +5,21 @@ from __future__ import annotations
 import pytest
 
 from repstream.errors import Refused
-from repstream.states import ACQUISITION, REPEATER, WRITER, RepeaterState, WriterState, after, allowed
+from repstream.states import (
+    ACQUISITION,
+    REPEATER,
+    WRITER,
+    AcquisitionResult,
+    RepeaterState,
+    StartResult,
+    WriterState,
+    after,
+    allowed,
+    is_fault,
+    is_open,
+    is_whole,
+    result_of_start,
+)
 
 
 @pytest.mark.parametrize("state", [s for s in RepeaterState if s is not RepeaterState.UNKNOWN])
@@ -36,3 +50,37 @@ def test_every_state_can_be_reached_and_left(table: dict[str, dict[str, str]]) -
 def test_an_error_is_left_only_by_asking_for_it() -> None:
     leaving = {c for c, s in REPEATER[RepeaterState.ERROR].items() if s is not RepeaterState.ERROR}
     assert leaving == {"initialize", "configure", "load_config", "reset"}
+
+
+def test_a_refusal_ends_with_what_leads_out_of_the_state() -> None:
+    with pytest.raises(Refused, match=r"only in INITIALIZED, STOPPED; reset it$"):
+        after(REPEATER, RepeaterState.ERROR, "start", "engine.start", "reset it")
+
+
+def test_input_and_outputs_are_open_while_running_only() -> None:
+    assert [state for state in RepeaterState if is_open(state)] == [RepeaterState.RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("result", "written", "requested", "whole"),
+    [
+        (AcquisitionResult.COMPLETED, 3, 10, True),  # the engine says so, whatever was asked for
+        (AcquisitionResult.INTERRUPTED, 9, 10, False),
+        (AcquisitionResult.INTERRUPTED, 10, 10, True),
+        (AcquisitionResult.INTERRUPTED, 11, 10, True),
+        (AcquisitionResult.INTERRUPTED, 0, 1, False),
+        (AcquisitionResult.INTERRUPTED, 5, 0, True),
+        (AcquisitionResult.FAILED, 10, 10, False),
+        (AcquisitionResult.ABORTED, 10, 0, False),
+    ],
+)
+def test_an_acquisition_is_whole_with_all_that_was_asked_for(
+    result: AcquisitionResult, written: int, requested: int, whole: bool
+) -> None:
+    assert is_whole(result, written, requested) is whole
+    expected = StartResult.COMPLETED if whole else StartResult(result.value)
+    assert result_of_start(result, written, requested) is expected
+
+
+def test_only_a_failure_is_a_fault() -> None:
+    assert [result for result in AcquisitionResult if is_fault(result)] == [AcquisitionResult.FAILED]

@@ -23,13 +23,6 @@ def address() -> Iterator[Callable[[str], str]]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
 Opener = Callable[..., zmq.Socket[bytes]]
 
 

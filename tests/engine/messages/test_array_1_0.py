@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import mflow
 import numpy as np
@@ -309,14 +308,6 @@ def test_fields_of_a_rewritten_header_stay_byte_for_byte() -> None:
 def test_a_header_without_attributes_can_be_rewritten() -> None:
     rewritten = array_1_0.std_det_writer_header(b'{"htype":"array-1.0","frame":7}', 3, user_id=1, **WRITER)
     assert json.loads(rewritten)["image_attributes"] == {"image_number": 3}
-
-
-@pytest.fixture
-def context() -> Iterator[zmq.Context]:
-    """For our own ends; leaving it closes them at once."""
-    with zmq.Context() as context:
-        context.linger = 0
-        yield context
 
 
 def test_we_read_what_psi_mflow_sends(context: zmq.Context) -> None:

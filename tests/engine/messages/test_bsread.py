@@ -12,6 +12,7 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.sockets import keeping_context
 from vectors import load
 
 from repstream.errors import MalformedMessage
@@ -206,8 +207,7 @@ def test_describe_refuses_other_types() -> None:
 @pytest.fixture
 def ours() -> Iterator[Callable[[int], tuple[zmq.Socket, int]]]:
     """Our own ends by kind, bound, with their port; closed at once at the end."""
-    with zmq.Context() as context:
-        context.linger = 0
+    with keeping_context() as context:
 
         def bind(kind: int) -> tuple[zmq.Socket, int]:
             socket = context.socket(kind)

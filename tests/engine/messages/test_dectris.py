@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -274,13 +273,6 @@ SERIES = [
     dectris_v1.encode_image(3, 0, packed(np.ones((40, 51), "u2"), "bitshuffle_lz4"), real_time=7),
     dectris_v1.encode_end(3),
 ]
-
-
-@pytest.fixture
-def context() -> Iterator[zmq.Context]:
-    with zmq.Context() as context:
-        context.linger = 0
-        yield context
 
 
 def test_psi_mflow_reads_what_we_send(context: zmq.Context) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import mflow
 import numpy as np
@@ -90,13 +89,6 @@ def test_one_decoder_takes_streams_that_change_their_format() -> None:
         assert isinstance(frame, Frame)
         assert frame.frame_id == 1
         np.testing.assert_array_equal(array_of(frame), image)
-
-
-@pytest.fixture
-def context() -> Iterator[zmq.Context]:
-    with zmq.Context() as context:
-        context.linger = 0
-        yield context
 
 
 def test_raw_messages_to_and_from_psi_mflow(context: zmq.Context) -> None:

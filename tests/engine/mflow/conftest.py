@@ -56,13 +56,6 @@ def streams() -> Iterator[Streams]:
 
 
 @pytest.fixture
-def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
     def wait(condition: Callable[[], object]) -> None:
         end = PATIENCE // 10

@@ -30,13 +30,6 @@ def greeting(mechanism: str) -> bytes:
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
 def make(context: Context) -> Iterator[Make]:
     made: list[ZmqSource] = []
 

@@ -1,0 +1,28 @@
+"""ZMQ sockets of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import zmq
+
+
+class _Keeping(zmq.Context[zmq.Socket[bytes]]):
+    _kept: list[zmq.Socket[bytes]]
+
+    def socket(self, *arguments: Any, **options: Any) -> zmq.Socket[bytes]:
+        made = super().socket(*arguments, **options)
+        self.__dict__.setdefault("_kept", []).append(made)
+        return made
+
+
+@contextmanager
+def keeping_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """A context whose sockets stay open, used or not, until it ends and closes them at once."""
+    context = _Keeping()
+    try:
+        yield context
+    finally:
+        context.destroy(linger=0)

@@ -1,0 +1,117 @@
+"""Do the tests notice when the code is wrong? ``make mutants [MUTANTS="ROOM… [--sample N]"]``
+
+Changes the code of a room at one place after another, with mutmut, and runs the tests that pass there. What
+survives is listed with its change: either a test is missing or the change makes no difference. The work is
+done on a copy below ``build/mutants``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+SURVIVED = {0: "survived", 5: "no test passes there", 33: "no test passes there"}
+"""What mutmut keeps of a change that nobody noticed; any other end of the tests is a death."""
+
+
+class Room(NamedTuple):
+    """What is changed, and the tests that should notice, both without wildcards below their folders."""
+
+    code: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+ROOMS = {
+    "accounting": Room(("accounting.py",), ("tests/engine/test_accounting.py",)),
+    "states": Room(("states.py",), ("tests/engine/test_states.py",)),
+    "policies": Room(("policies/*",), ("tests/engine/policies",)),
+    "files": Room(("files/*",), ("tests/engine/files",)),
+    "writing": Room(("dataplane/writing/*",), ("tests/engine/dataplane",)),
+}
+
+
+def copied(name: str, room: Room) -> Path:
+    """A folder in which mutmut finds this room as it wants it: packages below ``src``, a configuration."""
+    folder = ROOT / "build" / "mutants" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "engine", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pytest = project["tool"]["pytest"]["ini_options"]
+    arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", str(pytest["timeout"])]
+    (folder / "pyproject.toml").write_text(
+        "[tool.mutmut]\n"
+        'source_paths = ["src"]\n'
+        f"only_mutate = {json.dumps([f'src/repstream/{code}' for code in room.code])}\n"
+        f"pytest_add_cli_args_test_selection = {json.dumps(room.tests)}\n"
+        f"pytest_add_cli_args = {json.dumps(arguments)}\n"
+        "[tool.pytest.ini_options]\n"
+        f"addopts = {json.dumps(pytest['addopts'])}\n"
+        f"markers = {json.dumps(pytest['markers'])}\n"
+    )
+    return folder
+
+
+def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Programs that tests start find the changed code, too."""
+    environment = os.environ | {"PYTHONPATH": str(folder / "mutants" / "src")}
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
+
+
+def verdicts(folder: Path) -> dict[str, int | None]:
+    """The exit status of the tests by mutant; None: not tried."""
+    found: dict[str, int | None] = {}
+    for path in sorted((folder / "mutants").rglob("*.meta")):
+        found |= json.loads(path.read_text())["exit_code_by_key"]
+    return found
+
+
+def tried(name: str, sample: int, children: int) -> tuple[dict[str, int], Path]:
+    """The exit status of the tests by change, for all changes of a room or a random sample of them."""
+    folder = copied(name, ROOMS[name])
+    # Makes the changes and notes which tests pass where; it finds none of this name to try.
+    made = mutmut(folder, "run", "--max-children", str(children), "none")
+    names = sorted(verdicts(folder))
+    if not names:
+        sys.exit(f"mutmut made no changes:\n{made.stdout[-3000:]}{made.stderr[-3000:]}")
+    chosen = random.Random(0).sample(names, sample) if 0 < sample < len(names) else names
+    done = mutmut(folder, "run", "--max-children", str(children), *chosen)
+    found = {key: code for key, code in verdicts(folder).items() if key in chosen and code is not None}
+    if len(found) < len(chosen):
+        print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
+        print(f"{name}: {len(chosen) - len(found)} of {len(chosen)} changes were not tried")
+    return found, folder
+
+
+def main() -> int:
+    """Report each room; 1 if more than one change in ten survives in one of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], help=f"of {', '.join(ROOMS)}; default: all")
+    parser.add_argument("--sample", type=int, default=0, help="try this many changes of each room; 0: all")
+    parser.add_argument("--children", type=int, default=2, help="processes that try changes")
+    given = parser.parse_args()
+    status = 0
+    for name in given.rooms or ROOMS:
+        found, folder = tried(name, given.sample, given.children)
+        alive = {key: SURVIVED[code] for key, code in found.items() if code in SURVIVED}
+        for key, why in alive.items():
+            print(f"\n{key}: {why}\n{mutmut(folder, 'show', key).stdout}")
+        print(f"{name}: {len(found) - len(alive)} of {len(found)} changes are noticed", flush=True)
+        status |= len(alive) * 10 > len(found)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
