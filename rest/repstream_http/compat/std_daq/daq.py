@@ -21,13 +21,15 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine, Handle, Requester
-from repstream.states import AcquisitionState, RepeaterState, WriterState
+from repstream.states import ENDED, AcquisitionState, RepeaterState, WriterState
 from repstream_http.compat.commanding import PATIENCE, configuration, do, first_writer
 from repstream_http.compat.std_daq import document, writing
 
 KEPT = "facade.std_daq"
 STOP_PATIENCE = 10.0
 """Seconds that a stop waits for the file to be closed; it goes on behind the answer."""
+HEARING = 1.0
+"""Seconds within which the history has heard of an end that the engine shows."""
 LOOK = 0.005
 """Seconds between two looks for the file."""
 
@@ -152,8 +154,17 @@ class Daq:
 
     def logs(self, number: int) -> list[dict[str, Any]]:
         """The last acquisitions that produced a file, the newest first."""
+        self._hear_of_the_last()
         with_file = (record for record in self._history.last(MOST_RECORDS) if record["full_file_name"])
         return [writing.acquisition(record) for record in itertools.islice(with_file, number)]
+
+    def _hear_of_the_last(self) -> None:
+        """Wait for the history, which hears of an end a moment after the engine shows it."""
+        fields, end = self._fields(), time.monotonic() + HEARING
+        while fields["acq_state"] in ENDED and self._history.find(str(fields["acquisition_id"])) is None:
+            if time.monotonic() > end:
+                return
+            time.sleep(LOOK)
 
     def file(self, acquisition: str) -> str:
         """The file of an acquisition by its id, or by a run id, of which the last counts.
