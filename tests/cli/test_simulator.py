@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
+import httpx
+import numpy as np
 import pytest
 import zmq
+from std_daq_client import StdDaqClient
 
 from repstream.errors import ChildError, Refused
 from repstream.messages import array_1_0
@@ -14,6 +19,8 @@ from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream.sources.images import image
 from repstream_cli.simulator import SimulatedDetector
+from tests.cli.processes import below, still_alive
+from tests.cli.running import started
 from tests.fakes import running_service
 from tests.integration.rig import until
 from tests.ports import free_port
@@ -65,3 +72,28 @@ def test_it_says_why_it_cannot(service: Service) -> None:
     service.write({"source.address": "ring://eiger-image"}, ME)
     with pytest.raises(Refused, match="over ZMQ"):
         detector.start()
+
+
+def test_clients_of_the_standard_daq_start_it_and_write_its_images(tmp_path: Path) -> None:
+    engine, source, http, daq = (free_port() for _ in range(4))
+    config = tmp_path / "engine.json"
+    shape = {"image_height": 12, "image_width": 20, "image_type": "uint8"}
+    tree = {"source": {"address": f"tcp://127.0.0.1:{source}", **shape}, "writers": {"main": {}}}
+    config.write_text(json.dumps(tree))
+    options = ("--engine-address", f"tcp://127.0.0.1:{engine}", "--http-port", http, "--root", tmp_path)
+    served = ("--view", f"std_daq={daq}", "--simulator", 200, "--no-tango", "--no-epics")
+    url = f"http://127.0.0.1:{daq}"
+    with started("serve", "--config", config, *options, *served) as process:
+        assert process.stdout
+        next(line for line in process.stdout if line.startswith("serving"))
+        assert httpx.post(f"{url}/simulation/start").json()["simulator"]["status"] == "STREAMING"
+        children = below(process.pid)
+        request = {"n_images": 20, "output_file": str(tmp_path / "run.h5")}
+        written = StdDaqClient(url).start_writer_sync(request)
+        assert written["acquisition"]["message"] == "Completed."
+    with h5py.File(tmp_path / "run.h5") as file:
+        ids = file["/entry/instrument/detector/metadata"]["image_id"]
+        for number, frame_id in enumerate(ids):
+            assert np.array_equal(file["/entry/data/data"][number], image(int(frame_id), (12, 20), "uint8"))
+    assert len(ids) == 20
+    assert not still_alive(children), "the simulated detector ends with the server"
