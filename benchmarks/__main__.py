@@ -19,6 +19,7 @@ from benchmarks import (
     reading,
     repeater,
     report,
+    ring,
     stream_formats,
     writer,
 )
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "decoding": messages.decoding,
     "reading": reading.through_h5py,
     "splitting": messages.splitting,
+    "ring": ring.rings,
     "bsread": stream_formats.raw,
     "bsread_packed": stream_formats.packed,
 }

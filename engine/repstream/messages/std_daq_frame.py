@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from repstream.errors import MalformedMessage
-from repstream.messages import array_1_0, bsread, pixels, std_daq_metadata
+from repstream.messages import bsread, pixels, std_daq_metadata
 from repstream.messages.bsread_header import Channel
 from repstream.messages.formats import attributes
-from repstream.messages.frame import Frame
+from repstream.messages.frame import ARRAY, Frame
 from repstream.messages.header import size_of
 from repstream.messages.std_daq_metadata import DETECTORS, Compression, Detector, ImageMetadata
 from repstream.messages.std_daq_schema import ENUMS
@@ -40,10 +39,16 @@ def message_of(metadata: ImageMetadata, data: Any) -> list[Any]:
     """A message with this image. `data` is not copied: the pixels, or `metadata.size` compressed bytes."""
     values = {STATUS: _NUMBERS[metadata.status], **_detector_values(metadata.detector)}
     if metadata.compression == "none":
-        image = np.frombuffer(data, metadata.dtype).reshape(metadata.height, metadata.width)
         values[COMPLETE] = metadata.status != "missing_packets"
-        header = array_1_0.encode(metadata.image_id, image, image_attributes=values)[0]
-        return [header, data]
+        header = {
+            "htype": ARRAY,
+            "shape": (metadata.height, metadata.width),
+            "type": metadata.dtype,
+            "frame": metadata.image_id,
+            "endianness": "little",
+            "image_attributes": values,
+        }
+        return [msgspec.json.encode(header), data]
     numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
     shape = (metadata.height, metadata.width)
     channels = [

@@ -74,6 +74,7 @@ class RingBufferSource:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig, name: str) -> None:
         self._path = segment_path(name)
+        self._name = str(self._path)
         self._slots = config.ring_slots
         self._safe = self._slots - max(1, self._slots // GUARD)
         self._fd: int | None = None
@@ -253,7 +254,7 @@ class RingBufferSource:
                 self._memory = mmap.mmap(self._fd, 0, prot=mmap.PROT_READ)
             offset = metadata.image_id % self._slots * nbytes
             place = RingPlace(
-                str(self._path),
+                self._name,
                 self._identity,
                 offset,
                 nbytes,
@@ -302,7 +303,7 @@ class RingBufferSource:
     def _follow(self) -> bool:
         """Open the shared memory where it is new; False where it took the place of another."""
         try:
-            there = self._path.stat()
+            there = os.stat(self._name)  # noqa: PTH116 - for each image, so without the cost of a Path
         except OSError:
             # Unlinked by its producer: what was published before is still in it.
             return True

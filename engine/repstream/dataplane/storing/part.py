@@ -40,6 +40,9 @@ BATCH_BYTES = 32 << 20
 LOOK_INTERVAL = 0.5
 """Seconds between looks whether the file still has its name."""
 
+RINGS = Rings()
+"""Mapped for as long as this process lives: to map a ring anew costs as much as reading it."""
+
 log = logging.getLogger(__name__)
 
 
@@ -54,7 +57,6 @@ class Part:
         self._socket = socket
         self._store = FrameStore(plan, on_rows=self._keep_rows)
         self._rows: deque[bytes] = deque()
-        self._rings = Rings()
         self._kind: Kind | None = None
         self._next_look = 0.0
         self._written = 0
@@ -115,7 +117,7 @@ class Part:
         assert kind is not None
         payloads: list[Any] = [part if len(part) else None for part in parts[1:]]
         if image.ring is not None:
-            payloads = [self._rings.image(image.ring)]
+            payloads = [RINGS.image(image.ring)]
         return Frame(
             frame_id=image.frame_id,
             shape=kind.shape,

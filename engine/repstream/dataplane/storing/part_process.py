@@ -72,7 +72,12 @@ class PartProcess:
         image = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes, ring)
         order = messages.encode(image)
         header = frame.parts[0] if frame.attributes_in_header else b""
-        self._socket.send_multipart([order, header, *payloads], copy=False)
+        # Small parts are copied: to share them costs more.
+        self._socket.send(order, zmq.SNDMORE)
+        self._socket.send(bytes(header), zmq.SNDMORE)
+        for payload in payloads[:-1]:
+            self._socket.send(payload, zmq.SNDMORE, copy=False)
+        self._socket.send(payloads[-1], copy=ring is not None)
         self._under_way.append(frame)
         self._bytes_under_way += frame.nbytes
 
