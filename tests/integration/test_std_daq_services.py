@@ -250,7 +250,20 @@ def test_a_writer_that_dies_fails_the_acquisition_by_its_name(daq: Daq, tmp_path
     assert f"no service listens at /tmp/{daq.name}-writer-1" in status["reason"]
 
 
-def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path) -> None:
+def image_in(stream_type: str, parts: list[bytes]) -> tuple[int, bytes]:
+    """The number and the pixels in a message of a live stream."""
+    header = json.loads(parts[0])
+    if stream_type == "array-1.0":
+        assert (header["htype"], header["shape"], header["type"]) == ("array-1.0", list(SHAPE), "uint16")
+        return header["frame"], parts[1]
+    channel = json.loads(parts[1])["channels"][0]
+    assert header["htype"].startswith("bsr_m-1.")
+    assert (channel["shape"], channel["type"]) == (list(SHAPE[::-1]), "uint16")
+    return header["pulse_id"], parts[2]
+
+
+@pytest.mark.parametrize("stream_type", ["array-1.0", "bsread"])
+def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path, stream_type: str) -> None:
     name = unique_name().removesuffix("-image")
     address = f"tcp://127.0.0.1:{free_port()}"
     policies = {address: {"type": "batch", "config": [2, 5]}}
@@ -262,7 +275,7 @@ def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path) -> None:
         receiver.subscribe(b"")
         receiver.connect(address)
         try:
-            with service("std_live_stream", config, address, "-t", "array-1.0", ready="serving"):
+            with service("std_live_stream", config, address, "-t", stream_type, ready="serving"):
                 producer.wait_for_consumer()
                 i = 0
                 while not receiver.poll(20):  # connected and subscribed some time from now
@@ -274,16 +287,10 @@ def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path) -> None:
                 wanted = [i for i in range(begun, begun + 20) if i % 5 < 2]
                 while wanted:
                     assert receiver.poll(20_000), wanted
-                    header, data = receiver.recv_multipart()
-                    found = json.loads(header)
-                    assert (found["htype"], found["shape"], found["type"]) == (
-                        "array-1.0",
-                        list(SHAPE),
-                        "uint16",
-                    )
-                    if found["frame"] >= begun:
-                        assert found["frame"] == wanted.pop(0)
-                        assert data == pixels(found["frame"]).tobytes()
+                    number, data = image_in(stream_type, receiver.recv_multipart())
+                    if number >= begun:
+                        assert number == wanted.pop(0)
+                        assert data == pixels(number).tobytes()
         finally:
             producer.vanish()
             tidy(f"{name}-image")

@@ -27,7 +27,7 @@ def live_stream(
     config: arguments.Config,
     stream_address: Annotated[str, typer.Argument(help="Address to bind, such as tcp://*:9610.")],
     stream_type: Annotated[
-        Literal["array-1.0"], typer.Option("--type", "-t", help="Format of the messages.")
+        Literal["array-1.0", "bsread"], typer.Option("--type", "-t", help="Format of the messages.")
     ] = "array-1.0",
     source_suffix: arguments.Suffix = "image",
     ring_slots: arguments.Slots = 0,
@@ -41,7 +41,7 @@ def live_stream(
     log_to_stderr()
     detector = load(config, source_suffix, ring_slots)
     try:
-        stream = stream_of(detector, stream_address)
+        stream = stream_of(detector, stream_address, stream_type)
         configuration = Configuration(source=detector.source, streams={"live": stream})
     except (ValueError, Refused) as error:
         raise typer.BadParameter(str(error)) from error
@@ -56,13 +56,14 @@ def live_stream(
         raise typer.Exit(run(options, stop, True, "std_live_stream"))
 
 
-def stream_of(detector: Detector, address: str) -> StreamConfig:
+def stream_of(detector: Detector, address: str, stream_type: str) -> StreamConfig:
     """The stream at an address, with the policy that the document has for it."""
     policies = detector.document.live_stream_configs or {}
     policy = policies.get(address, LiveStream(type="forward"))
     fields: dict[str, Any] = {
         "address": address,
         "mode": "PUB",
+        "format": stream_type,
         "buffer_size": QUEUE,
         "alarm_on_drop": False,
         "policy": policy.type,
