@@ -47,6 +47,8 @@ def lines(stack: Stack) -> list[str]:
         found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
         if prefix := stack.options.epics.area_detector:
             found.append(f"EPICS   {prefix}cam1:, {prefix}HDF1: (areaDetector) on port {stack.epics_port}")
+        if stack.pva_port:
+            found.append(f"EPICS   pva://{stack.options.epics.prefix}… (PV Access) on port {stack.pva_port}")
     if http is not None:
         found += [f"HTTP    {http_url(stack)}/api/v1"] if http.port is not None else []
         found += _views(http.views, local(stack.options.host))

@@ -95,6 +95,15 @@ def serve(
             show_default="not served",
         ),
     ] = "",
+    pva: Annotated[
+        bool | None,
+        typer.Option(
+            "--pva/--no-pva", help="PV Access beside Channel Access.", show_default="if both are installed"
+        ),
+    ] = None,
+    pva_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Its port; a free one where that is taken.")
+    ] = 5075,
     http: Annotated[
         bool | None, typer.Option("--http/--no-http", help="HTTP server.", show_default="if installed")
     ] = None,
@@ -174,10 +183,15 @@ def serve(
             "areaDetector's PVs are served by the EPICS server; leave out --no-epics",
             param_hint="--areadetector",
         )
+    if pva and epics is False:
+        raise typer.BadParameter(
+            "PV Access is served by the EPICS server; leave out --no-epics", param_hint="--pva"
+        )
     wanted = {
         front_end: chosen(front_end, wish)
         for front_end, wish in (("tango", tango), ("epics", epics), ("http", http))
     }
+    with_pva = wanted["epics"] and chosen("pva", pva)
     database = _database() if tango_database and wanted["tango"] else ""
     port = tango_port or (0 if database else DEFAULT_PORT)
     options = StackOptions(
@@ -187,7 +201,9 @@ def serve(
         host=host,
         on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
-        epics=EpicsOptions(epics_port, epics_prefix, areadetector) if wanted["epics"] else None,
+        epics=EpicsOptions(epics_port, epics_prefix, areadetector, pva_port if with_pva else None)
+        if wanted["epics"]
+        else None,
         http=http_options(
             http_port, view or [], simulator, (http_read_token, http_change_token), http_read_only
         )

@@ -26,7 +26,7 @@ from repstream_tango.command_line import READY_LINE, command_line
 
 log = logging.getLogger(__name__)
 
-NEEDS = {"tango": "tango", "epics": "caproto", "http": "fastapi", "redis": "redis"}
+NEEDS = {"tango": "tango", "epics": "caproto", "pva": "p4p", "http": "fastapi", "redis": "redis"}
 """The library that each front end needs; the extra of this package has the front end's name."""
 
 
@@ -42,11 +42,15 @@ class TangoOptions:
 
 @dataclass(frozen=True, slots=True)
 class EpicsOptions:
-    """The EPICS server. `area_detector`: the prefix of areaDetector's PVs, which are not served without."""
+    """The EPICS server. `area_detector`: the prefix of areaDetector's PVs, which are not served without.
+
+    `pva_port`: that of PV Access, which is not served without.
+    """
 
     port: int = 5064
     prefix: str = "X:REPSTREAM:"
     area_detector: str = ""
+    pva_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class Stack:
         self.engine_address = options.engine_address
         self.http_port = 0
         self.epics_port = 0
+        self.pva_port = 0
         self.tango: Child | None = None
         self._open = ExitStack()
 
@@ -166,6 +171,12 @@ class Stack:
         ioc = IocServer({name: self.service}, epics.prefix, epics.port, self.options.host, views)
         self._opened(ioc.start, ioc.stop)
         self.epics_port = ioc.port
+        if epics.pva_port is not None:
+            from repstream_epics.pva.server import PvaServer  # noqa: PLC0415 - an extra
+
+            pva = PvaServer({name: self.service}, epics.prefix, epics.pva_port, self.options.host)
+            self._opened(pva.start, pva.stop)
+            self.pva_port = pva.port
 
     def _history(self) -> History:
         settings = self.options.engine.settings

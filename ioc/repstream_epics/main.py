@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,9 @@ from repstream.logs import log_to_stderr
 from repstream_epics.access import WriteAccess
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
 from repstream_epics.views import chosen
+
+if TYPE_CHECKING:
+    from repstream_epics.pva.server import PvaServer
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
 JOIN_TIME = 5.0
@@ -70,6 +74,18 @@ def run(
             show_default="not served",
         ),
     ] = "",
+    pva: Annotated[
+        bool, typer.Option("--pva", help="Serve the same names over PV Access too, and pictures.")
+    ] = False,
+    pva_port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="EPICS_PVAS_SERVER_PORT",
+            help="Its port; a free one where that is taken, or 0.",
+        ),
+    ] = 5075,
     list_pvs: Annotated[
         bool, typer.Option("--list-pvs", help="Print name, record type and title of all PVs, and end.")
     ] = False,
@@ -92,15 +108,32 @@ def run(
         try:
             access = WriteAccess.of(allow_user or (), allow_host or ())
             ioc = IocServer(engines_there, prefix, port, host, chosen(areadetector), access=access)
+            over_pva = _pva(engines_there, prefix, pva_port, host, access) if pva else None
             if not list_pvs:
                 stack.enter_context(ioc)
+                if over_pva is not None:
+                    stack.enter_context(over_pva)
         except (OSError, ValueError) as error:
             raise typer.BadParameter(str(error)) from error
         if list_pvs:
             _print_pvs(ioc)
+            for name in sorted(set(over_pva.names) - set(ioc.channels)) if over_pva is not None else ():
+                typer.echo(f"{name}\tPV Access only")
             return
         typer.echo(f"{len(ioc.channels)} PVs on {host}:{ioc.port}, such as {next(iter(ioc.channels))}")
+        if over_pva is not None:
+            typer.echo(f"over PV Access as well, on {host}:{over_pva.port}")
         signal.sigwait(ENDS)
+
+
+def _pva(
+    engines: Mapping[str, RemoteEngine], prefix: str, port: int, host: str, access: WriteAccess
+) -> PvaServer:
+    try:
+        from repstream_epics.pva.server import PvaServer  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise typer.BadParameter("PV Access is not installed: pip install 'repstream[pva]'") from error
+    return PvaServer(engines, prefix, port, host, access=access)
 
 
 def _join(engine: RemoteEngine) -> None:

@@ -27,12 +27,12 @@ _HEADS: Mapping[str, str] = {
 
 def head(group: str, slot: int = 0) -> str:
     """What the names of a group begin with, behind the prefix."""
-    return _HEADS.get(group, f"{_pascal(group)}{slot or ''}:").format(slot)
+    return _HEADS.get(group, f"{pascal(group)}{slot or ''}:").format(slot)
 
 
 def setpoint(item: Parameter | Command) -> str:
     """The PV that is written: a parameter's setpoint, or a command's button."""
-    return head(item.group, item.slot) + _pascal(item.field if isinstance(item, Parameter) else item.name)
+    return head(item.group, item.slot) + pascal(item.field if isinstance(item, Parameter) else item.name)
 
 
 def readback(parameter: Parameter) -> str:
@@ -66,5 +66,6 @@ def check(name: str) -> str:
     return name
 
 
-def _pascal(field: str) -> str:
+def pascal(field: str) -> str:
+    """A field as it stands in names: ``NumImages``."""
     return "".join(part.capitalize() for part in field.split("_"))

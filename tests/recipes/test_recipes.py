@@ -46,6 +46,7 @@ ELSEWHERE = {
     "from repstream.ophyd": "tests/integration/test_ophyd.py",
     "from ophyd_async": "tests/ioc/test_areadetector_ophyd_async.py",
     "from bluesky": "tests/ioc/test_areadetector_clients.py",
+    "from p4p.client": "tests/ioc/test_pva.py",
     "with h5py.File": "tests/engine/files",
     "python examples/": "tests/examples/test_examples.py",
     "gate_roi1_sum": "tests/integration/test_pictures.py",

@@ -1,0 +1,1 @@
+"""PV Access: engines as PVs with structure, and pictures as NTNDArray. Needs the extra `pva`."""
