@@ -69,9 +69,11 @@ class PvaServer:
 
     def start(self) -> None:
         """Serve; clients can connect when this returns. Raises `OSError` where it cannot listen."""
-        for part in (*self._engines, *self._pictures):
-            part.start()
-            self._open.callback(part.close)
+        for values, pictures in zip(self._engines, self._pictures, strict=True):
+            values.start()
+            self._open.callback(values.close)
+            pictures.start()
+            self._open.callback(pictures.close)
         # p4p keeps no reference to them; connections are offered in this order.
         providers = [(self._values, 0), (self._channels, 1)]
         try:
