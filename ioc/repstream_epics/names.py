@@ -55,6 +55,11 @@ def prefix_of(prefix: str, engine: str) -> str:
     return prefix.replace(ENGINE_MACRO, engine)
 
 
+def ioc_prefix(prefix: str) -> str:
+    """The prefix of the PVs of the IOC itself: ``IOC`` in the place of an engine, or behind everything."""
+    return prefix.replace(ENGINE_MACRO, "IOC") if ENGINE_MACRO in prefix else f"{prefix}IOC:"
+
+
 def check(name: str) -> str:
     """`name`, if Channel Access can carry it; raises `ValueError`."""
     if len(name) > LONGEST:

@@ -90,6 +90,11 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
     dispatched = 0
     """Updates that were handed to the circuits that subscribe to them."""
 
+    def clients(self) -> tuple[int, int]:
+        """How many clients there are, and how many channels they have open."""
+        circuits = tuple(self.circuits)
+        return len(circuits), sum(len(circuit.circuit.channels) for circuit in circuits)
+
     async def _subscription_queue_iteration(self, *update: Any) -> None:
         try:
             await super()._subscription_queue_iteration(*update)

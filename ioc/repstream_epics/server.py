@@ -17,6 +17,7 @@ from repstream_epics.network import Server
 from repstream_epics.projection import CatalogueView
 from repstream_epics.publisher import Publisher
 from repstream_epics.requests import Requests
+from repstream_epics.stats import IocStats
 from repstream_epics.view import MakeView, View
 
 PREFIX = "X:REPSTREAM:"
@@ -65,6 +66,8 @@ class IocServer:
         self._failure: BaseException | None = None
         for name, engine in engines.items():
             self._add(engine, name)
+        self._stats = IocStats(names.ioc_prefix(prefix), len(self._channels))
+        self._serve_too(self._stats.channels)
         for channel in self._channels.values():
             channel.access = access or WriteAccess()
 
@@ -112,13 +115,14 @@ class IocServer:
         views: list[View] = []
         for make, prefix in self._views:
             view = make(catalogue, names.prefix_of(prefix, name), requests)
-            if twice := self._channels.keys() & view.channels.keys():
-                raise ValueError(
-                    f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix"
-                )
-            self._channels |= view.channels
+            self._serve_too(view.channels)
             views.append(view)
         self._parts.append(_Part(engine, catalogue, requests, views))
+
+    def _serve_too(self, channels: Mapping[str, Channel]) -> None:
+        if twice := self._channels.keys() & channels.keys():
+            raise ValueError(f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix")
+        self._channels |= channels
 
     def _run(self) -> None:
         try:
@@ -144,7 +148,11 @@ class IocServer:
                 publisher = part.requests.publisher = Publisher(part.engine, part.catalogue, bindings)
                 publishers.append(publisher)
                 await publisher.start()
-            await server.serve(ready)
+            stats = asyncio.create_task(self._stats.run(server))
+            try:
+                await server.serve(ready)
+            finally:
+                stats.cancel()
         finally:
             for publisher in publishers:
                 publisher.close()

@@ -40,7 +40,14 @@ def test_two_iocs_on_two_ports_are_both_found() -> None:
         IocServer({"b": engine}, "T:B:", port=0) as two,
     ):
         both = environment(one.port) | {"EPICS_CA_ADDR_LIST": f"127.0.0.1:{one.port} 127.0.0.1:{two.port}"}
-        command = [str(Path(sys.executable).parent / "caget"), "-t", "T:A:State_RBV", "T:B:State_RBV"]
+        command = [
+            str(Path(sys.executable).parent / "caget"),
+            "-t",
+            "-w",
+            "20",
+            "T:A:State_RBV",
+            "T:B:State_RBV",
+        ]
         said = subprocess.run(command, env=both, capture_output=True, text=True, timeout=60, check=False)
         assert said.stdout.split() == ["RUNNING", "RUNNING"]
 
