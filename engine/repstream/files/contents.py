@@ -16,6 +16,9 @@ from repstream.files.reader import ROWS, open_file
 MOST_DATASETS = 2000
 """Datasets that are listed, at most."""
 
+MOST_BYTES = 64 * 2**20
+"""Bytes of rows that are read at once, at most."""
+
 LONGEST_ATTRIBUTE = 1000
 """Elements of an attribute that are listed, at most."""
 
@@ -49,7 +52,7 @@ def datasets(path: Path) -> list[dict[str, Any]]:
 
 
 def rows(path: Path, first: int, number: int) -> tuple[int, list[dict[str, Any]]]:
-    """How many rows the metadata has, and `number` of them from `first` on.
+    """How many rows the metadata has, and `number` of them from `first` on, fewer where they are large.
 
     The metadata are those of a virtual dataset, of our files, or of the first group that has some.
     Raises StorageError.
@@ -61,7 +64,8 @@ def rows(path: Path, first: int, number: int) -> tuple[int, list[dict[str, Any]]
             )
             if found is None or not found.dtype.names or found.ndim != 1:
                 raise StorageError(f"{path} has no metadata: a dataset of rows such as {SHOWN_ROWS}")
-            part = found[first : first + number]
+            most = max(1, MOST_BYTES // max(found.dtype.itemsize, 1))
+            part = found[first : first + min(number, most)]
             return len(found), [{name: _plain(row[name]) for name in found.dtype.names or ()} for row in part]
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise StorageError(f"{path}: its metadata cannot be read: {error}") from error

@@ -113,3 +113,31 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     assert "cannot be opened as HDF5" in refused(root, [root])
     (root / "file0.h5").unlink()
     assert "file0.h5 does not exist" in refused(root, [root])
+
+
+def test_odd_files_of_others_are_looked_at_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.h5"
+    with h5py.File(path, "w") as file:
+        file["null"] = h5py.Empty("f")
+        file["text"] = "scalar"
+        file["references"] = np.array([file["text"].ref], h5py.ref_dtype)
+        file.create_dataset("ragged", (2,), h5py.vlen_dtype(np.int32))
+        file["gone"] = h5py.SoftLink("/nowhere")
+        file.create_dataset("wide/metadata", (100,), np.dtype([("image_id", "<u8"), ("blob", "u1", 2**20)]))
+    assert {item["name"] for item in contents.datasets(path)} >= {"null", "text", "references", "ragged"}
+    count, rows = contents.rows(path, 0, 100)
+    assert count == 100
+    assert 0 < len(rows) < 100
+    for bad, says in (("none.h5", "does not exist"), ("odd.txt", "cannot be opened")):
+        (tmp_path / "odd.txt").write_text("no HDF5")
+        for look in (contents.datasets, lambda path: contents.rows(path, 0, 1)):
+            with pytest.raises(StorageError, match=says):
+                look(tmp_path / bad)
+    write(tmp_path, [0])
+    (tmp_path / "file0.h5").unlink()
+    with h5py.File(tmp_path / "file0.h5", "w") as file:
+        file["a/data"] = 1
+    with pytest.raises(StorageError, match="has no metadata"):
+        contents.rows(tmp_path / "file0.h5", 0, 1)
+    with pytest.raises(StorageError, match="has no images"):
+        interleave(tmp_path, "file", tmp_path / "all.h5", [tmp_path])

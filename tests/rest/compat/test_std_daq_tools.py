@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from repstream.service.service import Service
 from repstream_cli.main import app
 from repstream_cli.std_cli import tables, tools
 from tests.fakes import FakePlane
+from tests.integration.rig import until
 from tests.rest.compat.std_daq import CONFIG
 
 THEIRS = {
@@ -169,3 +171,38 @@ def test_they_are_made_in_a_folder_by_command_only(url: str, tmp_path: Path) -> 
     (tmp_path / "std_cli_get_logs").write_text("of another")
     assert command("--remove")[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["std_cli_get_logs"]
+
+
+def test_a_terminal_shows_how_far_the_file_is(
+    url: str, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "repstream_cli.std_cli", "std_cli_write_sync", "-b", url]
+    arguments = [str(tmp_path / "run.h5"), "4"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(
+        [*command, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        until(lambda: running[0].read("writers.1.gate").value == "open", "the gate")
+        running[1].receive(3)
+        while "3/4" not in shown:
+            shown += os.read(ours, 4096).decode(errors="replace")
+        assert "ACQUIRING_IMAGES" in shown
+        running[1].receive(1)
+        while chunk := _read(ours):
+            shown += chunk
+        assert process.wait(20) == 0
+    os.close(ours)
+    assert "4/4" in shown
+    assert "Completed." in shown
+    assert "4 of 4" in shown
+
+
+def _read(terminal: int) -> str:
+    """What comes next; nothing once the program has ended."""
+    try:
+        return os.read(terminal, 4096).decode(errors="replace")
+    except OSError:
+        return ""
