@@ -261,7 +261,7 @@ class RingBufferSource:
                 metadata.image_id,
                 self._numbering,
                 self._safe,
-                self._progress.path,
+                self._progress.place,
             )
             image = view(self._memory, place, self._progress.words)
         except (OSError, ValueError):

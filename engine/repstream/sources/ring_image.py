@@ -29,7 +29,7 @@ class RingPlace(msgspec.Struct, frozen=True):
     """Where an image lies, so that another process of this host finds it.
 
     `ring`: (device, inode) of the shared memory at `path`. `numbering`: how often the numbering had begun.
-    `safe`: images that may follow before its slot is in danger. `progress`: file of the `Progress`.
+    `safe`: images that may follow before its slot is in danger. `progress`: path and inode of the `Progress`.
     """
 
     path: str
@@ -39,20 +39,21 @@ class RingPlace(msgspec.Struct, frozen=True):
     image_id: int
     numbering: int
     safe: int
-    progress: str
+    progress: tuple[str, int]
 
 
 class Progress:
     """How far the producer of a ring is, for who judges images in other threads and processes.
 
-    Written by the one who follows the metadata; `path` is where others of the same user open it.
+    Written by the one who follows the metadata; `place` is where others of the same user open it: a path,
+    which the next one may have again, and its inode.
     """
 
     def __init__(self) -> None:
         self._fd = os.memfd_create("repstream-ring")
         os.ftruncate(self._fd, WORDS * 8)
         self.words: Any = np.frombuffer(mmap.mmap(self._fd, WORDS * 8), np.uint64)
-        self.path = f"/proc/{os.getpid()}/fd/{self._fd}"
+        self.place = f"/proc/{os.getpid()}/fd/{self._fd}", os.fstat(self._fd).st_ino
 
     def note(self, numbering: int, newest: int) -> None:
         """All metadata up to now have been looked at."""
@@ -70,19 +71,28 @@ class Rings:
 
     def __init__(self) -> None:
         self._memory: tuple[tuple[int, int], mmap.mmap] | None = None
-        self._progress: dict[str, Any] = {}
+        self._progress: tuple[tuple[str, int], Any] | None = None
 
     def image(self, place: RingPlace) -> RingImage | None:
         """The image at a place; None where that ring is gone."""
         try:
-            memory = self._mapped(place)
-            if place.progress not in self._progress:
-                with open(place.progress, "rb") as file:  # noqa: PTH123 - a file descriptor's name
-                    words = mmap.mmap(file.fileno(), WORDS * 8, prot=mmap.PROT_READ)
-                self._progress = {place.progress: np.frombuffer(words, np.uint64)}
-            return view(memory, place, self._progress[place.progress])
+            if self._memory is not None and len(self._memory[1]) < place.offset + place.nbytes:
+                self._memory = None  # it has grown since
+            return view(self._mapped(place), place, self._words_of(place.progress))
         except (OSError, ValueError):
             return None
+
+    def _words_of(self, progress: tuple[str, int]) -> Any:
+        if self._progress is None or self._progress[0] != progress:
+            fd = os.open(progress[0], os.O_RDONLY)
+            try:
+                if os.fstat(fd).st_ino != progress[1]:
+                    raise FileNotFoundError(progress[0])
+                words = np.frombuffer(mmap.mmap(fd, WORDS * 8, prot=mmap.PROT_READ), np.uint64)
+            finally:
+                os.close(fd)
+            self._progress = progress, words
+        return self._progress[1]
 
     def _mapped(self, place: RingPlace) -> mmap.mmap:
         if self._memory is None or self._memory[0] != place.ring:

@@ -47,7 +47,7 @@ class Ring:
         offset = image_id % 8 * NBYTES
         pixels = np.full(SHAPE, 100 + image_id, "<u2")
         self.memory[offset : offset + NBYTES] = pixels.tobytes()
-        place = RingPlace("", (0, 0), offset, NBYTES, image_id, numbering, 7, self.progress.path)
+        place = RingPlace("", (0, 0), offset, NBYTES, image_id, numbering, 7, self.progress.place)
         return view(self.memory, place, self.progress.words)
 
     def placed(self, *ids: int) -> list[Placed]:
@@ -116,8 +116,24 @@ def test_a_place_in_a_ring_that_is_gone_gives_none(tmp_path: Path) -> None:
     there = ring.image(3).place
     there = msgspec.structs.replace(there, path=str(path), ring=(found.st_dev, found.st_ino))
     assert Rings().image(there) is not None
-    for wrong in ({"ring": (0, 0)}, {"path": "/nowhere"}, {"offset": 2**40}, {"progress": "/nowhere"}):
+    for wrong in ({"ring": (0, 0)}, {"path": "/nowhere"}, {"offset": 2**40}, {"progress": ("/nowhere", 1)}):
         assert Rings().image(msgspec.structs.replace(there, **wrong)) is None
+
+
+def test_the_progress_of_the_next_engine_is_not_taken_for_the_last() -> None:
+    """A file descriptor's number is used again; a service that goes on must not look at what was there."""
+    rings, seen = Rings(), []
+    for _ in range(2):
+        ring = Ring()
+        seen.append(ring.progress.place[0])
+        assert rings._words_of(ring.progress.place)[2] == 0
+        ring.progress.note(0, 1)
+        assert rings._words_of(ring.progress.place)[2] > 0
+        gone = ring.progress.place
+        ring.progress.close()
+    assert seen[0] == seen[1]
+    with pytest.raises(FileNotFoundError):
+        Rings()._words_of(gone)
 
 
 def pixels(image_id: int) -> np.ndarray[Any, Any]:

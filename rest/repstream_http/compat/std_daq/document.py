@@ -92,6 +92,7 @@ def as_changes(document: Document, configuration: Mapping[str, Any], writer: str
     }
     if document.number_of_writers is not None:
         written["number_of_parts"] = max(document.number_of_writers, 1)
+        written["part_names"] = "std_daq" if document.number_of_writers > 1 else "repstream"
     changes: dict[str, Any] = {
         "source": {
             "image_height": document.image_pixel_height,
