@@ -13,15 +13,19 @@ from tango.server import Device
 
 from repstream.errors import UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
-from repstream.parameters.facts import Format, Role, Value
+from repstream.parameters.facts import Format, Kind, Role, Value
 from repstream.protocol import Engine as AnyEngine
 from repstream.protocol import Reading, Requester
+from repstream_tango.events import Events
 from repstream_tango.names import attribute_name, command_names, text_name
 from repstream_tango.publisher import Publisher
 from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
 from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, quality, to_tango
 
 log = logging.getLogger(__name__)
+
+GRADUAL = frozenset({Kind.INT, Kind.FLOAT})
+"""Kinds that may change with every frame."""
 
 ADDRESS = re.compile(r"tcp://\S+:\d+|(ipc|inproc)://\S+")
 
@@ -43,8 +47,11 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         self._trouble = ""
         try:
             super().init_device()
+            self.events = Events(self)
             for name in ("State", "Status"):
                 self.set_change_event(name, True, False)
+                self.set_archive_event(name, True, False)
+                self.set_alarm_event(name, True, False)
             self.slot = self.find_slot()
             self._shown = {self.key(p): p for p in self.parameters}
             self._engine = self.publisher.attach(_address(self.Engine), self)
@@ -149,28 +156,34 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
             with AutoTangoMonitor(self):
                 for key, value in values.items():
                     if key in self._shown:
-                        self._push(self._shown[key], value, times.get(key, at))
+                        self._push(self._shown[key], value, times.get(key, at), bool(times))
+                self.push_more(values, times, at)
                 if not values.keys().isdisjoint(self.state_keys()):
-                    self._push_state()
+                    self._push_state(bool(times))
         except DevFailed as failed:
             # A busy device or a subscriber that went: the next full round brings it.
             log.debug("%s: not published: %s", self.get_name(), failed.args[0].desc)
 
-    def _push_state(self) -> None:
-        # A push of State sends what set_state stored, whatever it is given.
-        self.set_state(self.dev_state())
-        self.set_status(self.dev_status())
-        self.push_change_event("State")
-        self.push_change_event("Status")
+    def push_more(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+        """What a class shows beside its parameters; under the device's monitor."""
 
-    def _push(self, parameter: Parameter, value: Value, at: float) -> None:
+    def _push_state(self, again: bool) -> None:
+        # A push of State sends what set_state stored, whatever it is given.
+        state, status = self.dev_state(), self.dev_status()
+        self.set_state(state)
+        self.set_status(status)
+        for name, shown in (("State", state), ("Status", status)):
+            self.events.push_stored(name, shown, again)
+
+    def _push(self, parameter: Parameter, value: Value, at: float, again: bool) -> None:
         name = attribute_name(parameter)
-        shown, at, how_good = _reading(parameter, value, at)
+        what = _reading(parameter, value, at)
         if parameter.writable and value is not None:
-            self.get_device_attr().get_w_attr_by_name(name).set_write_value(shown)
-        self.push_change_event(name, shown, at, how_good)
+            self.get_device_attr().get_w_attr_by_name(name).set_write_value(what[0])
+        self.events.push(name, what, again=again, gradual=parameter.kind in GRADUAL)
         if parameter.format is Format.TIME:
-            self.push_change_event(text_name(parameter), *_text(parameter, value, at))
+            text = _text(parameter, value, at)
+            self.events.push(text_name(parameter), text, again=again, gradual=False)
 
 
 def _address(text: str) -> str:

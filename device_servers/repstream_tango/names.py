@@ -43,13 +43,14 @@ def pascal(field: str) -> str:
 def attribute_name(parameter: Parameter) -> str:
     """``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
     ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device)."""
-    group, name = _group_name(parameter.group), pascal(parameter.field)
+    group, name = group_name(parameter.group), pascal(parameter.field)
     if parameter.group in _UNPREFIXED:
         return group + name if name in OWN_NAMES else name
     return f"{group}{parameter.slot or ''}{name}"
 
 
-def _group_name(group: str) -> str:
+def group_name(group: str) -> str:
+    """What stands for a group in names and labels."""
     return _OWNER.get(group, pascal(group))
 
 
@@ -62,7 +63,7 @@ def label(parameter: Parameter) -> str:
     """The title, unique on the device: with source or stream in front where the device shows several."""
     if parameter.group in _UNPREFIXED:
         return parameter.title
-    group = _group_name(parameter.group)
+    group = group_name(parameter.group)
     return f"{group} {parameter.slot or ''}".strip() + f": {parameter.title}"
 
 
@@ -75,7 +76,7 @@ def command_names(command: Command) -> tuple[str, ...]:
     """
     name = pascal(command.name)
     if command.group not in _UNPREFIXED:
-        name = f"{_group_name(command.group)}{command.slot or ''}{name}"
+        name = f"{group_name(command.group)}{command.slot or ''}{name}"
     argument = command.argument
     if argument is not None and argument.optional and argument.kind is not Kind.TEXT:
         return name, f"{name}Frames"

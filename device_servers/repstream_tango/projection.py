@@ -12,6 +12,7 @@ from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Format, Kind, Value
 from repstream_tango.device import EngineDevice
+from repstream_tango.events import IMPLEMENTED
 from repstream_tango.hdf5_writer import WriterDevice
 from repstream_tango.names import (
     REPEATER_CLASS,
@@ -22,6 +23,7 @@ from repstream_tango.names import (
     label,
     text_name,
 )
+from repstream_tango.pictures.attributes import picture_attributes
 from repstream_tango.publisher import Publisher
 from repstream_tango.repeater import RepeaterDevice
 from repstream_tango.types import argument_type, configuration, display_level, tango_type
@@ -33,7 +35,9 @@ MakeClass = Callable[[Catalogue, Mapping[str, Any]], type[EngineDevice]]
 def repeater_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
     """The class `RepStream`: everything but the writers."""
     owners = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
-    return type(REPEATER_CLASS, (RepeaterDevice,), {**_members(catalogue, owners), **common})
+    shown = tuple(picture_attributes(catalogue))
+    pictures = {"picture_attributes": shown, **{one.name: one.made() for one in shown}}
+    return type(REPEATER_CLASS, (RepeaterDevice,), {**_members(catalogue, owners), **pictures, **common})
 
 
 def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
@@ -112,8 +116,7 @@ def _attribute(parameter: Parameter) -> attribute:
         access=AttrWriteType.READ_WRITE if parameter.writable else AttrWriteType.READ,
         fget=read,
         fset=write if parameter.writable else None,
-        change_event_implemented=True,
-        change_event_detect=False,
+        **IMPLEMENTED,
         **configuration(parameter),
     )
 
@@ -127,8 +130,7 @@ def _text_attribute(parameter: Parameter) -> attribute:
         dtype=CmdArgType.DevString,
         access=AttrWriteType.READ,
         fget=read,
-        change_event_implemented=True,
-        change_event_detect=False,
+        **IMPLEMENTED,
         label=f"{label(parameter)} (text)",
         doc=parameter.text,
         display_level=display_level(parameter),

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Protocol
@@ -37,7 +38,10 @@ class Publishing(Protocol):
     """A device as this thread sees it."""
 
     def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
-        """Push what of `values` is this device's; a key without its own time has `at`."""
+        """Push what of `values` is this device's; a key without its own time has `at`.
+
+        With `times` it is a round of everything, otherwise a change.
+        """
 
 
 @dataclass
@@ -58,7 +62,7 @@ class Publisher:
         self._republish = republish
         self._attachments: dict[str, _Attachment] = {}
         self._lock = threading.Lock()
-        self._queue: SimpleQueue[tuple[str, Event | None]] = SimpleQueue()
+        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._left = threading.Condition(self._lock)
         self._at: Publishing | None = None
@@ -73,14 +77,18 @@ class Publisher:
             if attachment is None:
                 attachment = self._attachments[address] = _Attachment(self._connect(address))
                 attachment.subscription = attachment.engine.subscribe(
-                    lambda event: self._queue.put((address, event))
+                    lambda event: self._queue.put(partial(self._publish, address, event))
                 )
             attachment.devices.append(device)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
-        self._queue.put((address, None))
+        self._queue.put(partial(self._publish, address, None))
         return attachment.engine
+
+    def post(self, device: Publishing, push: Callable[[], None]) -> None:
+        """Have something else of `device` pushed, unless it has left by then."""
+        self._queue.put(partial(self._visit, device, push))
 
     def detach(self, device: Publishing) -> None:
         """Publish nothing more of `device`; the last one at an address closes the connection.
@@ -108,17 +116,17 @@ class Publisher:
             due = monotonic() + self._republish
             while True:
                 try:
-                    changed = [self._queue.get(timeout=max(0.0, due - monotonic()))]
+                    changed: list[Callable[[], None]] = [self._queue.get(timeout=max(0.0, due - monotonic()))]
                 except Empty:
                     due = monotonic() + self._republish
                     with self._lock:
-                        changed = [(address, None) for address in self._attachments]
-                for address, event in changed:
+                        changed = [partial(self._publish, address, None) for address in self._attachments]
+                for publish in changed:
                     try:
-                        self._publish(address, event)
+                        publish()
                     except Exception:
                         # The events of all devices hang on this thread: it may not end of one fault.
-                        log.exception("an event of %s could not be published", address)
+                        log.exception("an event could not be published")
 
     def _publish(self, address: str, event: Event | None) -> None:
         attachment = self._attachments.get(address)
@@ -136,13 +144,16 @@ class Publisher:
     def _publish_to(self, attachment: _Attachment, what: Change | Snapshot) -> None:
         times = what.times if isinstance(what, Snapshot) else {}
         for device in tuple(attachment.devices):
+            self._visit(device, partial(device.publish, what.values, times, what.time))
+
+    def _visit(self, device: Publishing, push: Callable[[], None]) -> None:
+        with self._lock:
+            if not any(device in attachment.devices for attachment in self._attachments.values()):
+                return
+            self._at = device
+        try:
+            push()
+        finally:
             with self._lock:
-                if device not in attachment.devices:
-                    continue
-                self._at = device
-            try:
-                device.publish(what.values, times, what.time)
-            finally:
-                with self._lock:
-                    self._at = None
-                    self._left.notify_all()
+                self._at = None
+                self._left.notify_all()

@@ -16,6 +16,8 @@ class Watch:
 
     def __init__(self) -> None:
         self._told: Queue[Any] = Queue()
+        self.others: list[Any] = []
+        """Values that came while another was waited for."""
 
     def __call__(self, event: Any) -> None:
         if not event.err:  # a server that goes or comes is told as an error
@@ -24,15 +26,14 @@ class Watch:
     def next_where(self, wanted: Callable[[Any], bool], seconds: float = 30.0) -> Any:
         """The next that is as `wanted`; fails when it does not come."""
         end = monotonic() + seconds
-        seen: list[object] = []
         while True:
             try:
                 told = self._told.get(timeout=max(0.0, end - monotonic()))
             except Empty:
-                raise AssertionError(f"no such event; what came: {seen}") from None
+                raise AssertionError(f"no such event; what came: {self.others}") from None
             if wanted(told):
                 return told
-            seen.append(told.value)
+            self.others.append(told.value)
 
     def next_value(self, value: object) -> Any:
         """The next event with this value."""

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "from repstream_http import HttpServer": "tests/rest/test_server.py",
     "from repstream import mflow": "tests/engine/mflow/test_mflow_surface.py",
     "m_split": "tests/engine/mflow",
+    "Pictures1ShownId": "tests/integration/test_tango_pictures.py",
     "repstream-tango": "tests/device_servers/test_command_line.py",
     "repstream-ioc": "tests/ioc/test_server.py",
     "from repstream.ophyd": "tests/integration/test_ophyd.py",

@@ -11,6 +11,7 @@ from repstream.protocol import Engine
 
 GROUP = "pictures"
 ADDRESS = "address"
+STATE = "state"
 
 
 class PictureLink:
@@ -38,6 +39,11 @@ class PictureLink:
             if address not in self._open:
                 self._open[address] = RemotePictures(address)
             return self._open[address]
+
+    def may_come(self, slot: int) -> bool:
+        """Whether a slot has pictures, or waits for them: neither off nor failed, and the engine answers."""
+        state = self._engine.read(key_of(GROUP, slot, STATE)).value
+        return state in {"waiting", "live"}
 
     def close(self) -> None:
         """Ask for nothing more."""

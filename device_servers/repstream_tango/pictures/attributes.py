@@ -1,0 +1,104 @@
+"""The attributes that show a picture; each is one row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tango import AttrDataFormat, AttrWriteType, CmdArgType, DispLevel
+from tango.server import attribute
+
+from repstream.parameters.catalogue import Catalogue
+from repstream.pictures.link import GROUP
+from repstream.pictures.picture import Picture
+from repstream_tango.events import IMPLEMENTED
+from repstream_tango.names import group_name
+from repstream_tango.pictures.encodings import jpeg, lima_video
+
+LARGEST = 16_384
+"""Rows and columns that a picture may have at most."""
+
+LIMA_VIDEO = "video_last_image"
+LIMA_SLOT = 1
+
+
+@dataclass(frozen=True)
+class PictureAttribute:
+    """One way to show the picture of a slot; `value` makes it, `nothing` stands where there is none."""
+
+    name: str
+    slot: int
+    label: str
+    text: str
+    dtype: Any
+    value: Callable[[Picture], Any]
+    nothing: Any
+    level: DispLevel = DispLevel.OPERATOR
+
+    def made(self) -> attribute:
+        """The Tango attribute."""
+
+        def read(device: Any) -> Any:
+            return device.read_picture(self)
+
+        image = {"dformat": AttrDataFormat.IMAGE, "max_dim_x": LARGEST, "max_dim_y": LARGEST}
+        return attribute(
+            name=self.name,
+            dtype=self.dtype,
+            access=AttrWriteType.READ,
+            fget=read,
+            label=self.label,
+            doc=self.text,
+            display_level=self.level,
+            **(image if self.dtype is CmdArgType.DevDouble else {}),
+            **IMPLEMENTED,
+        )
+
+
+def picture_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
+    """Those of every slot, in the order in which they are pushed: the id before the picture."""
+    for slot in catalogue.slots(GROUP):
+        prefix = f"{group_name(GROUP)}{slot}"
+        title = f"{group_name(GROUP)} {slot}"
+        yield PictureAttribute(
+            f"{prefix}ShownId",
+            slot,
+            f"{title}: Shown image",
+            "Id of the image that is shown; read together with the picture it is of the same image.",
+            CmdArgType.DevLong64,
+            lambda picture: picture.image_id,
+            0,
+        )
+        yield PictureAttribute(
+            f"{prefix}Image",
+            slot,
+            f"{title}: Picture",
+            "The picture, its values as they are, at most at the rate and size that are set; its time is "
+            "that of the image. Nothing is computed while nobody reads or subscribes.",
+            CmdArgType.DevDouble,
+            lambda picture: picture.data.astype(np.float64),
+            np.zeros((1, 1)),
+        )
+        yield PictureAttribute(
+            f"{prefix}Jpeg",
+            slot,
+            f"{title}: JPEG",
+            "The picture as grey JPEG, its contrast set by the brightest and darkest pixels.",
+            CmdArgType.DevEncoded,
+            jpeg,
+            ("", b""),
+            DispLevel.EXPERT,
+        )
+        if slot == LIMA_SLOT:
+            yield PictureAttribute(
+                LIMA_VIDEO,
+                slot,
+                f"{title}: Lima video",
+                "The picture as viewers for Lima read it: VIDEO_IMAGE, unsigned pixels behind a header.",
+                CmdArgType.DevEncoded,
+                lima_video,
+                ("", b""),
+                DispLevel.EXPERT,
+            )

@@ -1,0 +1,149 @@
+"""Change, archive and alarm events: what each client gets, and that none spoils another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import tango
+from tango import AttrQuality, DevState, EventType
+
+from repstream_tango.events import Events
+from tests.device_servers.conftest import ELSEWHERE, Bench
+from tests.device_servers.serving import REPEATER, until
+from tests.device_servers.watching import Watch, watching
+
+VALID, WARNING = AttrQuality.ATTR_VALID, AttrQuality.ATTR_WARNING
+
+
+class Pushed:
+    """Fills `Pushing`; keeps what was pushed."""
+
+    def __init__(self) -> None:
+        self.change: list[Any] = []
+        self.archive: list[Any] = []
+        self.alarm: list[Any] = []
+
+    def push_change_event(self, name: str, *what: Any) -> None:
+        self.change.append(what[0])
+
+    def push_archive_event(self, name: str, *what: Any) -> None:
+        self.archive.append(what[0])
+
+    def push_alarm_event(self, name: str, *what: Any) -> None:
+        self.alarm.append(what[0])
+
+
+def test_a_number_is_archived_once_a_round_and_only_where_it_changed() -> None:
+    pushed = Pushed()
+    events = Events(pushed)
+    for value in (1, 2, 3):
+        events.push("Rate", (value, 0.0, VALID), again=False, gradual=True)
+    events.push("Rate", (3, 0.0, VALID), again=True, gradual=True)
+    events.push("Rate", (3, 0.0, VALID), again=True, gradual=True)
+    assert (pushed.change, pushed.archive) == ([1, 2, 3, 3, 3], [3])
+
+
+def test_what_is_no_number_is_archived_with_every_change() -> None:
+    pushed = Pushed()
+    events = Events(pushed)
+    for value in ("a", "b", "b", "a"):
+        events.push("Name", (value, 0.0, VALID), again=False, gradual=False)
+    assert pushed.archive == ["a", "b", "a"]
+
+
+def test_an_alarm_event_comes_with_the_quality_and_again_for_who_missed_it() -> None:
+    pushed = Pushed()
+    events = Events(pushed)
+    for value, quality in ((1, VALID), (2, VALID), (9, WARNING), (8, WARNING), (3, VALID)):
+        events.push("Queue", (value, 0.0, quality), again=False, gradual=True)
+    events.push("Queue", (3, 0.0, VALID), again=True, gradual=True)
+    assert pushed.alarm == [1, 9, 3, 3]
+
+
+@contextmanager
+def subscribed(proxy: tango.DeviceProxy, attribute: str, kind: EventType) -> Iterator[Watch]:
+    watch = Watch()
+    subscription = proxy.subscribe_event(attribute, kind, watch)
+    try:
+        yield watch
+    finally:
+        proxy.unsubscribe_event(subscription)
+
+
+def test_every_attribute_has_all_events_without_polling(bench: Bench) -> None:
+    def ignore(event: Any) -> None:
+        """Nothing is checked but that one may subscribe."""
+
+    for proxy in (bench.repeater, bench.writer):
+        names = [info.name for info in proxy.attribute_list_query()]
+        assert len(names) > 50
+        for name in (*names[::7], "State", "Status"):
+            for kind in (EventType.CHANGE_EVENT, EventType.ARCHIVE_EVENT, EventType.ALARM_EVENT):
+                proxy.unsubscribe_event(proxy.subscribe_event(name, kind, ignore))
+            assert not proxy.is_attribute_polled(name)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "key", "values"),
+    [
+        ("Stream2EveryNth", "every_nth", [5, 70000, 12]),
+        ("Stream2EverySec", "every_sec", [1.25, 100.0, 0.5]),
+        ("Stream2AlarmOnDrop", "alarm_on_drop", [False, True, False]),
+        ("Stream2Policy", "policy", ["send_every_nth", "forward", "send_every_nth"]),
+    ],
+)
+def test_a_subscription_to_alarms_spoils_nobodys_values(
+    bench: Bench, attribute: str, key: str, values: list[Any]
+) -> None:
+    other = tango.DeviceProxy(bench.trl(REPEATER))
+    labels = list(bench.repeater.get_attribute_config(attribute).enum_labels)
+    right = {bench.repeater.read_attribute(attribute).value}
+    with (
+        watching(bench.repeater, attribute) as change,
+        subscribed(other, attribute, EventType.ALARM_EVENT) as alarm,
+    ):
+        alarm.next_where(lambda told: True)
+        for value in values:
+            bench.elsewhere(**{f"streams__preview__{key}": value})
+            wanted = labels.index(value) if labels else value
+            right.add(wanted)
+            told = change.next_where(lambda told, wanted=wanted: told.value == wanted)
+            assert told.w_value == wanted
+            assert set(change.others) <= right  # nothing comes but what it was, and what it is now
+
+
+def test_an_archiver_gets_settings_and_states_at_once_and_numbers_in_the_end(bench: Bench) -> None:
+    kind = EventType.ARCHIVE_EVENT
+    with (
+        subscribed(bench.repeater, "State", kind) as state,
+        subscribed(bench.repeater, "SourceReceived", kind) as received,
+        subscribed(bench.writer, "FileName", kind) as name,
+    ):
+        bench.writer.FileName = "archived"
+        name.next_value("archived")
+        bench.repeater.Start()
+        state.next_value(DevState.RUNNING)
+        bench.plane.receive(12345)
+        until(lambda: bench.repeater.SourceReceived >= 12345, "the counter")
+        received.next_value(bench.repeater.SourceReceived)
+        bench.service.execute("engine.stop", None, ELSEWHERE)
+        state.next_value(DevState.OFF)
+
+
+def test_a_change_of_configuration_is_an_event(bench: Bench) -> None:
+    labels: list[str] = []
+
+    def take(event: Any) -> None:
+        labels.append("" if event.err else event.attr_conf.label)
+
+    subscription = bench.repeater.subscribe_event("SourceRate", EventType.ATTR_CONF_EVENT, take)
+    try:
+        info = bench.repeater.get_attribute_config("SourceRate")
+        info.label = "Rate at the door"
+        bench.repeater.set_attribute_config(info)
+        until(lambda: "Rate at the door" in labels, "the label")
+    finally:
+        bench.repeater.unsubscribe_event(subscription)
