@@ -182,3 +182,27 @@ def test_a_numbering_that_begins_anew_stalls_nothing(policy: Decimation, start: 
 def test_a_parameter_out_of_range_is_refused_by_name(policy: str, parameters: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(parameters))):
         make(Decimation(policy), **parameters)
+
+
+@pytest.mark.parametrize(
+    ("times", "sent"),
+    [
+        (
+            [0.0, 2.9, 2.95, 2.97],
+            [True, True, True, False],
+        ),  # two instants, both late by less than two periods
+        ([0.0, 3.0, 3.1, 4.0], [True, True, False, True]),  # the second is left out
+        ([0.0, 3.5, 3.6, 4.0], [True, True, False, True]),
+    ],
+)
+def test_a_periodic_burst_may_be_late_by_less_than_two_periods(times: list[float], sent: list[bool]) -> None:
+    policy = make(Decimation.PERIODIC, burst=1, burst_rate=1.0)
+    assert [policy.decide(0, now) for now in times] == sent
+
+
+def test_what_is_not_given_is_one() -> None:
+    assert make(Decimation.STRIDES) == make(Decimation.STRIDES, stride=1)
+    assert make(Decimation.PERIODIC) == make(Decimation.PERIODIC, burst=1, burst_rate=1.0)
+    assert make(Decimation.MODULO) == make(Decimation.MODULO, modulo=1)
+    assert make(Decimation.SEND_EVERY_NTH) == make(Decimation.SEND_EVERY_NTH, every_nth=1)
+    assert make(Decimation.SEND_EVERY_SEC) == make(Decimation.SEND_EVERY_SEC, every_sec=1.0)

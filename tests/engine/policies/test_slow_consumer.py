@@ -129,3 +129,15 @@ def test_every_item_is_taken_dropped_refused_or_waiting(
     assert taken + waiting == sorted(taken + waiting)
     assert not refused or rule is SlowRule.BLOCK
     assert not dropped or rule is not SlowRule.BLOCK
+
+
+def test_the_budget_may_be_used_up() -> None:
+    one = fill(queue(SlowRule.BLOCK), "a", 60)
+    assert (one.has_room(40), one.has_room(41)) == (True, False)
+    assert one.offer("b", 40).accepted
+
+
+def test_no_more_is_taken_than_asked_for() -> None:
+    full = fill(queue(SlowRule.BLOCK), "abc")
+    assert full.take(2, 100) == ["a", "b"]
+    assert (full.take(2, 1), full.nbytes) == (["c"], 0)

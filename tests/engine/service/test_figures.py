@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from repstream.accounting import OutputLedger
-from repstream.dataplane.control import WriterReport
+from repstream.dataplane.control import StreamReport, WriterReport
+from repstream.parameters.output_status import StreamStatus
 from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
-from repstream.service.figures import Rates, at_rest, count_acquisition, count_writer, without_rates
+from repstream.service.figures import (
+    Rates,
+    at_rest,
+    count_acquisition,
+    count_stream,
+    count_writer,
+    without_rates,
+)
 from repstream.states import AcquisitionState
 
 
@@ -42,3 +50,10 @@ def test_what_is_set_is_no_rate_of_frames() -> None:
     values = {"source.rate": 1.0, "streams.1.rate": 2.0, "streams.1.name": "live", "pictures.1.rate": 10.0}
     assert without_rates(values) == {"source.rate": None, "streams.1.rate": None}
     assert at_rest(values) == {"source.rate": 0.0, "streams.1.rate": 0.0}
+
+
+def test_who_is_there_is_not_who_has_gone() -> None:
+    status = StreamStatus()
+    count_stream(status, StreamReport(OutputLedger().snapshot(), 12.34, 3, 7, True), "live", 0.0, Rates())
+    assert (status.clients, status.disconnects) == (3, 7)
+    assert (status.queue_use, status.blocking) == (12.3, True)
