@@ -293,16 +293,17 @@ class FrameStore:
         has_gaps = bool(self._channels) or any(payload is None for payload in payloads)
         if has_gaps and not self._channels:
             rows["status"] = [MISSING if payload is None else GOOD for payload in payloads]
-        first = len(self._waiting)
-        sizes = self._sizes(payloads) if has_gaps else sizes_of(payloads)
-        self._waiting += zip([frame.frame_id for frame in frames], sizes, strict=True)
-        self._unjudged.rows(rows)
+        begin = file.places
         if placed[0].place is None:
-            begin = file.places
             file.append(payloads, rows, extra, announce=False)
-            self._unjudged.images(payloads, begin, first)
         else:
             self._put(file, placed, payloads, rows, extra)
+        # Behind the write: what a full disk refused was not stored.
+        self._unjudged.rows(rows)
+        if placed[0].place is None:
+            self._unjudged.images(payloads, begin, len(self._waiting))
+        sizes = self._sizes(payloads) if has_gaps else sizes_of(payloads)
+        self._waiting += zip([frame.frame_id for frame in frames], sizes, strict=True)
 
     def _judge(self, patience: float) -> bool:
         """Leave blank what was written over in its ring before it was in the file; False: not known yet."""

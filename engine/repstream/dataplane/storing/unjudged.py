@@ -33,7 +33,7 @@ class Unjudged:
         self._rows: list[np.ndarray[Any, Any]] = []
 
     def rows(self, rows: np.ndarray[Any, Any]) -> None:
-        """Take the rows of images that are written next."""
+        """Take the rows of images that have been written."""
         self._rows.append(rows)
 
     def images(self, payloads: Sequence[Any], place: int, waiting: int) -> None:
