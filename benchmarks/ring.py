@@ -242,7 +242,8 @@ def beside_loop(load: Load) -> Iterator[Contenders]:
             (address,) = free_addresses(1)
             source = stack.enter_context(child(producer, load, name))
             if own:
-                stream = {"address": address, "mode": "PUSH", "on_slow": "block"}
+                # As much as the loop's socket holds: a queue would take memory never used before.
+                stream = {"address": address, "mode": "PUSH", "on_slow": "block", "buffer_memory": 32}
                 configuration: Mapping[str, Any] = {
                     "source": {"address": f"ring://{name}", "ring_slots": slots(load)},
                     "streams": {"all": stream},

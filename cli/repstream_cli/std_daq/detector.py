@@ -103,7 +103,9 @@ def load(config: Path, suffix: str = "image", slots: int = 0) -> Detector:
         return Detector(document.merged(None, given), suffix, slots)
     except OSError as error:
         raise typer.BadParameter(f"{config} cannot be read: {error.strerror}") from error
-    except (InvalidValue, msgspec.DecodeError) as error:
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"{config} is no JSON: {error}") from error
+    except InvalidValue as error:
         raise typer.BadParameter(f"{config}: {error}") from error
 
 
