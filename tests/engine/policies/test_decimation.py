@@ -190,7 +190,7 @@ def test_a_parameter_out_of_range_is_refused_by_name(policy: str, parameters: di
         (
             [0.0, 2.9, 2.95, 2.97],
             [True, True, True, False],
-        ),  # two instants, both late by less than two periods
+        ),  # both late
         ([0.0, 3.0, 3.1, 4.0], [True, True, False, True]),  # the second is left out
         ([0.0, 3.5, 3.6, 4.0], [True, True, False, True]),
     ],
