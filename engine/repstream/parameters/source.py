@@ -13,6 +13,8 @@ from repstream.parameters.pixel_types import PixelType
 SOURCES: Mapping[str, str] = {
     **dict.fromkeys(("tcp", "ipc", "inproc"), "repstream.sources.zmq"),
     "ring": "repstream.sources.ring_buffer",
+    "pva": "repstream.sources.epics_pva",
+    **dict.fromkeys(("ca", "cam"), "repstream.sources.epics_ca"),
 }
 """The schemes of addresses, and the module that provides the source for each (`open_source`)."""
 
@@ -20,7 +22,7 @@ ImageType = Literal["any", PixelType]
 
 
 class SourceConfig(Section):
-    """The input of the repeater: one ZMQ socket, and how its messages are read."""
+    """The input of the repeater: where its messages come from, and how they are read."""
 
     address: Annotated[str, Access.WHILE_IDLE, address_form(SOURCES)] = Field(
         "tcp://127.0.0.1:9609",
@@ -28,7 +30,7 @@ class SourceConfig(Section):
         max_length=255,
         pattern=rf"^({'|'.join(SOURCES)})://\S+$",
         title="Address",
-        description="Address of the detector's stream, such as tcp://host:9990.",
+        description="Address of the detector's stream, such as tcp://host:9990, ring://name or pva://PV.",
     )
     mode: Annotated[Literal["PULL", "SUB"], Access.WHILE_IDLE] = Field(
         "PULL",

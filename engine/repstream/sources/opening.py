@@ -7,8 +7,12 @@ from typing import Any, Protocol
 
 import zmq
 
+from repstream.errors import Refused
 from repstream.parameters.source import SOURCES, SourceConfig
 from repstream.sources.source import Source
+
+EXTRAS = {"pva": "pva", "ca": "epics", "cam": "epics"}
+"""The extra that brings the library of a scheme."""
 
 
 class Opener(Protocol):
@@ -27,6 +31,13 @@ class Opener(Protocol):
 def open_source(config: SourceConfig, context: zmq.Context[zmq.Socket[bytes]], expected: int = 0) -> Source:
     """The source at the configured address; see `Opener`."""
     # Imported when it is asked for: a source may need a library that is not installed everywhere.
-    module: Any = import_module(SOURCES[config.address.partition("://")[0]])
+    scheme = config.address.partition("://")[0]
+    try:
+        module: Any = import_module(SOURCES[scheme])
+    except ImportError as error:
+        extra = EXTRAS.get(scheme, scheme)
+        raise Refused(
+            "source.address", f"{scheme}:// needs {error.name}: pip install 'repstream[{extra}]'"
+        ) from error
     opener: Opener = module.open_source
     return opener(config, context, expected)

@@ -1,0 +1,143 @@
+"""Cameras over Channel Access as sources: areaDetector's ``image1:`` and cam_server's convention.
+
+An array and its sizes are PVs of their own, so images are numbered by their arrival: what Channel Access
+leaves out for a slow client cannot be seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zmq
+from caproto import ChannelType
+from caproto.threading.client import Context
+
+from repstream.messages.ntndarray import message_of, time_of
+from repstream.messages.std_daq_frame import refused_message
+from repstream.parameters.source import SourceConfig
+from repstream.sources.inbox import Inbox, messages_for
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What the PVs of a camera are called behind its name; `ready`: a PV and what it reads then."""
+
+    image: str
+    width: str
+    height: str
+    ready: tuple[str, str] | None = None
+
+    def names(self, prefix: str) -> list[str]:
+        those = [self.image, self.width, self.height, *([self.ready[0]] if self.ready else [])]
+        return [prefix + name for name in those]
+
+
+CONVENTIONS = {
+    "ca": Convention("image1:ArrayData", "image1:ArraySize0_RBV", "image1:ArraySize1_RBV"),
+    "cam": Convention(":FPICTURE", ":WIDTH", ":HEIGHT", (":INIT", "INIT")),
+}
+"""By the scheme of the address: areaDetector, and cam_server's cameras."""
+
+
+def open_source(config: SourceConfig, context: zmq.Context[zmq.Socket[bytes]], expected: int = 0) -> CaSource:
+    """See `opening.Opener`."""
+    scheme, _, prefix = config.address.partition("://")
+    return CaSource(prefix, CONVENTIONS[scheme], messages_for(config, expected))
+
+
+class CaSource:
+    """The images of one camera in the order of their coming; fills `Source`.
+
+    The first array of a connection is what was there before, and is left out. A camera that vanishes may
+    come back.
+    """
+
+    def __init__(self, prefix: str, convention: Convention, most: int) -> None:
+        self._names = convention.names(prefix)
+        self._ready = convention.ready
+        self._inbox = Inbox(most)
+        self._held: dict[str, Any] = {}
+        self._number = 0
+        self._first = True
+        self._context = Context()
+        self._pvs = self._context.get_pvs(*self._names)
+        self._subscriptions = []
+        # caproto refers weakly to what it calls back.
+        self._callback = self._take
+        for pv in reversed(self._pvs):  # sizes before the array
+            is_ready = self._ready is not None and pv is self._pvs[3]
+            subscription = pv.subscribe(data_type=ChannelType.TIME_STRING if is_ready else "time")
+            subscription.add_callback(self._callback)
+            self._subscriptions.append(subscription)
+
+    @property
+    def pollable(self) -> Any:
+        """An eventfd, readable while images wait."""
+        return self._inbox.readable
+
+    @property
+    def connected(self) -> bool:
+        return not self.problem
+
+    @property
+    def problem(self) -> str:
+        absent = [name for name, pv in zip(self._names, self._pvs, strict=True) if not pv.connected]
+        if absent:
+            return (
+                f"no PV {absent[0]} answers; is the camera's name right, and does EPICS_CA_ADDR_LIST reach "
+                "its server?"
+            )
+        if self._ready is not None and (said := self._held.get(self._names[3])) != self._ready[1]:
+            return f"{self._names[3]} reads {said}, not {self._ready[1]}: the camera is not ready"
+        return f"{self._names[0]} has sent nothing yet" if self._first else ""
+
+    @property
+    def capacity(self) -> int:
+        return self._inbox.capacity
+
+    def receive(self, patient: bool = False) -> Sequence[Any] | None:
+        """The next image as an array-1.0 message, or one that is malformed and says why."""
+        return self._inbox.take(patient)
+
+    def update(self) -> None:
+        """Notice a camera that is gone: what it shows first when it is back is not new."""
+        self._first = self._first or not self._pvs[0].connected
+
+    def close(self) -> None:
+        self._context.disconnect()
+        self._inbox.close()
+
+    def _take(self, subscription: Any, response: Any) -> None:
+        """Called from caproto's thread."""
+        name = subscription.pv.name
+        if name != self._names[0]:
+            self._held[name] = _single(response.data)
+            return
+        first, self._first = self._first, False
+        if first:
+            return
+        height, width = (int(self._held.get(size) or 0) for size in (self._names[2], self._names[1]))
+        pixels = np.asarray(response.data)
+        if not height * width:
+            return
+        if len(pixels) < height * width:
+            text = f"{name} has {len(pixels)} pixels, {width} x {height} takes {height * width}"
+            self._inbox.put(refused_message(text))
+            return
+        image = pixels[: height * width].reshape(height, width)
+        stamp = response.metadata.timestamp
+        numbers = time_of(int(stamp), int(stamp % 1 * 1e9))
+        self._inbox.put(message_of(self._number, image, numbers))
+        self._number += 1
+
+
+def _single(data: Any) -> Any:
+    """The value of a PV that has one; text as such."""
+    one = data[0]
+    return one.decode("latin-1") if isinstance(one, bytes) else one

@@ -1,0 +1,43 @@
+"""A simulated camera over Channel Access, areaDetector's and cam_server's names; a line is a new image."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import numpy as np
+from caproto import ChannelType
+from caproto.asyncio.server import start_server
+from caproto.server import PVGroup, pvproperty
+from caproto.server.records import register_record  # noqa: F401  makes records known
+
+HEIGHT, WIDTH = 6, 8
+
+
+class Camera(PVGroup):
+    """Both conventions."""
+
+    data = pvproperty(name="T:CAM:image1:ArrayData", value=[0] * HEIGHT * WIDTH, dtype=ChannelType.LONG)
+    size_0 = pvproperty(name="T:CAM:image1:ArraySize0_RBV", value=WIDTH)
+    size_1 = pvproperty(name="T:CAM:image1:ArraySize1_RBV", value=HEIGHT)
+    picture = pvproperty(name="T:CAM:FPICTURE", value=[0] * HEIGHT * WIDTH, dtype=ChannelType.LONG)
+    width = pvproperty(name="T:CAM:WIDTH", value=WIDTH)
+    height = pvproperty(name="T:CAM:HEIGHT", value=HEIGHT)
+    init = pvproperty(name="T:CAM:INIT", value="INIT", dtype=ChannelType.STRING)
+
+
+async def serve() -> None:
+    """Serve until killed."""
+    camera = Camera(prefix="")
+    loop = asyncio.get_running_loop()
+
+    async def take(_: object) -> None:
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            image = np.arange(HEIGHT * WIDTH) + int(line)
+            await camera.data.write(image)
+            await camera.picture.write(image)
+
+    await start_server(camera.pvdb, startup_hook=take)
+
+
+asyncio.run(serve())
