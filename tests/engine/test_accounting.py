@@ -384,3 +384,36 @@ def test_snapshots_travel_even_from_a_source_that_jumps_over_all_ids() -> None:
         msgspec.msgpack.decode(msgspec.msgpack.encode(output.snapshot()), type=OutputSnapshot)
         == output.snapshot()
     )
+
+
+def test_kept_frames_are_left_out_or_offered_again_one_by_one() -> None:
+    output = OutputLedger()
+    for _ in range(3):
+        output.book_kept()
+    now = output.snapshot()
+    assert (now.offered, now.kept, now.queued) == (3, 3, 3)
+    output.book_released("gate")
+    output.book_released("gate")
+    output.book_offered_again()
+    now = output.snapshot()
+    assert (now.offered, now.kept, now.queued, now.skipped) == (2, 0, 0, {"gate": 2})
+    for leave in (output.book_offered_again, lambda: output.book_released("gate")):
+        with pytest.raises(ValueError, match="no frame is kept"):
+            leave()
+    assert output.snapshot() == now
+
+
+def test_the_bytes_that_were_sent_add_up() -> None:
+    output = OutputLedger()
+    for frame_id, nbytes in enumerate((10, 20, 30)):
+        output.book_queued()
+        output.book_sent(frame_id, nbytes)
+    assert (output.nbytes_sent, output.snapshot().nbytes_sent) == (60, 60)
+
+
+def test_only_the_next_id_is_expected() -> None:
+    gaps = GapTracker()
+    gaps.observe(5)
+    assert [frame_id for frame_id in range(4, 9) if gaps.expects(frame_id)] == [6]
+    gaps.observe_run(2)
+    assert [frame_id for frame_id in range(4, 10) if gaps.expects(frame_id)] == [8]
