@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import time
@@ -24,6 +25,7 @@ from repstream_http import HttpServer
 from repstream_http.compat.std_daq_driver import course
 from repstream_http.compat.std_daq_driver.app import create_app
 from repstream_http.compat.std_daq_driver.command import parse
+from repstream_http.compat.std_daq_driver.driver import Watcher
 from tests.fakes import FakePlane
 from tests.integration.rig import IMAGES, running_rig, until
 
@@ -96,6 +98,18 @@ def test_the_recorded_example(
         "saving_file",
         "file_saved",
     ]
+
+
+def test_a_status_that_comes_as_the_interval_ends_is_not_overtaken() -> None:
+    async def run() -> object:
+        watcher = Watcher()
+        waiting = asyncio.create_task(watcher.get(0.02))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.02, watcher.put, {"status": "creating_file"})
+        time.sleep(0.1)  # the loop is held up, and finds both due
+        return await waiting
+
+    assert asyncio.run(run()) == {"status": "creating_file"}
 
 
 def test_every_status_comes_to_every_client_however_fast_it_passes(
