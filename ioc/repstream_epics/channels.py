@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from caproto import (
@@ -142,9 +144,46 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
 
 
 class NumberChannel(Channel):
-    """A number with alarm levels."""
+    """A number with alarm levels; `level_puts` handles what clients write to the fields of these."""
 
-    levels: Alarm | None = None
+    levels: Alarm | None
+    level_puts: Mapping[str, Put] = MappingProxyType({})
+
+    def __init__(
+        self, head: Head, limits: tuple[float, float], alarm: Alarm | None, more: dict[str, Any]
+    ) -> None:
+        self.levels = alarm
+        low, high = limits
+        facts = {
+            "value": 0,
+            "units": head.unit[:UNIT_LENGTH],
+            "lower_disp_limit": low,
+            "upper_disp_limit": high,
+            "lower_ctrl_limit": low,
+            "upper_ctrl_limit": high,
+        }
+        super().__init__(head, {**facts, **self._level_limits(alarm), **more})
+
+    async def set_levels(self, alarm: Alarm | None) -> None:
+        """Take other levels."""
+        self.levels = alarm
+        await self.write_metadata(publish=False, **self._level_limits(alarm))
+        if self._fields is not None:
+            await self._fields.show_levels(self._facts())
+
+    def _level_limits(self, alarm: Alarm | None) -> dict[str, float]:
+        """A level that is not set is the end of the range where others are, and `unset` where none is."""
+        least, most = self._unset if alarm is None else self._ends
+        levels = alarm or Alarm()
+        return {
+            "lower_alarm_limit": least if levels.alarm_low is None else levels.alarm_low,
+            "lower_warning_limit": least if levels.warning_low is None else levels.warning_low,
+            "upper_warning_limit": most if levels.warning_high is None else levels.warning_high,
+            "upper_alarm_limit": most if levels.alarm_high is None else levels.alarm_high,
+        }
+
+    _ends: tuple[float, float] = (math.nan, math.nan)
+    _unset: tuple[float, float] = (math.nan, math.nan)
 
     def _facts(self) -> Facts:
         alarm = self.levels or Alarm()
@@ -152,25 +191,32 @@ class NumberChannel(Channel):
         worst = (MAJOR, MINOR, MINOR, MAJOR)
         return replace(
             super()._facts(),
-            levels=tuple(NO_ALARM if a is None else w for a, w in zip(at, worst, strict=True)),
+            levels=tuple(math.nan if level is None else level for level in at),
+            level_severities=tuple(
+                NO_ALARM if level is None else severity for level, severity in zip(at, worst, strict=True)
+            ),
+            level_puts={name: partial(self._put_level, put) for name, put in self.level_puts.items()},
         )
+
+    async def _put_level(self, put: Put, raw: Raw, user: str, address: str) -> bool:
+        return self._may_write(user, address) and await put(raw, Requester(FRONT_END, user, address))
 
 
 class LongChannel(NumberChannel, ChannelInteger):  # type: ignore[misc]
     """A signed 32-bit integer."""
 
+    _ends = (LONG_MIN, LONG_MAX)
+    _unset = (0, 0)
+
     def __init__(self, head: Head, limits: tuple[float, float], alarm: Alarm | None) -> None:
-        self.levels = alarm
-        super().__init__(head, _number(head, limits, alarm, (LONG_MIN, LONG_MAX), 0))
+        super().__init__(head, limits, alarm, {})
 
 
 class DoubleChannel(NumberChannel, ChannelDouble):  # type: ignore[misc]
     """A double, with the number of decimals to show."""
 
     def __init__(self, head: Head, limits: tuple[float, float], alarm: Alarm | None, precision: int) -> None:
-        self.levels = alarm
-        facts = _number(head, limits, alarm, (math.nan, math.nan), math.nan)
-        super().__init__(head, {**facts, "precision": precision})
+        super().__init__(head, limits, alarm, {"precision": precision})
 
 
 class EnumChannel(Channel, ChannelEnum):  # type: ignore[misc]
@@ -239,27 +285,3 @@ def _byte(value: Any) -> int:
     """A character; DBR_CHAR has no sign, but some clients send one."""
     number = int(_scalar(value))
     return number + 256 if -128 <= number < 0 else number
-
-
-def _number(
-    head: Head, limits: tuple[float, float], alarm: Alarm | None, ends: tuple[float, float], unset: float
-) -> dict[str, Any]:
-    """What a number has besides: unit, limits, alarm levels.
-
-    A level that is not set is the end of the range where others are, and `unset` where none is.
-    """
-    low, high = limits
-    least, most = (unset, unset) if alarm is None else ends
-    levels = alarm or Alarm()
-    return {
-        "value": 0,
-        "units": head.unit[:UNIT_LENGTH],
-        "lower_disp_limit": low,
-        "upper_disp_limit": high,
-        "lower_ctrl_limit": low,
-        "upper_ctrl_limit": high,
-        "lower_alarm_limit": least if levels.alarm_low is None else levels.alarm_low,
-        "lower_warning_limit": least if levels.warning_low is None else levels.warning_low,
-        "upper_warning_limit": most if levels.warning_high is None else levels.warning_high,
-        "upper_alarm_limit": most if levels.alarm_high is None else levels.alarm_high,
-    }

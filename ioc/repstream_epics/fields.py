@@ -8,7 +8,7 @@ state, the length of a waveform, and who may write.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from caproto import (
@@ -44,6 +44,7 @@ FIELD_TYPES = (
 """`menuFtype` of EPICS base."""
 
 _STATES = ["ZR", "ON", "TW", "TH", "FR", "FV", "SX", "SV", "EI", "NI", "TE", "EL", "TV", "TT", "FT", "FF"]
+LEVELS, LEVEL_SEVERITIES = ("HIHI", "HIGH", "LOW", "LOLO"), ("HHSV", "HSV", "LSV", "LLSV")
 _OPEN, _SHUT = "DEFAULT", "READONLY"
 _MESSAGES = {
     AlarmStatus.UDF: "no value now",
@@ -52,17 +53,24 @@ _MESSAGES = {
 }
 
 
+LevelPut = Callable[[Any, str, str], Awaitable[bool]]
+"""Takes what is written to a level, by which user at which address; False where that is refused."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a record is besides its channel.
 
-    `severities` are those of the states of an enum, by number; `levels` those of HIHI, HIGH, LOW and LOLO.
+    `severities` are those of the states of an enum, by number; `levels` are HIHI, HIGH, LOW and LOLO
+    (NaN: none), with their severities; `level_puts` take what is written to them, by name.
     `element` is the type of a waveform's elements. `may_write`: whether clients can write it at all.
     """
 
     may_write: bool
     severities: Sequence[AlarmSeverity] = ()
-    levels: tuple[AlarmSeverity, ...] = ()
+    levels: tuple[float, ...] = ()
+    level_severities: tuple[AlarmSeverity, ...] = ()
+    level_puts: Mapping[str, LevelPut] = field(default_factory=dict)
     element: str = ""
 
 
@@ -83,11 +91,21 @@ class Fields:
         self._channels |= _own(channel, facts)
         for one in self._channels.values():
             one.check_access = _read_only
+        for name, level in zip(LEVELS, facts.levels, strict=False):
+            put = facts.level_puts.get(name)
+            self._channels[name] = _Level(level, put)
         if facts.may_write:
             self._channels["DISP"] = _Disp(disable)
 
     def __getitem__(self, name: str) -> ChannelData:
         return self._channels[name]
+
+    async def show_levels(self, facts: Facts) -> None:
+        """Show other levels, with their severities."""
+        for name, level in zip(LEVELS, facts.levels, strict=True):
+            await self._channels[name].write(level, verify_value=False)
+        for name, severity in zip(LEVEL_SEVERITIES, facts.level_severities, strict=True):
+            await self._channels[name].write(SEVERITIES[severity])
 
     async def follow(self, channel: ChannelData, time: float) -> None:
         """Show what has changed with the value."""
@@ -124,12 +142,40 @@ def _own(channel: ChannelData, facts: Facts) -> Mapping[str, ChannelData]:
         made["DRVH"] = number(value=channel.upper_ctrl_limit)
     names = ("ZSV", "OSV") if channel.reported_record_type in ("bi", "bo") else [f"{s}SV" for s in _STATES]
     made |= {name: _severity(severity) for name, severity in zip(names, facts.severities, strict=False)}
-    levels = zip(("HHSV", "HSV", "LSV", "LLSV"), facts.levels, strict=False)
+    levels = zip(LEVEL_SEVERITIES, facts.level_severities, strict=False)
     return made | {name: _severity(severity) for name, severity in levels}
 
 
 def _severity(severity: AlarmSeverity) -> ChannelEnum:
     return ChannelEnum(value=SEVERITIES[severity], enum_strings=SEVERITIES)
+
+
+class _Level(ChannelDouble):  # type: ignore[misc]  # caproto is untyped
+    """One alarm level; its value follows what becomes of a put."""
+
+    def __init__(self, level: float, put: LevelPut | None) -> None:
+        super().__init__(value=level)
+        self._put = put
+
+    def check_access(self, hostname: str, username: str) -> AccessRights:
+        return AccessRights.READ if self._put is None else AccessRights.READ | AccessRights.WRITE
+
+    async def auth_write(
+        self,
+        hostname: Any,
+        username: Any,
+        data: Any,
+        *_: Any,
+        user_address: tuple[str, int] | None = None,
+        **__: Any,
+    ) -> int:
+        if self._put is None:
+            return PUT_FAILED
+        try:
+            level = float(_first(data))
+        except (TypeError, ValueError):
+            return PUT_FAILED
+        return NORMAL if await self._put(level, username or "", address_of(user_address)) else PUT_FAILED
 
 
 class _Disp(ChannelByte):  # type: ignore[misc]  # caproto is untyped

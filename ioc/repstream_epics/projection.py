@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import assert_never
 
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
@@ -16,10 +17,12 @@ from repstream_epics.channels import (
     EnumChannel,
     Head,
     LongChannel,
+    NumberChannel,
     Put,
     Raw,
     TextChannel,
 )
+from repstream_epics.levels import FIELDS, KEPT, LevelBook, LevelControl
 from repstream_epics.pvs import (
     MESSAGE_LENGTH,
     OFF_ON,
@@ -52,7 +55,10 @@ class CatalogueView:
         self._reports: dict[tuple[str, int], ReportPVs] = {(Group.ENGINE, 0): self._engine_report()}
         for slot in catalogue.slots(Group.WRITER):
             self._reports[Group.WRITER, slot] = self._writer_report(slot)
-        self.parameters = {p.key: self._parameter(p) for p in catalogue.parameters.values()}
+        self.parameters: dict[str, ParameterPVs] = {}
+        self._levels = LevelBook(catalogue.parameters, self.parameters.get)
+        for parameter in catalogue.parameters.values():
+            self.parameters[parameter.key] = self._parameter(parameter)
         self.commands = {c.key: self._command(c) for c in catalogue.commands.values()}
 
     @property
@@ -65,7 +71,8 @@ class CatalogueView:
             )
             for slot in self._catalogue.slots(Group.WRITER)
         )
-        return (*self.parameters.values(), *followed)
+        levels = (self._levels,) if KEPT in self._catalogue.parameters else ()
+        return (*levels, *self.parameters.values(), *followed)
 
     def close(self) -> None:
         """It holds nothing else."""
@@ -93,6 +100,11 @@ class CatalogueView:
     def _parameter(self, parameter: Parameter) -> ParameterPVs:
         put = self._put_of(lambda: self.parameters[parameter.key])
         readback = self._add(names.readback(parameter), lambda name: _value_channel(name, parameter, None))
+        if isinstance(readback, NumberChannel) and KEPT in self._catalogue.parameters:
+            self._levels.channels[parameter.key] = readback
+            readback.level_puts = {
+                name: self._put_of(partial(LevelControl, self._levels, parameter, name)) for name in FIELDS
+            }
         setpoint = text = None
         if parameter.writable:
             setpoint = self._add(names.setpoint(parameter), lambda name: _value_channel(name, parameter, put))
@@ -103,7 +115,9 @@ class CatalogueView:
         losing = None
         if parameter.role is Role.STATE and parameter.group == Group.ENGINE:
             losing = self._catalogue.key(Role.LOSING, Group.ENGINE)
-        return ParameterPVs(parameter, self._reports_of(parameter), readback, setpoint, text, losing)
+        return ParameterPVs(
+            parameter, self._reports_of(parameter), readback, setpoint, text, losing, self._levels
+        )
 
     def _command(self, command: Command) -> CommandPVs:
         press = self._put_of(lambda: self.commands[command.key])

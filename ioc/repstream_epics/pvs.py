@@ -12,6 +12,7 @@ from repstream.parameters.facts import Value
 from repstream.states import AcquisitionResult
 from repstream_epics import names, types
 from repstream_epics.channels import Channel, Raw
+from repstream_epics.levels import LevelBook
 from repstream_epics.refusal import CmdStatus, WriteStatus, severity_of
 from repstream_epics.states import NO_ALARM, NO_VALUE, REFUSED_WRITE, alarm_of
 from repstream_epics.view import Execute, Write
@@ -73,7 +74,8 @@ class FollowedReport:
 class ParameterPVs:
     """The PVs of one parameter: readback, setpoint where it may be written, a text beside some numbers.
 
-    `losing`: the key that makes running an alarm, where the parameter is the state of the repeater.
+    `levels`: the alarm levels in force. `losing`: the key that makes running an alarm, where the parameter
+    is the state of the repeater.
     """
 
     parameter: Parameter
@@ -82,6 +84,7 @@ class ParameterPVs:
     setpoint: Channel | None
     text: Channel | None
     losing: str | None
+    levels: LevelBook
 
     @property
     def keys(self) -> Sequence[str]:
@@ -89,7 +92,7 @@ class ParameterPVs:
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
         value = held[self.parameter.key]
-        alarm = alarm_of(self.parameter, value, bool(self.losing and held[self.losing]))
+        alarm = alarm_of(self.levels.of(self.parameter), value, bool(self.losing and held[self.losing]))
         shown = types.to_pv(self.parameter, value)
         await self.readback.show(shown, alarm, time)
         if self.text is not None:

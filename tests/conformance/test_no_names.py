@@ -17,7 +17,7 @@ from repstream.parameters.catalogue import build
 from repstream.protocol import Completion
 
 ROOT = Path(__file__).parents[2]
-TABLES = {"areadetector", "compat", "lima", "journal.py"}
+TABLES = {"areadetector", "compat", "lima", "journal.py", "levels.py"}
 MODULES = [
     path
     for room in ("device_servers", "ioc", "rest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from repstream_epics.access import WriteAccess
 from repstream_epics.server import IocServer
 from tests.fakes import running_service
 from tests.ioc.clients import tool
-from tests.ioc.conftest import PREFIX, Bench
+from tests.ioc.conftest import PREFIX, Bench, running_bench
 
 
 def fields(bench: Bench, pv: str, *wanted: str) -> list[str]:
@@ -114,3 +115,27 @@ def test_only_users_and_hosts_on_the_list_may_write(
 def test_a_host_that_nobody_knows_cannot_be_allowed() -> None:
     with pytest.raises(ValueError, match=r"nowhere\.invalid is no host"):
         WriteAccess.of(hosts=["nowhere.invalid"])
+
+
+def test_alarm_levels_are_set_by_operators_and_kept_by_the_engine(tmp_path: Path) -> None:
+    with running_bench(tmp_path) as bench:
+        full, low = "Wr1:NumWritten_RBV", ("HIHI", "HHSV", "LOLO")
+        assert fields(bench, full, *low) == ["nan", "NO_ALARM", "nan"]
+        assert "ERROR" not in bench.tool("caput", "-c", f"@{full}.HIHI", "3")
+        assert fields(bench, full, *low) == ["3", "MAJOR", "nan"]
+        assert "Hi alarm limit:   3" in bench.tool("caget", "-d", "DBR_CTRL_DOUBLE", f"@{full}")
+        bench.put("Wr1:NumImages", 4)
+        bench.plane.open_gate_gives(4)
+        bench.put("Wr1:Start", 1)
+        assert fields(bench, full, "SEVR", "STAT") == ["MAJOR", "HIHI"]
+        bench.tool("caput", "-c", f"@{full}.HIHI", "5")
+        assert fields(bench, full, "SEVR") == ["NO_ALARM"], "at once, without a new value"
+        assert "failed" in bench.tool("caput", "-c", f"@{full}.LOW", "6"), "above HIHI"
+        assert json.loads(str(bench.service.read("facade.epics_alarms").value)) == {
+            "writers.1.num_written": {"HIHI": 5.0}
+        }
+        with IocServer({"again": bench.service}, PREFIX, port=0) as ioc:
+            assert tool(ioc.port, "caget", "-t", f"{PREFIX}{full}.HIHI").stdout.strip() == "5"
+        bench.tool("caput", "-c", f"@{full}.HIHI", "nan")
+        assert fields(bench, full, *low) == ["nan", "NO_ALARM", "nan"]
+        assert "denied" in bench.tool("caput", "-c", "@Wr1:NumImages.HIHI", "3")

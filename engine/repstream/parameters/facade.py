@@ -29,7 +29,14 @@ class FacadeConfig(Section):
         description="What areaDetector's clients set beside the engine's parameters, as JSON by PV.",
     )
 
-    @field_validator("std_daq", "area_detector")
+    epics_alarms: Annotated[str, Access.ALWAYS, LongText(MOST_CHARACTERS)] = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        title="EPICS: alarm levels",
+        description="Alarm levels that EPICS clients have set, as JSON by parameter.",
+    )
+
+    @field_validator("std_daq", "area_detector", "epics_alarms")
     @classmethod
     def _is_an_object(cls, text: str) -> str:
         parse_object(text)
