@@ -4,6 +4,7 @@
 #   make wheels          installed from wheels alone, no compiler in reach, on each Python: the demo runs
 #   make versions        the unit tests on each Python that is installed beside this one
 #   make readers         what reads files in tests from an environment of its own
+#   make panels          the Taurus panel in an environment of its own, for its tests
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"
@@ -26,7 +27,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers page format bench soak mutants docs clean
+.PHONY: demo test test-unit check wheels versions readers panels page format bench soak mutants docs clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -45,6 +46,9 @@ versions:
 
 readers:
 	@.ci/readers "$(PYTHON)"
+
+panels:
+	@.ci/panels "$(PYTHON)"
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -39,7 +39,7 @@ def storage(shim: Path, tmp_path: Path) -> Iterator[Storage]:
     storage.does("")
 
 
-PROGRAMS = ("page", "cli", "recipes", "examples", "faults", "integration", "ioc", "device_servers")
+PROGRAMS = ("page", "panels", "cli", "recipes", "examples", "faults", "integration", "ioc", "device_servers")
 """Rooms whose tests start whole programs and wait for them."""
 
 

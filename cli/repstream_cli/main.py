@@ -13,6 +13,7 @@ from repstream_cli.epics import PASSED_ON, ioc, pvs
 from repstream_cli.exits import Exit
 from repstream_cli.follow import follow
 from repstream_cli.look import look
+from repstream_cli.panel import panel
 from repstream_cli.serve import serve
 from repstream_cli.simulate import simulate
 from repstream_cli.status import status
@@ -32,6 +33,7 @@ for command in (demo, serve, status, simulate, consume, look, follow, verify, st
     app.command()(command)
 for program in (ioc, pvs):
     app.command(context_settings=PASSED_ON, add_help_option=False)(program)
+app.add_typer(panel)
 
 
 def main() -> None:

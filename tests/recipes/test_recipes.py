@@ -43,6 +43,8 @@ ELSEWHERE = {
     "m_split": "tests/engine/mflow",
     "Pictures1ShownId": "tests/integration/test_tango_pictures.py",
     "repstream-tango": "tests/device_servers/test_command_line.py",
+    "repstream panel tango": "tests/panels",
+    "taurus form": "tests/panels",
     "repstream-ioc": "tests/ioc/test_server.py",
     "from repstream.ophyd": "tests/integration/test_ophyd.py",
     "from ophyd_async": "tests/ioc/test_areadetector_ophyd_async.py",

@@ -29,6 +29,7 @@ from repstream.parameters.facts import (
     Kind,
     Level,
     LongText,
+    Loss,
     Role,
     Severity,
     Unit,
@@ -62,8 +63,8 @@ class Parameter(msgspec.Struct, frozen=True):
     `key` is ``group.field`` or ``group.slot.field``; `slot` counts from 1 and is 0 where there are
     none. `minimum` and `maximum` are inclusive and None where a number has no limit; `length` is
     the most characters a text may have. `unit` is empty where there is none. `counter`: a number
-    that only rises until it begins anew. `title` is the name for people, at most 40 characters and
-    unique in a group, `text` the description.
+    that only rises until it begins anew; `loss`: one of what was lost and should not have been. `title`
+    is the name for people, at most 40 characters and unique in a group, `text` the description.
     """
 
     key: str
@@ -82,6 +83,7 @@ class Parameter(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     length: int = 0
     counter: bool = False
+    loss: bool = False
     level: Level = Level.OPERATOR
     format: Format = Format.PLAIN
     role: Role | None = None
@@ -251,6 +253,7 @@ def _record(group: str, slot: int, name: str, field: FieldInfo) -> Parameter:
         choices=choices,
         length=_length(facts) if kind is Kind.TEXT else 0,
         counter=_first(facts, Counter, None) is not None,
+        loss=_first(facts, Loss, None) is not None,
         level=_first(facts, Level, Level.OPERATOR),
         format=_first(facts, Format, Format.PLAIN),
         role=_first(facts, Role, None),

@@ -100,6 +100,8 @@ class Role(enum.Enum):
     """What became of the newest acquisition, a sentence."""
     WAITING = "waiting"
     """What the newest acquisition waits for, a sentence."""
+    PICTURES = "pictures"
+    """Address that serves the pictures themselves; what is declared here are only numbers."""
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -159,6 +161,10 @@ def address_form(schemes: Iterable[str]) -> Form:
 
 class Counter(msgspec.Struct, frozen=True):
     """Marks a number that only rises until it begins anew (at a start); any other may also fall."""
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Marks a number of what was lost and should not have been: 0 is good, anything else is shown in red."""
 
 
 class Derived(msgspec.Struct, frozen=True):

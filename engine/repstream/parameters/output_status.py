@@ -11,6 +11,7 @@ from repstream.parameters.facts import (
     Counter,
     Level,
     LongText,
+    Loss,
     Role,
     Status,
     Unit,
@@ -21,7 +22,7 @@ from repstream.parameters.status import COUNT_LIMIT, Count, Rate, Total
 class Losses(Status):
     """What an output has lost."""
 
-    dropped: Annotated[Total, Unit("frames")] = Field(
+    dropped: Annotated[Total, Unit("frames"), Loss()] = Field(
         0, title="Frames dropped", description="Frames lost at this output."
     )
     dropped_reasons: Annotated[str, LongText(1024), Level.EXPERT] = Field(

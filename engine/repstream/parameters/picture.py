@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from repstream.parameters.facts import Access, Alarm, Format, Level, LongText, Section, Unit
+from repstream.parameters.facts import Access, Alarm, Format, Level, LongText, Role, Section, Unit
 from repstream.parameters.status import COUNT_LIMIT, Count, Rate, Total
 
 SLOTS = 2
@@ -106,7 +106,7 @@ class PictureCounts(Section):
     message: Annotated[str, LongText(1024)] = Field(
         "", title="Message", description="What is wrong, or what is waited for."
     )
-    address: Annotated[str, Level.EXPERT] = Field(
+    address: Annotated[str, Level.EXPERT, Role.PICTURES] = Field(
         "", title="Address", description="Where front ends get the pictures, such as tcp://host:port."
     )
     image_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(

@@ -15,6 +15,7 @@ from repstream.parameters.facts import (
     Format,
     Level,
     LongText,
+    Loss,
     Role,
     Status,
     Unit,
@@ -119,7 +120,7 @@ class SourceStatus(Status):
     received_bytes: Annotated[Total, Unit("B")] = Field(
         0, title="Bytes received", description="Bytes received since the last start."
     )
-    malformed: Annotated[Total, Unit("messages")] = Field(
+    malformed: Annotated[Total, Unit("messages"), Loss()] = Field(
         0, title="Malformed messages", description="Messages that do not follow their format."
     )
     malformed_reasons: Annotated[str, LongText(1024), Level.EXPERT] = Field(
@@ -135,7 +136,7 @@ class SourceStatus(Status):
         title="Messages without image by kind",
         description="Number of messages without an image for each kind.",
     )
-    missing: Annotated[Count, Unit("frames")] = Field(
+    missing: Annotated[Count, Unit("frames"), Loss()] = Field(
         0, title="Missing frames", description="Frame ids that have not arrived."
     )
     duplicates: Annotated[Total, Unit("frames")] = Field(

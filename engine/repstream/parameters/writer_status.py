@@ -11,6 +11,7 @@ from repstream.parameters.facts import (
     Format,
     Level,
     LongText,
+    Loss,
     Role,
     Shown,
     Unit,
@@ -129,7 +130,7 @@ class AcquisitionStatus(Losses):
     num_written: Annotated[Total, Unit("images")] = Field(
         0, title="Images written", description="Images that are in the file and can be read."
     )
-    num_missing: Annotated[Count, Unit("images")] = Field(
+    num_missing: Annotated[Count, Unit("images"), Loss()] = Field(
         0, title="Images missing", description="Frame ids that have not arrived in this acquisition."
     )
     file_size: Annotated[Count, Unit("B")] = Field(0, title="File size", description="Size of the file.")

@@ -1,0 +1,43 @@
+"""`repstream panel`: windows for operators, imported when they are called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from repstream_cli.exits import Exit
+
+panel = typer.Typer(name="panel", help="Windows for operators.", no_args_is_help=True)
+
+REPEATER = "tango://127.0.0.1:9601/repstream/repeater/1#dbase=no"
+
+
+@panel.callback()
+def _of() -> None:
+    """Windows for operators, made from what the running servers declare."""
+
+
+@panel.command()
+def tango(
+    device: Annotated[
+        str, typer.Argument(help="The RepStream device; the panel finds the writers of its server.")
+    ] = REPEATER,
+) -> None:
+    """Open the Taurus panel of a Tango server: state, streams, writers, rates and live pictures.
+
+    Exit codes: 0 the window was closed, 1 there is no such device, 2 wrong usage.
+
+    [bold]Examples[/bold]
+
+      repstream panel tango
+      repstream panel tango repstream/repeater/1
+    """
+    try:
+        main = importlib.import_module("repstream_panels.tango.main")
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(
+            f"{error.name} is not installed; install it with pip install 'repstream[panels]'"
+        ) from error
+    raise typer.Exit(Exit(main.run(device)))

@@ -1,0 +1,1 @@
+"""Panels for operators, made from what the running servers declare."""

@@ -1,0 +1,1 @@
+"""The Taurus panel of the Tango devices."""
