@@ -33,6 +33,7 @@ def epics_environment(stack: Stack) -> dict[str, str]:
 
 
 def http_url(stack: Stack) -> str:
+    """Where the page and the HTTP API are reached from this host."""
     return f"http://{local(stack.options.host)}:{stack.http_port}"
 
 

@@ -107,4 +107,5 @@ def writer(fields: Values) -> list[str]:
 
 
 def number(value: float | None) -> str:
+    """A number with one decimal place; ``-`` for none."""
     return "-" if value is None else f"{value:.1f}"

@@ -41,8 +41,11 @@ def pascal(field: str) -> str:
 
 
 def attribute_name(parameter: Parameter) -> str:
-    """``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
-    ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device)."""
+    """Name of the attribute that shows a parameter.
+
+    ``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
+    ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device).
+    """
     group, name = group_name(parameter.group), pascal(parameter.field)
     if parameter.group in _UNPREFIXED:
         return group + name if name in OWN_NAMES else name

@@ -51,6 +51,7 @@ _ENDED = {
 
 
 def severity_of(status: str) -> Severity:
+    """The severity of a command's status."""
     return SEVERITY.get(status, NO_ALARM)
 
 

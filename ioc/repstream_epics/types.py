@@ -163,6 +163,7 @@ def _fits_long(parameter: Parameter) -> bool:
 
 
 def choice(strings: tuple[str, ...], raw: str | bytes | int | float) -> str:
+    """The choice that a client means by its text or number; raises ValueError for none."""
     given = _text(raw) if isinstance(raw, str | bytes) else raw
     if given in strings:
         return str(given)

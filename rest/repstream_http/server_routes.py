@@ -52,6 +52,7 @@ def read_metrics(request: Request) -> Response:
 
 @router.get("/docs", include_in_schema=False)
 def reference_page(request: Request) -> HTMLResponse:
+    """The reference of the API as a page."""
     return HTMLResponse(pages.reference(request.app.openapi()))
 
 

@@ -131,6 +131,7 @@ def regions(shape: tuple[int, int]) -> dict[str, object]:
 
 
 def stack_options(options: DemoOptions, chosen: Ports) -> StackOptions:
+    """What the demo starts: an engine with all front ends, at the chosen ports."""
     return StackOptions(
         engine=ServiceOptions(roots=(options.folder,), configuration=configuration(chosen, options.shape)),
         engine_address=f"tcp://{HOST}:{chosen.engine}",

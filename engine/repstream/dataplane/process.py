@@ -32,6 +32,7 @@ END_TIME = 4.5
 
 
 def main() -> None:
+    """Run the data plane until the service ends it or has gone."""
     parser = argparse.ArgumentParser(description="Data plane of repstream; started by the service.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
     parser.add_argument("--configuration", default=Configuration.path(), help="class of the configuration")

@@ -36,8 +36,10 @@ TEXTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number with a unit: its place, the setting that states it (`factor` times that), and the
-    detector's names for it."""
+    """A number with a unit.
+
+    Its place, the setting that states it (`factor` times that), and the detector's names for it.
+    """
 
     path: str
     units: str

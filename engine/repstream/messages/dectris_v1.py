@@ -245,8 +245,11 @@ def encode_image(
     real_time: int = 0,
     appendix: Any = None,
 ) -> list[Any]:
-    """An image; times in ns. Raises ValueError for pixels that are not of two dimensions or not known
-    to the format (``"lz4_hdf5"``, ``"bitshuffle_zstd"``, bool)."""
+    """An image; times in ns.
+
+    Raises ValueError for pixels that are not of two dimensions or not known to the format
+    (``"lz4_hdf5"``, ``"bitshuffle_zstd"``, bool).
+    """
     if len(pixels.shape) != 2 or pixels.encoding in {"lz4_hdf5", "bitshuffle_zstd"} or pixels.dtype == "bool":
         raise ValueError(f"{pixels.dtype} {pixels.shape} {pixels.encoding}: no image of this format")
     bits = f"bs{8 * ITEM_SIZE[pixels.dtype]}-" if pixels.encoding == "bitshuffle_lz4" else ""

@@ -22,6 +22,7 @@ NICENESS = 5
 
 
 def main() -> None:
+    """Serve pictures until the service ends this process or has gone."""
     parser = argparse.ArgumentParser(description="Pictures of repstream; started by the service.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
     parser.add_argument("--address", required=True, help="where pictures are served")

@@ -62,6 +62,7 @@ _heads: msgspec.msgpack.Decoder[_Head] = msgspec.msgpack.Decoder(_Head)
 
 
 def encode(message: ToPictures) -> bytes:
+    """A client's message as bytes."""
     return _encoder.encode(message)
 
 

@@ -42,10 +42,12 @@ _READ, _SET = Form.READBACK, Form.SETPOINT
 
 
 def kept_switch(name: str, title: str, default: str, strings: tuple[str, str]) -> Row:
+    """A switch that areaDetector has and the engine only keeps."""
     return Row(name, title, Type.SWITCH, Kept(default), strings=strings)
 
 
 def kept_number(name: str, title: str, default: int, low: float = 0, high: float = LONG_MAX) -> Row:
+    """A number that areaDetector has and the engine only keeps."""
     return Row(name, title, Type.LONG, Kept(default, low, high))
 
 

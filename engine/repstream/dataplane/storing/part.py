@@ -183,6 +183,7 @@ class Part:
 
 
 def main() -> None:
+    """Write one part of each file until the data plane ends it."""
     parser = argparse.ArgumentParser(description="Writer of one part of a file; started by the data plane.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the data plane's socket pair")
     arguments = parser.parse_args()

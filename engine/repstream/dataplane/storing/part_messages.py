@@ -120,10 +120,12 @@ _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
 def encode(message: Start | Order | Answer) -> bytes:
+    """A message as bytes for the socket pair."""
     return _encoder.encode(message)
 
 
 def decode_order(data: bytes) -> Order:
+    """An order of the data plane; raises `msgspec.MsgspecError` for anything else."""
     return _orders.decode(data)
 
 

@@ -36,6 +36,7 @@ def status(fields: Mapping[str, Value]) -> Entry:
 
 
 def statistics(stats: Mapping[str, Any]) -> Entry:
+    """The entry of a writer's statistics."""
     return Entry("stat", _json(stats))
 
 
