@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from queue import Queue
@@ -43,6 +44,27 @@ def tool(port: int, name: str, *arguments: str, timeout: float = 60) -> subproce
     return subprocess.run(
         command, env=environment(port), capture_output=True, text=True, timeout=timeout, check=False
     )
+
+
+@contextmanager
+def running_tool(
+    environment: dict[str, str], name: str, *arguments: str, stdout: Any = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[str]]:
+    """A tool of EPICS base while inside; it is a script that starts the program, and both are ended."""
+    with subprocess.Popen(
+        [str(TOOLS / name), *arguments],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 class Pyepics:

@@ -15,10 +15,9 @@ from repstream_epics.listing import Format, listing
 from repstream_epics.server import IocServer
 from repstream_epics.views import chosen
 from tests.ioc.board_engine import BoardEngine
-from tests.ioc.clients import environment, free_port, tool
+from tests.ioc.clients import environment, free_port, running_tool, tool
 
 IOC = IocServer({"a": BoardEngine()}, "T:LIST:", views=chosen("T:AD:"))
-SOFT_IOC = Path(sys.executable).parent / "softIoc"
 
 
 def test_names_and_table_have_every_pv() -> None:
@@ -49,18 +48,10 @@ def test_a_soft_ioc_of_base_loads_the_database(tmp_path: Path) -> None:
     database.write_text(listing(IOC.channels, Format.DB))
     port = free_port()
     names = {"EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1", "EPICS_CAS_SERVER_PORT": str(port)}
-    command = [str(SOFT_IOC), "-S", "-d", str(database)]
-    with subprocess.Popen(
-        command,
-        env=environment(port) | names | {"EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as soft:
-        try:
-            wanted = ["T:LIST:State_RBV", "T:LIST:Wr1:NumImages.HOPR", "T:AD:HDF1:FileName.DESC"]
-            said = tool(port, "caget", "-t", "-w", "20", *wanted).stdout.splitlines()
-        finally:
-            soft.kill()
+    beacons = {"EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1"}
+    with running_tool(environment(port) | names | beacons, "softIoc", "-S", "-d", str(database)):
+        wanted = ["T:LIST:State_RBV", "T:LIST:Wr1:NumImages.HOPR", "T:AD:HDF1:FileName.DESC"]
+        said = tool(port, "caget", "-t", "-w", "20", *wanted).stdout.splitlines()
     assert said == ["INITIALIZED", "2147483647", "File name"]
 
 

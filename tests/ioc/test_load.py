@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,10 +15,9 @@ from repstream_epics import names
 from repstream_epics.server import IocServer
 from tests.integration.rig import until
 from tests.ioc.board_engine import BoardEngine
-from tests.ioc.clients import environment
+from tests.ioc.clients import environment, running_tool
 
 PREFIX = "T:LOAD:"
-CAMONITOR = Path(sys.executable).parent / "camonitor"
 RATE, KEYS = 2000, 200
 LAG = 0.2
 
@@ -32,9 +29,8 @@ def monitors(port: int, pvs: list[str], folder: Path, clients: int) -> Iterator[
     with ExitStack() as stack:
         for output in outputs:
             file = stack.enter_context(output.open("w"))
-            command = [str(CAMONITOR), "-w", "90", "-t", "n", *pvs]
-            process = stack.enter_context(subprocess.Popen(command, env=environment(port), stdout=file))
-            stack.callback(process.kill)
+            watch = ("camonitor", "-w", "90", "-t", "n", *pvs)
+            stack.enter_context(running_tool(environment(port), *watch, stdout=file))
         yield outputs
 
 

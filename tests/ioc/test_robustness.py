@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from queue import Queue
 from typing import Any
 
@@ -18,10 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from repstream.parameters.catalogue import Parameter
 from repstream_epics import names, types
 from tests.integration.rig import until
-from tests.ioc.clients import environment
+from tests.ioc.clients import environment, running_tool
 from tests.ioc.conftest import PREFIX, Bench, running_bench
 
-TOOLS = Path(sys.executable).parent
 ANSWER = 30.0
 NORMAL = CAStatus.ECA_NORMAL.value.code
 
@@ -130,13 +127,9 @@ def test_a_client_that_is_killed_in_the_middle_of_a_put_leaves_the_acquisition_t
     bench: Bench,
 ) -> None:
     bench.put("Wr1:NumImages", 3)
-    command = [str(TOOLS / "caput"), "-c", "-w", "60", f"{PREFIX}Wr1:Start", "1"]
-    with subprocess.Popen(
-        command, env=environment(bench.ioc.port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as put:
+    put = ("caput", "-c", "-w", "60", f"{PREFIX}Wr1:Start", "1")
+    with running_tool(environment(bench.ioc.port), *put):
         until(lambda: bench.get("Wr1:Gate_RBV") == "open", "the start")
-        put.kill()
-        put.wait()
     bench.plane.receive(3)
     until(lambda: bench.get("Wr1:StartResult_RBV") == "completed", "the end")
     assert bench.get("Wr1:Start") == "Off"
@@ -152,12 +145,9 @@ def test_tools_of_base_wait_monitor_and_say_everything(bench: Bench) -> None:
     assert bench.tool("caget", "-t", "@Wr1:StartResult_RBV").strip() == "completed"
     told = bench.tool("caget", "-d", "DBR_CTRL_LONG", "@Wr1:NumImages")
     assert "Hi ctrl limit:    2147483647" in told and "Units:            images" in told
-    command = [str(TOOLS / "camonitor"), "-t", "n", f"{PREFIX}Wr1:NumImages_RBV"]
-    with subprocess.Popen(
-        command, env=environment(bench.ioc.port), stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as monitor:
+    watch = ("camonitor", "-t", "n", f"{PREFIX}Wr1:NumImages_RBV")
+    with running_tool(environment(bench.ioc.port), *watch, stdout=subprocess.PIPE) as monitor:
         assert monitor.stdout is not None
         assert monitor.stdout.readline().split()[-1] == "1"
         bench.put("Wr1:NumImages", 5)
         assert monitor.stdout.readline().split()[-1] == "5"
-        monitor.kill()
