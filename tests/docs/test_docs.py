@@ -47,3 +47,10 @@ def test_links_between_pages_lead_somewhere(page):
     links = [part.split(")")[0] for part in text.split("](")[1:]]
     local = [link.split("#")[0] for link in links if "://" not in link and not link.startswith("#")]
     assert not [link for link in local if not (page.parent / link).exists()]
+
+
+def test_decisions_are_numbered_one_after_the_other():
+    records = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [record.name[:4] for record in records] == [f"{n:04}" for n in range(1, len(records) + 1)]
+    for record in records:
+        assert record.read_text(encoding="utf-8").startswith(f"# {int(record.name[:4])}. "), record.name
