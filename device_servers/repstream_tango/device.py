@@ -114,7 +114,6 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """The engine; DevFailed where a property keeps from having one."""
         if self._engine is None:
             fail(WRONG_PROPERTY, self._trouble, f"{self.get_name()}/{what}")
-        assert self._engine is not None
         return self._engine
 
     def requester(self) -> Requester:
@@ -144,11 +143,16 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
             change = {self.key(parameter): from_tango(parameter, value)}
             self.engine(name).write(change, self.requester())
 
-    def execute(self, command: Command, argument: Value) -> None:
-        """Give a command; its end shows in State, not here."""
-        name = command_names(command)[0]
+    def execute(self, command: Command, argument: Value, name: str = "") -> str | None:
+        """Give a command, in Tango called `name`; its end shows in State, not here."""
+        name = name or command_names(command)[0]
         with as_devfailed(f"{self.get_name()}/{name}"):
             self.engine(name).execute(self.key(command), argument, self.requester())
+            return self.answer_of(command)
+
+    def answer_of(self, given: Command) -> str | None:
+        """What a command returns at once."""
+        return None
 
     def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
         """Push those of `values` that this device shows, and let setpoints follow; State comes last."""

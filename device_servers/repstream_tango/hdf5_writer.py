@@ -6,18 +6,24 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar
 
-from tango import DevState
+from tango import AutoTangoAllowThreads, DevState
+from tango.server import command
 
-from repstream.parameters.catalogue import Group
+from repstream.parameters.catalogue import Command, Group
 from repstream.parameters.facts import Role, Value
 from repstream_tango.device import EngineDevice
+from repstream_tango.refusal import NOT_FINISHED, REFUSED, UNREACHABLE, as_devfailed, fail
 from repstream_tango.states import WRITER_ROLES, writer_state, writer_status
+from repstream_tango.waiting import Lost, StartWait, StillGoing
+
+LONGEST_WAIT = 3600.0
 
 
 class WriterDevice(EngineDevice):
     """The writer in one slot of an engine."""
 
     slots: ClassVar[range]
+    _start: StartWait | None = None
     Slot: int
     """Property: slot of the writer; 0 takes the number that the device's name ends with, else 1."""
 
@@ -29,13 +35,52 @@ class WriterDevice(EngineDevice):
             )
         return slot
 
+    def init_device(self) -> None:
+        super().init_device()
+        if self._engine is not None:
+            state = self.key_of_engine(Role.STATE)
+            self._start = StartWait(self._engine, self._own_key(Role.START_RESULT), state)
+
+    def delete_device(self) -> None:
+        if self._start is not None:
+            self._start.cancel()
+        super().delete_device()
+
+    @command(  # type: ignore[untyped-decorator]  # pytango has no types
+        doc_in="Longest time to wait in s, 0 to 3600.", doc_out="Result, as StartResult names it."
+    )
+    def WaitFinished(self, timeout: float) -> str:
+        """Wait for the end of the last start; other clients of the device are served meanwhile.
+
+        The client's own time-out (3 s, `set_timeout_millis`) must be longer.
+        """
+        origin = f"{self.get_name()}/WaitFinished"
+        self.engine("WaitFinished")
+        assert self._start is not None
+        if not 0 <= timeout <= LONGEST_WAIT:
+            text = f"a time-out of {timeout:g} s is not possible: must be 0 to {LONGEST_WAIT:g}"
+            fail(REFUSED, text, origin)
+        try:
+            with as_devfailed(origin), AutoTangoAllowThreads(self):
+                return str(self._start.wait(timeout))
+        except StillGoing:
+            return fail(NOT_FINISHED, f"Not finished within {timeout:g} s. {self.dev_status()}", origin)
+        except Lost:
+            return fail(UNREACHABLE, self.dev_status(), origin)
+
+    def answer_of(self, given: Command) -> str | None:
+        """Of a command that takes long the id of the acquisition that it is about."""
+        return str(self.of_writer(Role.START_ID) or "") if given.waits else None
+
     def of_writer(self, role: Role) -> Value:
         """The writer's value that has a role."""
-        return self.value(self.catalogue.key(role, Group.WRITER, self.slot))
+        return self.value(self._own_key(role))
 
     def state_keys(self) -> Iterable[str]:
-        own = (self.catalogue.key(role, Group.WRITER, self.slot) for role in WRITER_ROLES)
-        return (self.key_of_engine(Role.STATE), *own)
+        return (self.key_of_engine(Role.STATE), *map(self._own_key, WRITER_ROLES))
+
+    def _own_key(self, role: Role) -> str:
+        return self.catalogue.key(role, Group.WRITER, self.slot)
 
     def engine_state(self) -> DevState:
         return writer_state(self.of_engine, self.of_writer)

@@ -23,6 +23,9 @@ OWN_NAMES = frozenset({"State", "Status", "Init"})
 PROPERTY_NAMES = frozenset({"Engine", "Slot"})
 """The device properties; they live in the same Python class as attributes and commands."""
 
+OWN_COMMANDS = frozenset({"WaitFinished"})
+"""Commands that are of Tango alone."""
+
 _OWNER: Mapping[str, str] = {
     Group.ENGINE: "Engine",
     Group.SOURCE: "Source",
@@ -96,7 +99,7 @@ def check(catalogue: Catalogue) -> None:
     repeater = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
     for owners in (repeater, *([writer] for writer in writers)):
         names = chain.from_iterable(_names_of(catalogue, group, slot) for group, slot in owners)
-        _refuse_clashes(chain(((name, "Tango") for name in OWN_NAMES | PROPERTY_NAMES), names))
+        _refuse_clashes(chain(((name, "Tango") for name in OWN_NAMES | PROPERTY_NAMES | OWN_COMMANDS), names))
 
 
 def _names_of(catalogue: Catalogue, group: str, slot: int) -> Iterable[tuple[str, str]]:

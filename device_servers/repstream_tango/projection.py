@@ -137,7 +137,7 @@ def _text_attribute(parameter: Parameter) -> attribute:
     )
 
 
-def _commands(declared: Command) -> Iterator[tuple[str, Callable[..., None]]]:
+def _commands(declared: Command) -> Iterator[tuple[str, Callable[..., Any]]]:
     argument = declared.argument
     names = command_names(declared)
     if argument is None or len(names) == 2:
@@ -146,16 +146,27 @@ def _commands(declared: Command) -> Iterator[tuple[str, Callable[..., None]]]:
         yield names[-1], _with_argument(names[-1], declared, argument.kind, argument.text)
 
 
-def _without_argument(name: str, declared: Command) -> Callable[..., None]:
-    def execute(device: EngineDevice) -> None:
-        device.execute(declared, None)
+def _answer(declared: Command) -> tuple[str, CmdArgType]:
+    """Text and type of what a command returns: one that takes a writer long names its acquisition."""
+    if declared.group == Group.WRITER and declared.waits:
+        return " Returns at once, with the id of the acquisition.", CmdArgType.DevString
+    return "", CmdArgType.DevVoid
 
-    return tango_command(name, execute, declared.text)
+
+def _without_argument(name: str, declared: Command) -> Callable[..., Any]:
+    text, dtype = _answer(declared)
+
+    def execute(device: EngineDevice) -> str | None:
+        return device.execute(declared, None, name)
+
+    return tango_command(name, execute, f"{declared.text}{text}", dtype_out=dtype)
 
 
-def _with_argument(name: str, declared: Command, kind: Kind, text: str) -> Callable[..., None]:
-    def execute(device: EngineDevice, argument: Value) -> None:
+def _with_argument(name: str, declared: Command, kind: Kind, text: str) -> Callable[..., Any]:
+    answer, dtype = _answer(declared)
+
+    def execute(device: EngineDevice, argument: Value) -> str | None:
         # An empty text is one that was left out: Tango's DevString cannot be missing.
-        device.execute(declared, None if argument == "" else argument)
+        return device.execute(declared, None if argument == "" else argument, name)
 
-    return tango_command(name, execute, f"{declared.text} {text}", argument_type(kind))
+    return tango_command(name, execute, f"{declared.text} {text}{answer}", argument_type(kind), dtype)

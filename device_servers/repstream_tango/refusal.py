@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from tango import Except
 
@@ -21,6 +22,9 @@ UNANSWERED = "Unanswered"
 
 UNREACHABLE = "EngineUnreachable"
 """Reason of a DevFailed: no engine answers at the address of the property `Engine`."""
+
+NOT_FINISHED = "NotFinished"
+"""Reason of a DevFailed: what was waited for goes on; Status says what it does."""
 
 WRONG_PROPERTY = "WrongProperty"
 """Reason of a DevFailed: a property of the device cannot be used; Status says why."""
@@ -41,6 +45,7 @@ def as_devfailed(origin: str) -> Iterator[None]:
         fail(UNREACHABLE, str(unreachable), origin)
 
 
-def fail(reason: str, text: str, origin: str) -> None:
+def fail(reason: str, text: str, origin: str) -> NoReturn:
     """Raise DevFailed."""
     Except.throw_exception(reason, message_to_tango(text), origin)
+    raise AssertionError("throw_exception raises")

@@ -69,6 +69,11 @@ class StartResult(enum.StrEnum):
     INTERRUPTED = "interrupted"
     ABORTED = "aborted"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more comes of that start."""
+        return self not in {StartResult.ACCEPTED, StartResult.UNKNOWN}
+
 
 ENDED = frozenset({AcquisitionState.FINISHED, AcquisitionState.FAILED})
 """The file of the acquisition is closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -267,3 +268,44 @@ def test_a_refused_start_does_not_show_the_result_of_the_run_before(bench: Bench
         bench.writer.Start()
     bench.elsewhere(writers__1__enable=True)
     assert (bench.writer.StartResult.name, bench.writer.StartId) == ("refused", "")
+
+
+def test_a_start_names_its_acquisition_and_can_be_waited_for(bench: Bench) -> None:
+    bench.writer.NumImages = 3
+    started = bench.writer.Start()
+    assert started == bench.writer.StartId == bench.writer.AcquisitionId != ""
+    assert refused(lambda: bench.writer.WaitFinished(0.0)).reason == "NotFinished"
+    waiter = tango.DeviceProxy(bench.trl(writer(1)))
+    waiter.set_timeout_millis(30_000)
+    with ThreadPoolExecutor() as pool:
+        result = pool.submit(waiter.WaitFinished, 25.0)
+        for _ in range(20):  # others are served meanwhile
+            assert bench.writer.State() == DevState.RUNNING
+        assert not result.done()
+        bench.plane.receive(3)
+        assert result.result(30) == "completed"
+    assert bench.writer.WaitFinished(0.0) == "completed"
+
+
+def test_a_wait_ends_with_the_device_and_has_limits(bench: Bench) -> None:
+    assert "must be 0 to 3600" in refused(lambda: bench.writer.WaitFinished(-1.0)).desc
+    bench.writer.NumImages = 3
+    bench.writer.Start()
+    waiter = tango.DeviceProxy(bench.trl(writer(1)))
+    waiter.set_timeout_millis(60_000)
+    with ThreadPoolExecutor() as pool:
+        result = pool.submit(refused, lambda: waiter.WaitFinished(50.0))
+
+        def ended() -> bool:
+            bench.writer.Init()
+            return result.done()
+
+        until(ended, "an end of waiting")
+        assert result.result().reason == "NotFinished"
+
+
+def test_the_origin_of_a_refusal_is_the_command_that_was_called(bench: Bench) -> None:
+    bench.elsewhere(writers__1__enable=False)
+    error = refused(lambda: bench.writer.StartFrames(3))
+    bench.elsewhere(writers__1__enable=True)
+    assert error.origin == f"{writer(1)}/StartFrames"

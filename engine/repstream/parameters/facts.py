@@ -102,6 +102,10 @@ class Role(enum.Enum):
     """What the newest acquisition waits for, a sentence."""
     PICTURES = "pictures"
     """Address that serves the pictures themselves; what is declared here are only numbers."""
+    START_RESULT = "start result"
+    """What became of the last start, a word of `states.StartResult`."""
+    START_ID = "start id"
+    """Id of the acquisition that the last start began."""
 
 
 class Unit(msgspec.Struct, frozen=True):

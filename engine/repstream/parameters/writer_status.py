@@ -29,13 +29,14 @@ class WriterStatus(OutputStatus):
     )
     start_result: Annotated[
         StartResult,
+        Role.START_RESULT,
         Alarm(warning_values=("refused", "unknown", "interrupted"), alarm_values=("failed",)),
     ] = Field(
         StartResult.NONE,
         title="Result of the last start",
         description="What became of the last arm or start; completed: all its images are in the closed file.",
     )
-    start_id: str = Field(
+    start_id: Annotated[str, Role.START_ID] = Field(
         "",
         title="Acquisition of the last start",
         description="Id of the acquisition that the last arm or start began or opened; empty: none.",
