@@ -10,7 +10,7 @@ from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.commands import Argument
 from repstream.parameters.facts import Access, Kind, Role
 from repstream.protocol import Requester
-from repstream_epics import names, types
+from repstream_epics import directory, names, types
 from repstream_epics.channels import (
     Channel,
     DoubleChannel,
@@ -55,6 +55,10 @@ class CatalogueView:
         self._reports: dict[tuple[str, int], ReportPVs] = {(Group.ENGINE, 0): self._engine_report()}
         for slot in catalogue.slots(Group.WRITER):
             self._reports[Group.WRITER, slot] = self._writer_report(slot)
+        directory_channel = self._add(
+            directory.NAME, lambda name: _text(name, directory.TITLE, directory.LENGTH)
+        )
+        self._directory = directory.DirectoryPV(catalogue, prefix, directory_channel)
         self.parameters: dict[str, ParameterPVs] = {}
         self._levels = LevelBook(catalogue.parameters, self.parameters.get)
         for parameter in catalogue.parameters.values():
@@ -72,7 +76,7 @@ class CatalogueView:
             for slot in self._catalogue.slots(Group.WRITER)
         )
         levels = (self._levels,) if KEPT in self._catalogue.parameters else ()
-        return (*levels, *self.parameters.values(), *followed)
+        return (*levels, *self.parameters.values(), self._directory, *followed)
 
     def close(self) -> None:
         """It holds nothing else."""

@@ -151,6 +151,14 @@ class EngineEntry(BaseModel):
     default: bool = Field(description="Whether /api/v1 itself means this one.")
 
 
+class Directory(BaseModel):
+    """What the engines of this server have."""
+
+    engines: list[dict[str, Any]] = Field(
+        description="Each with its own fields, the source, and lists of streams, writers and pictures."
+    )
+
+
 class Health(BaseModel):
     """Whether the server answers (it does) and its engines can be reached."""
 

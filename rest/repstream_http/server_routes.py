@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.directory import directory
+from repstream.protocol import Engine
 from repstream.states import RepeaterState
 from repstream_http import changes, metrics, openapi, pages
-from repstream_http.answers import EngineEntry, Health
+from repstream_http.answers import Directory, EngineEntry, Health
 from repstream_http.known import known_query
 from repstream_http.projection import View
 from repstream_http.request import engine_of
@@ -32,6 +37,28 @@ def list_engines(request: Request) -> list[EngineEntry]:
         )
         for name, engine in request.app.state.engines.items()
     ]
+
+
+@router.get(f"{API}/directory", tags=["Server"])
+def read_directory(request: Request) -> Directory:
+    """What each engine has: streams with addresses and formats, writers, pictures, to make panels of.
+
+    Of each its name, state, and the texts and choices that operators set; a ``path`` says where it is.
+    """
+    return Directory(engines=[_entry(name, engine) for name, engine in request.app.state.engines.items()])
+
+
+def _entry(name: str, engine: Engine) -> dict[str, Any]:
+    base = f"{API}/engines/{name}"
+
+    def places(group: str, slot: int) -> Mapping[str, str]:
+        if group == Group.ENGINE:
+            return {"path": base}
+        if group == Group.PICTURE:
+            return {"image": f"{base}/pictures/{slot}.jpg"}
+        return {"path": f"{base}/parameters?group={key_of(group, slot, '').removesuffix('.')}"}
+
+    return directory(engine.catalogue, engine.snapshot().values, places)
 
 
 @router.get("/health", tags=["Server"], response_model=Health, responses={503: {"model": Health}})

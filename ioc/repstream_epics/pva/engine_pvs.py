@@ -15,10 +15,10 @@ from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import GATE_RESULTS, RESULTS
 from repstream.protocol import Change, Completion, Engine, Event, Handle, Requester, Subscription
-from repstream_epics import names, types
+from repstream_epics import directory, names, types
 from repstream_epics.access import WriteAccess
 from repstream_epics.pva.pvs import ArgumentPV, CommandPV, FollowedPV, Held, ParameterPV, TextPV
-from repstream_epics.pva.structures import StructurePV, TablePV
+from repstream_epics.pva.structures import DirectoryPV, StructurePV, TablePV
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class EnginePVs:
             self._add_parameter(prefix, catalogue, parameter)
         for command in catalogue.commands.values():
             self._add_command(prefix, command)
+        listing = DirectoryPV(catalogue, prefix, self._show_first, self._queue)
+        self._add(prefix + directory.NAME, listing)
         for group in catalogue.named:
             self._add(prefix + names.pascal(group), TablePV(catalogue, group, self._show_first, self._queue))
         for slot in catalogue.slots(Group.PICTURE):

@@ -11,8 +11,9 @@ from p4p.nt.common import alarm as alarm_type
 from p4p.nt.common import timeStamp as stamp_type
 
 from repstream.parameters.catalogue import Catalogue, Parameter
+from repstream.parameters.directory import keys
 from repstream.parameters.facts import Level, Role
-from repstream_epics import names
+from repstream_epics import directory, names
 from repstream_epics.pva import scalars
 from repstream_epics.pva.pvs import FollowedPV, Held
 from repstream_epics.states import NO_ALARM, NO_VALUE
@@ -34,6 +35,21 @@ class StructurePV(FollowedPV):
         content = {_camel(p.field): scalars.of_kind(p, held[p.key]) for p in self._parameters}
         alarm = NO_VALUE if all(held[p.key] is None for p in self._parameters) else NO_ALARM
         return Value(self._type, {**content, **scalars.annotation(alarm, time)})
+
+
+class DirectoryPV(FollowedPV):
+    """What an engine has, as JSON."""
+
+    def __init__(
+        self, catalogue: Catalogue, prefix: str, show_first: Callable[[FollowedPV], None], queue: Any
+    ) -> None:
+        super().__init__(show_first, queue)
+        self._catalogue, self._prefix = catalogue, prefix
+        self.keys = keys(catalogue)
+
+    def next_value(self, held: Held, time: float) -> Value:
+        text = directory.text_of(self._catalogue, held, self._prefix)
+        return scalars.plain("s", text, directory.TITLE, NO_ALARM, time)
 
 
 class TablePV(FollowedPV):
