@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from repstream_cli.exits import Exit
+from repstream_cli.panel_epics import epics
 
 panel = typer.Typer(name="panel", help="Windows for operators.", no_args_is_help=True)
 
@@ -41,3 +42,6 @@ def tango(
             f"{error.name} is not installed; install it with pip install 'repstream[panels]'"
         ) from error
     raise typer.Exit(Exit(main.run(device)))
+
+
+panel.command()(epics)

@@ -1,0 +1,50 @@
+"""`repstream panel epics`: Phoebus' displays, written from the catalogue."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repstream.parameters.catalogue import build
+from repstream_panels.epics import bob
+
+_SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
+
+
+def epics(
+    folder: Annotated[Path, typer.Argument(help="Where the displays are written; made if need be.")] = Path(
+        "repstream-panels"
+    ),
+    *,
+    prefix: Annotated[str, typer.Option(help="Beginning of all PV names.")] = "X:REPSTREAM:",
+    areadetector: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX", help="Prefix of areaDetector's PVs, for a panel of them.", show_default="none"
+        ),
+    ] = "",
+    image_size: Annotated[
+        str,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Size of the images, in whose pixels regions are drawn."),
+    ] = "2048x2048",
+) -> None:
+    """Write displays for Phoebus: an overview, a stream, a writer, a picture with its regions.
+
+    Files that are there are written over. Phoebus shows the picture over PV Access (serve --pva), all else
+    over Channel Access.
+
+    [bold]Examples[/bold]
+
+      repstream panel epics
+      repstream panel epics /screens/repstream --prefix X12SA:REPSTREAM: --image-size 1030x1064
+    """
+    match = _SIZE.fullmatch(image_size)
+    if match is None:
+        raise typer.BadParameter("must be like 2048x2048", param_hint="--image-size")
+    written = bob.write(folder, build(), prefix, (int(match[1]), int(match[2])), areadetector)
+    typer.echo(
+        f"open {written[0]} in Phoebus, which also finds {', '.join(p.name for p in written[1:])} there"
+    )

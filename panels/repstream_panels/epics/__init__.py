@@ -1,0 +1,1 @@
+"""Panels over EPICS, as files that Phoebus shows, made from the catalogue."""
