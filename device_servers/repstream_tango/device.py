@@ -13,19 +13,16 @@ from tango.server import Device
 
 from repstream.errors import UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
-from repstream.parameters.facts import Format, Kind, Role, Value
+from repstream.parameters.facts import Format, Role, Value
 from repstream.protocol import Engine as AnyEngine
 from repstream.protocol import Reading, Requester
-from repstream_tango.events import Events
+from repstream_tango.events import GRADUAL, Events
 from repstream_tango.names import attribute_name, command_names, text_name
 from repstream_tango.publisher import Publisher
 from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
 from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, quality, to_tango
 
 log = logging.getLogger(__name__)
-
-GRADUAL = frozenset({Kind.INT, Kind.FLOAT})
-"""Kinds that may change with every frame."""
 
 ADDRESS = re.compile(r"tcp://\S+:\d+|(ipc|inproc)://\S+")
 

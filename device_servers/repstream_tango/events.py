@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from tango import AttrQuality
 
+from repstream.parameters.facts import Kind
+
 IMPLEMENTED: Mapping[str, bool] = MappingProxyType(
     {
         f"{kind}_event_{how}": how == "implemented"
@@ -20,6 +22,10 @@ IMPLEMENTED: Mapping[str, bool] = MappingProxyType(
 Alarm events must be declared: where they are not, one client that subscribes to them spoils the change
 events of that attribute for every client (cppTango 10.3).
 """
+
+
+GRADUAL = frozenset({Kind.INT, Kind.FLOAT})
+"""Kinds of values that may change with every frame."""
 
 
 class Pushing(Protocol):

@@ -14,6 +14,7 @@ from repstream.parameters.facts import Format, Kind, Value
 from repstream_tango.device import EngineDevice
 from repstream_tango.events import IMPLEMENTED
 from repstream_tango.hdf5_writer import WriterDevice
+from repstream_tango.lists import list_attributes
 from repstream_tango.names import (
     REPEATER_CLASS,
     WRITER_CLASS,
@@ -36,8 +37,13 @@ def repeater_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[Engi
     """The class `RepStream`: everything but the writers."""
     owners = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
     shown = tuple(picture_attributes(catalogue))
-    pictures = {"picture_attributes": shown, **{one.name: one.made() for one in shown}}
-    return type(REPEATER_CLASS, (RepeaterDevice,), {**_members(catalogue, owners), **pictures, **common})
+    lists = tuple(list_attributes(catalogue))
+    more = {one.name: one.made() for one in lists} | {one.name: one.made() for one in shown}
+    members = _members(catalogue, owners)
+    if clashes := more.keys() & members.keys():
+        raise ValueError(f"more than one thing would be {', '.join(sorted(clashes))} in Tango")
+    own = {"picture_attributes": shown, "list_attributes": lists}
+    return type(REPEATER_CLASS, (RepeaterDevice,), {**members, **more, **own, **common})
 
 
 def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:

@@ -10,6 +10,7 @@ from tango import AttrQuality, DevState
 
 from repstream.parameters.facts import Value
 from repstream_tango.device import EngineDevice
+from repstream_tango.lists import ListAttribute
 from repstream_tango.pictures.attributes import PictureAttribute
 from repstream_tango.pictures.desk import PictureDesk
 from repstream_tango.refusal import as_devfailed
@@ -19,6 +20,7 @@ from repstream_tango.states import REPEATER_ROLES, repeater_state, repeater_stat
 class RepeaterDevice(EngineDevice):
     """The repeater of one engine."""
 
+    list_attributes: ClassVar[tuple[ListAttribute, ...]]
     picture_attributes: ClassVar[tuple[PictureAttribute, ...]]
     _desk: PictureDesk | None = None
 
@@ -57,6 +59,15 @@ class RepeaterDevice(EngineDevice):
             return shown.nothing, time.time(), AttrQuality.ATTR_INVALID
         return shown.value(picture), picture.time, AttrQuality.ATTR_VALID
 
+    def read_list(self, shown: ListAttribute) -> tuple[list[Any], float, AttrQuality]:
+        """Value, time and quality of an attribute that shows all slots."""
+        with as_devfailed(f"{self.get_name()}/{shown.name}"):
+            return shown.value(self.reading)
+
     def push_more(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+        again = bool(times)
+        for shown in self.list_attributes:
+            if not shown.keys.isdisjoint(values):
+                self.events.push(shown.name, shown.value(self.reading), again=again, gradual=shown.is_gradual)
         if times and self._desk is not None:
             self._desk.tend()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -309,3 +310,22 @@ def test_the_origin_of_a_refusal_is_the_command_that_was_called(bench: Bench) ->
     error = refused(lambda: bench.writer.StartFrames(3))
     bench.elsewhere(writers__1__enable=True)
     assert error.origin == f"{writer(1)}/StartFrames"
+
+
+def test_lists_show_every_slot_of_the_streams_in_its_place(bench: Bench) -> None:
+    names = list(bench.repeater.StreamNames)
+    slots = range(1, len(names) + 1)
+    assert names[:2] == ["live", "preview"]
+    assert names == [bench.repeater.read_attribute(f"Stream{slot}Name").value or "" for slot in slots]
+    rates = bench.repeater.StreamRates
+    assert [math.isnan(rate) for rate in rates] == [not name for name in names]
+    with watching(bench.repeater, "StreamSent") as watch:
+        bench.repeater.Start()
+        bench.plane.receive(40)
+        until(lambda: bench.repeater.Stream1Sent > 0, "frames that were sent")
+        total = bench.repeater.Stream1Sent
+        told = watch.next_where(lambda told: told.value[0] == total)
+    assert {int(sent) for sent, name in zip(told.value, names, strict=True) if not name} == {0}
+    assert list(bench.repeater.StreamDropped) == [
+        bench.repeater.read_attribute(f"Stream{slot}Dropped").value or 0 for slot in slots
+    ]
