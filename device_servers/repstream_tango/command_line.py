@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from repstream.errors import RegistrationError
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Group
 from repstream_tango.names import REPEATER_CLASS, SERVER, WRITER_CLASS
@@ -28,7 +29,13 @@ examples:
       enter the instance "beamline" and its devices into the database, and serve
   repstream-tango beamline
       serve what the database says of this instance (as Starter does)
+  repstream-tango 1 -nodb -dlist RepStream::bl/rep/1,HDF5Writer::bl/writer/1 -ORBendPoint giop:tcp::9601 -v4
+      Tango's own options are understood too: -?, -nodb, -dlist, -ORBendPoint, -host, -port, -v4
 """
+
+
+GIOP = re.compile(r"giop:tcp:(\[.*\]|[^:]*):(\d*)")
+"""An end point as omniORB has it: ``giop:tcp:host:port``, each of which may be left out."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,19 @@ def parser() -> argparse.ArgumentParser:
         help="a device of any other class that the server has, once for each",
     )
     add(
+        "--alias",
+        type=_alias,
+        metavar="DEVICE=ALIAS",
+        action="append",
+        default=[],
+        help="short name of a device in the database, entered with --register; once for each",
+    )
+    add(
+        "--only-devices",
+        action="store_true",
+        help="no other devices than those of --device (as Tango's -dlist)",
+    )
+    add(
         "-v",
         dest="verbose",
         nargs="?",
@@ -98,6 +118,43 @@ def parser() -> argparse.ArgumentParser:
         help="Tango's own log on the console, 1 to 5",
     )
     return options
+
+
+def from_tango(arguments: Sequence[str]) -> list[str]:
+    """Tango's own way of writing options in ours: ``-nodb``, ``-dlist A::b/c/1``, ``-ORBendPoint …``, ``-?``.
+
+    Raises `RegistrationError` for a value that cannot be used. What is not Tango's stays as it is.
+    """
+    found: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, given = argument.partition("=")
+        if name in SAME:
+            found += [SAME[name], *([given] if equals else [])]
+        elif name == "-ORBendPoint":
+            found += _end_point(next(rest, ""))
+        elif name == "-dlist":
+            found += [part for device in next(rest, "").split(",") for part in ("--device", device.strip())]
+            found.append("--only-devices")
+        else:
+            found.append(argument)
+    return found
+
+
+SAME = {
+    "-?": "--help",
+    "-nodb": "--nodb",
+    "-host": "--host",
+    "-port": "--port",
+}
+
+
+def _end_point(text: str) -> list[str]:
+    match = GIOP.fullmatch(text)
+    if match is None:
+        raise RegistrationError(f"-ORBendPoint {text!r} is no end point such as giop:tcp:host:port")
+    host, port = match[1].strip("[]") or "0.0.0.0", match[2]
+    return ["--host", host, *(["--port", port] if port else [])]
 
 
 def devices(repeater: str | None, writers: Sequence[str] | None, catalogue: Catalogue) -> list[Device]:
@@ -144,6 +201,13 @@ def _device(text: str) -> Device:
     if not separator or not tango_class:
         raise argparse.ArgumentTypeError(f"{text!r} must be a class and a name, such as MyClass::a/b/1")
     return Device(tango_class, _device_name(name))
+
+
+def _alias(text: str) -> tuple[str, str]:
+    device, separator, alias = text.partition("=")
+    if not separator or not alias or "/" in alias:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a device and its alias, such as a/b/1=detector")
+    return _device_name(device), alias
 
 
 def _device_name(text: str) -> str:

@@ -24,14 +24,17 @@ class WriterDevice(EngineDevice):
 
     slots: ClassVar[range]
     _start: StartWait | None = None
-    Slot: int
+    Slot: str
     """Property: slot of the writer; 0 takes the number that the device's name ends with, else 1."""
 
     def find_slot(self) -> int:
-        slot = self.Slot or slot_of(self.get_name())
+        text = self.Slot.strip()
+        slot = int(text) if text.isdecimal() else -1
+        slot = slot or slot_of(self.get_name())
         if slot not in self.slots:
+            said = text if slot < 0 else slot
             raise ValueError(
-                f"the property Slot says {slot}, but writers have the slots 1 to {len(self.slots)}"
+                f"the property Slot says {said}, but writers have the slots 1 to {len(self.slots)}"
             )
         return slot
 

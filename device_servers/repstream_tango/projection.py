@@ -51,8 +51,8 @@ def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[Engine
     writer = {
         "slots": catalogue.slots(Group.WRITER),
         "Slot": device_property(
-            dtype=int,
-            default_value=0,
+            dtype=str,  # a number would fail with pytango's words, which name neither property nor slots
+            default_value="0",
             doc="Slot of the writer; 0 takes the number that the device's name ends with, else 1.",
         ),
     }

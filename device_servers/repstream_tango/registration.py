@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from tango import Database, DbDevInfo, DevFailed
+from tango import ApiUtil, Database, DbDevInfo, DevFailed
 
 from repstream.errors import RegistrationError
 from repstream_tango.command_line import Device
@@ -15,7 +16,11 @@ def open_database() -> Database:
     try:
         return Database()
     except DevFailed as failed:
-        raise RegistrationError(f"no Tango database answers: {failed.args[0].desc}") from failed
+        where = ApiUtil.get_env_var("TANGO_HOST")
+        raise RegistrationError(
+            f"no Tango database answers at {where}: {failed.args[0].desc.strip()}; start it, or correct "
+            "TANGO_HOST or --database"
+        ) from failed
 
 
 def is_registered(database: Database, server: str) -> bool:
@@ -35,11 +40,25 @@ def registered_engine(database: Database, server: str) -> str | None:
     return None
 
 
-def register(database: Database, server: str, devices: Sequence[Device], engine: str) -> None:
-    """Enter `devices` and their property `Engine`; what is there already as said stays.
+def register(
+    database: Database,
+    server: str,
+    devices: Sequence[Device],
+    engine: str,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Enter `devices`, their property `Engine` and `aliases` (by device); what is there as said stays.
 
-    Raises `RegistrationError`, with nothing entered, where a device belongs to another server.
+    Raises `RegistrationError`, with nothing entered, where a device belongs to another server, or an alias
+    to another device.
     """
+    known = {device.name.lower() for device in devices}
+    for name, alias in aliases.items():
+        if name.lower() not in known:
+            raise RegistrationError(f"--alias names {name}, which is no device of {server}")
+        holder = _device_of(database, alias)
+        if holder not in (None, name.lower()):
+            raise RegistrationError(f"the alias {alias} belongs to {holder}; remove it there or give another")
     for device in devices:
         owner = _owner(database, device.name)
         if owner not in (None, server):
@@ -51,6 +70,8 @@ def register(database: Database, server: str, devices: Sequence[Device], engine:
         info.server, info._class, info.name = server, device.tango_class, device.name
         database.add_device(info)
         database.put_device_property(device.name, {"Engine": [engine]})
+    for name, alias in aliases.items():
+        database.put_device_alias(name, alias)
 
 
 def _owner(database: Database, device_name: str) -> str | None:
@@ -61,3 +82,10 @@ def _owner(database: Database, device_name: str) -> str | None:
             return None
         raise
     return owner
+
+
+def _device_of(database: Database, alias: str) -> str | None:
+    try:
+        return str(database.get_device_from_alias(alias)).lower()
+    except DevFailed:
+        return None

@@ -17,7 +17,7 @@ from repstream.errors import EngineUnreachable, RegistrationError
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue
-from repstream_tango.command_line import DEFAULT_PORT, devices, parser
+from repstream_tango.command_line import DEFAULT_PORT, devices, from_tango, parser
 from repstream_tango.names import SERVER
 from repstream_tango.projection import CLASSES, MakeClass, device_classes
 from repstream_tango.publisher import Publisher
@@ -42,11 +42,11 @@ KEY_VARIABLE = "REPSTREAM_KEY"
 
 def main(argv: Sequence[str] | None = None, classes: Sequence[MakeClass] = CLASSES) -> int:
     """Serve devices of these classes until SIGTERM or SIGINT; returns the exit status."""
-    options = parser().parse_args(argv)
-    log_to_stderr()
-    if options.database:
-        os.environ["TANGO_HOST"] = options.database
     try:
+        options = parser().parse_args(from_tango(sys.argv[1:] if argv is None else argv))
+        log_to_stderr()
+        if options.database:
+            os.environ["TANGO_HOST"] = options.database
         _refuse_used(options.host, _port_of(options))
         catalogue = catalogue_of(_engine_address(options))
         arguments = tango_arguments(options, catalogue)
@@ -76,9 +76,12 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
     # -host alone would leave the server listening on every interface (cppTango 10.3).
     # Clients would be given 0.0.0.0 as the address, so an empty host stands for every interface.
     host = "" if options.host == "0.0.0.0" else options.host
+    host = f"[{host}]" if ":" in host else host
     arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{host}:{port or ''}"]
     arguments += [f"-v{options.verbose}"] * bool(options.verbose)
-    named = [*devices(options.repeater, options.writer, catalogue), *options.device]
+    named = list(options.device)
+    if not options.only_devices:
+        named = [*devices(options.repeater, options.writer, catalogue), *named]
     if without_database:
         if options.register:
             raise RegistrationError(
@@ -86,13 +89,33 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
             )
         return [*arguments, "-nodb", "-dlist", ",".join(f"{d.tango_class}::{d.name}" for d in named)]
     server, database = _server(options), open_database()
+    if warning := unreachable_from(options.host, database.get_db_host()):
+        log.warning("%s", warning)
     if options.register:
-        register(database, server, named, options.engine)
+        register(database, server, named, options.engine, dict(options.alias))
     elif not is_registered(database, server):
         raise RegistrationError(
             f"the database does not know {server}; add --register to enter it with its devices"
         )
     return arguments
+
+
+def unreachable_from(host: str, database_host: str) -> str:
+    """A warning where the devices are entered under an address that only this machine can reach."""
+    if not _is_loopback(host) or _is_loopback(database_host) or _is_here(database_host):
+        return ""
+    return (
+        f"the devices are exported at {host}, which only this machine can reach, to a database on "
+        f"{database_host}; give --host the address that clients use, or 0.0.0.0"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _is_here(host: str) -> bool:
+    return host.partition(".")[0] == socket.gethostname().partition(".")[0]
 
 
 def catalogue_of(address: str) -> Catalogue:
@@ -137,7 +160,7 @@ def _refuse_used(host: str, port: int) -> None:
     if not port:
         return
     # cppTango would say no more than "INITIALIZE: Transport endpoint could not be bound".
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

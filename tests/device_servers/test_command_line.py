@@ -10,8 +10,8 @@ import pytest
 
 from repstream.errors import RegistrationError
 from repstream.parameters.catalogue import build
-from repstream_tango.command_line import command_line, devices, parser
-from repstream_tango.server import tango_arguments
+from repstream_tango.command_line import command_line, devices, from_tango, parser
+from repstream_tango.server import main, tango_arguments, unreachable_from
 from tests.device_servers.serving import free_port
 
 
@@ -75,3 +75,64 @@ def test_a_taken_port_is_said_before_anything_starts() -> None:
     assert ended.returncode == 2
     assert "already in use; choose another --port" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_tangos_own_options_mean_what_tango_people_expect() -> None:
+    written = [
+        "bl",
+        "-nodb",
+        "-v4",
+        "-ORBendPoint",
+        "giop:tcp:localhost:7",
+        "-dlist",
+        "RepStream::a/b/1, X::a/b/2",
+    ]
+    options = parser().parse_args(from_tango(written))
+    assert (options.instance, options.nodb, options.verbose) == ("bl", True, "4")
+    assert (options.host, options.port) == ("localhost", 7)
+    arguments = tango_arguments(options, build())
+    assert arguments[arguments.index("-dlist") + 1] == "RepStream::a/b/1,X::a/b/2"
+    assert arguments[arguments.index("-ORBendPoint") + 1] == "giop:tcp:localhost:7"
+    assert "-v4" in arguments
+
+
+@pytest.mark.parametrize(
+    ("end_point", "host", "port"),
+    [("giop:tcp::12", "0.0.0.0", 12), ("giop:tcp:h:", "h", None), ("giop:tcp:[::1]:5", "::1", 5)],
+)
+def test_parts_of_an_end_point_may_be_left_out(end_point: str, host: str, port: int | None) -> None:
+    options = parser().parse_args(from_tango(["-ORBendPoint", end_point]))
+    assert (options.host, options.port) == (host, port)
+
+
+def test_a_wrong_end_point_is_refused_with_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-nodb", "-ORBendPoint", "12345"]) == 2
+    assert "such as giop:tcp:host:port" in capsys.readouterr().err
+
+
+def test_a_question_mark_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["-?"])
+    assert ended.value.code == 0
+    assert "-nodb" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("host", "database", "warned"),
+    [
+        ("127.0.0.1", "db.elsewhere", True),
+        ("127.0.0.1", "localhost", False),
+        ("127.0.0.1", socket.gethostname(), False),
+        ("0.0.0.0", "db.elsewhere", False),
+    ],
+)
+def test_an_address_that_others_cannot_reach_is_warned_of(host: str, database: str, warned: bool) -> None:
+    assert bool(unreachable_from(host, database)) == warned
+
+
+def test_a_database_that_does_not_answer_is_named() -> None:
+    port = free_port()
+    line = command_line(database=f"127.0.0.1:{port}")
+    ended = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert f"no Tango database answers at 127.0.0.1:{port}" in ended.stderr

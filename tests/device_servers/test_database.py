@@ -87,6 +87,9 @@ def test_a_wrong_property_is_fault_that_init_mends(database: str, engine: str) -
         with pytest.raises(tango.DevFailed) as failed:
             wrong.Start()
         assert failed.value.args[0].reason == "WrongProperty"
+        wrong.put_property({"Slot": "x"})
+        wrong.Init()
+        assert "Slot says x, but writers have the slots 1 to" in wrong.Status()
         wrong.put_property({"Slot": 1})
         wrong.Init()
         until(lambda: wrong.State() == DevState.STANDBY, "the engine to be found")
@@ -98,3 +101,15 @@ def test_a_wrong_property_is_fault_that_init_mends(database: str, engine: str) -
         repeater.put_property({"Engine": engine})
         repeater.Init()
         until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+
+
+def test_aliases_are_entered_once_and_not_taken_from_others(database: str, engine: str) -> None:
+    line = command_line(
+        engine, "alias", database=database, register=True, repeater="al/rep/1", writers=["al/w/1"]
+    )
+    for _ in range(2):
+        with running([*line, "--alias", "al/rep/1=eiger"]):
+            assert proxy(database, "eiger").name() == "al/rep/1"
+    other = subprocess.run([*line, "--alias", "al/w/1=eiger"], capture_output=True, text=True, check=False)
+    assert other.returncode == 2
+    assert "the alias eiger belongs to al/rep/1" in other.stderr
