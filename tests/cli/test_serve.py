@@ -32,11 +32,12 @@ class Site:
     def __init__(self, folder):
         self.folder = folder
         self.engine = f"tcp://127.0.0.1:{free_port()}"
-        self.tango, self.epics, self.http = free_port(), free_port(), free_port()
+        self.tango, self.epics, self.http, self.pva = (free_port() for _ in range(4))
         self.options = (
             "--engine-address",
             self.engine,
             *("--tango-port", self.tango, "--epics-port", self.epics, "--http-port", self.http),
+            *("--pva-port", self.pva),
             *("--root", folder),
         )
 
@@ -59,7 +60,7 @@ def test_everything_comes_up_and_nothing_is_left(site, number):
         wait_serving(process)
         children = below(process.pid)
         assert len(children) >= 2  # the data plane and the Tango server
-        for port in (site.tango, site.epics, site.http):
+        for port in (site.tango, site.epics, site.http, site.pva):
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
         seen = run("status", "--address", site.engine)
         assert seen.returncode == Exit.OK, seen

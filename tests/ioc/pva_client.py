@@ -22,9 +22,10 @@ def serving(engines: Mapping[str, Engine], **options: Any) -> Iterator[PvaServer
 
 
 @contextmanager
-def client(server: Any) -> Iterator[Any]:
+def client(server: PvaServer | int) -> Iterator[Context]:
+    """Of a server, or whatever listens on a port."""
     configuration = {
-        "EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{server.port}",
+        "EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{server if isinstance(server, int) else server.port}",
         "EPICS_PVA_ADDR_LIST": "",
         "EPICS_PVA_AUTO_ADDR_LIST": "NO",
     }

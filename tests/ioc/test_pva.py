@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from p4p.client.thread import Context, RemoteError
 
+from repstream.link.server import EngineServer
 from repstream.parameters.catalogue import build
 from repstream.parameters.facts import Kind
 from repstream.protocol import Requester
@@ -25,6 +27,8 @@ from tests.fakes import FakePlane, running_service
 from tests.ioc.board_engine import BoardEngine
 from tests.ioc.clients import TOOLS
 from tests.ioc.pva_client import PREFIX, client, serving
+from tests.ioc.test_server import console
+from tests.ports import free_port
 from tests.waiting import until
 
 ME = Requester("test")
@@ -216,6 +220,25 @@ def test_who_may_not_write_is_told_so(tmp_path: Path) -> None:
         with pytest.raises(RemoteError, match="may not write"):
             pva.put(PREFIX + "Strm1:EveryNth", 3, timeout=20)
         assert pva.get(PREFIX + "Strm1:EveryNth_RBV", timeout=20) != 3
+
+
+def test_the_ioc_serves_both_protocols_until_sigterm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPICS_PVAS_BROADCAST_PORT", str(free_port()))
+    with running_service(tmp_path) as (service, _):
+        engine = EngineServer(service, "tcp://127.0.0.1:*")
+        engine.start()
+        try:
+            options = ("--port", "0", "--pva", "--pva-port", "0", "--prefix", PREFIX)
+            with console(engine.address, *options) as process:
+                said = next(line for line in process.stdout or () if "over PV Access" in line)
+                with client(int(said.rpartition(":")[2])) as pva:
+                    assert str(pva.get(f"{PREFIX}State_RBV", timeout=20)) == "INITIALIZED"
+                    pva.put(f"{PREFIX}Start", 1, timeout=20, wait=True)
+                assert service.read("engine.state").value == "RUNNING"
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(30) == 0
+        finally:
+            engine.close()
 
 
 def test_two_engines_need_their_names_in_the_prefix(tmp_path: Path) -> None:
