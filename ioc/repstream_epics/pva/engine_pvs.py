@@ -62,8 +62,8 @@ class EnginePVs:
     def start(self) -> None:
         """Follow the engine; PVs can be connected from then on."""
         self._subscription = self._engine.subscribe(self._follow)
-        now = self._engine.snapshot()
-        with self._lock:
+        with self._lock:  # what changes meanwhile waits, so that no older value comes after it
+            now = self._engine.snapshot()
             self._take(now.epoch, now.sequence, now.values, now.time)
             self._times |= now.times
         self._queue.start()
