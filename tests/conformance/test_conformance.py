@@ -331,6 +331,24 @@ def test_a_start_for_a_number_of_frames(stack: Stack, front_end: str) -> None:
 
 
 @front_ends
+def test_a_pause_shuts_the_gate_and_a_start_opens_it_again(stack: Stack, front_end: str) -> None:
+    client = stack.clients[front_end]
+    client.write("writers.1.num_images", 5)
+    client.execute("writers.1.arm")
+    stack.service.execute("writers.1.start", None, ME)
+    assert settled(client, "writers.1.gate", "open") == "open"
+    stack.plane.receive(2)
+    client.execute("writers.1.pause")
+    assert settled(client, "writers.1.gate", "shut") == "shut"
+    stack.plane.receive(4)
+    assert [client.read(f"writers.1.{field}") for field in ("state", "num_written")] == ["WRITING", 2]
+    stack.plane.open_gate_gives(3)
+    client.execute("writers.1.start")
+    assert client.read("writers.1.num_written") == 5
+    assert client.read("writers.1.acq_result") == "completed"
+
+
+@front_ends
 def test_an_acquisition_that_fails_says_why(stack: Stack, front_end: str) -> None:
     client = stack.clients[front_end]
     client.execute("writers.1.arm")

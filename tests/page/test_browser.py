@@ -112,6 +112,12 @@ def test_an_acquisition_its_file_and_the_log(browser: Browser, beamline: Beamlin
         with beamline.images():
             expect(writer.locator(".counts")).to_contain_text(re.compile(r"\d+ of 200 images .* left"))
         expect(writer).to_contain_text(re.compile(r"[\d.]+.[GT]B free on disk"))
+        command(page, "writers.main.pause").click()
+        until(lambda: beamline.value("writers.main.gate") == "shut", "a shut gate")
+        assert beamline.value("writers.main.state") == "WRITING"
+        expect(command(page, "writers.main.pause")).to_have_attribute("title", "The gate is shut.")
+        command(page, "writers.main.start").click()
+        until(lambda: beamline.value("writers.main.gate") == "open", "an open gate")
         command(page, "writers.main.stop").click()
         expect(writer.locator(".state")).to_have_text("Interrupted")
         page.get_by_role("button", name="Acquisitions").first.click()
@@ -119,7 +125,7 @@ def test_an_acquisition_its_file_and_the_log(browser: Browser, beamline: Beamlin
         expect(row).to_contain_text(re.compile(r"\d+ of 200"))
         expect(row).to_contain_text("Interrupted")
         page.get_by_role("button", name="Log").first.click()
-        page.get_by_label("Filter the log by words").fill("writers.main.start")
+        page.get_by_label("Filter the log by words").fill("writers.main.pause")
         expect(page.locator(".log tbody tr")).to_have_count(1)
 
 

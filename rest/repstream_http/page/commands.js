@@ -21,7 +21,9 @@ export function whyNot(command, now) {
   if (!now.reachable) return "The engine cannot be reached.";
   if (!now.change) return `${now.reason.charAt(0).toUpperCase()}${now.reason.slice(1)}.`;
   if (now.busy && BEGINS.has(command.name)) return "An acquisition takes images now; stop it first.";
-  if (!command.allowed_in.length || command.allowed_in.includes(now.state)) return "";
+  if (!command.allowed_in.length || command.allowed_in.includes(now.state)) {
+    return command.name === "pause" && !now.busy ? "The gate is shut." : "";
+  }
   return `Not possible in ${now.state}, only in ${command.allowed_in.join(", ")}.`;
 }
 

@@ -30,7 +30,7 @@ export class WriterCard {
     this.store = store;
     this.section = section;
     this.name = section.slice(section.indexOf(".") + 1);
-    this.bar = new CommandBar(store, section, ["start", "stop", "abort", "arm", "flush"]);
+    this.bar = new CommandBar(store, section, ["start", "stop", "pause", "abort", "arm", "flush"]);
     this.state = h("span", { class: "state" });
     this.file = h("p", { class: "file" });
     this.message = h("p", { class: "status" });

@@ -144,6 +144,10 @@ test("a command says why it is not possible", () => {
   assert.match(whyNot(command, now), /Not possible in RUNNING, only in STOPPED, ERROR/);
   assert.equal(whyNot(command, { ...now, state: "ERROR" }), "");
   assert.match(whyNot({ name: "start", allowed_in: ["RUNNING"] }, { ...now, busy: true }), /takes images/);
+  const pause = { name: "pause", allowed_in: ["READY", "WRITING"] };
+  assert.equal(whyNot(pause, { ...now, state: "WRITING", busy: true }), "");
+  assert.match(whyNot(pause, { ...now, state: "WRITING", busy: false }), /gate is shut/);
+  assert.match(whyNot(pause, { ...now, state: "UNKNOWN", busy: false }), /only in READY, WRITING/);
   assert.equal(whyNot({ name: "save_config", allowed_in: [] }, now), "");
   assert.match(whyNot(command, { ...now, connected: false }), /server/);
   assert.match(whyNot(command, { ...now, reachable: false }), /engine/);
