@@ -19,6 +19,7 @@ SIZE = (60, 80)
 RUNS = {
     "beamline_script.py": ["scan_0.h5", "scan_1.h5", "scan_2.h5"],
     "tango_script.py": ["from_tango.h5"],
+    "tango_step_scan.py": ["tango_scan.h5"],
     "epics_script.py": ["from_epics.h5"],
     "http_script.py": ["from_http.h5"],
     "bluesky_plan.py": ["from_bluesky.h5"],
@@ -60,6 +61,7 @@ def ways_in(folder):
             {
                 "beamline_script.py": f"tcp://127.0.0.1:{engine}",
                 "tango_script.py": f"tango://127.0.0.1:{tango}/repstream/writer/1#dbase=no",
+                "tango_step_scan.py": f"tango://127.0.0.1:{tango}/repstream/writer/1#dbase=no",
                 "epics_script.py": "X:REPSTREAM:",
                 "http_script.py": f"http://127.0.0.1:{http}",
                 "bluesky_plan.py": f"tcp://127.0.0.1:{engine}",
