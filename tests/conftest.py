@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 import zmq
+from hypothesis import settings
 
 from tests.sockets import keeping_context
 from tests.storage import Storage, build
+
+# A machine that does other things as well is slow now and then; no property is about time.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture

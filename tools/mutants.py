@@ -34,8 +34,30 @@ ROOMS = {
     "accounting": Room(("accounting.py",), ("tests/engine/test_accounting.py",)),
     "states": Room(("states.py",), ("tests/engine/test_states.py",)),
     "policies": Room(("policies/*",), ("tests/engine/policies",)),
-    "files": Room(("files/*",), ("tests/engine/files",)),
-    "writing": Room(("dataplane/writing/*",), ("tests/engine/dataplane",)),
+    "files": Room(
+        ("files/gaps.py", "files/chunk_index.py", "files/plan.py", "dataplane/storing/placement.py"),
+        (
+            "tests/engine/files/test_gaps.py",
+            "tests/engine/files/test_chunk_index.py",
+            "tests/engine/files/test_plan.py",
+            "tests/engine/dataplane/test_placement.py",
+        ),
+    ),
+    "writing": Room(
+        (
+            "dataplane/writing/selection.py",
+            "dataplane/writing/gate.py",
+            "dataplane/writing/fit.py",
+            "dataplane/writing/numbering.py",
+            "dataplane/writing/kept_frames.py",
+            "dataplane/writing/trigger.py",
+        ),
+        (
+            "tests/engine/dataplane/test_selection.py",
+            "tests/engine/dataplane/test_gate.py",
+            "tests/engine/dataplane/test_fit.py",
+        ),
+    ),
 }
 
 

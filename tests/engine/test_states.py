@@ -39,6 +39,11 @@ def test_a_refusal_names_the_states_that_allow_it() -> None:
     assert caught.value.allowed == ("INITIALIZED", "STOPPED")
 
 
+def test_what_is_allowed_leads_to_the_state_of_the_table() -> None:
+    assert after(REPEATER, RepeaterState.RUNNING, "stop", "engine.stop") is RepeaterState.STOPPED
+    assert after(WRITER, WriterState.WRITING, "closed", "writer") is WriterState.READY
+
+
 @pytest.mark.parametrize("table", [REPEATER, WRITER, ACQUISITION])
 def test_every_state_can_be_reached_and_left(table: dict[str, dict[str, str]]) -> None:
     states = set(table)
