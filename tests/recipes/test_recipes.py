@@ -45,6 +45,8 @@ ELSEWHERE = {
     "repstream-tango": "tests/device_servers/test_command_line.py",
     "repstream panel tango": "tests/panels",
     "taurus form": "tests/panels",
+    "repstream_panels.sardana": "tests/panels/test_sardana.py",
+    "RepstreamWriterController": "tests/panels/test_sardana.py",
     "repstream-ioc": "tests/ioc/test_server.py",
     "from repstream.ophyd": "tests/integration/test_ophyd.py",
     "from ophyd_async": "tests/ioc/test_areadetector_ophyd_async.py",

@@ -1,0 +1,182 @@
+"""Sardana controllers of a repstream server: a writer as a 2D channel, numbers of a picture as 0D channels.
+
+A Pool loads this file by its property PoolPath; beside Sardana it needs pytango only, not repstream.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import tango
+from sardana import State
+from sardana.pool.controller import (
+    DefaultValue,
+    Description,
+    Memorize,
+    Memorized,
+    Referable,
+    TwoDController,
+    Type,
+    ZeroDController,
+)
+
+WRITER = {"Writer": {Type: str, Description: "Tango device of the writer, class HDF5Writer."}}
+REPEATER = {"Repeater": {Type: str, Description: "Tango device of the repeater, class RepStream."}}
+SCHEME, DATASET = "h5file://", "/entry/data/data"
+ENDED_WELL, GOING_ON = "completed", ("accepted", "unknown")
+
+
+class RepstreamWriterController(TwoDController, Referable):
+    """Writes a file for each point of a scan; the point's reference names file and dataset.
+
+    Axis 1 is the writer. A point has `ImagesPerPoint` images, the next ones that arrive. `ValueRefPattern`,
+    such as ``h5file:///data/run1/img_{index:04d}.h5``, names the files; where it is empty the writer's own
+    settings do. A start that the engine refuses, and a file that is not complete, fail the scan.
+    """
+
+    gender, model, organization = "Detector writer", "repstream", "repstream"
+    MaxDevice = 1
+    ctrl_properties: ClassVar[dict[str, Any]] = WRITER | REPEATER
+    axis_attributes: ClassVar[dict[str, Any]] = {
+        "ImagesPerPoint": {
+            Type: int,
+            Description: "Images in the file of a point.",
+            DefaultValue: 1,
+            Memorize: Memorized,
+        },
+    }
+
+    def __init__(self, inst: str, props: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(inst, props, *args, **kwargs)
+        self._writer = tango.DeviceProxy(self.Writer)
+        self._repeater = tango.DeviceProxy(self.Repeater)
+        self._images, self._index = 1, 0
+        self._pattern, self._id = "", ""
+
+    def PrepareOne(self, axis: int, value: float, repetitions: int, latency: float, nb_starts: int) -> None:
+        """A scan begins."""
+        self._index = 0
+
+    def LoadOne(self, axis: int, integ_time: float, repetitions: int, latency_time: float) -> None:
+        """A point is next."""
+        self._writer.write_attribute("NumImages", self._images * repetitions)
+        if self._pattern:
+            path = self._pattern.removeprefix(SCHEME).partition("::")[0]
+            self._writer.write_attribute("OutputFile", path.format(index=self._index))
+
+    def StartOne(self, axis: int, value: float) -> None:
+        """Raises what the engine refuses, with its reason."""
+        self._writer.command_inout("Start")
+        self._id = self._writer.read_attribute("StartId").value
+        self._index += 1
+
+    def StateOne(self, axis: int) -> tuple[Any, str]:
+        """Moving until the file is closed; Fault where it is not what was asked for."""
+        device_state = self._writer.State()
+        if device_state == tango.DevState.RUNNING:
+            return State.Moving, self._writer.Status()
+        if self._id:
+            result = self._result()
+            if result in GOING_ON:
+                return State.Moving, self._writer.Status()
+            if result != ENDED_WELL:
+                return State.Fault, self._trouble(result)
+        return State.On, "ready"
+
+    def ReadOne(self, axis: int) -> Any:
+        """Images are read from the files; a channel without references has none."""
+        raise RuntimeError("the images are in files: set ValueRefEnabled of the channel")
+
+    def RefOne(self, axis: int) -> str:
+        """File and dataset of the point; raises where the file is not complete."""
+        result = self._result()
+        if result != ENDED_WELL:
+            raise RuntimeError(self._trouble(result))
+        return f"{SCHEME}{self._writer.read_attribute('FullFileName').value}::{DATASET}"
+
+    def StopOne(self, axis: int) -> None:
+        self._writer.command_inout("Stop")
+
+    def AbortOne(self, axis: int) -> None:
+        self._writer.command_inout("Abort")
+
+    def GetAxisPar(self, axis: int, parameter: str) -> Any:
+        if parameter == "shape":
+            names = ("SourceSeenHeight", "SourceSeenWidth")
+            return [int(read.value or 0) for read in self._repeater.read_attributes(names)]
+        return None
+
+    def SetAxisPar(self, axis: int, parameter: str, value: Any) -> None:
+        if parameter == "value_ref_pattern":
+            if value and not value.startswith(SCHEME):
+                raise ValueError(
+                    f"{value!r} must begin with {SCHEME}, such as h5file:///data/img_{{index:04d}}.h5"
+                )
+            self._pattern = value
+
+    def GetAxisExtraPar(self, axis: int, parameter: str) -> Any:
+        return self._images
+
+    def SetAxisExtraPar(self, axis: int, parameter: str, value: Any) -> None:
+        if value < 1:
+            raise ValueError(f"ImagesPerPoint {value} refused: must be 1 or more; it stays {self._images}")
+        self._images = value
+
+    def _result(self) -> str:
+        attribute = self._writer.read_attribute("StartResult")
+        labels = self._writer.get_attribute_config("StartResult").enum_labels
+        return str(labels[int(attribute.value)])
+
+    def _trouble(self, result: str) -> str:
+        return f"{result}: {self._writer.read_attribute('StartMessage').value}"
+
+
+class RepstreamNumbersController(ZeroDController):
+    """Shows numbers that the engine counts in images, such as sums of regions, as 0D channels.
+
+    Each axis has the name of an attribute of the repeater, such as ``Pictures1Roi1Sum``. Sardana samples it
+    while a point is measured and takes the mean (`CumulationType`).
+    """
+
+    gender, model, organization = "Numbers of images", "repstream", "repstream"
+    MaxDevice = 64
+    ctrl_properties: ClassVar[dict[str, Any]] = REPEATER
+    axis_attributes: ClassVar[dict[str, Any]] = {
+        "SourceAttribute": {
+            Type: str,
+            Description: "Attribute of the repeater, such as Pictures1Roi1Sum.",
+            DefaultValue: "",
+            Memorize: Memorized,
+        },
+    }
+
+    def __init__(self, inst: str, props: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(inst, props, *args, **kwargs)
+        self._repeater = tango.DeviceProxy(self.Repeater)
+        self._names: dict[int, str] = {}
+
+    def AddDevice(self, axis: int) -> None:
+        self._names[axis] = ""
+
+    def DeleteDevice(self, axis: int) -> None:
+        del self._names[axis]
+
+    def StateOne(self, axis: int) -> tuple[Any, str]:
+        return State.On, self._names[axis]
+
+    def ReadOne(self, axis: int) -> float:
+        name = self._names[axis]
+        if not name:
+            raise RuntimeError(f"axis {axis} has no SourceAttribute yet, such as Pictures1Roi1Sum")
+        read = self._repeater.read_attribute(name)
+        if read.value is None:
+            raise RuntimeError(f"{name} has no value now: {self._repeater.Status()}")
+        return float(read.value)
+
+    def GetAxisExtraPar(self, axis: int, parameter: str) -> str:
+        return self._names[axis]
+
+    def SetAxisExtraPar(self, axis: int, parameter: str, value: str) -> None:
+        if value:
+            self._repeater.get_attribute_config(value)  # raises where there is no such attribute
+        self._names[axis] = value

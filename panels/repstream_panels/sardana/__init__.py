@@ -1,0 +1,1 @@
+"""Sardana controllers; a Pool loads them from this folder (PoolPath)."""

@@ -1,0 +1,33 @@
+"""One engine and one Tango server for the tests of this room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repstream.link.server import EngineServer
+from tests.device_servers.serving import ANY_PORT, tango_server
+from tests.panels.stage import PYTHON, Stage
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    if not PYTHON.exists():
+        reason = "the environment of the panels is not there: make panels"
+        pytest.fail(reason) if os.environ.get("REPSTREAM_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    return PYTHON
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[tuple[Stage, Any]]:
+    running = Stage(tmp_path_factory.mktemp("files"))
+    server = EngineServer(running.service, ANY_PORT)
+    server.start()
+    with tango_server(server.address, slots=4) as trl:
+        yield running, trl
+    server.close()
+    running.close()

@@ -1,0 +1,79 @@
+"""An engine with everything that a panel shows, and programs in the environment of `make panels`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from repstream.parameters.configuration import Configuration
+from repstream.protocol import Requester
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from tests.integration.rig import Detector, free_port
+
+PYTHON = Path(__file__).parents[2] / ".venv-panels" / "bin" / "python"
+SCRIPTS = Path(__file__).parent
+LOST = 100
+"""Id of the frame that is lost on the way."""
+
+
+class Stage:
+    """An engine with streams, a writer and a picture, its Tango server, and a detector that sends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._detector = Detector()
+        self.service = Service(ServiceOptions(roots=(folder,), configuration=self._configuration()))
+        self.service.start()
+        self.service.execute("engine.start", None, Requester("test"))
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ending.set()
+        self._thread.join(20)
+        self.service.close()
+        self._detector.close()
+
+    def value(self, key: str) -> Any:
+        return self.service.read(key).value
+
+    def _send(self) -> None:
+        sent = 0
+        while not self._ending.wait(0.02):
+            if sent != LOST:
+                self._detector.send(range(sent, sent + 1))
+            sent += 1
+
+    def _configuration(self) -> Configuration:
+        def stream(**more: Any) -> dict[str, Any]:
+            return {"address": f"tcp://127.0.0.1:{free_port()}", "mode": "PUB", **more}
+
+        preview = stream(policy="periodic", burst_rate=10, alarm_on_drop=False, buffer_size=10)
+        region = {"roi1_y": 10, "roi1_x": 20, "roi1_height": 30, "roi1_width": 40}
+        return Configuration.model_validate(
+            {
+                "source": {"address": self._detector.address},
+                "streams": {"preview": preview, "all": stream()},
+                "writers": {"main": {"folder": str(self.folder)}},
+                "pictures": {"1": {"stream": "preview", **region}},
+            }
+        )
+
+
+def run(python: Path, *command: object, **environment: str) -> str:
+    """Output of a program in the environment of the panels; what it said else is shown where it fails."""
+    done = subprocess.run(
+        [python, *map(str, command)],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyqt5", **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
