@@ -7,7 +7,7 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Role
 from repstream_panels.tango.devices import Complaint, Device, Reading, Shown
-from repstream_panels.tango.watch import Watch
+from repstream_panels.tango.watch import Listener, Watch
 from repstream_panels.tango.widgets import Bar, colour, editor
 
 
@@ -32,7 +32,9 @@ class Streams(QtWidgets.QTableWidget):
         for row, shown in enumerate(self._rows):
             self.verticalHeaderItem(row).setToolTip(shown.text)
         for column, slot in enumerate(slots):
-            self._fill(column, slot, device, watch, complain)
+            name = device.with_role(Role.NAME, Group.STREAM, slot)
+            if name is not None:
+                watch.follow(device, name, self._named(column, slot, device, watch, complain))
         self.horizontalHeader().setSectionResizeMode(QtWidgets.QHeaderView.Stretch)
         self.horizontalHeader().setMinimumSectionSize(110)
         self.verticalHeader().setDefaultSectionSize(25)
@@ -53,9 +55,6 @@ class Streams(QtWidgets.QTableWidget):
                 self.setCellWidget(row, column, Bar(device, shown, watch))
             else:
                 self._cell(row, column, shown, device, watch)
-        name = device.with_role(Role.NAME, Group.STREAM, slot)
-        if name is not None:
-            watch.follow(device, name, lambda reading: self._name(column, reading))
 
     def _cell(self, row: int, column: int, shown: Shown, device: Device, watch: Watch) -> None:
         cell = QtWidgets.QTableWidgetItem()
@@ -73,7 +72,15 @@ class Streams(QtWidgets.QTableWidget):
 
         watch.follow(device, shown, update)
 
-    def _name(self, column: int, reading: Reading) -> None:
-        used = bool(reading.value)
-        self.setColumnHidden(column, not used)
-        self.setHorizontalHeaderItem(column, QtWidgets.QTableWidgetItem(str(reading.value or "")))
+    def _named(self, column: int, slot: int, device: Device, watch: Watch, complain: Complaint) -> Listener:
+        """Shows the column of a stream that is there; its cells are made and subscribed at first."""
+        filled: list[bool] = []
+
+        def update(reading: Reading) -> None:
+            self.setColumnHidden(column, not reading.value)
+            self.setHorizontalHeaderItem(column, QtWidgets.QTableWidgetItem(str(reading.value or "")))
+            if reading.value and not filled:
+                filled.append(True)
+                self._fill(column, slot, device, watch, complain)
+
+        return update

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tango
@@ -14,6 +16,8 @@ from repstream_panels.tango.devices import Device, Reading, Shown, reading
 
 PERIOD = 200
 """Milliseconds between two rounds of the window; what came in between is shown once, with its last value."""
+
+ATTEMPTS, MOMENT = 20, 0.1
 
 Listener = Callable[[Reading], None]
 Key = tuple[str, str]
@@ -47,7 +51,7 @@ class Watch(QtCore.QObject):
         """No listener is called after this."""
         self._timer.stop()
         for proxy, subscription in self._subscriptions:
-            proxy.unsubscribe_event(subscription)
+            _patiently(partial(proxy.unsubscribe_event, subscription))
         self._subscriptions.clear()
 
     def _subscribe(self, device: Device, key: Key) -> None:
@@ -57,7 +61,9 @@ class Watch(QtCore.QObject):
             with self._lock:
                 self._came[key] = came
 
-        subscription = device.proxy.subscribe_event(key[1], tango.EventType.CHANGE_EVENT, take)
+        subscription = _patiently(
+            lambda: device.proxy.subscribe_event(key[1], tango.EventType.CHANGE_EVENT, take)
+        )
         self._subscriptions.append((device.proxy, subscription))
 
     def _round(self) -> None:
@@ -68,3 +74,18 @@ class Watch(QtCore.QObject):
                 self._last[key] = new
                 for listener in self._listeners[key]:
                     listener(new)
+
+
+def _patiently(call: Callable[[], Any]) -> Any:
+    """Call again after a moment where ZMQ has no socket left.
+
+    cppTango opens one for each subscription and its end, ZMQ takes at most 1,023 and closes them later.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return call()
+        except tango.DevFailed as failed:
+            if "Too many open files" not in failed.args[0].desc:
+                raise
+            time.sleep(MOMENT)
+    return call()

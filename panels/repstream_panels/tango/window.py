@@ -18,7 +18,7 @@ from repstream_panels.tango.head import Head, Strip
 from repstream_panels.tango.picture import Live
 from repstream_panels.tango.streams import Streams
 from repstream_panels.tango.trends import Trends
-from repstream_panels.tango.watch import Watch
+from repstream_panels.tango.watch import Listener, Watch
 from repstream_panels.tango.widgets import STYLE, Refusal
 
 WRITER_TABS = (("Acquisition", "Writer", "Previous"), ("File", "Frames", "Experiment"))
@@ -47,6 +47,7 @@ class Panel(QtWidgets.QMainWindow):
         self.watch = Watch()
         self.refusal = Refusal()
         self._experts: list[Any] = []
+        self._expert_now = False
         left, right = QtWidgets.QSplitter(QtCore.Qt.Vertical), QtWidgets.QSplitter(QtCore.Qt.Vertical)
         left.addWidget(self._repeater(repeater))
         left.addWidget(self._writers(writers))
@@ -85,11 +86,13 @@ class Panel(QtWidgets.QMainWindow):
         return line
 
     def _expert(self, shown: bool) -> None:
+        self._expert_now = shown
         for part in self._experts:
             part.expert(shown)
 
     def _form(self, device: Device, shown: Iterable[Shown]) -> Form:
         form = Form(device, shown, self.watch, self.refusal.complain)
+        form.expert(self._expert_now)
         self._experts.append(form)
         return form
 
@@ -113,23 +116,37 @@ class Panel(QtWidgets.QMainWindow):
         for index, device in enumerate(writers):
             page = QtWidgets.QWidget()
             page.setObjectName(f"writer{device.slot}")
-            rows = QtWidgets.QVBoxLayout(page)
-            rows.addWidget(Head(device, Group.WRITER, self.watch, self.refusal.complain))
-            shares = [s for s in device.of(Group.WRITER, 1) if s.unit == "%"]
-            rows.addWidget(Strip(device, shares, self.watch))
-            both = QtWidgets.QSplitter()
-            for titles in WRITER_TABS:
-                inner = QtWidgets.QTabWidget()
-                for title in titles:
-                    shown = [s for s in device.of(Group.WRITER, 1) if s not in shares and chapter(s) == title]
-                    inner.addTab(self._form(device, shown), title)
-                both.addWidget(inner)
-            rows.addWidget(both, 1)
+            QtWidgets.QVBoxLayout(page)
             tabs.addTab(page, f"Writer {device.slot}")
             name = device.with_role(Role.NAME, Group.WRITER, 1)
             if name is not None:
-                self.watch.follow(device, name, _named(tabs, index, device.slot))
+                self.watch.follow(device, name, self._named(tabs, index, page, device))
         return tabs
+
+    def _named(self, tabs: QtWidgets.QTabWidget, index: int, page: Any, device: Device) -> Listener:
+        """Shows the tab of a writer that is there; what is on it is made and subscribed at first."""
+
+        def update(reading: Reading) -> None:
+            tabs.setTabVisible(index, bool(reading.value))
+            if reading.value:
+                tabs.setTabText(index, f"Writer {reading.value}")
+                if not page.layout().count():
+                    self._writer(device, page.layout())
+
+        return update
+
+    def _writer(self, device: Device, rows: QtWidgets.QVBoxLayout) -> None:
+        rows.addWidget(Head(device, Group.WRITER, self.watch, self.refusal.complain))
+        shares = [s for s in device.of(Group.WRITER, 1) if s.unit == "%"]
+        rows.addWidget(Strip(device, shares, self.watch))
+        both = QtWidgets.QSplitter()
+        for titles in WRITER_TABS:
+            inner = QtWidgets.QTabWidget()
+            for title in titles:
+                shown = [s for s in device.of(Group.WRITER, 1) if s not in shares and chapter(s) == title]
+                inner.addTab(self._form(device, shown), title)
+            both.addWidget(inner)
+        rows.addWidget(both, 1)
 
     def _pictures(self, repeater: Device) -> QtWidgets.QTabWidget:
         tabs = QtWidgets.QTabWidget()
@@ -137,14 +154,6 @@ class Panel(QtWidgets.QMainWindow):
         for slot, live in enumerate(self._live, 1):
             tabs.addTab(live, f"Picture {slot}")
         return tabs
-
-
-def _named(tabs: QtWidgets.QTabWidget, index: int, slot: int) -> Any:
-    def update(reading: Reading) -> None:
-        tabs.setTabVisible(index, bool(reading.value))
-        tabs.setTabText(index, f"Writer {reading.value}" if reading.value else f"Writer {slot}")
-
-    return update
 
 
 def _boxed(title: str, inside: QtWidgets.QWidget) -> QtWidgets.QGroupBox:
