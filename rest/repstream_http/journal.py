@@ -16,6 +16,7 @@ from repstream.link.history import History, Record
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import REGIONS
 from repstream.protocol import Change, Engine, Event
+from repstream_http.happenings import OUTPUT_RATES, happened
 
 ACQUISITIONS = 20
 ENTRIES = 2000
@@ -24,8 +25,7 @@ PERIOD = 1.0
 """Seconds between two samples of the figures."""
 
 FIGURES = frozenset(
-    {"rate", "throughput", "queue_use", "dropped", "missing", "malformed"}
-    | {f"roi{n}_sum" for n in range(1, REGIONS + 1)}
+    OUTPUT_RATES | {"dropped", "missing", "malformed"} | {f"roi{n}_sum" for n in range(1, REGIONS + 1)}
 )
 """The fields that are sampled, of every group that has them."""
 
@@ -91,20 +91,17 @@ class Journal:
         if not isinstance(event, Change):
             return
         with self._lock:
-            before = {key: self._values.get(key) for key in event.values}
+            before = dict(self._values)
             self._values.update(event.values)
             self._entries.extend(self._lines(event, before))
 
     def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
-        for key, value in event.values.items():
-            was = before[key]
-            if value == was:
-                continue
-            head, _, field = key.rpartition(".")
-            subject = self._subject(head)
-            said = _line(self._values, head, field, value, was)
-            if said is not None:
-                yield Entry(event.time, said[0], subject, said[1])
+        parameters = self._engine.catalogue.parameters
+        changed = {(p.group, p.slot): None for key in event.values if (p := parameters.get(key))}
+        for group, slot in changed:
+            subject = self._subject(f"{group}.{slot}" if slot else group)
+            for line in happened(group, slot, self._values, before):
+                yield Entry(event.time, line.level, subject, line.text)
 
     def _subject(self, head: str) -> str:
         name = self._values.get(f"{head}.name") if "." in head else None
@@ -130,60 +127,7 @@ class Journal:
             kept.append(number)
 
 
-def _line(
-    values: Mapping[str, Value], head: str, field: str, value: Value, was: Value
-) -> tuple[str, str] | None:
-    """Level and text of a change that belongs into the log; None for all others."""
-    match head.partition(".")[0], field:
-        case "engine", "state":
-            level = {"ERROR": "error", "UNKNOWN": "error"}.get(str(value), "info")
-            return level, f"{was or 'UNKNOWN'} → {value}"
-        case "engine", "last_error" if value:
-            return "error", str(value)
-        case "engine", "last_command" if value:
-            refused = "refused" in str(value)
-            return "warning" if refused else "info", f"{value}, by {values.get('engine.last_command_by')}"
-        case "engine", "losing":
-            return ("warning", "losing frames") if value else ("info", "no frame was lost in the last 5 s")
-        case "engine", "locked_by":
-            return "info", f"control lock: {value}" if value else "control lock given back"
-        case "source", "connected" if was is not None:
-            return ("info", "a detector is connected") if value else ("warning", "no detector is connected")
-        case "source", "missing" | "malformed" if _rose(value, was):
-            what = (
-                f"{_number(value, 'frame')} missing"
-                if field == "missing"
-                else f"{_number(value, 'message')} malformed"
-            )
-            return "warning", f"{what} since the start"
-        case "streams" | "writers", "dropped" if _rose(value, was):
-            return (
-                "warning",
-                f"{_number(value, 'frame')} dropped: {values.get(f'{head}.dropped_reasons') or ''}",
-            )
-        case "writers", "acq_state":
-            bad = value == "FAILED" and values.get(f"{head}.acq_result") != "aborted"
-            said = " ".join(
-                str(values.get(f"{head}.{name}") or "") for name in ("full_file_name", "acq_message")
-            )
-            return "error" if bad else "info", f"{value} {said}".strip()
-        case "writers", "waiting" if value:
-            flushing = values.get(f"{head}.acq_state") == "FLUSHING_IMAGES"
-            return "info" if flushing else "warning", str(value)
-        case "writers", "space_warning" if value:
-            return "warning", str(value)
-    return None
-
-
-def _number(value: Value, thing: str) -> str:
-    return f"{value} {thing}" if value == 1 else f"{value} {thing}s"
-
-
 def _padded(values: Iterable[float | None], length: int) -> list[float | None]:
     """The samples, with None before them for the time before there were any."""
     found = list(values)
     return [*[None] * (length - len(found)), *found]
-
-
-def _rose(value: Value, was: Value) -> bool:
-    return isinstance(value, int) and value > (was if isinstance(was, int) else 0)

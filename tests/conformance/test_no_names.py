@@ -1,8 +1,7 @@
 """Front ends project the catalogue and never name a parameter: no literal in their code is one.
 
 What is not looked at: docstrings, the examples of the HTTP documentation, and names that are common words
-(``state``), unless a group stands before them. Facades are tables over keys and name them, and so does the
-journal, which makes sentences of what certain values mean.
+(``state``), unless a group stands before them. Facades are tables over keys and name them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from repstream.parameters.catalogue import build
 from repstream.protocol import Completion
 
 ROOT = Path(__file__).parents[2]
-TABLES = {"areadetector", "compat", "lima", "journal.py", "levels.py"}
+TABLES = {"areadetector", "compat", "lima", "levels.py"}
 MODULES = [
     path
     for room in ("device_servers", "ioc", "rest")

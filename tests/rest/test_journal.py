@@ -6,15 +6,20 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from repstream.link.history import History
+from repstream.parameters.catalogue import build
+from repstream.parameters.facts import Value
 from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
+from repstream_http.happenings import happened
 from tests.fakes import FakePlane
 from tests.waiting import until
 
 ME = Requester("test", "anna", "bl")
+Values = dict[str, Value]
 
 
 def texts(api: httpx.Client) -> list[str]:
@@ -67,3 +72,67 @@ def test_figures_are_sampled_by_the_names_of_streams(api: httpx.Client) -> None:
     kept = api.get("/history").json()
     assert {"source.rate", "streams.live.queue_use", "writers.main.dropped"} <= set(kept["series"])
     assert {len(values) for values in kept["series"].values()} == {len(kept["times"])}
+
+
+def test_what_is_not_known_is_no_event_but_the_state() -> None:
+    known = {p.key: p.default for p in build().parameters.values()}
+    known |= {"engine.state": "RUNNING", "engine.losing": True, "engine.locked_by": "anna"}
+    known |= {"source.connected": True, "writers.1.acq_state": "FINISHED", "streams.1.dropped": 3}
+    lost = dict.fromkeys(known) | {"engine.state": "UNKNOWN"}
+    owners = [("engine", 0), ("source", 0), ("streams", 1), ("writers", 1)]
+    lines = [line for owner in owners for line in happened(*owner, lost, known)]
+    assert lines == [("error", "RUNNING → UNKNOWN")]
+
+
+@pytest.mark.parametrize(
+    ("owner", "was", "now", "line"),
+    [
+        (("engine", 0), {}, {"engine.losing": True}, ("warning", "losing frames")),
+        (
+            ("engine", 0),
+            {},
+            {"engine.last_command": "start refused: busy", "engine.last_command_by": "test anna"},
+            ("warning", "start refused: busy, by test anna"),
+        ),
+        (
+            ("source", 0),
+            {"source.missing": 1},
+            {"source.missing": 3},
+            ("warning", "3 frames missing since the start"),
+        ),
+        (("source", 0), {"source.missing": 3}, {"source.missing": 0}, None),
+        (
+            ("source", 0),
+            {"source.connected": True},
+            {"source.connected": False},
+            ("warning", "no detector is connected"),
+        ),
+        (
+            ("streams", 1),
+            {},
+            {"streams.1.dropped": 1, "streams.1.dropped_reasons": "queue_full 1"},
+            ("warning", "1 frame dropped: queue_full 1"),
+        ),
+        (
+            ("writers", 2),
+            {"writers.2.acq_state": "ACQUIRING_IMAGES"},
+            {
+                "writers.2.acq_state": "FAILED",
+                "writers.2.acq_result": "failed",
+                "writers.2.acq_message": "disk full",
+            },
+            ("error", "FAILED disk full"),
+        ),
+        (
+            ("writers", 2),
+            {"writers.2.space_warning": "full soon"},
+            {"writers.2.space_warning": "full soon"},
+            None,
+        ),
+        (("pictures", 1), {}, {"pictures.1.age": 3.0}, None),
+    ],
+)
+def test_a_change_is_a_line_of_the_log(
+    owner: tuple[str, int], was: Values, now: Values, line: tuple[str, str] | None
+) -> None:
+    assert list(happened(*owner, now, was)) == ([line] if line else [])
