@@ -113,3 +113,24 @@ def test_aliases_are_entered_once_and_not_taken_from_others(database: str, engin
     other = subprocess.run([*line, "--alias", "al/w/1=eiger"], capture_output=True, text=True, check=False)
     assert other.returncode == 2
     assert "the alias eiger belongs to al/rep/1" in other.stderr
+
+
+def test_one_server_shows_several_engines(database: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with engine_at(tmp_path / "a") as (first, _), engine_at(tmp_path / "b") as (second, _):
+        line = command_line(
+            first, "two", database=database, register=True, repeater="two/rep/1", writers=["two/w/1"]
+        )
+        with running([*line, "--device", "RepStream::two/rep/2", "--device", "HDF5Writer::two/w/12"]):
+            other, its_writer = proxy(database, "two/rep/2"), proxy(database, "two/w/12")
+            its_writer.put_property({"Slot": 1})
+            for device in (other, its_writer):
+                device.put_property({"Engine": second})
+                device.Init()
+            until(lambda: its_writer.State() == DevState.STANDBY, "the second engine")
+            other.Start()
+            until(lambda: other.State() == DevState.RUNNING, "the second engine to run")
+            its_writer.NumImages = 7
+            until(lambda: proxy(database, "two/rep/1").State() == DevState.STANDBY, "the first engine")
+            assert proxy(database, "two/w/1").NumImages != 7
