@@ -131,15 +131,20 @@ class CommandAnswer(BaseModel):
 
 
 class StateAnswer(BaseModel):
-    """A small summary for people and scripts that poll."""
+    """A small summary for people and scripts that poll.
+
+    Beside the fields listed here each group of the engine that has a status has one of its name: of
+    streams, writers and other groups with slots by name or number (`{"live": {...}}`).
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, dict[str, JsonValue | dict[str, JsonValue]]] = Field(init=False)
 
     engine: str = Field(description="Name of the engine.", examples=["repstream"])
     state: str = Field(description="UNKNOWN where the engine cannot be reached.", examples=["RUNNING"])
     status: str | None = Field(examples=["running, 20.0 Hz"])
     time: UnixTime
     source: dict[str, JsonValue] = Field(description="What is counted at the input.")
-    streams: dict[str, dict[str, JsonValue]] = Field(description="Status of each stream, by name.")
-    writers: dict[str, dict[str, JsonValue]] = Field(description="Status of each writer, by name.")
 
 
 class EngineEntry(BaseModel):

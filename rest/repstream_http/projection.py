@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -130,16 +130,14 @@ def shown_values(held: Mapping[str, Value], names: Names) -> dict[str, Value]:
 
 
 def state(view: View) -> StateAnswer:
-    """State and status, and the status of source, streams and writers."""
+    """State and status, and the status of each group, whatever the kind of engine."""
     status = view.of_engine(Role.STATUS)
     return StateAnswer(
         engine=view.name,
         state=view.state,
         status=None if status is None else str(status),
         time=view.snapshot.time,
-        source=_told(view, Group.SOURCE),
-        streams=_told_by_name(view, Group.STREAM),
-        writers=_told_by_name(view, Group.WRITER),
+        **{group: _group_status(view, group) for group in _groups_with_status(view.catalogue)},
     )
 
 
@@ -168,16 +166,25 @@ def _whole_group(view: View, group: str, given: Any) -> Any:
     return absent | whole
 
 
-def _told_by_name(view: View, group: str) -> dict[str, dict[str, Value]]:
-    return {name: _told(view, group, slot) for name, slot in view.names.occupied(group).items()}
+def _groups_with_status(catalogue: Catalogue) -> Iterator[str]:
+    shown = {p.group for p in catalogue.parameters.values() if _is_status(p)}
+    return (group for group in catalogue.groups if group in shown and group != Group.ENGINE)
 
 
-def _told(view: View, group: str, slot: int = 0) -> dict[str, Value]:
-    told: dict[str, Value] = {"slot": slot} if slot else {}
-    for parameter in view.catalogue.of(group, slot):
-        if parameter.access is Access.READ_ONLY and parameter.role is not Role.NAME:
-            told[parameter.field] = to_json(view.snapshot.values[parameter.key])
-    return told
+def _group_status(view: View, group: str) -> dict[str, Any]:
+    if not view.catalogue.slots(group):
+        return _status(view, group)
+    return {name: _status(view, group, slot) for name, slot in view.names.occupied(group).items()}
+
+
+def _status(view: View, group: str, slot: int = 0) -> dict[str, Value]:
+    numbered: dict[str, Value] = {"slot": slot} if slot else {}
+    parameters = filter(_is_status, view.catalogue.of(group, slot))
+    return numbered | {p.field: to_json(view.snapshot.values[p.key]) for p in parameters}
+
+
+def _is_status(parameter: Parameter) -> bool:
+    return parameter.access is Access.READ_ONLY and parameter.role is not Role.NAME
 
 
 def _facts(parameter: Parameter, names: Names) -> dict[str, Any]:

@@ -118,7 +118,7 @@ async def execute(view: ViewNow, key: CommandKey, body: Body, asker: Asker) -> J
 
 @router.get("/state", tags=["State"])
 def read_state(view: ViewNow) -> StateAnswer:
-    """State and status of the engine, and the status of source, streams and writers."""
+    """State and status of the engine, and the status of each of its groups."""
     return projection.state(view)
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from repstream.errors import InvalidValue, Refused
@@ -19,6 +20,7 @@ from repstream.protocol import Requester
 from repstream.service.kind import EngineKind
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
+from repstream_http import HttpServer, create_app
 from tests.conformance import epics_client, http_client, python_client, tango_client
 from tests.conformance.client import FrontEndClient, Rejected, facts_of
 from tests.fakes import FakePlane
@@ -110,6 +112,21 @@ def test_what_the_repeater_does_the_camera_does_too(served: Served, front_end: s
     gain: Value = "high" if served.service.read("camera.gain").value == "low" else "low"
     client.write("camera.gain", gain)
     assert served.service.read("camera.gain").value == gain
+
+
+def test_the_state_over_http_has_every_group(served: Served) -> None:
+    served.service.execute("camera.trigger", 2, ME).wait(10)
+    with (
+        HttpServer(create_app({"test": served.service}), port=0) as server,
+        httpx.Client(base_url=server.url) as http,
+    ):
+        state = http.get("/api/v1/state").raise_for_status().json()
+    assert list(state) == ["engine", "state", "status", "time", "source", "camera", "regions", "streams"]
+    images = served.service.read("camera.images").value
+    assert state["camera"] == {"images": images, "temperature": 45.0}
+    width = served.service.read("regions.2.width").value
+    assert state["regions"]["2"] == {"slot": 2, "mean": width}
+    assert list(state["regions"]) == ["1", "2"] and list(state["streams"]) == ["live"]
 
 
 def test_a_group_that_it_does_not_have_is_refused(served: Served) -> None:
