@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,6 +31,9 @@ from repstream_cli.stack import (
     installed,
 )
 from repstream_tango.command_line import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from repstream_epics.access import WriteAccess  # an extra
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,16 @@ def serve(
     ] = None,
     epics_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 5064,
     epics_prefix: Annotated[str, typer.Option(help="Beginning of all its PV names.")] = "X:REPSTREAM:",
+    epics_allow_user: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="User who may write over EPICS, as the client says; repeat it.", show_default="every user"
+        ),
+    ] = None,
+    epics_allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Host from which EPICS clients may write; repeat it.", show_default="any host"),
+    ] = None,
     areadetector: Annotated[
         str,
         typer.Option(
@@ -183,6 +196,11 @@ def serve(
             "areaDetector's PVs are served by the EPICS server; leave out --no-epics",
             param_hint="--areadetector",
         )
+    if (epics_allow_user or epics_allow_host) and epics is False:
+        raise typer.BadParameter(
+            "they are allowed to write to the EPICS server; leave out --no-epics",
+            param_hint="--epics-allow-user or --epics-allow-host",
+        )
     if pva and epics is False:
         raise typer.BadParameter(
             "PV Access is served by the EPICS server; leave out --no-epics", param_hint="--pva"
@@ -201,7 +219,13 @@ def serve(
         host=host,
         on_close=on_close,
         tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
-        epics=EpicsOptions(epics_port, epics_prefix, areadetector, pva_port if with_pva else None)
+        epics=EpicsOptions(
+            epics_port,
+            epics_prefix,
+            areadetector,
+            pva_port if with_pva else None,
+            write_access(epics_allow_user or [], epics_allow_host or []),
+        )
         if wanted["epics"]
         else None,
         http=http_options(
@@ -253,6 +277,16 @@ def views(given: list[str]) -> dict[str, int]:
         return chosen_views(given)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--view") from error
+
+
+def write_access(users: list[str], hosts: list[str]) -> WriteAccess:
+    """Who may write over EPICS; refuses a host that nobody knows."""
+    from repstream_epics.access import WriteAccess  # noqa: PLC0415 - an extra
+
+    try:
+        return WriteAccess.of(users, hosts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--epics-allow-host") from error
 
 
 def http_options(

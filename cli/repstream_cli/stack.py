@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import zmq
 
@@ -23,6 +23,9 @@ from repstream.service.service import Service
 from repstream_cli import ports
 from repstream_cli.children import Child
 from repstream_tango.command_line import READY_LINE, command_line
+
+if TYPE_CHECKING:
+    from repstream_epics.access import WriteAccess  # an extra
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +47,14 @@ class TangoOptions:
 class EpicsOptions:
     """The EPICS server. `area_detector`: the prefix of areaDetector's PVs, which are not served without.
 
-    `pva_port`: that of PV Access, which is not served without.
+    `pva_port`: that of PV Access, which is not served without. `access`: who may write, None for everybody.
     """
 
     port: int = 5064
     prefix: str = "X:REPSTREAM:"
     area_detector: str = ""
     pva_port: int | None = None
+    access: WriteAccess | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,14 @@ class Stack:
         from repstream_epics.views import chosen  # noqa: PLC0415
 
         name, views = self.options.engine.name, chosen(epics.area_detector)
-        ioc = IocServer({name: self.service}, epics.prefix, epics.port, self.options.host, views)
+        engines, host, access = {name: self.service}, self.options.host, epics.access
+        ioc = IocServer(engines, epics.prefix, epics.port, host, views, access=access)
         self._opened(ioc.start, ioc.stop)
         self.epics_port = ioc.port
         if epics.pva_port is not None:
             from repstream_epics.pva.server import PvaServer  # noqa: PLC0415 - an extra
 
-            pva = PvaServer({name: self.service}, epics.prefix, epics.pva_port, self.options.host)
+            pva = PvaServer(engines, epics.prefix, epics.pva_port, host, access=access)
             self._opened(pva.start, pva.stop)
             self.pva_port = pva.port
 

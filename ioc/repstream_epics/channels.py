@@ -104,7 +104,12 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         if self._put is None or native_type(data_type) not in _NATIVE:
             return PUT_FAILED
         user, address = username or "", address_of(user_address)
-        if self._disabled or not self._may_write(user, address):
+        if self._disabled:
+            self.log.warning(
+                "%s: put of %s at %s refused: .DISP is 1", self.pvname, user or "somebody", address
+            )
+            return PUT_FAILED
+        if not self._may_write(user, address):
             return PUT_FAILED
         requester = Requester(FRONT_END, user, hostname or address)
         taken = await self._put(self._raw(data, native_type(data_type)), requester)

@@ -1,6 +1,7 @@
 """`repstream serve` and `repstream status` as users run them."""
 
 import fcntl
+import getpass
 import json
 import signal
 import socket
@@ -21,6 +22,7 @@ from tests.cli.running import free_port, started
 from tests.cli.running import repstream as run
 from tests.fakes import FakePlane
 from tests.integration.rig import until
+from tests.ioc.clients import tool
 from tests.redis_server import Server
 
 QUIET = ("--no-tango", "--no-epics", "--no-http")
@@ -111,6 +113,32 @@ def test_a_tango_server_that_dies_is_started_again(site):
             if "Ready to accept request" in line:
                 break
         socket.create_connection(("127.0.0.1", site.tango), timeout=5).close()
+
+
+@pytest.mark.parametrize("users", [("somebody-else",), ("somebody-else", getpass.getuser())])
+def test_only_epics_users_on_the_list_may_write(site, users):
+    config = site.folder / "config.json"
+    config.write_text(json.dumps({"streams": {"live": {"address": f"tcp://127.0.0.1:{free_port()}"}}}))
+    allowed = [option for user in users for option in ("--epics-allow-user", user)]
+    options = (*site.options, "--no-tango", "--no-http", "--config", config, *allowed)
+    with started("serve", *options, "--epics-allow-host", "localhost") as process:
+        wait_serving(process)
+        tool(site.epics, "caput", "-c", "X:REPSTREAM:Strm1:EveryNth", "7")
+        with repstream.Client(site.engine) as engine:
+            assert engine.read("streams.live.every_nth") == (7 if getpass.getuser() in users else 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--epics-allow-host", "nowhere.invalid"), "is no host that may"),
+        (("--epics-allow-user", "anna", "--no-epics"), "leave out --no-epics"),
+    ],
+)
+def test_an_allow_list_that_makes_no_sense_is_refused(site, options, reason):
+    refused = run("serve", *site.options, *options)
+    assert refused.returncode == Exit.USAGE
+    assert reason in refused.stderr
 
 
 def test_a_configuration_is_loaded_and_started(site):

@@ -78,12 +78,16 @@ def test_long_strings_are_read_and_written_by_old_ways(shared_bench: Bench) -> N
     assert shared_bench.get("Wr1:RunId_RBV") == "abc"
 
 
-def test_a_disabled_record_refuses_puts_until_it_is_enabled(shared_bench: Bench) -> None:
+def test_a_disabled_record_refuses_puts_until_it_is_enabled(
+    shared_bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     shared_bench.put("Strm1:EveryNth", 3)
     shared_bench.tool("caput", "-c", "@Strm1:EveryNth.DISP", "1")
     assert fields(shared_bench, "Strm1:EveryNth", "DISP") == ["1"]
     assert "ERROR" in shared_bench.tool("caput", "-c", "@Strm1:EveryNth", "4")
     assert shared_bench.get("Strm1:EveryNth_RBV") == 3
+    (line,) = [r.getMessage() for r in caplog.records if ".DISP" in r.getMessage()]
+    assert line.endswith(f"Strm1:EveryNth: put of {getpass.getuser()} at 127.0.0.1 refused: .DISP is 1")
     shared_bench.service.write({"streams.1.every_nth": 5}, Requester("test"))  # it binds EPICS only
     shared_bench.tool("caput", "-c", "@Strm1:EveryNth.DISP", "0")
     shared_bench.put("Strm1:EveryNth", 4)
