@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,6 @@ from typing import Annotated
 import typer
 
 from repstream.parameters.catalogue import build
-from repstream_panels.epics import bob
 
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 
@@ -44,6 +44,12 @@ def epics(
     match = _SIZE.fullmatch(image_size)
     if match is None:
         raise typer.BadParameter("must be like 2048x2048", param_hint="--image-size")
+    try:
+        bob = importlib.import_module("repstream_panels.epics.bob")
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(
+            f"{error.name} is not installed; install it with pip install 'repstream[epics]'"
+        ) from error
     written = bob.write(folder, build(), prefix, (int(match[1]), int(match[2])), areadetector)
     typer.echo(
         f"open {written[0]} in Phoebus, which also finds {', '.join(p.name for p in written[1:])} there"
