@@ -179,6 +179,7 @@ def test_a_step_below_1_is_refused() -> None:
         ([7 + SETTLING + 1, 7], [NEW, RESET], 0),
         ([0, 1, 0, 1, 2], [NEW, NEW, AGAIN, ANEW, NEW], 0),
         ([0, 1, 2, 0, 3], [NEW, NEW, NEW, AGAIN, NEW], 0),
+        ([0, 1, 2, 0, 3, 4, 5], [NEW, NEW, NEW, AGAIN, NEW, NEW, NEW], 0),
         ([0, 1, 2, 0, 0, 1], [NEW, NEW, NEW, AGAIN, AGAIN, ANEW], 0),
         ([0, 0, 0, 1], [NEW, DUPLICATE, DUPLICATE, NEW], 0),
         ([0, 2, 0, 1], [NEW, NEW, AGAIN, ANEW], 1),
@@ -192,6 +193,23 @@ def test_a_step_below_1_is_refused() -> None:
 )
 def test_worked_examples(ids: list[int], verdicts: list[Verdict], missing: int) -> None:
     tracker = GapTracker()
+    assert [tracker.observe(frame_id) for frame_id in ids] == verdicts
+    assert tracker.missing == missing
+
+
+@pytest.mark.parametrize(
+    ("ids", "verdicts", "missing"),
+    [
+        ([3, 23, 13], [NEW, NEW, LATE], 0),
+        ([3, 33], [NEW, NEW], 2),
+        ([3, 17], [NEW, RESET], 0),
+        ([13, 3], [NEW, LATE], 0),
+        ([13, 7], [NEW, RESET], 0),
+        ([13, 33, 27], [NEW, NEW, RESET], 1),
+    ],
+)
+def test_worked_examples_with_ids_10_apart(ids: list[int], verdicts: list[Verdict], missing: int) -> None:
+    tracker = GapTracker(10)
     assert [tracker.observe(frame_id) for frame_id in ids] == verdicts
     assert tracker.missing == missing
 

@@ -44,3 +44,23 @@ def test_what_differs_from_the_first_does_not_fit(changes: dict[str, Any], reaso
 
 def test_nothing_is_like_a_first_one_that_has_not_come() -> None:
     assert not Fit(SourceConfig()).all_like_the_first([frame()])
+
+
+@pytest.mark.parametrize(
+    ("compresses", "encodings", "reason"),
+    [
+        (True, ("", "bitshuffle_lz4"), ""),
+        (True, ("bitshuffle_lz4", ""), ""),
+        (True, ("", "bitshuffle_zstd"), "encoding"),
+        (True, ("bitshuffle_zstd", ""), "encoding"),
+        (True, ("bitshuffle_zstd", "bitshuffle_zstd"), ""),
+        (False, ("", "bitshuffle_lz4"), "encoding"),
+        (False, ("bitshuffle_lz4", ""), "encoding"),
+    ],
+)
+def test_raw_images_and_those_that_come_as_raw_ones_are_stored_share_a_file(
+    compresses: bool, encodings: tuple[str, str], reason: str
+) -> None:
+    fit, first, second = Fit(SourceConfig(), compresses), *(replace(frame(), encoding=e) for e in encodings)
+    assert fit.unfit(first) == ""
+    assert fit.unfit(second) == reason

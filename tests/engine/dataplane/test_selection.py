@@ -513,6 +513,9 @@ def test_what_waits_for_its_place_is_written_or_dropped_when_the_gate_shuts(disc
     assert case.acquisition.places == ([] if discard else [1, 0])
     assert case.counts == (2, 0, {}, {"abort": 2} if discard else {})
     assert not case.selection.is_open
+    opening = case.selection.opening
+    assert opening is not None
+    assert opening.end is not None
 
 
 def test_a_numbering_that_begins_anew_goes_on_behind_the_last_place() -> None:
