@@ -38,7 +38,7 @@ ROOMS = {
         ("files/gaps.py", "files/chunk_index.py", "files/plan.py", "dataplane/storing/placement.py"),
         (
             "tests/engine/files/test_gaps.py",
-            "tests/engine/files/test_chunk_index.py",
+            "tests/engine/files/test_chunk_nodes.py",
             "tests/engine/files/test_plan.py",
             "tests/engine/dataplane/test_placement.py",
         ),

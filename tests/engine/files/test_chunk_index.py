@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.files.samples import payload, plan, rows
 
-from repstream.files import CAPACITY, FrameFile
-from repstream.files.chunk_index import CHILDREN, ChunkIndex
+from repstream.files import FrameFile
 
 
 def library_chunks(path: Path, name: str) -> list[tuple[tuple[int, ...], int, int, int]]:
@@ -54,27 +53,3 @@ def test_an_index_of_three_levels_is_complete(tmp_path: Path, batch: int) -> Non
         assert read["/det/data"][:].ravel().tolist() == [number % 251 for number in range(5000)]
         assert read["/det/data"].id.get_num_chunks() == 5000
         assert read["/det/metadata"]["image_id"].tolist() == list(range(5000))
-
-
-def test_nodes_are_aligned_named_once_and_linked_to_their_neighbours() -> None:
-    index, nodes = ChunkIndex((1, 4, 6)), {}
-
-    def place(node: bytearray) -> int:
-        address = 8 * (len(nodes) + 1)
-        nodes[address] = node
-        return address
-
-    for number in range(3 * CHILDREN):
-        index.add(1000 + number, 48, place)
-    leaves = sorted(address for address, node in nodes.items() if node[5] == 0)
-    rights = [int.from_bytes(nodes[address][16:24], "little") for address in leaves]
-    lefts = [int.from_bytes(nodes[address][8:16], "little") for address in leaves]
-    assert rights == [*leaves[1:], 2**64 - 1]
-    assert lefts == [2**64 - 1, *leaves[:-1]]
-
-
-def test_a_full_index_takes_no_more() -> None:
-    index = ChunkIndex((1, 4, 6))
-    index.count = CAPACITY
-    with pytest.raises(ValueError, match="16777216"):
-        index.add(1000, 48, lambda node: 0)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from repstream.accounting import WINDOW, GapTracker
-from repstream.files.gaps import GapLog, as_text, count, from_text, joined
+from repstream.files.gaps import GapLog, Ranges, as_text, count, from_text, joined
 
 IDS = st.lists(st.integers(0, 40) | st.integers(0, 3000), max_size=60)
 
@@ -57,3 +58,68 @@ def test_ranges_join_as_sets_do(some: list[tuple[int, int]], others: list[tuple[
     found = joined(*pairs)
     assert numbers(found) == sorted({*numbers(pairs[0]), *numbers(pairs[1])})
     assert count(found) == len(numbers(found))
+
+
+def test_a_number_that_came_leaves_its_range() -> None:
+    ranges = Ranges()
+    ranges.add(3, 3)
+    ranges.add(5, 4)
+    assert list(ranges) == []
+    ranges.add(2, 6)
+    ranges.add(6, 8)
+    ranges.add(9, 10)
+    assert (list(ranges), len(ranges)) == ([(2, 7), (9, 9)], 2)
+    assert [ranges.remove(number) for number in (1, 8, 10)] == [False] * 3
+    assert [ranges.remove(number) for number in (2, 7, 4, 9)] == [True] * 4
+    assert list(ranges) == [(3, 3), (5, 6)]
+    assert not ranges.remove(4)
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (12, "1,3-4,10-12"),
+        (11, "1,3-4,10-12"),
+        (10, "1,3-4,..."),
+        (9, "1,3-4,..."),
+        (8, "1,..."),
+        (5, "1,..."),
+    ],
+)
+def test_a_text_has_as_many_ranges_as_fit(room: int, text: str) -> None:
+    ranges = [(1, 1), (3, 4), (10, 12)]
+    assert as_text(ranges, room) == text
+    assert from_text(text) == ranges[: text.removesuffix(",...").count(",") + 1]
+
+
+def test_the_text_of_nothing_is_empty() -> None:
+    assert as_text([]) == ""
+    assert from_text("") == []
+    with pytest.raises(ValueError):
+        from_text("3,x")
+
+
+@pytest.mark.parametrize(("step", "most"), [(1, 3), (10, 4)])
+def test_only_the_first_are_remembered_and_all_are_counted(
+    step: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GapLog, "MOST", most)
+    log = GapLog(step)
+    for number in range(0, 20, 2):
+        log.observe(number * step)
+    assert log.missing == 9
+    assert log.missing_ids == [(n * step, n * step) for n in (1, 3, 5, 7)[:most]]
+    for _ in range(6):
+        log.observe(18 * step)
+    assert (log.duplicates, log.repeated) == (6, [18 * step] * most)
+
+
+def test_an_id_below_the_first_moves_the_gaps_behind_it() -> None:
+    log = GapLog()
+    for number in (10, 12, 15, 7):
+        log.observe(number)
+    assert log.missing_ids == [(8, 9), (11, 11), (13, 14)]
+    stepped = GapLog(5)
+    for number in (52, 62, 37):
+        stepped.observe(number)
+    assert stepped.missing_ids == [(42, 42), (47, 47), (57, 57)]
