@@ -48,7 +48,7 @@ def test_a_count_writes_a_file(scans: Any) -> None:
     assert_written(reference)
 
 
-def test_a_scan_records_references_and_sums_of_a_region(scans: Any) -> None:
+def test_a_scan_records_references_and_sums_of_a_region(scans: Any, stage: tuple[Stage, Any]) -> None:
     _, folder = scans
     with h5py.File(folder / "scan.h5") as file:
         measured = next(iter(file.values()))["measurement"]
@@ -57,7 +57,9 @@ def test_a_scan_records_references_and_sums_of_a_region(scans: Any) -> None:
     assert references == [f"h5file://{folder}/img_{n:04d}.h5::/entry/data/data" for n in range(3)]
     for reference in references:
         assert_written(reference)
-    assert sums == pytest.approx(np.mean([IMAGES(n)[REGION].sum() for n in range(20)]), rel=0.02)
+    sent = range(int(stage[0].value("source.last_frame_id")) + 1)
+    possible = [int(IMAGES(image_id)[REGION].sum()) for image_id in sent]
+    assert all(min(possible) <= found <= max(possible) for found in sums)  # means of samples
 
 
 def test_a_refused_start_fails_the_scan(scans: Any, stage: tuple[Stage, Any]) -> None:
