@@ -528,6 +528,16 @@ def test_a_numbering_that_begins_anew_goes_on_behind_the_last_place() -> None:
     assert case.acquisition.places == [0, 1, 2]
 
 
+def test_an_id_that_comes_after_a_jump_over_it_has_no_place() -> None:
+    case = Case(by_id=True)
+    case.selection.open(0)
+    case.admit(0)
+    case.selection.watch(time.monotonic() + 2 * SETTLE_TIME)
+    case.admit(10**9, 10**9 - 1)
+    assert (case.acquisition.ids, case.acquisition.places) == ([0, 10**9], [0, 1])
+    assert case.counts == (3, 0, {}, {"late": 1})
+
+
 # --- series of a detector -----------------------------------------------------------------
 
 

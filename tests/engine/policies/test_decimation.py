@@ -206,3 +206,9 @@ def test_what_is_not_given_is_one() -> None:
     assert make(Decimation.MODULO) == make(Decimation.MODULO, modulo=1)
     assert make(Decimation.SEND_EVERY_NTH) == make(Decimation.SEND_EVERY_NTH, every_nth=1)
     assert make(Decimation.SEND_EVERY_SEC) == make(Decimation.SEND_EVERY_SEC, every_sec=1.0)
+
+
+def test_periodic_counts_from_the_first_frame() -> None:
+    policy = make(Decimation.PERIODIC, burst=1, burst_rate=1.0)
+    times = [10.25, 11.0, 11.24, 11.25, 12.24, 12.25]
+    assert [now for now in times if policy.decide(0, now)] == [10.25, 11.25, 12.25]
