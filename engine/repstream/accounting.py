@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
 
 class GapTracker:
-    """Tells lost, late and repeated frames apart by their ids (0 … 2^64-1).
+    """Distinguishes lost, late and repeated frames by their ids (0 … 2^64-1).
 
     The ids of a numbering are `step` apart. The window is the last 1,024 of them up to the highest.
     In it, an id seen before is a duplicate and one that was missing is late and lowers `missing`.

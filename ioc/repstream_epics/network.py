@@ -139,7 +139,7 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
         return port, {interface: listening}
 
     async def broadcast_beacon_loop(self) -> None:
-        """Tell clients that this server is there; to nobody beyond this host while it listens on loopback.
+        """Announce this server to clients; to nobody beyond this host while it listens on loopback.
 
         The socket is not connected: caproto's is, and logs a traceback for each beacon that nobody hears.
         """

@@ -18,8 +18,8 @@ PATIENCE = 2
 class HttpServer:
     """Serves an ASGI application over HTTP; a context manager.
 
-    `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless told
-    otherwise.
+    `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless `host`
+    says otherwise.
     """
 
     def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> None:

@@ -49,7 +49,7 @@ def answer(handle: Handle, shown: str, completion: Completion | None) -> JSONRes
             return refusal.answer(HTTPStatus.FAILED_DEPENDENCY, shown, reason)
         reason = f"was taken, then failed: {completion.message}"
         return refusal.answer(HTTPStatus.INTERNAL_SERVER_ERROR, shown, reason)
-    told = CommandAnswer(
+    taken = CommandAnswer(
         id=handle.handle_id,
         command=shown,
         done=completion is not None,
@@ -58,7 +58,7 @@ def answer(handle: Handle, shown: str, completion: Completion | None) -> JSONRes
         result=completion.result if completion else "",
         acquisition_id=completion.acquisition_id if completion else "",
     )
-    return JSONResponse(told.model_dump(), HTTPStatus.OK if completion else HTTPStatus.ACCEPTED)
+    return JSONResponse(taken.model_dump(), HTTPStatus.OK if completion else HTTPStatus.ACCEPTED)
 
 
 async def _end_of(handle: Handle, wait: float) -> Completion | None:

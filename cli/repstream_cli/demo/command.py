@@ -144,7 +144,7 @@ def acquire(stack: Stack, options: DemoOptions, stop: threading.Event) -> Exit:
 
 
 def stay(stack: Stack, options: DemoOptions, chosen: Ports, stop: threading.Event) -> None:
-    """Tell what to try, then how it goes, until `stop`."""
+    """Show what to try, then how it goes, until `stop`."""
     typer.echo("\n" + "\n".join(hints.lines(stack, options, chosen)))
     typer.echo("Ctrl-C ends everything.")
     line = ProgressLine(LiveStatus(stack.service))

@@ -1,6 +1,6 @@
 """Messages between the service and its data plane, and the pipe they go through.
 
-The service asks (`Request`), the data plane answers each with one `Answer`, and tells on its own
+The service asks (`Request`), the data plane answers each with one `Answer`, and reports on its own
 how it fares (`Notice`). Both ends notice the death of the other by the end of the pipe.
 """
 

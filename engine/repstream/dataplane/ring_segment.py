@@ -1,7 +1,7 @@
 """The shared memory of a ring that is ours: made, filled and removed.
 
 The lock of flock(2) that its owner holds on it says that a ring lives. The kernel drops it when the
-owner ends, however that happens, so what a crash left behind is told apart without a process id that
+owner ends, however that happens, so what a crash left behind is recognised without a process id that
 may be another's by now. Owners that take no lock, as the standard DAQ's own services, are found by
 their metadata stream, which answers.
 """

@@ -46,7 +46,7 @@ class RingTransport:
     """
 
     room = None
-    """Only trying tells: there is room unless the machine has no memory."""
+    """Only an attempt shows it: there is room unless the machine has no memory."""
 
     def __init__(self, name: str, config: StreamConfig, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         subject = f"streams.{name}.address"

@@ -35,7 +35,7 @@ class ImageCheck:
     those of a file that was repacked, are read by the library.
 
     A plain image without a checksum whose place is a hole was announced and not stored, or zeroed by
-    others. Some copies and file systems turn zeros into holes: then only a checksum tells them apart.
+    others. Some copies and file systems turn zeros into holes: then only a checksum distinguishes them.
 
     `rows` is the metadata, if there is any, `status` and `checksum_member` the members that count for this
     dataset; `facts` those of the acquisition. Checksums are of images

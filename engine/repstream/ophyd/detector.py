@@ -69,7 +69,7 @@ class _Gate:
 
 
 class _Trigger(DetectorTriggerLogic):
-    """The detector itself is not controlled: it is told elsewhere what to do, here how many images come."""
+    """The detector gets its commands elsewhere; what is prepared here is the number of images."""
 
     def __init__(self, gate: _Gate, deadtime: float) -> None:
         self._gate = gate

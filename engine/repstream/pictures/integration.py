@@ -135,7 +135,7 @@ class Integration:
             return [], f"images {opening.first_id} to {opening.last_id} did not all come here"
         if exact and exact[0][0].behind > BEHIND:
             # It may have waited since before the gate was opened, with the ids of an earlier series.
-            return [], "the pictures were behind, the images cannot be told from earlier ones"
+            return [], "the pictures were behind, the images cannot be distinguished from earlier ones"
         found = exact[0] if exact else max(runs, key=len)
         return found, "" if exact else f"{len(found)} of {opening.images} images were counted"
 

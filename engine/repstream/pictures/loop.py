@@ -112,7 +112,7 @@ class Loop:
                 slot.integrate(arrival, stream.caught_up)
 
     def _settle(self, slot: Slot) -> None:
-        """Tell what was counted in openings that are over."""
+        """Report what was counted in openings that are over."""
         stream = self._input_of(slot)
         now = time.time()
         while slot.gate.ends(slot.config, now, now if stream is None else stream.caught_up):
@@ -177,7 +177,7 @@ class Loop:
         return None if key is None else self._inputs[key]
 
     def _tell(self, slot: Slot, now: float) -> None:
-        """Tell the service all of one slot, together."""
+        """Report all of one slot to the service, together."""
         self._send(slot, {**slot.status(now), **slot.results()})
 
     def _tell_status(self, now: float) -> None:
@@ -186,8 +186,8 @@ class Loop:
 
     def _send(self, slot: Slot, fields: dict[str, Value]) -> None:
         stream = self._input_of(slot)
-        told = {**fields, "malformed": 0 if stream is None else stream.malformed}
-        control.send(self._pipe, control.Numbers(self._generation, slot.slot, told))
+        numbers = {**fields, "malformed": 0 if stream is None else stream.malformed}
+        control.send(self._pipe, control.Numbers(self._generation, slot.slot, numbers))
 
 
 def configured(configuration: Configuration) -> bool:

@@ -16,7 +16,7 @@ from repstream.processing.clean import Clean, clean, extremes
 from repstream.processing.statistics import saturation_of, statistics
 
 _overflowing = np.errstate(over="ignore")
-"""A sum beyond the range of floating-point numbers is infinite, and told as no number."""
+"""A sum beyond the range of floating-point numbers is infinite, and shown as no value."""
 
 
 class Reduced(NamedTuple):

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class FolderState(msgspec.Struct, frozen=True):
-    """A writer's folder now; `free_space` in GB, None where it cannot be told.
+    """A writer's folder now; `free_space` in GB, None where it is not known.
 
     `silent_since`: Unix seconds since when the file system has not answered; nothing else is known then.
     """
@@ -62,8 +62,8 @@ class Folders:
 
         def why() -> str:
             since = self.silent_since(folder)
-            told = f" since {clock(since)}" if since else ""
-            return f"the folder {folder} does not answer{told}; nothing was begun"
+            duration = f" since {clock(since)}" if since else ""
+            return f"the folder {folder} does not answer{duration}; nothing was begun"
 
         if self.silent_since(folder) is not None:
             raise Refused(subject, why())

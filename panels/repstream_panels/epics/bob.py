@@ -23,7 +23,7 @@ VERSIONS = {"action_button": "3.0.0", "textentry": "3.0.0", "group": "3.0.0"}
 """Of the widgets' formats; 2.0.0 for all others."""
 
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167))
-"""Of regions; they are told apart by the colour-blind too."""
+"""Of regions; the colour-blind can distinguish them too."""
 
 
 def write(

@@ -9,7 +9,7 @@ SPAN = 1.0
 
 
 class DiskMeter:
-    """Told of each write by the thread that writes; `rate` and `wait` may be read from any other.
+    """Notes each write of the thread that writes; `rate` and `wait` may be read from any other.
 
     `rate` in bytes a second. All times are monotonic, in seconds.
     """

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("-c", "--config", type=Path, help="Configuration file")
     parser.add_argument("source", nargs="?", help='Source address - format "tcp://<address>:<port>"')
     parser.add_argument("streams", nargs="*", help='Streams to generate - "tcp://<address>:<port>"')
-    parser.add_argument("--json", action="store_true", help="Tell what each output got as JSON")
+    parser.add_argument("--json", action="store_true", help="Show what each output got as JSON")
     add_limits(parser)
     arguments = parser.parse_args()
     if not arguments.config and not (arguments.source and arguments.streams):

@@ -63,7 +63,7 @@ def main() -> None:
         default=0.5,
         help="Interval in seconds at which to sample the stream. If zero, every message is sampled.",
     )
-    parser.add_argument("--monitor", action="store_true", help="Tell who connects and who goes")
+    parser.add_argument("--monitor", action="store_true", help="Show who connects and who goes")
     parser.add_argument("--json", action="store_true", help="Print the totals as JSON, and no rates")
     parser.add_argument("--strict", action="store_true", help="Exit with 1 if frames are missing")
     add_limits(parser)
