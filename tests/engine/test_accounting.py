@@ -336,6 +336,7 @@ EVENTS = st.lists(
 )
 
 
+@example([*[("queue", None)] * 5, ("send", 2), ("discard", 2), ("send", 1), ("pass", 3), ("skip", "gate")])
 @given(EVENTS)
 def test_an_output_accounts_for_every_frame(events: list[tuple[str, object]]) -> None:
     ledger, waiting, sent, lost, arrived = OutputLedger(), 0, 0, 0, 0

@@ -111,6 +111,7 @@ def test_before_the_first_acquisition_frames_are_idle_and_nothing_is_open() -> N
     assert case.counts == (2, 0, {"idle": 2}, {})
     assert not case.selection.is_open
     assert not case.selection.is_blocked
+    assert case.selection.is_whole
     assert case.selection.opening is None
     case.selection.feed()
 
