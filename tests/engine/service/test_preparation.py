@@ -20,7 +20,7 @@ def planned(
 ) -> AcquisitionPlan:
     writer = WriterConfig(output_file=str(folder / name), **settings)
     configuration = Configuration(writers={"main": writer})
-    preparation = by or Preparation("engine", [folder])
+    preparation = by or Preparation("engine", [folder], ())
     preparation.check("start", writer)
     files = preparation.look("start", writer, configuration.source)
     return preparation.plan("start", writer, configuration, files, now=1.7e9, requester=Requester("test"))
@@ -69,7 +69,7 @@ def test_a_file_in_the_way_of_several_processes_is_refused(tmp_path: Path, name:
 
 
 def test_names_of_an_acquisition_under_way_are_taken_until_it_is_over(tmp_path: Path) -> None:
-    preparation = Preparation("engine", [tmp_path])
+    preparation = Preparation("engine", [tmp_path], ())
 
     def plan(name: str, **settings: Any) -> AcquisitionPlan:
         return planned(tmp_path, name, preparation, overwrite=True, **settings)
@@ -92,7 +92,7 @@ def test_names_of_an_acquisition_under_way_are_taken_until_it_is_over(tmp_path: 
 
 def test_the_last_file_number_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     numbered = {"file_template": "%s%s_%d.h5", "file_number": 999_999_999}
-    preparation = Preparation("engine", [tmp_path])
+    preparation = Preparation("engine", [tmp_path], ())
     writer = WriterConfig(folder=str(tmp_path), auto_increment=True, **numbered)
     with pytest.raises(Refused, match="file_number 999999999 is the last one"):
         preparation.check("start", writer)
