@@ -12,9 +12,9 @@ from tango.server import command
 from repstream.parameters.catalogue import Command, Group
 from repstream.parameters.facts import Role, Value
 from repstream_tango.device import EngineDevice
-from repstream_tango.refusal import NOT_FINISHED, REFUSED, UNREACHABLE, as_devfailed, fail
+from repstream_tango.refusal import NOT_FINISHED, REFUSED, as_devfailed, fail
 from repstream_tango.states import WRITER_ROLES, writer_state, writer_status
-from repstream_tango.waiting import Lost, StartWait, StillGoing
+from repstream_tango.waiting import StartWait
 
 LONGEST_WAIT = 3600.0
 
@@ -66,10 +66,8 @@ class WriterDevice(EngineDevice):
         try:
             with as_devfailed(origin), AutoTangoAllowThreads(self):
                 return str(self._start.wait(timeout))
-        except StillGoing:
+        except TimeoutError:
             return fail(NOT_FINISHED, f"Not finished within {timeout:g} s. {self.dev_status()}", origin)
-        except Lost:
-            return fail(UNREACHABLE, self.dev_status(), origin)
 
     def answer_of(self, given: Command) -> str | None:
         """Of a command that takes long the id of the acquisition that it is about."""

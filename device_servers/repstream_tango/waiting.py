@@ -5,18 +5,10 @@ from __future__ import annotations
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from repstream.errors import EngineUnreachable
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event
 from repstream.states import RepeaterState, StartResult
-
-
-class StillGoing(Exception):
-    """The start has not ended in time."""
-
-
-class Lost(Exception):
-    """The engine cannot be reached, so what becomes of the start is not known."""
-
 
 TURN = 0.5
 """Seconds after which is looked, at the latest, whether the device still waits."""
@@ -36,7 +28,7 @@ class StartWait:
     def wait(self, timeout: float) -> StartResult:
         """The result of the start that is newest now, also where another start follows at once.
 
-        Raises `StillGoing` after `timeout` seconds and `Lost`.
+        Raises TimeoutError after `timeout` seconds, and EngineUnreachable when the engine is lost.
         """
         news: SimpleQueue[Event] = SimpleQueue()
         end = monotonic() + timeout
@@ -46,7 +38,7 @@ class StartWait:
             while found is None:
                 left = end - monotonic()
                 if left <= 0 or self._cancelled:
-                    raise StillGoing
+                    raise TimeoutError
                 try:
                     event = news.get(timeout=min(left, TURN))
                 except Empty:
@@ -59,7 +51,7 @@ class StartWait:
 
     def _seen(self, values: dict[str, Value]) -> StartResult | None:
         if values.get(self._state) == RepeaterState.UNKNOWN and not values.get(self._result):
-            raise Lost
+            raise EngineUnreachable("the engine was lost: what becomes of the start is not known")
         word = values.get(self._result)
         result = StartResult(str(word)) if word else StartResult.ACCEPTED
         return result if result.is_final else None
