@@ -23,6 +23,7 @@ from repstream.service.service import Service
 from repstream_http import HttpServer
 from repstream_http.compat.std_daq import daq as daq_module
 from repstream_http.compat.std_daq.app import create_app
+from repstream_http.compat.std_daq.daq import Daq
 from tests.fakes import FakePlane, running_service
 from tests.integration.rig import until
 from tests.rest.compat.std_daq import CONFIG
@@ -88,9 +89,16 @@ def test_a_sync_write_waits_on_where_the_original_gives_up(
     assert (written["state"], written["acquisition"]["message"]) == ("READY", "Completed.")
 
 
+@pytest.mark.parametrize("late", [0.0, 1.0], ids=["while it is seen", "before it is looked at"])
 def test_a_stop_ends_a_sync_write(
-    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+    daq: StdDaqClient,
+    running: tuple[Service, FakePlane],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    late: float,
 ) -> None:
+    look = Daq._wait_for_file
+    monkeypatch.setattr(Daq, "_wait_for_file", lambda *given: (time.sleep(late), look(*given)))
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(daq.start_writer_sync, {"n_images": 9, "output_file": str(tmp_path / "a.h5")})
         until(lambda: value(running[0], "writers.1.gate") == "open", "the gate")

@@ -21,7 +21,7 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine, Handle, Requester
-from repstream.states import ENDED, AcquisitionState, RepeaterState, WriterState
+from repstream.states import ENDED, AcquisitionState, RepeaterState, StartResult, WriterState
 from repstream_http.compat.commanding import PATIENCE, configuration, do, first_writer
 from repstream_http.compat.std_daq import document, writing
 
@@ -217,9 +217,10 @@ class Daq:
                     f"taken, but there is no file after {PATIENCE:.0f} s; /writer/status goes on",
                 )
             time.sleep(LOOK)
-        completion = handle.completion
-        if completion is not None and not completion.ok:
-            raise Refused("write request", completion.message)
+        end_of_it = handle.completion
+        # A file that somebody ended before all images came is no failure of the request.
+        if end_of_it is not None and not end_of_it.ok and end_of_it.result != StartResult.INTERRUPTED:
+            raise Refused("write request", end_of_it.message)
 
     def _reconfigure(self, changes: Mapping[str, Any], asker: Requester) -> None:
         if self._value(key_of(Group.ENGINE, 0, "state")) != RepeaterState.RUNNING:
