@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import WebSocket
 from fastapi.concurrency import run_in_threadpool
 
 from repstream.errors import EngineUnreachable, UnknownKey
 from repstream.parameters.facts import Role, Value
 from repstream.protocol import Change, Completion, Engine, Event, Subscription
 from repstream_http import projection
+from repstream_http.duplex import until_one_ends
 from repstream_http.projection import View
 
 MERGE_FROM = 100
@@ -110,20 +111,14 @@ async def serve(
     """Serve one client until it goes away or falls behind for good."""
     await websocket.accept()
     outbox = hub.join(merges)
-    tasks = [
-        asyncio.create_task(_send_all(websocket, lambda: View(name, engine), outbox, group)),
-        asyncio.create_task(_until_gone(websocket)),
-    ]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        faults = await until_one_ends(
+            _send_all(websocket, lambda: View(name, engine), outbox, group), _until_gone(websocket)
+        )
     finally:
         hub.leave(outbox)
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
-            raise end
+    for fault in faults:
+        raise fault
 
 
 async def _until_gone(websocket: WebSocket) -> None:

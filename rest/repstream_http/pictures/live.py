@@ -12,13 +12,14 @@ import asyncio
 from typing import Any
 
 import msgspec
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import WebSocket
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from repstream.errors import RepstreamError
 from repstream.pictures.picture import Box, Picture, View
 from repstream.pictures.protocol import Pictures
+from repstream_http.duplex import until_one_ends
 from repstream_http.pictures import wire
 from repstream_http.pictures.look import LARGEST, Look
 
@@ -89,21 +90,13 @@ async def serve(websocket: WebSocket, pictures: Pictures, slot: int) -> None:
     """Serve one client until it goes away."""
     await websocket.accept()
     client = Client()
-    tasks = [
-        asyncio.create_task(_listen(websocket, client)),
-        asyncio.create_task(_send_all(websocket, client, pictures, slot)),
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, ValueError | RepstreamError):
-            await websocket.close(WRONG, str(end)[:120])
-        elif isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect | RuntimeError):
-            raise end
+    for fault in await until_one_ends(
+        _listen(websocket, client), _send_all(websocket, client, pictures, slot)
+    ):
+        if isinstance(fault, ValueError | RepstreamError):
+            await websocket.close(WRONG, str(fault)[:120])
+        elif not isinstance(fault, RuntimeError):
+            raise fault
 
 
 async def _listen(websocket: WebSocket, client: Client) -> None:

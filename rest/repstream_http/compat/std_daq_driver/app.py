@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket
 
 from repstream.errors import InvalidValue
 from repstream.protocol import Engine, Requester
 from repstream_http.compat.std_daq_driver.command import PATH, Stop, parse
 from repstream_http.compat.std_daq_driver.course import Stage, Status
 from repstream_http.compat.std_daq_driver.driver import Driver, Watcher
+from repstream_http.duplex import until_one_ends
 from repstream_http.origin import SameOriginOnly
 from repstream_http.request import requester
 
@@ -53,20 +53,14 @@ async def _serve(websocket: WebSocket, driver: Driver) -> None:
     """Serve one client until it goes away, falls behind for good, or asks for what closes the connection."""
     watcher = driver.join()
     asker = await requester(websocket)
-    tasks = [
-        asyncio.create_task(_say(websocket, driver, watcher)),
-        asyncio.create_task(_hear(websocket, driver, watcher, asker)),
-    ]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        faults = await until_one_ends(
+            _say(websocket, driver, watcher), _hear(websocket, driver, watcher, asker)
+        )
     finally:
         driver.leave(watcher)
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
-            raise end
+    for fault in faults:
+        raise fault
 
 
 async def _say(websocket: WebSocket, driver: Driver, watcher: Watcher) -> None:
