@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from repstream.errors import EngineUnreachable
-from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
+from repstream.link.attach import addresses_of, attached
 from repstream.logs import log_to_stderr
 from repstream_epics.listing import Format, listing
+from repstream_epics.options import Engines, Key, Prefix
 from repstream_epics.server import PREFIX, IocServer
 from repstream_epics.views import chosen
 
@@ -21,14 +22,7 @@ JOIN_TIME = 2.0
 
 
 def run(
-    engines: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME=]ADDRESS...",
-            help=f"Engines. Without a name: {DEFAULT_NAME}.",
-            show_default=DEFAULT_ADDRESS,
-        ),
-    ] = None,
+    engines: Engines = None,
     *,
     form: Annotated[
         Format,
@@ -38,13 +32,11 @@ def run(
             "Appliance; db: records for a softIoc.",
         ),
     ] = Format.NAMES,
-    prefix: Annotated[
-        str, typer.Option(help="Beginning of all PV names; $(ENGINE) in it is the engine's name.")
-    ] = PREFIX,
+    prefix: Prefix = PREFIX,
     areadetector: Annotated[
         str, typer.Option(metavar="PREFIX", help="List areaDetector's view too.", show_default="not listed")
     ] = "",
-    key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
+    key: Key = "",
 ) -> None:
     """List the PVs of an IOC, which need not run.
 

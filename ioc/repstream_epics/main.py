@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repstream.errors import EngineUnreachable
-from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
+from repstream.link.attach import addresses_of, attached
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream_epics.access import WriteAccess
+from repstream_epics.options import Engines, Key, Prefix
 from repstream_epics.server import INTERFACE, PORT, PREFIX, IocServer
 from repstream_epics.views import chosen
 
@@ -29,18 +30,9 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    engines: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME=]ADDRESS...",
-            help=f"Engines. Without a name: {DEFAULT_NAME}.",
-            show_default=DEFAULT_ADDRESS,
-        ),
-    ] = None,
+    engines: Engines = None,
     *,
-    prefix: Annotated[
-        str, typer.Option(help="Beginning of all PV names; $(ENGINE) in it is the engine's name.")
-    ] = PREFIX,
+    prefix: Prefix = PREFIX,
     host: Annotated[
         str,
         typer.Option(
@@ -64,7 +56,7 @@ def run(
         list[str] | None,
         typer.Option(help="Host from which clients may write; repeat it.", show_default="any host"),
     ] = None,
-    key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
+    key: Key = "",
     areadetector: Annotated[
         str,
         typer.Option(
