@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from multiprocessing.connection import Connection, wait
 
+from repstream import child
 from repstream.dataplane import control as plane
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Group
@@ -217,24 +216,9 @@ class PictureKeeper(Keeper):
 
 
 def _launch(address: str, model: type[Configuration]) -> tuple[subprocess.Popen[bytes], Connection]:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "repstream.pictures.process",
-                "--fd",
-                str(theirs.fileno()),
-                "--address",
-                address,
-                "--configuration",
-                model.path(),
-            ],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    process, ours = child.start(
+        "repstream.pictures.process", "--address", address, "--configuration", model.path()
+    )
     # Nobody waits for ever for the rest of a message.
     limit = struct.pack("@qq", round(SILENCE), 0)
     for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -247,6 +231,4 @@ def _exit_reason(process: subprocess.Popen[bytes]) -> str:
         status = process.wait(END_TIME)
     except subprocess.TimeoutExpired:
         return "hung up and did not end"
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with exit status {status}"
+    return f"{'was' if status < 0 else 'ended with'} {child.exit_reason(status)}"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Protocol
 
+from repstream import child
 from repstream.dataplane import control
 from repstream.parameters.configuration import Configuration
 
@@ -61,22 +60,7 @@ class ProcessPlane:
     def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         if self._process is not None:
             return
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "repstream.dataplane.process",
-                    "--fd",
-                    str(theirs.fileno()),
-                    "--configuration",
-                    self._model.path(),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        process, ours = child.start("repstream.dataplane.process", "--configuration", self._model.path())
         pipe = Connection(ours.detach())
         self._process, self._pipe, self._outgoing = process, pipe, SimpleQueue()
         self._closing = False
@@ -138,7 +122,7 @@ class ProcessPlane:
         outgoing.put(None)
         pipe.close()
         if not self._closing:
-            on_death(_exit_reason(status))
+            on_death(child.exit_reason(status))
 
 
 def _send_all(pipe: Connection, outgoing: SimpleQueue[control.Request | None]) -> None:
@@ -159,9 +143,3 @@ def _hang_up(pipe: Connection) -> None:
                 ours.detach()
     except OSError:
         log.debug("the pipe to the data plane was closed already")
-
-
-def _exit_reason(status: int) -> str:
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit status {status}"

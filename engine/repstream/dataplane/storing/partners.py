@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import struct
 import subprocess
-import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
+from repstream import child
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import StorageError
 
@@ -38,13 +37,7 @@ class StartedProcess:
     """A process of ours, started for one file."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "repstream.dataplane.storing.part", "--fd", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        self._process, ours = child.start("repstream.dataplane.storing.part", new_session=False)
         self.pipe = Connection(ours.detach())
         self.process_id = self._process.pid
 
@@ -62,10 +55,9 @@ class StartedProcess:
 
     def _exit_reason(self) -> str:
         try:
-            status = self._process.wait(PATIENCE)
+            return child.exit_reason(self._process.wait(PATIENCE))
         except subprocess.TimeoutExpired:
             return "it has closed its pipe"
-        return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
 class RunningService:
