@@ -76,11 +76,15 @@ def _validated(tree: Mapping[str, Any], subject: str, model: type[C]) -> C:
 
 def load(path: Path, model: type[C]) -> C:
     """The configuration in a file; raises `Refused` with what is wrong where."""
+    return parse(read_text(path), str(path), model)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of ours; raises `Refused` with the reason where it cannot be read."""
     try:
-        text = _read(path)
+        return _read(path)
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name with NUL
         raise Refused(str(path), f"cannot be read: {error}") from error
-    return parse(text, str(path), model)
 
 
 def _read(path: Path) -> str:
