@@ -5,8 +5,12 @@
     RepstreamError
     ├── Refused              a write or a command was not taken; nothing was changed
     │   ├── InvalidValue     because of the value: its type, its limits
-    │   └── UnknownKey       because no parameter or command has this key
+    │   ├── UnknownKey       because no parameter or command has this key
+    │   ├── UnknownInstance  because no camera or pipeline of this name is there
+    │   ├── InstanceRuns     because one of this name runs already
+    │   └── InstanceReadOnly because the running one is not to be changed
     ├── EngineFault          the engine itself failed; what was asked may have been done in part
+    │   └── InstanceEnded    a camera or pipeline ended before it ran, or while it was asked
     ├── Unanswered           a command was taken, and it is not known yet what became of it
     ├── EndedEarly           a command was taken, and ended without what it was given for
     ├── MalformedMessage     a peer sent a message that does not follow its format
@@ -61,6 +65,18 @@ class UnknownKey(Refused):
     """A key that names no parameter and no command of this engine."""
 
 
+class UnknownInstance(Refused):
+    """No camera or pipeline of this name runs, nor did one."""
+
+
+class InstanceRuns(Refused):
+    """A camera or pipeline of this name runs already: stop it, or take another name."""
+
+
+class InstanceReadOnly(Refused):
+    """The running camera or pipeline is shared, so nobody may change it."""
+
+
 class EngineFault(RepstreamError):
     """The engine failed at a write or a command; `subject` and `reason` as in `Refused`.
 
@@ -71,6 +87,10 @@ class EngineFault(RepstreamError):
         super().__init__(f"{subject} failed: {reason}")
         self.subject = subject
         self.reason = reason
+
+
+class InstanceEnded(EngineFault):
+    """A camera or pipeline ended before it ran or while it was asked; `reason` is the first cause."""
 
 
 class Unanswered(RepstreamError):

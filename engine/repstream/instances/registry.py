@@ -1,0 +1,245 @@
+"""`Instances`: the cameras or the pipelines of a server, by name.
+
+A server that shows them (a front end, a command) starts, shares, changes and stops them here, from any
+thread; what one request waits for holds up no other. Names are never paths here: whoever keeps files by
+these names checks them.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+from repstream.errors import ChildError, InstanceRuns, PortTakenError, Refused, UnknownInstance
+from repstream.instances.description import Configuration, Folders, InstanceInfo, Kind, LogRecord
+from repstream.instances.instance import LOG_LENGTH, Instance
+from repstream.instances.launcher import Launcher
+from repstream.instances.ports import CAMERA_PORTS, PIPELINE_PORTS, Ports
+from repstream.pipelines.configurations import complete, settings
+from repstream.pipelines.control import Specification, Wanted
+
+LONGEST_NAME = 255
+
+
+class FindStream(Protocol):
+    """Where a pipeline's input is: the address of a camera's (or another pipeline's) stream by name.
+
+    It starts the instance if need be. Whatever it raises is the reason that the pipeline says.
+    """
+
+    def __call__(self, kind: Kind, name: str) -> str: ...
+
+
+class Instances:
+    """The instances of one kind that `launcher` runs.
+
+    `find_stream` gives pipelines their input. `ports` are handed out round robin; a name keeps its port
+    until it is forgotten.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        launcher: Launcher,
+        *,
+        find_stream: FindStream | None = None,
+        folders: Folders = Folders(),  # noqa: B008
+        ports: range | None = None,
+    ) -> None:
+        self.kind: Kind = kind
+        self._launcher = launcher
+        self._find_stream = find_stream
+        self._folders = folders
+        self._ports = Ports(ports or (CAMERA_PORTS if kind == "camera" else PIPELINE_PORTS))
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._lives: dict[str, Instance] = {}
+        self._kept_ports: dict[str, int] = {}
+        self._closed = False
+
+    def start(
+        self,
+        name: str,
+        configuration: Configuration,
+        *,
+        read_only: bool | None = None,
+        port: int = 0,
+    ) -> InstanceInfo:
+        """Start an instance, and return when it runs.
+
+        `read_only` left out is that of the configuration. `port` is where its stream is bound, as the key
+        of that name; 0: the port that it had, else the next free one. Raises `InstanceRuns`, `InvalidValue`
+        for the configuration or the name, `PortTakenError`, and `InstanceEnded` with the reason where it
+        ends before it runs.
+        """
+        with self._turn(name):
+            if self._alive(name) is not None:
+                raise InstanceRuns(name, f"a {self.kind} of this name runs: stop it or take another name")
+            return self._start(name, configuration, read_only, port)
+
+    def ensure(self, name: str, configuration: Configuration, *, port: int = 0) -> InstanceInfo:
+        """The instance of this name if it runs, whatever its configuration is; else as `start`."""
+        if (running := self._alive(name)) is not None:
+            return running.info()
+        with self._turn(name):
+            running = self._alive(name)
+            return running.info() if running is not None else self._start(name, configuration, None, port)
+
+    def share(self, configuration: Configuration) -> InstanceInfo:
+        """A read-only instance with this configuration: one that runs, else a new one under a new name."""
+        whole = complete(self.kind, configuration)
+        with self._turn(f"\0shared {sorted(whole.items(), key=repr)!r}"):
+            for life in self._all_running():
+                if life.read_only and life.configuration == whole:
+                    return life.info()
+            return self.start(str(uuid.uuid4()), whole, read_only=True)
+
+    def get(self, name: str) -> InstanceInfo:
+        """The running instance of this name; raises `UnknownInstance`, also where it has ended."""
+        return self._get(name).info()
+
+    def running(self) -> list[InstanceInfo]:
+        """Those that run, by name."""
+        return [life.info() for life in self._all_running()]
+
+    def reconfigure(self, name: str, change: Configuration, *, replace: bool = False) -> dict[str, Any]:
+        """Apply a partial update, or (`replace`) a whole configuration, to a running instance.
+
+        It is in force when this returns the complete configuration. Raises `UnknownInstance`,
+        `InstanceReadOnly`, `InvalidValue` (nothing has changed then), `InstanceEnded`, `Unanswered`.
+        """
+        return self._get(name).reconfigure(change, replace)
+
+    def stop(self, name: str) -> None:
+        """Stop an instance and wait until it has ended; nothing happens where none of this name runs."""
+        with self._turn(name):
+            self._stop(name)
+
+    def stop_all(self) -> None:
+        """Stop all, one beside the other."""
+        threads = [
+            threading.Thread(target=self.stop, args=(life.specification.name,)) for life in self._all()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def forget(self, name: str) -> None:
+        """Stop an instance, and keep neither its port nor its log."""
+        with self._turn(name):
+            self._stop(name)
+            with self._lock:
+                self._lives.pop(name, None)
+                self._kept_ports.pop(name, None)
+
+    def exit_code(self, name: str) -> int | None:
+        """The exit code of the newest one that ended, None while it runs; raises `UnknownInstance`."""
+        return self._known(name).exit_code
+
+    def message(self, name: str) -> str:
+        """Why the newest one of this name ended, or what is wrong with it; raises `UnknownInstance`."""
+        return self._known(name).info().message
+
+    def logs(self, name: str) -> list[LogRecord]:
+        """The last lines of the log, also of one that has ended; raises `UnknownInstance`."""
+        return list(self._known(name).log)
+
+    def close(self) -> None:
+        """Stop all, and start none any more; the launcher remains."""
+        self._closed = True
+        self.stop_all()
+
+    def _start(
+        self, name: str, configuration: Configuration, read_only: bool | None, port: int
+    ) -> InstanceInfo:
+        if self._closed:
+            raise Refused(name, "the server ends")
+        whole = complete(self.kind, configuration)
+        wanted = port or settings(self.kind, whole).port
+        if read_only is None:
+            read_only = bool(whole.get("read_only"))
+        taken = self._port(name, wanted)
+        before = self._lives.get(name)
+        log = before.log if before is not None else deque[LogRecord](maxlen=LOG_LENGTH)
+        life = Instance(
+            Specification(name, self.kind, whole, taken, self._folders),
+            self._launcher.host,
+            read_only=read_only,
+            find_input=self._find,
+            on_end=self._ended,
+            log=log,
+        )
+        with self._lock:
+            self._lives[name] = life
+        try:
+            life.start(self._launcher)
+        except ChildError:  # there was no process whose end gives it back
+            self._ports.give_back(taken)
+            raise
+        return life.info()
+
+    def _port(self, name: str, wanted: int) -> int:
+        if wanted or self.kind == "pipeline":
+            return self._ports.take(wanted)
+        with self._lock:
+            kept = dict(self._kept_ports)
+        if name in kept:
+            with suppress(PortTakenError):  # by another program meanwhile
+                return self._ports.take(kept[name])
+        port = self._ports.take(avoided=kept.values())
+        with self._lock:
+            self._kept_ports[name] = port
+        return port
+
+    def _find(self, wanted: Wanted) -> str:
+        if self._find_stream is None:
+            raise Refused(wanted.name, f"no server of {wanted.kind}s is configured")
+        return self._find_stream(wanted.kind, wanted.name)
+
+    def _ended(self, life: Instance) -> None:
+        self._ports.give_back(life.specification.port)
+
+    def _stop(self, name: str) -> None:
+        with self._lock:
+            life = self._lives.get(name)
+        if life is not None:
+            life.stop()
+
+    def _alive(self, name: str) -> Instance | None:
+        with self._lock:
+            life = self._lives.get(name)
+        return life if life is not None and life.alive else None
+
+    def _get(self, name: str) -> Instance:
+        if (life := self._alive(name)) is None:
+            raise UnknownInstance(name, f"no {self.kind} of this name runs")
+        return life
+
+    def _known(self, name: str) -> Instance:
+        with self._lock:
+            life = self._lives.get(name)
+        if life is None:
+            raise UnknownInstance(name, f"no {self.kind} of this name runs, nor did one")
+        return life
+
+    def _all(self) -> list[Instance]:
+        with self._lock:
+            return [self._lives[name] for name in sorted(self._lives)]
+
+    def _all_running(self) -> list[Instance]:
+        return [life for life in self._all() if life.alive]
+
+    @contextmanager
+    def _turn(self, name: str) -> Iterator[None]:
+        """One after the other what concerns this name; others do not wait."""
+        if not name or (len(name) > LONGEST_NAME and not name.startswith("\0")):
+            raise Refused("name", f"a name of 1 to {LONGEST_NAME} characters is needed")
+        with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            yield

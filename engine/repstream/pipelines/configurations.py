@@ -1,0 +1,112 @@
+"""Completing and checking the configurations of instances, and changing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from repstream.errors import InvalidValue
+from repstream.parameters import camera, pipeline
+from repstream.parameters.camera import CAMERA_SOURCES, CameraSettings
+from repstream.parameters.complaints import complaint
+from repstream.parameters.pipeline import PIPELINE_TYPES, PipelineSettings
+from repstream.pipelines.control import Kind
+
+Configuration = Mapping[str, Any]
+"""A configuration as JSON has it."""
+
+RARE = {
+    "source_type": ("stddaq", "ipc"),
+    "function": ("psss", "psen", "merge"),
+}
+"""Values of cam_server that are known and not supported."""
+
+MERGED = ("image_good_region", "image_slices")
+"""Keys that a partial update changes field by field."""
+
+
+def complete(kind: Kind, configuration: Configuration) -> dict[str, Any]:
+    """The configuration with the defaults where it has nothing or null; keys that nobody knows are kept.
+
+    Raises `InvalidValue` with the key and what is allowed.
+    """
+    if kind == "camera":
+        whole = _over(camera.DEFAULTS, configuration)
+        if isinstance(whole["camera_calibration"], Mapping):
+            whole["camera_calibration"] = camera.Calibration.model_construct().model_dump() | dict(
+                whole["camera_calibration"]
+            )
+        settings(kind, whole)
+        return whole
+    whole = dict(configuration)
+    if whole.get("pipeline_type") in (None, "processing"):
+        whole = _over(pipeline.DEFAULTS, configuration)
+        for key, defaults in (
+            ("image_good_region", pipeline.GOOD_REGION_DEFAULTS),
+            ("image_slices", pipeline.SLICES_DEFAULTS),
+        ):
+            if isinstance(whole[key], Mapping):
+                whole[key] = _over(defaults, whole[key])
+    settings(kind, whole)
+    return whole
+
+
+def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSettings:
+    """The validated configuration; raises `InvalidValue`."""
+    model: type[CameraSettings] | type[PipelineSettings] = (
+        CameraSettings if kind == "camera" else PipelineSettings
+    )
+    given = {key: value for key, value in whole.items() if value is not None}
+    if "paused" in given:  # as the README of cam_server calls it
+        given.setdefault("pause", given["paused"])
+    try:
+        found = model.model_validate(given)
+    except ValidationError as error:
+        key = str(error.errors(include_url=False)[0]["loc"][0])
+        raise InvalidValue(key, complaint(error, model)) from None
+    if isinstance(found, CameraSettings):
+        _choice("source_type", found.source_type, CAMERA_SOURCES)
+    else:
+        _choice("pipeline_type", found.pipeline_type, PIPELINE_TYPES)
+        if found.function in RARE["function"]:
+            _unsupported("function", str(found.function), ("null", "transparent", "the name of a script"))
+        if found.pipeline_type in ("processing", "store") and not (
+            found.camera_name or found.input_stream or found.input_pipeline
+        ):
+            raise InvalidValue("camera_name", f"a pipeline of the type {found.pipeline_type} needs a camera")
+    return found
+
+
+def changed(kind: Kind, present: Configuration, partial: Configuration) -> dict[str, Any]:
+    """The complete configuration after a partial update; raises `InvalidValue`."""
+    if not partial:
+        raise InvalidValue("configuration", "an update needs at least one key")
+    if kind == "pipeline" and partial.get("camera_name", present.get("camera_name")) != present.get(
+        "camera_name"
+    ):
+        raise InvalidValue("camera_name", "it cannot change while the pipeline runs: stop the pipeline first")
+    whole = {**present, **partial}
+    for key in MERGED:
+        if isinstance(present.get(key), Mapping) and isinstance(partial.get(key), Mapping):
+            whole[key] = {**present[key], **partial[key]}
+    return complete(kind, whole)
+
+
+def _over(defaults: Mapping[str, Any], given: Configuration) -> dict[str, Any]:
+    """`given` over `defaults`; null does not count where there is a default."""
+    return {**defaults, **{k: v for k, v in given.items() if v is not None or k not in defaults}}
+
+
+def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value in RARE.get(key, ()):
+        _unsupported(key, value, choices)
+    if value not in choices:
+        raise InvalidValue(key, f"{value!r:.200} is none of {', '.join(choices)}", choices)
+
+
+def _unsupported(key: str, value: str, choices: tuple[str, ...]) -> None:
+    raise InvalidValue(
+        key, f"{value!r} of cam_server is not supported here; {', '.join(choices)} are", choices
+    )
