@@ -9,6 +9,7 @@ import typer
 from repstream.errors import RepstreamError
 from repstream_cli.consume import consume
 from repstream_cli.demo.command import demo
+from repstream_cli.doctor.command import doctor
 from repstream_cli.epics import PASSED_ON, ioc, pvs
 from repstream_cli.exits import Exit
 from repstream_cli.follow import follow
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (demo, serve, status, simulate, consume, look, follow, verify, std_tools, version):
+for command in (demo, serve, status, doctor, simulate, consume, look, follow, verify, std_tools, version):
     app.command()(command)
 for program in (ioc, pvs):
     app.command(context_settings=PASSED_ON, add_help_option=False)(program)

@@ -60,6 +60,7 @@ ELSEWHERE = {
     "$URL/pictures": "tests/rest",
     "$URL/files": "tests/rest/test_files.py",
     "repstream look": "tests/cli",
+    "repstream doctor": "tests/cli/doctor",
     "cat >": "tests/examples/test_examples.py",
 }
 """How a block begins, or a line of it, that is run by another test."""
