@@ -14,6 +14,7 @@
     ├── Unanswered           a command was taken, and it is not known yet what became of it
     ├── EndedEarly           a command was taken, and ended without what it was given for
     ├── MalformedMessage     a peer sent a message that does not follow its format
+    ├── ProcessingError      an image could not be processed as configured
     ├── StorageError         a file or folder could not be made or written
     ├── EngineUnreachable    no engine answers at the address
     ├── PortTakenError       a server cannot listen, somebody else does
@@ -134,6 +135,10 @@ class MalformedMessage(RepstreamError):
 
     def __reduce__(self) -> tuple[type[MalformedMessage], tuple[str, str]]:
         return type(self), (self.reason, self.detail)
+
+
+class ProcessingError(RepstreamError):
+    """An image could not be processed as a camera or a pipeline is configured; the next one may be."""
 
 
 class StorageError(RepstreamError):

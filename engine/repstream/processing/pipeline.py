@@ -1,0 +1,106 @@
+"""A pipeline: the steps of its configuration, then its function; what comes out are channels to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repstream.errors import ProcessingError
+from repstream.processing import channels
+from repstream.processing.camera import View
+from repstream.processing.channels import Channels
+from repstream.processing.steps import Steps
+
+Array = NDArray[Any]
+Timestamp = tuple[int, int]
+"""Seconds and nanoseconds since 1970."""
+
+TRANSPARENT = "transparent"
+
+
+class Pulse(NamedTuple):
+    """What an image belongs to: its id and time, and the other channels that came with it."""
+
+    id: int
+    timestamp: Timestamp
+    data: Mapping[str, Any] = MappingProxyType({})
+
+
+Function = Callable[[View, Pulse, Mapping[str, Any]], Channels | None]
+"""Makes channels of a processed image, its pulse and the pipeline's parameters; None sends nothing."""
+
+
+class Pipeline:
+    """Images in, channels out; what it has to remember (means of images) is its own.
+
+    `configuration` has the keys of a pipeline, completed by what its messages are to say about it.
+    `background` is the image that `image_background` names; None: nothing is subtracted. `function` is
+    the user's; without one the configuration's `function` says which of those that are built in.
+
+    Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        configuration: Mapping[str, Any],
+        background: Array | None = None,
+        function: Function | None = None,
+    ) -> None:
+        self.configure(configuration, background, function)
+
+    def configure(
+        self,
+        configuration: Mapping[str, Any],
+        background: Array | None = None,
+        function: Function | None = None,
+    ) -> None:
+        """Take another configuration from the next image on; means of images begin anew.
+
+        Raises InvalidValue for a key whose value makes no sense; the former configuration stays then.
+        """
+        steps = Steps(configuration, background)
+        channels.slicing(configuration)
+        self._parameters = dict(configuration)
+        if steps.background is not None:
+            self._parameters["background_data"] = steps.background
+        self._steps, self._function = steps, function or _built_in(configuration)
+        name = str(configuration.get("name") or "")
+        self._notify = bool(configuration.get("notify_on_error", name.endswith("_sp")))
+
+    def process(self, given: View, pulse: Pulse) -> Channels | None:
+        """The channels of one image, in the order in which they are sent.
+
+        A value of None is known, and not computed for this image. None instead of channels sends
+        nothing: the image went into a mean, or the function had nothing to say.
+
+        Raises ProcessingError where the image cannot be processed as configured. With `notify_on_error`
+        an image of zeros is the answer to that, and the reason in its parameters.
+        """
+        try:
+            view = self._steps(given)
+        except (ProcessingError, ValueError, MemoryError) as error:
+            if not self._notify:
+                raise error if isinstance(error, ProcessingError) else ProcessingError(str(error)) from error
+            blank = given._replace(image=np.zeros_like(given.image))
+            return channels.picture(blank, {**self._parameters, "processing_error": str(error)})
+        if view is None:
+            return None
+        return self._function(view, pulse, self._parameters)
+
+
+def default(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
+    """The function of pipelines that name none: everything about the beam."""
+    return channels.analysed(view, pulse.timestamp, parameters)
+
+
+def transparent(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
+    """The function of that name: the image goes through."""
+    return channels.transparent(view, pulse.timestamp, parameters)
+
+
+def _built_in(configuration: Mapping[str, Any]) -> Function:
+    return transparent if configuration.get("function") == TRANSPARENT else default
