@@ -6,8 +6,6 @@ import importlib
 
 import typer
 
-PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": list[str]()}
-
 
 def ioc(context: typer.Context) -> None:
     """Serve engines as EPICS PVs, as repstream-ioc does; `repstream ioc --help` shows its options."""

@@ -10,7 +10,7 @@ import typer
 from repstream_cli.exits import Exit
 from repstream_cli.panel_epics import epics
 
-panel = typer.Typer(name="panel", help="Windows for operators.", no_args_is_help=True)
+panel = typer.Typer(name="panel", help="Windows for operators.", no_args_is_help=True, add_completion=False)
 
 REPEATER = "tango://127.0.0.1:9601/repstream/repeater/1#dbase=no"
 

@@ -19,6 +19,7 @@ from repstream.parameters.first import first_configuration
 from repstream.service.options import ServiceOptions
 from repstream_cli import addresses
 from repstream_cli.exits import Exit
+from repstream_cli.front_ends import installed
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.requester import requester
 from repstream_cli.stack import (
@@ -28,7 +29,6 @@ from repstream_cli.stack import (
     Stack,
     StackOptions,
     TangoOptions,
-    installed,
 )
 from repstream_tango.command_line import DEFAULT_PORT
 

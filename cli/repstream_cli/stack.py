@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from repstream_epics.access import WriteAccess  # an extra
 
 log = logging.getLogger(__name__)
-
-NEEDS = {"tango": "tango", "epics": "caproto", "pva": "p4p", "http": "fastapi", "redis": "redis"}
-"""The library that each front end needs; the extra of this package has the front end's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +91,6 @@ class StackOptions:
     epics: EpicsOptions | None = field(default_factory=EpicsOptions)
     http: HttpOptions | None = field(default_factory=HttpOptions)
     redis: RedisOptions | None = None
-
-
-def installed(front_end: str) -> bool:
-    """Whether the library that a front end needs is there."""
-    return importlib.util.find_spec(NEEDS[front_end]) is not None
 
 
 class Stack:

@@ -8,7 +8,7 @@ from importlib import metadata
 import typer
 
 from repstream.version import __version__
-from repstream_cli.stack import installed
+from repstream_cli.front_ends import installed
 
 DISTRIBUTIONS = {"tango": "pytango", "epics": "caproto", "http": "fastapi"}
 

@@ -21,10 +21,11 @@ def test_the_public_names_are_sorted_and_complete() -> None:
     public = [
         name
         for name, value in vars(repstream).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        if getattr(value, "__module__", "").startswith("repstream.") and not name.startswith("_")
     ]
     assert repstream.__all__ == sorted(repstream.__all__)
-    assert set(repstream.__all__) == {*public, "__version__"}
+    assert set(repstream.__all__) == {*public, "Client", "__version__"}
+    assert dir(repstream) == repstream.__all__
 
 
 def test_every_error_can_be_caught_by_its_public_name() -> None:

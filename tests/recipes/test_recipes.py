@@ -288,7 +288,7 @@ def test_command_lines_have_the_options_that_there_are(block: Block) -> None:
     text = block.text.replace("\\\n", " ")
     for name, other, rest in COMMAND.findall(text):
         program = programs.get(name or other)
-        command: Any = group.commands[name] if program is None else _command(program)
+        command: Any = group.commands[name].loaded() if program is None else _command(program)
         words = re.sub(r"\s+(#|\|\|).*", "", rest).split()
         if words and words[0] in getattr(command, "commands", ()):
             command = command.commands[words[0]]  # repstream panel epics

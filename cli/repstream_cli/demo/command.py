@@ -17,11 +17,12 @@ from repstream_cli.demo import hints, place, setup
 from repstream_cli.demo.live import LiveStatus
 from repstream_cli.demo.setup import DemoOptions, Ports
 from repstream_cli.exits import Exit
+from repstream_cli.front_ends import installed
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import ProgressLine
 from repstream_cli.requester import requester
 from repstream_cli.sizes import size as parse_size
-from repstream_cli.stack import Stack, installed
+from repstream_cli.stack import Stack
 
 PATIENCE = 30.0
 """Seconds without a new image after which the acquisition is given up."""

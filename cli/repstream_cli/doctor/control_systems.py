@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from repstream_cli.doctor.finding import Finding, fail, ok, warn
 from repstream_cli.doctor.plan import readable
 from repstream_cli.doctor.site import Site
-from repstream_cli.stack import installed
+from repstream_cli.front_ends import installed
 
 TANGO_PORT = 10_000
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from repstream.version import __version__
 from repstream_cli.doctor.finding import Finding, fail, ok, warn
 from repstream_cli.doctor.site import Site
-from repstream_cli.stack import NEEDS, installed
+from repstream_cli.front_ends import NEEDS, installed
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])? *>= *([\d.]+)")
 _NUMBER = re.compile(r"\d+")
