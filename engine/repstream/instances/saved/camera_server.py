@@ -1,0 +1,46 @@
+"""A camera server elsewhere, asked over HTTP for the streams of its cameras."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from repstream.errors import EngineUnreachable, Refused
+
+PREFIX = "/api/v1/cam"
+PATIENCE = 30.0
+"""Seconds that it has to answer: it may have to start a camera."""
+
+
+class CameraServer:
+    """A server with cam_server's REST interface; fills `Cameras`. Thread-safe.
+
+    `address` is like ``http://host:8888``. Errors name it: `Refused` with what it answered,
+    `EngineUnreachable` where it does not answer.
+    """
+
+    def __init__(self, address: str) -> None:
+        if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
+            raise ValueError(f"{address!r} is no address of a camera server, such as http://host:8888")
+        self.address = address.rstrip("/")
+
+    def names(self) -> list[str]:
+        return [str(name) for name in self._ask("")["cameras"]]
+
+    def stream(self, name: str) -> str:
+        return str(self._ask("/" + urllib.parse.quote(name, safe=""))["stream"])
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        url = self.address + PREFIX + path
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as response:  # noqa: S310 - the scheme is checked
+                answer = json.load(response)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise EngineUnreachable(f"the camera server at {self.address} does not answer: {error}") from error
+        if answer.get("state") != "ok":
+            raise Refused("camera_name", f"{answer.get('status', 'no reason given')} ({self.address})")
+        return dict(answer)
