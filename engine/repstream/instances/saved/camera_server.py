@@ -37,10 +37,12 @@ class CameraServer:
     def _ask(self, path: str) -> dict[str, Any]:
         url = self.address + PREFIX + path
         try:
-            with urllib.request.urlopen(url, timeout=PATIENCE) as response:  # noqa: S310 - the scheme is checked
+            with urllib.request.urlopen(url, timeout=PATIENCE) as response:
                 answer = json.load(response)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise EngineUnreachable(f"the camera server at {self.address} does not answer: {error}") from error
+            raise EngineUnreachable(
+                f"the camera server at {self.address} does not answer: {error}"
+            ) from error
         if answer.get("state") != "ok":
             raise Refused("camera_name", f"{answer.get('status', 'no reason given')} ({self.address})")
         return dict(answer)

@@ -14,6 +14,7 @@ from repstream.instances.description import InstanceInfo
 from repstream.instances.registry import Instances
 from repstream.instances.saved.configurations import Configurations, Document
 from repstream.instances.stream_images import images
+from repstream.parameters.camera import DEFAULTS
 from repstream.pipelines.configurations import complete
 
 SIMULATION = "simulation"
@@ -126,7 +127,7 @@ class SavedCameras:
         """An instance beside the camera's own that leaves images as they are."""
         name = self.resolve(name)
         whole = self.configuration(name)
-        if all(not whole.get(key) or whole[key] == 1 for key in GEOMETRY_KEYS):
+        if all(whole.get(key) == DEFAULTS[key] for key in GEOMETRY_KEYS):
             return self.start(name)
         if whole["source_type"] in _READ_BY_ONE:
             raise Refused(

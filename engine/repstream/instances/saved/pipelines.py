@@ -57,7 +57,7 @@ class SavedPipelines:
     def create(
         self, name: str | None, document: Mapping[str, Any] | None, instance_id: str | None
     ) -> InstanceInfo:
-        """Start an instance of a saved pipeline, of a configuration, or of the first changed by the second."""
+        """Start an instance of a saved pipeline, of a configuration, or of the one changed by the other."""
         if name is None and not document:
             raise Refused(
                 "pipeline",

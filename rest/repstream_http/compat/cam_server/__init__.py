@@ -1,0 +1,1 @@
+"""cam_server's REST interfaces: the camera server, the pipeline server, and their managers."""

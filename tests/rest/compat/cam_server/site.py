@@ -1,0 +1,168 @@
+"""A camera server and a pipeline server over instances without processes, whose cameras send all the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import zmq
+
+from repstream.instances.registry import Instances
+from repstream.instances.saved.backgrounds import Backgrounds
+from repstream.instances.saved.cameras import SavedCameras
+from repstream.instances.saved.configurations import Configurations
+from repstream.instances.saved.pipelines import SavedPipelines
+from repstream.instances.saved.scripts import Scripts
+from repstream.messages import bsread
+from repstream.pipelines.control import Report, Statistics
+from repstream_http.compat.cam_server import camera, pipeline
+from repstream_http.compat.cam_server.kept_log import KeptLog
+from repstream_http.compat.cam_server.server import Common
+from repstream_http.compat.cam_server.stored import Stored
+from repstream_http.server import HttpServer
+from tests.engine.instances.fakes import FakeLauncher, FakeRunning
+
+IMAGE = np.arange(12, dtype=np.uint16).reshape(3, 4)
+CHANNELS = [bsread.describe("image", IMAGE)]
+
+
+class Sender:
+    """A thread that publishes `IMAGE` on a port, its first pixel counting, until it is stopped."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._stop = port, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+            socket.linger = 0
+            socket.bind(f"tcp://127.0.0.1:{self._port}")
+            number = 0
+            while not self._stop.wait(0.01):
+                image = IMAGE.copy()
+                image[0, 0] = number % 2 * 20
+                socket.send_multipart(bsread.encode(number, CHANNELS, [image]))
+                number += 1
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class SendingLauncher(FakeLauncher):
+    """Cameras send images unless their names begin with "dark"; "blocked" takes until `unblock` to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unblock = threading.Event()
+
+    def launch(self, specification, on_notice, on_end):
+        name, kind = specification.name, specification.kind
+        sender = None
+        if kind == "camera" and not name.startswith("dark"):
+            sender = Sender(specification.port)
+
+        def ended(exit_code: int | None) -> None:
+            if sender is not None:
+                sender.stop()
+            on_end(exit_code)
+
+        running: FakeRunning = super().launch(specification, on_notice, ended)
+        if sender is not None:
+            shape = (4, 3, 2)
+            figures = Statistics(clients=1, rx_rate=11.58, rx_count=20, frame_shape=shape, process_id=4711)
+            on_notice(Report(figures, camera_geometry=(4, 3)))
+        elif kind == "camera":
+            on_notice(Report(Statistics(), message="nobody answers"))
+        if name == "blocked":
+            running.send = lambda request: None
+            running.stop = lambda patience: self.unblock.wait(30) and running.end(-9)
+        return running
+
+
+class Site:
+    """Both servers of one site and clients of them; `folder` has the original's folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("camera_config", "pipeline_config", "background_config", "user_scripts"):
+            (folder / name).mkdir()
+        self.launcher = SendingLauncher()
+        self.ended = threading.Event()
+        self.backgrounds = Backgrounds(folder / "background_config")
+        self.cameras = SavedCameras(
+            Instances("camera", self.launcher), Configurations(folder / "camera_config", "camera")
+        )
+        self.pipelines = SavedPipelines(
+            Instances("pipeline", self.launcher, find_stream=lambda kind, name: self.cameras.stream(name)),
+            Configurations(folder / "pipeline_config", "pipeline"),
+            self.backgrounds,
+            self.cameras,
+        )
+
+    def clear(self) -> None:
+        """As new: nothing runs, nothing is saved."""
+        self.launcher.unblock.set()
+        for instances in (self.cameras.instances, self.pipelines.instances):
+            for name in list(self.launcher.processes):
+                instances.forget(name)
+        self.launcher.unblock.clear()
+        self.launcher.processes.clear()
+        self.launcher.dying.clear()
+        self.ended.clear()
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                path.unlink()
+
+    @contextmanager
+    def served(self) -> Iterator[Site]:
+        scripts = Scripts(self.folder / "user_scripts", permitted=True)
+        libraries = Scripts(self.folder / "user_scripts" / "lib", "lib", permitted=True)
+        with ExitStack() as stack:
+            log = KeptLog()
+            log.open()
+            stack.callback(log.close)
+            apps = (
+                camera.create_app(
+                    Common(camera.PREFIX, self.cameras.instances, scripts, log, self.ended.set),
+                    Stored(self.cameras.configurations, self.backgrounds),
+                    self.cameras,
+                ),
+                pipeline.create_app(
+                    Common(pipeline.PREFIX, self.pipelines.instances, scripts, log),
+                    Stored(self.pipelines.configurations, self.backgrounds),
+                    self.pipelines,
+                    libraries,
+                ),
+            )
+            for instances in (self.cameras.instances, self.pipelines.instances):
+                stack.callback(instances.close)
+            stack.callback(self.launcher.unblock.set)
+            servers = [stack.enter_context(HttpServer(app, port=0)) for app in apps]
+            self.camera_url, self.pipeline_url = (server.url for server in servers)
+            self.cam, self.pipe = (
+                stack.enter_context(httpx.Client(base_url=url, timeout=30))
+                for url in (self.camera_url + camera.PREFIX, self.pipeline_url + pipeline.PREFIX)
+            )
+            yield self
+
+
+def ok(response: httpx.Response) -> dict:
+    """The answer to a request that was taken."""
+    answer = response.json()
+    assert response.status_code == 200 and answer["state"] == "ok", answer
+    assert isinstance(answer["status"], str) and answer["status"]
+    return answer
+
+
+def error(response: httpx.Response) -> str:
+    """The reason of a refusal, which has HTTP status 200 all the same."""
+    answer = response.json()
+    assert response.status_code == 200 and answer["state"] == "error", answer
+    assert set(answer) == {"state", "status"}
+    return answer["status"]
