@@ -1,4 +1,4 @@
-"""Notices on their way to the service, which may be slow to read them."""
+"""Notices on their way to who started this process, and may be slow to read them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import select
 from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
 
-from repstream.dataplane import control
+N = TypeVar("N")
 
 
-class Outbox:
-    """Sends notices in order, and never waits for the reader.
+class Outbox(Generic[N]):
+    """Sends notices in order by `send`, and never waits for the reader.
 
     The kernel calls the pipe writable while at least three quarters of its buffer (about
     200 kB) are free, which is more than any notice needs; what does not fit stays here.
     """
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, send: Callable[[Connection, N], None]) -> None:
         self._pipe = pipe
+        self._send = send
         self._writable = select.poll()
         self._writable.register(pipe, select.POLLOUT)
-        self._notices: deque[control.Notice] = deque()
+        self._notices: deque[N] = deque()
         self._holding = False
 
     @property
@@ -29,26 +31,26 @@ class Outbox:
         """Whether the reader is behind."""
         return bool(self._notices)
 
-    def put(self, notice: control.Notice) -> None:
+    def put(self, notice: N) -> None:
         """Send a notice, now or (`flush`) later."""
         self._notices.append(notice)
         self.flush()
 
-    def answer(self, request: control.Request, do: Callable[[control.Request], str]) -> None:
-        """Do what is asked and answer it, before all notices that come of it."""
+    def answer(self, do: Callable[[], N]) -> None:
+        """Do what is asked and send the answer that it gives, before all notices that come of it."""
         before, self._holding = len(self._notices), True
         try:
-            reason = do(request)
+            answer = do()
         finally:
             self._holding = False
-        self._notices.insert(before, control.Answer(request.request, reason))
+        self._notices.insert(before, answer)
         self.flush()
 
     def flush(self) -> None:
         """Send what waits, as much as the pipe takes; nothing where the reader is gone."""
         try:
             while self._notices and not self._holding and self._writable.poll(0):
-                control.send(self._pipe, self._notices.popleft())
+                self._send(self._pipe, self._notices.popleft())
         except OSError:
             # The end of the pipe shows at its reading side, where it is acted upon.
             self._notices.clear()

@@ -9,6 +9,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -64,7 +65,7 @@ class Router:
         self._pipe = pipe
         self._model = model
         self._on_end = on_end
-        self._outbox = Outbox(pipe)
+        self._outbox: Outbox[control.Notice] = Outbox(pipe, control.send)
         self._repeater: Repeater | None = None
         self._closing: _Closing | None = None
         self._expected = 0  # bytes of the largest frame so far, for the next start
@@ -162,11 +163,14 @@ class Router:
     def _serve(self) -> None:
         try:
             while self._pipe.poll():
-                self._outbox.answer(control.receive_request(self._pipe), self._do)
+                self._outbox.answer(partial(self._answer, control.receive_request(self._pipe)))
         except (EOFError, OSError):
             if self._serving:
                 log.warning("the service is gone without a farewell")
             self.end()
+
+    def _answer(self, request: control.Request) -> control.Answer:
+        return control.Answer(request.request, self._do(request))
 
     def _do(self, request: control.Request) -> str:
         """Do what is asked; the reason if it cannot be done."""

@@ -1,0 +1,55 @@
+"""The one output of an instance: a stream with its queue, as the repeater's streams have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zmq
+
+from repstream.dataplane.outputs import StreamOutput
+from repstream.dataplane.transport import open_transport
+from repstream.parameters.camera import CameraSettings
+from repstream.parameters.pipeline import PipelineSettings
+from repstream.parameters.stream import StreamConfig
+from repstream.policies.slow_consumer import SlowRule
+
+MOST_QUEUED = 1_000_000
+
+
+def open_output(
+    settings: CameraSettings | PipelineSettings,
+    port: int,
+    context: zmq.Context[zmq.Socket[bytes]],
+    connect_to: str = "",
+) -> StreamOutput:
+    """The output bound to a port, or connected to an address. Raises `Refused`."""
+    config = stream_config(settings, connect_to or f"tcp://*:{port}")
+    transport = open_transport("output", config, context, connect=bool(connect_to))
+    return StreamOutput("output", config, transport)
+
+
+def stream_config(settings: CameraSettings | PipelineSettings, address: str) -> StreamConfig:
+    """A stream with the mode, the queue and the rule that the settings ask for."""
+    mode = mode_of(settings)
+    rule, length = SlowRule.DROP_OLDEST, settings.queue_size
+    if settings.buffer_size:
+        length = settings.buffer_size
+    elif mode == "PUSH":
+        blocks = not isinstance(settings, PipelineSettings) or settings.block
+        rule = SlowRule.BLOCK if blocks else SlowRule.DROP_NEWEST
+    fields: dict[str, Any] = {
+        "address": address,
+        "mode": mode,
+        "on_slow": rule,
+        "buffer_size": min(length, MOST_QUEUED),
+    }
+    return StreamConfig.model_validate(fields)
+
+
+def mode_of(settings: CameraSettings | PipelineSettings) -> str:
+    """The socket of the output: PUB or PUSH."""
+    if isinstance(settings, CameraSettings):
+        return "PUB"
+    if settings.mode is not None:
+        return settings.mode
+    return "PUSH" if settings.pipeline_type in ("store", "fanout") else "PUB"

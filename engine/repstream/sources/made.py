@@ -1,0 +1,68 @@
+"""Images that a thread of this process makes: a simulation, a file that is replayed, a user's script."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from repstream.sources.inbox import Inbox
+
+log = logging.getLogger(__name__)
+
+WAITING = 4
+"""Images that wait for the loop; one that is later than these makes the oldest give way."""
+
+END_TIME = 2.0
+"""Seconds that the thread has to end."""
+
+
+class MadeSource:
+    """Messages from an iterator that takes its time, run by a thread; fills `Source`.
+
+    `stop` is set at the end, for the iterator to heed. What it raises is the `problem`, and the end of the
+    images.
+    """
+
+    def __init__(self, messages: Iterator[Sequence[Any]], stop: threading.Event) -> None:
+        self._inbox = Inbox(WAITING)
+        self._messages = messages
+        self._stop = stop
+        self.problem = ""
+        self._thread = threading.Thread(target=self._run, name="images", daemon=True)
+        self._thread.start()
+
+    @property
+    def pollable(self) -> Any:
+        """An eventfd, readable while images wait."""
+        return self._inbox.readable
+
+    @property
+    def connected(self) -> bool:
+        return not self.problem
+
+    @property
+    def capacity(self) -> int:
+        return self._inbox.capacity
+
+    def receive(self, patient: bool = False) -> Sequence[Any] | None:
+        return self._inbox.take(patient)
+
+    def update(self) -> None:
+        """Nobody comes or goes."""
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(END_TIME)
+        self._inbox.close()
+
+    def _run(self) -> None:
+        try:
+            for message in self._messages:
+                self._inbox.put(message)
+                if self._stop.is_set():
+                    return
+        except Exception as error:  # a user's script among them: the camera says it, and lives
+            log.exception("no more images")
+            self.problem = f"{type(error).__name__}: {error}"
