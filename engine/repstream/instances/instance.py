@@ -68,7 +68,7 @@ class Instance:
         self._process: Running | None = None
         self._changing = threading.Lock()
         self._requests = itertools.count(1)
-        self._answers: dict[int, tuple[threading.Event, list[str]]] = {}
+        self._answers: dict[int, tuple[threading.Event, list[Answer]]] = {}
 
     @property
     def alive(self) -> bool:
@@ -142,22 +142,22 @@ class Instance:
 
     def _ask(self, whole: dict[str, Any]) -> None:
         request = next(self._requests)
-        answered: tuple[threading.Event, list[str]] = (threading.Event(), [])
+        answered: tuple[threading.Event, list[Answer]] = (threading.Event(), [])
         self._answers[request] = answered
         try:
             assert self._process is not None
             self._process.send(Reconfigure(request, whole))
-            event, reasons = answered
+            event, answers = answered
             if self.ended.is_set() or not event.wait(ANSWER_TIME):
                 if self.ended.is_set():
                     raise InstanceEnded(self.specification.name, self._reason or "it has ended")
                 raise Unanswered(self.specification.name, f"no answer within {ANSWER_TIME:g} s")
         finally:
             del self._answers[request]
-        if self.ended.is_set() and not reasons:
+        if self.ended.is_set() and not answers:
             raise InstanceEnded(self.specification.name, self._reason or "it has ended")
-        if reasons and reasons[0]:
-            raise InvalidValue(self.specification.name, reasons[0])
+        if answers and answers[0].reason:
+            raise InvalidValue(answers[0].subject or self.specification.name, answers[0].reason)
 
     def _hear(self, notice: Notice) -> None:
         match notice:
@@ -171,7 +171,7 @@ class Instance:
                 self._reason, self._subject = self._reason or notice.reason, notice.subject
             case Answer():
                 if (waiting := self._answers.get(notice.request)) is not None:
-                    waiting[1].append(notice.reason)
+                    waiting[1].append(notice)
                     waiting[0].set()
             case Wanted():
                 # To start a camera may take seconds, and reports must be heard meanwhile.

@@ -1,8 +1,8 @@
 """Images behind a packed header, as cam_server's source ``stream`` reads them.
 
-Part 0, little-endian and without gaps: u64 id, u64 height, u64 width, u16 type, u16 status, u16 source_id; what
-follows is left alone. Types: 1, 2, 4, 8 are unsigned of so many bytes, 11, 12, 14, 18 signed ones, 22, 24, 28
-floating-point numbers. Part 1 has the pixels.
+Part 0, little-endian and without gaps: u64 id, u64 height, u64 width, u16 type, u16 status, u16
+source_id; what follows is left alone. Types: 1, 2, 4, 8 are unsigned of so many bytes, 11, 12, 14,
+18 signed ones, 22, 24, 28 floating-point numbers. Part 1 has the pixels.
 
 Reasons of `MalformedMessage` here: "parts", "size", "field".
 """

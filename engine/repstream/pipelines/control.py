@@ -108,10 +108,11 @@ class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
-    """The answer to a request; empty `reason`: done."""
+    """The answer to a request; empty `reason`: done. `subject` is the key that is to blame."""
 
     request: int
     reason: str = ""
+    subject: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):

@@ -16,6 +16,7 @@ import zmq
 from caproto import ChannelType
 from caproto.threading.client import Context
 
+from repstream.errors import Refused
 from repstream.messages.ntndarray import message_of, time_of
 from repstream.messages.std_daq_frame import refused_message
 from repstream.parameters.source import SourceConfig
@@ -49,6 +50,19 @@ def open_source(config: SourceConfig, context: zmq.Context[zmq.Socket[bytes]], e
     """See `opening.Opener`."""
     scheme, _, prefix = config.address.partition("://")
     return CaSource(prefix, CONVENTIONS[scheme], messages_for(config, expected))
+
+
+def read_text(name: str, timeout: float = 3.0) -> str:
+    """The text that a PV has now. Raises `Refused` where none answers."""
+    client = Context()
+    try:
+        (pv,) = client.get_pvs(name)
+        pv.wait_for_connection(timeout=timeout)
+        return str(_single(pv.read(data_type=ChannelType.STRING, timeout=timeout).data))
+    except TimeoutError:
+        raise Refused("source", f"no PV {name} answers") from None
+    finally:
+        client.disconnect()
 
 
 class CaSource:
@@ -87,6 +101,11 @@ class CaSource:
 
     @property
     def problem(self) -> str:
+        return self.offline or (f"{self._names[0]} has sent nothing yet" if self._first else "")
+
+    @property
+    def offline(self) -> str:
+        """Why the camera is not there or not ready; empty also where it has sent nothing yet."""
         absent = [name for name, pv in zip(self._names, self._pvs, strict=True) if not pv.connected]
         if absent:
             return (
@@ -95,7 +114,7 @@ class CaSource:
             )
         if self._ready is not None and (said := self._held.get(self._names[3])) != self._ready[1]:
             return f"{self._names[3]} reads {said}, not {self._ready[1]}: the camera is not ready"
-        return f"{self._names[0]} has sent nothing yet" if self._first else ""
+        return ""
 
     @property
     def capacity(self) -> int:

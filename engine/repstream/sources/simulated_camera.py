@@ -1,6 +1,6 @@
 """A simulated camera: the picture of a beam on a screen, with noise and dead pixels.
 
-The beam is exp(-(x² + y²)), where x goes from -20 to 20 along the width and y from -100 to 100 along the height;
+The beam is exp(-(x² + y²)), where x goes from -20 to 20 along the width, y from -100 to 100 along the height;
 for an image that is not static both ends of both move by less than 1, anew each time, so the beam wanders
 and breathes. There is noise of 0 … 0.1 of the full scale everywhere, 100 pixels are dead, and nothing is
 brighter than 0.9 of it.
@@ -28,7 +28,7 @@ IMAGE_TYPES = ("beam", "raw", "static_beam", "static_raw")
 
 
 class BeamImages:
-    """`image()` is the next picture, uint16 of (height, width); `raw` ones have no beam, static ones no change."""
+    """`image()` is the next picture, uint16 of (height, width); raw ones have no beam, static ones stay."""
 
     def __init__(
         self, width: int = WIDTH, height: int = HEIGHT, image_type: str = "beam", seed: int | None = None

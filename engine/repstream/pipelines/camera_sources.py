@@ -1,0 +1,205 @@
+"""Which source a camera's configuration stands for, and how its messages become images."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import numpy as np
+import zmq
+
+from repstream.errors import InvalidValue, StorageError
+from repstream.files.image_stack import ImageStack
+from repstream.messages import packed_image
+from repstream.messages.formats import FrameDecoder
+from repstream.messages.frame import Frame, NoImage
+from repstream.messages.ntndarray import message_of, time_of
+from repstream.messages.series import SeriesEnd, SeriesStart
+from repstream.parameters.camera import CameraSettings
+from repstream.parameters.source import SourceConfig
+from repstream.pipelines.control import Folders
+from repstream.pipelines.scripts import load, script_path
+from repstream.sources.made import MadeSource
+from repstream.sources.opening import open_source
+from repstream.sources.simulated_camera import HEIGHT, IMAGE_TYPES, RATE, WIDTH, BeamImages, open_simulation
+from repstream.sources.simulation import Pace
+from repstream.sources.source import Source
+
+Decode = Callable[[Sequence[Any]], Frame | SeriesStart | SeriesEnd | NoImage]
+Context = zmq.Context[zmq.Socket[bytes]]
+
+BUFFERED = 100
+"""Images that wait at a camera's input."""
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A source, and what makes frames of its messages.
+
+    `counts`: images are numbered from `first_id` on, whatever the source says. `offline` says why a camera
+    that is asked before it sends (EPICS) does not answer: it is not started then.
+    """
+
+    source: Source
+    decode: Decode
+    counts: bool = False
+    first_id: int = 0
+    offline: Callable[[], str] = str
+
+
+def open_input(name: str, settings: CameraSettings, context: Context, folders: Folders) -> Input:
+    """Open the source of a camera. Raises `Refused` with the key and what is wrong."""
+    extra = settings.model_extra or {}
+    match settings.source_type:
+        case "simulation":
+            return Input(_simulation(settings, extra), FrameDecoder().decode)
+        case "epics":
+            return _epics(f"cam://{settings.source}", context)
+        case "area_detector":
+            return _epics(_area_detector(settings.source), context)
+        case "bsread":
+            address = str(extra.get("url") or _address_from_pv(settings.source))
+            return Input(
+                _addressed(address, context, "PULL"), FrameDecoder(channel=f"{name}:FPICTURE").decode
+            )
+        case "bschannel":
+            mode = _mode(extra)
+            return Input(
+                _addressed(settings.source, context, mode),
+                FrameDecoder(str(extra.get("channel") or "")).decode,
+            )
+        case "array10":
+            return Input(
+                _addressed(settings.source, context, _mode(extra)),
+                FrameDecoder().decode,
+                counts=True,
+                first_id=1,
+            )
+        case "stream":
+            return Input(_addressed(settings.source, context, "SUB"), packed_image.decode)
+        case "hdf5":
+            return Input(_replay(settings), FrameDecoder().decode)
+    return Input(_script(settings, extra, folders), FrameDecoder().decode)
+
+
+def _addressed(address: str, context: Context, mode: str = "PULL") -> Source:
+    try:
+        config = SourceConfig(address=address, mode=mode, buffer_size=BUFFERED)
+    except ValueError:
+        raise InvalidValue("source", f"{address!r:.200} is no address of a stream") from None
+    return open_source(config, context)
+
+
+def _epics(address: str, context: Context) -> Input:
+    source: Any = _addressed(address, context)
+    decode = FrameDecoder().decode
+    if address.startswith("pva://"):
+        return Input(source, decode)
+    return Input(source, decode, offline=lambda: str(source.offline))
+
+
+def _mode(extra: dict[str, Any]) -> str:
+    mode = str(extra.get("mode") or "SUB").upper()
+    if mode not in ("SUB", "PULL"):
+        raise InvalidValue("mode", f"{mode!r:.200} is neither SUB nor PULL", ("SUB", "PULL"))
+    return mode
+
+
+def _area_detector(source: str) -> str:
+    """The prefix as cam_server has it, without the last colon, or an address of our own."""
+    if "://" in source:
+        return source
+    return f"ca://{source}:" if not source.endswith(":") else f"ca://{source}"
+
+
+def _address_from_pv(prefix: str) -> str:
+    # Only where such a camera is used: it takes the library of the extra "epics".
+    from repstream.sources.epics_ca import read_text  # noqa: PLC0415
+
+    return read_text(f"{prefix}:BSREADCONFIG")
+
+
+def _simulation(settings: CameraSettings, extra: dict[str, Any]) -> MadeSource:
+    width, height = (_size(extra, key, default) for key, default in (("size_x", WIDTH), ("size_y", HEIGHT)))
+    image_type = extra.get("image_type") or "beam"
+    if image_type not in IMAGE_TYPES:
+        raise InvalidValue(
+            "image_type", f"{image_type!r:.200} is none of {', '.join(IMAGE_TYPES)}", IMAGE_TYPES
+        )
+    return open_simulation(BeamImages(width, height, image_type), settings.frame_rate or RATE)
+
+
+def _size(extra: dict[str, Any], key: str, default: int) -> int:
+    size = extra.get(key) or default
+    if not isinstance(size, int) or not 0 < size <= 100_000:
+        raise InvalidValue(key, f"{size!r:.200} is no number of pixels from 1 to 100000")
+    return size
+
+
+def _replay(settings: CameraSettings) -> MadeSource:
+    path, _, dataset = settings.source.rpartition(":")
+    if not path or not dataset:
+        raise InvalidValue("source", f"{settings.source!r:.200} is not of the form file:/dataset")
+    try:
+        stack = ImageStack(Path(path), dataset)
+    except StorageError as error:
+        raise InvalidValue("source", str(error)) from None
+    stop = Event()
+
+    def messages() -> Iterator[Sequence[Any]]:
+        pace = Pace(settings.frame_rate or RATE)
+        for number, image in enumerate(itertools.chain.from_iterable(itertools.repeat(stack))):
+            pace.wait(stop)
+            if stop.is_set():
+                stack.close()
+                return
+            yield message_of(number, image, _now())
+
+    return MadeSource(messages(), stop)
+
+
+def _script(settings: CameraSettings, extra: dict[str, Any], folders: Folders) -> MadeSource:
+    """A user's class with connect, disconnect, read and get_raw_geometry.
+
+    `read` gives an image, or image, time (s) and pulse id; None where there is none now.
+    """
+    name = str(extra.get("class") or "")
+    path = script_path("class", f"{name}.py", folders.scripts)
+    stop = Event()
+
+    def messages() -> Iterator[Sequence[Any]]:
+        made = getattr(load(path), name)
+        camera = made(settings.model_dump(mode="json")) if inspect.signature(made).parameters else made()
+        camera.connect()
+        try:
+            pace = Pace(settings.frame_rate or 0.0)
+            for number in itertools.count():
+                if (message := _message_read(camera.read(), number)) is not None:
+                    yield message
+                elif stop.wait(0.01):
+                    return
+                pace.wait(stop)
+        finally:
+            camera.disconnect()
+
+    return MadeSource(messages(), stop)
+
+
+def _message_read(read: Any, number: int) -> list[Any] | None:
+    image, seconds, pulse_id = read if isinstance(read, tuple) else (read, None, None)
+    if image is None:
+        return None
+    if isinstance(seconds, tuple):
+        stamp = time_of(*seconds)
+    else:
+        stamp = _now() if not seconds else time_of(int(seconds), int(seconds % 1 * 1e9))
+    return message_of(number if pulse_id is None else int(pulse_id), np.asarray(image), stamp)
+
+
+def _now() -> dict[str, int | float | bool]:
+    return time_of(*divmod(time.time_ns(), 10**9))

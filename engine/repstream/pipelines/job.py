@@ -1,0 +1,68 @@
+"""What an instance does with the messages that it receives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from repstream.messages.frame import Frame
+from repstream.pipelines.control import Input
+from repstream.pipelines.received import Received
+from repstream.sources.source import Source
+
+
+class Job(Protocol):
+    """Messages in, messages out. Used from one thread.
+
+    `source` is None where the job makes messages by itself (`make`).
+    """
+
+    @property
+    def source(self) -> Source | None: ...
+
+    @property
+    def received(self) -> Received:
+        """The account of what came."""
+
+    @property
+    def geometry(self) -> tuple[int, int] | None:
+        """Width and height of a camera as streamed; None before the first image, and of a pipeline."""
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int] | None:
+        """Width, height and bytes of a pixel of what is sent, None before the first image."""
+
+    @property
+    def header_changes(self) -> int:
+        """How often the data header became another one."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has done what it was for, and the instance ends."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong though it goes on; empty where nothing is."""
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """Messages that were received and did not go out, and should have, by reason."""
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """Messages that the configuration leaves out, by reason."""
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        """Take another complete configuration; raises `Refused` and keeps the former one then."""
+
+    def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
+        """What goes out for one message. Raises `ProcessingError` with the reason to end."""
+
+    def hear(self, found: Input) -> None:
+        """Where the input is that was asked for."""
+
+    def tick(self, now: float) -> None:
+        """Ten times a second. Raises as `take`."""
+
+    def close(self) -> None:
+        """Let go of everything."""

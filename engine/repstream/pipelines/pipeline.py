@@ -1,0 +1,171 @@
+"""A pipeline: messages of a camera or another stream, chosen, processed, and sent as channels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from repstream.errors import MalformedMessage, ProcessingError
+from repstream.messages import bsread
+from repstream.messages.bsread_header import Timestamp
+from repstream.messages.frame import Frame
+from repstream.messages.header import size_of
+from repstream.parameters.camera import packing
+from repstream.parameters.pipeline import PipelineSettings
+from repstream.pipelines import control
+from repstream.pipelines.configurations import settings as settings_of
+from repstream.pipelines.control import Folders
+from repstream.pipelines.feed import Feed
+from repstream.pipelines.gate import Gate, Verdict
+from repstream.pipelines.messages import Encoder, Made
+from repstream.pipelines.received import Received
+from repstream.pipelines.work import Work, open_work
+from repstream.sources.source import Source
+
+
+class PipelineJob:
+    """Fills `Job`. `feed` is where its messages come from, None where it makes them by itself.
+
+    Raises `Refused` where the configuration cannot be used.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], feed: Feed | None, folders: Folders) -> None:
+        self._feed = feed
+        self._folders = folders
+        self._settings = pipeline_settings(configuration)
+        self._gate = Gate(self._settings)
+        self._encoder = encoder_of(self._settings)
+        self._work: Work = open_work(configuration, self._settings, folders)
+        self._memory = bsread.Memory()
+        self.received = Received()
+        self.problem = ""
+        self.lost: dict[str, int] = {}
+        self.frame_shape: tuple[int, int, int] | None = None
+        self.geometry: tuple[int, int] | None = None
+        self.finished = False
+
+    @property
+    def source(self) -> Source | None:
+        return self._feed.source if self._feed is not None else None
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        return self._gate.skipped
+
+    @property
+    def header_changes(self) -> int:
+        return self._encoder.changes
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        settings = pipeline_settings(configuration)
+        self._work.configure(configuration, settings)
+        if _shapes_headers(settings) != _shapes_headers(self._settings):
+            self._encoder = encoder_of(settings)
+        self._gate.settings = self._settings = settings
+        self._finish()
+
+    def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
+        try:
+            message = bsread.decode(parts, self._memory)
+        except MalformedMessage as error:
+            self.received.malformed(error, parts)
+            self.problem = str(error)
+            return ()
+        self.received.pulse(message.pulse_id, sum(map(size_of, parts)))
+        if self._feed is not None:
+            self._feed.heard(now)
+        stamp = message.timestamp or divmod(time.time_ns(), 10**9)
+        verdict = self._gate.decide(message.pulse_id, stamp, now)
+        if verdict is Verdict.END:
+            self.finished = True
+        if verdict is not Verdict.TAKE:
+            return ()
+        return self._sent(message, stamp)
+
+    def hear(self, found: control.Input) -> None:
+        if self._feed is not None:
+            self._feed.found(found)
+
+    def tick(self, now: float) -> None:
+        if (feed := self._feed) is None:
+            return
+        feed.tick(now, self._settings)
+        if feed.problem:
+            self.problem = feed.problem
+            if self._settings.abort_on_timeout:
+                raise ProcessingError(feed.problem)
+
+    def close(self) -> None:
+        self._work.close()
+        if self._feed is not None:
+            self._feed.close()
+
+    def _sent(self, message: bsread.Message, stamp: Timestamp) -> Sequence[Frame]:
+        try:
+            channels = self._work.process(message, stamp)
+            if channels is None:
+                return ()
+            frame = self._encoder.frame(Made(message.pulse_id, stamp, _chosen(channels, self._settings)))
+        except (ProcessingError, ValueError) as error:
+            self.lost["processing"] = self.lost.get("processing", 0) + 1
+            self.problem = str(error)
+            if self._settings.abort_on_error:
+                raise ProcessingError(str(error)) from error
+            return ()
+        self.problem = ""
+        if len(frame.shape) == 2:
+            height, width = frame.shape
+            self.frame_shape = (width, height, np.dtype(frame.dtype).itemsize)
+        self._gate.sent()
+        self._finish()
+        return (frame,)
+
+    def _finish(self) -> None:
+        self.finished = self.finished or self._gate.is_finished
+
+
+def encoder_of(settings: PipelineSettings) -> Encoder:
+    """The encoder that a pipeline is configured to have."""
+    packed = packing(settings.data_compression)
+    headers = settings.create_header
+    if isinstance(headers, bool):
+        headers = "always" if headers else "on_change"
+    return Encoder(
+        image_packing=packed,
+        packing=packed,
+        header_packing=packing(settings.data_header_compression),
+        headers=headers,
+        allow_type_changes=settings.allow_type_changes,
+        allow_shape_changes=settings.allow_shape_changes,
+    )
+
+
+def pipeline_settings(configuration: Mapping[str, Any]) -> PipelineSettings:
+    """The validated configuration of a pipeline."""
+    found = settings_of("pipeline", configuration)
+    assert isinstance(found, PipelineSettings)
+    return found
+
+
+def _shapes_headers(settings: PipelineSettings) -> tuple[object, ...]:
+    return (
+        settings.data_compression,
+        settings.data_header_compression,
+        settings.create_header,
+        settings.allow_type_changes,
+        settings.allow_shape_changes,
+    )
+
+
+def _chosen(channels: Mapping[str, Any], settings: PipelineSettings) -> Mapping[str, Any]:
+    include, exclude = settings.include, settings.exclude
+    if not include and not exclude:
+        return channels
+    return {
+        name: value
+        for name, value in channels.items()
+        if (not include or name in include) and (not exclude or name not in exclude)
+    }

@@ -1,0 +1,158 @@
+"""The process of one instance, from its specification to its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from repstream.dataplane.outbox import Outbox
+from repstream.errors import ProcessingError, Refused
+from repstream.logs import log_to_stderr
+from repstream.pipelines import control
+from repstream.pipelines.camera import CameraJob
+from repstream.pipelines.configurations import settings as settings_of
+from repstream.pipelines.control import Input, LogRecord, Notice, Specification, Wanted
+from repstream.pipelines.feed import Feed, opener, wanted_by
+from repstream.pipelines.job import Job
+from repstream.pipelines.loop import Loop, ending
+from repstream.pipelines.output import open_output
+from repstream.pipelines.pipeline import PipelineJob, pipeline_settings
+
+log = logging.getLogger(__name__)
+
+MOST_LINES = 200
+"""Lines of the log that wait to be handed to the registry."""
+
+FAILED = 1
+"""Exit code of an instance that ends for a reason."""
+
+
+def run(pipe: Connection, specification: Specification) -> int:
+    """Be the instance until its end; the exit code."""
+    log_to_stderr()
+    lines = Lines()
+    logging.getLogger().addHandler(lines)
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"repstream-{specification.kind[:5]}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    outbox: Outbox[Notice] = Outbox(pipe, control.send)
+    failure: Exception | None = None
+    try:
+        _live(pipe, outbox, specification, lines)
+    except (Refused, ProcessingError) as error:
+        log.error("%s", error)
+        failure = error
+    except Exception as error:
+        log.exception("a fault of ours")
+        failure = error
+    with suppress(OSError, ValueError):
+        pipe_end(pipe, [*map(control.Logged, lines.take()), ending(failure)])
+    return 0 if failure is None else FAILED
+
+
+def pipe_end(pipe: Connection, notices: Iterable[Notice]) -> None:
+    """Send the last notices; whoever hears them waits for the end, so this may wait for the pipe."""
+    for notice in notices:
+        control.send(pipe, notice)
+    pipe.close()
+
+
+def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification, lines: Lines) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    job: Job | None = None
+    settings = settings_of(specification.kind, specification.configuration)
+    try:
+        # Bound first: it is what tells soonest that the instance cannot be.
+        output = open_output(settings, specification.port, context)
+        try:
+            job = _open_job(pipe, outbox, specification, context)
+        except BaseException:
+            output.close(0)
+            raise
+        loop = Loop(
+            pipe,
+            outbox,
+            job=job,
+            output=output,
+            no_client_timeout=lambda: settings.no_client_timeout,
+            log_lines=lines.take,
+        )
+        signal.signal(signal.SIGTERM, lambda *_: loop.stop())
+        loop.run()
+    finally:
+        if job is not None:
+            job.close()
+        context.term()
+
+
+def _open_job(pipe: Connection, outbox: Outbox[Notice], specification: Specification, context: Any) -> Job:
+    name, configuration, folders = specification.name, specification.configuration, specification.folders
+    if specification.kind == "camera":
+        return CameraJob(name, configuration, context, folders)
+    settings = pipeline_settings(configuration)
+    wanted = wanted_by(settings)
+    address = settings.input_stream or ""
+    if wanted is not None:
+        address = _asked(pipe, outbox, wanted)
+    feed = Feed(opener(settings, context), address, wanted, outbox.put) if address else None
+    try:
+        return PipelineJob(configuration, feed, folders)
+    except BaseException:
+        if feed is not None:
+            feed.close()
+        raise
+
+
+def _asked(pipe: Connection, outbox: Outbox[Notice], wanted: Wanted) -> str:
+    """The address that the registry answers with; raises `Refused` with its reason where there is none."""
+    outbox.put(wanted)
+    while True:
+        request = control.receive_request(pipe)
+        if isinstance(request, Input):
+            if request.reason:
+                raise Refused(wanted.name, request.reason)
+            return request.address
+        if isinstance(request, control.Stop):
+            raise Refused(wanted.name, "stopped before it ran")
+
+
+class Lines(logging.Handler):
+    """The newest lines of the log, for the registry."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._waiting: deque[LogRecord] = deque(maxlen=MOST_LINES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        self._waiting.append(LogRecord(record.created, record.name, record.levelname, text))
+
+    def take(self) -> list[LogRecord]:
+        """What came since the last time."""
+        taken = []
+        while self._waiting:
+            taken.append(self._waiting.popleft())
+        return taken
+
+
+def main(descriptor: int, specification: Specification) -> None:
+    """Be the instance in a process that was forked for it, which ends here."""
+    code = FAILED
+    try:
+        code = run(Connection(descriptor), specification)
+    finally:
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(code)
