@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from docs import area_detector, file_format
+from docs import area_detector, file_format, lima
 from repstream import states
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, build
 from repstream.parameters.facts import Access, Kind
@@ -38,6 +38,7 @@ def pages() -> dict[str, str]:
         "states.md": states_page(),
         "file-format.md": file_format.page(NOTE),
         "areadetector.md": area_detector.page(),
+        "lima.md": lima.page(),
     }
 
 

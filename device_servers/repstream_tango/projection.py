@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tango import AttrWriteType, CmdArgType
-from tango.server import attribute, command, device_property
+from tango.server import attribute, device_property
 
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Format, Kind, Value
+from repstream_tango.commands import tango_command
 from repstream_tango.device import EngineDevice
 from repstream_tango.events import IMPLEMENTED
 from repstream_tango.hdf5_writer import WriterDevice
+from repstream_tango.lima.projection import lima_class
 from repstream_tango.lists import list_attributes
 from repstream_tango.names import (
     REPEATER_CLASS,
@@ -60,8 +62,8 @@ def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[Engine
     return type(WRITER_CLASS, (WriterDevice,), members)
 
 
-CLASSES: tuple[MakeClass, ...] = (repeater_class, writer_class)
-"""The classes of the server; a facade that imitates another program's device is a further one."""
+CLASSES: tuple[MakeClass, ...] = (repeater_class, writer_class, lima_class)
+"""The classes of the server; a facade that imitates another program's device is one of them."""
 
 
 def device_classes(
@@ -81,20 +83,6 @@ def device_classes(
         "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
     }
     return tuple(make(catalogue, common) for make in classes)
-
-
-def tango_command(
-    name: str,
-    run: Callable[..., Any],
-    text: str,
-    dtype_in: CmdArgType = CmdArgType.DevVoid,
-    dtype_out: CmdArgType = CmdArgType.DevVoid,
-) -> Callable[..., Any]:
-    """A Tango command of its own name; `run` gets the device and, unless it is DevVoid, the argument."""
-    run.__name__ = run.__qualname__ = name
-    run.__doc__ = text
-    made: Callable[..., Any] = command(run, dtype_in=dtype_in, doc_in=text, dtype_out=dtype_out)
-    return made
 
 
 def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]]) -> dict[str, Any]:

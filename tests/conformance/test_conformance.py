@@ -134,6 +134,7 @@ def another(parameter: Parameter, held: Value) -> Value:
                 "trigger_attribute": "intensity > 100",
                 "std_daq": '{"detector_name": "A"}',
                 "area_detector": '{"acquire_time": 0.5}',
+                "lima": '{"acq_expo_time": 0.5}',
                 "epics_alarms": '{"writers.1.queue_use": {"HIHI": 80.0}}',
             }.get(parameter.field, "another text")
 

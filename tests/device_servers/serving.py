@@ -59,11 +59,12 @@ def running(line: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def tango_server(engine: str, *, slots: int = 4) -> Iterator[Trl]:
-    """A server without a database on the engine at `engine`."""
+def tango_server(engine: str, *, slots: int = 4, more: Sequence[str] = ()) -> Iterator[Trl]:
+    """A server without a database on the engine at `engine`; `more` devices as ``--device`` takes them."""
     port = free_port()
     writers = [writer(slot) for slot in range(1, slots + 1)]
-    with running(command_line(engine, port=port, writers=writers)):
+    given = [part for device in more for part in ("--device", device)]
+    with running([*command_line(engine, port=port, writers=writers), *given]):
         yield lambda device: f"tango://127.0.0.1:{port}/{device}#dbase=no"
 
 

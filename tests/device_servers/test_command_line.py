@@ -136,3 +136,10 @@ def test_a_database_that_does_not_answer_is_named() -> None:
     ended = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert f"no Tango database answers at 127.0.0.1:{port}" in ended.stderr
+
+
+@pytest.mark.parametrize("given", ["LimaLike", "::a/b/1", "LimaLike::a/b"])
+def test_a_device_needs_its_class_and_a_name(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--device", given])
+    assert "--device" in capsys.readouterr().err

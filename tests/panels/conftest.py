@@ -11,7 +11,7 @@ import pytest
 
 from repstream.link.server import EngineServer
 from tests.device_servers.serving import ANY_PORT, tango_server
-from tests.panels.stage import PYTHON, Stage
+from tests.panels.stage import LIMA, PYTHON, Stage
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[tu
     running = Stage(tmp_path_factory.mktemp("files"))
     server = EngineServer(running.service, ANY_PORT)
     server.start()
-    with tango_server(server.address, slots=4) as trl:
+    with tango_server(server.address, slots=4, more=[f"LimaCCDs::{LIMA}"]) as trl:
         yield running, trl
     server.close()
     running.close()

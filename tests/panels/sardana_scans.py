@@ -1,7 +1,7 @@
-"""Scans of a real Sardana (Pool, MacroServer, Door) with our controllers.
+"""Scans of a real Sardana (Pool, MacroServer, Door) with our controllers, and with those for Lima.
 
-``python sardana_scans.py FOLDER WRITER REPEATER``; TANGO_HOST names an empty database. What the macros said
-goes to the output as JSON.
+``python sardana_scans.py FOLDER WRITER REPEATER LIMA``; TANGO_HOST names an empty database. What the
+macros said goes to the output as JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from queue import Queue
 from typing import Any
 from xml.etree import ElementTree
 
+import sardana_limaccd.ctrl
 import tango
 
 import repstream_panels.sardana
@@ -32,7 +33,11 @@ def register() -> None:
         info.name, info._class, info.server = name, kind, "Sardana/test"
         database.add_device(info)
     database.put_device_property(
-        POOL, {"PoolPath": list(repstream_panels.sardana.__path__), "Version": "1.0"}
+        POOL,
+        {
+            "PoolPath": [*repstream_panels.sardana.__path__, *sardana_limaccd.ctrl.__path__],
+            "Version": "1.0",
+        },
     )
     database.put_device_property(MACROS, {"PoolNames": [POOL]})
     database.put_device_property(DOOR, {"MacroServerName": [MACROS]})
@@ -90,7 +95,28 @@ def opened() -> tango.DeviceProxy:
         time.sleep(0.2)
 
 
-def main(folder: Path, writer: str, repeater: str) -> None:
+def of_lima(folder: Path, device: str) -> tuple[tuple[str, ...], ...]:
+    """Macros that count and scan with the detector of Lima `device`."""
+    return (
+        (
+            "defctrl",
+            "LimaCCDTwoDController",
+            "lima",
+            *("LimaCCDDeviceName", device, "LatencyTime", "0", "FirstImageNumber", "0"),
+        ),
+        ("defelem", "frames", "lima", "1"),
+        ("defmeas", "limamg", "timer", "frames"),
+        ("senv", "ActiveMntGrp", "limamg"),
+        ("senv", "ScanFile", "lima.h5"),
+        ("set_meas_conf", "ValueRefPattern", f"h5file://{folder}/lima_{{index:04d}}.h5", "frames", "limamg"),
+        ("set_meas_conf", "ValueRefEnabled", "True", "frames", "limamg"),
+        ("ct", "0.05"),
+        ("ascan", "mot1", "0", "1", "2", "0.05"),
+        ("ascan", "mot1", "0", "1", "1", "0.05"),
+    )
+
+
+def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
     register()
     with (folder / "sardana.log").open("w") as log:
         server = subprocess.Popen(
@@ -143,6 +169,7 @@ def main(folder: Path, writer: str, repeater: str) -> None:
                     ("ascan", "mot1", "0", "1", "2", "0.1"),  # its files are there already
                 )
             ]
+            done += [door.run(*line) for line in of_lima(folder, lima)]
             json.dump(done, sys.stdout)
         finally:
             server.terminate()
@@ -150,4 +177,4 @@ def main(folder: Path, writer: str, repeater: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(Path(sys.argv[1]), *sys.argv[2:5])

@@ -18,6 +18,7 @@ PYTHON = Path(__file__).parents[2] / ".venv-panels" / "bin" / "python"
 SCRIPTS = Path(__file__).parent
 NOISE = "not found in event callback map"
 """What cppTango prints of events that come while a client unsubscribes."""
+LIMA = "repstream/lima/1"
 LOST = 100
 """Id of the frame that is lost on the way."""
 

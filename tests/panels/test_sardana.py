@@ -12,7 +12,7 @@ import pytest
 
 from tests.device_servers.serving import REPEATER, tango_database, writer
 from tests.integration.rig import IMAGES
-from tests.panels.stage import SCRIPTS, Stage, run
+from tests.panels.stage import LIMA, SCRIPTS, Stage, run
 
 IMAGES_A_POINT = 3
 REGION = np.s_[10:40, 20:60]
@@ -26,15 +26,15 @@ def scans(python: Path, stage: tuple[Stage, Any], tmp_path_factory: pytest.TempP
     folder.mkdir()
     with tango_database(tmp_path_factory.mktemp("database")) as host:
         script = SCRIPTS / "sardana_scans.py"
-        said = run(python, script, folder, trl(writer(1)), trl(REPEATER), TANGO_HOST=host)
+        said = run(python, script, folder, trl(writer(1)), trl(REPEATER), trl(LIMA), TANGO_HOST=host)
     return json.loads(said.splitlines()[-1]), folder
 
 
-def assert_written(reference: str) -> None:
+def assert_written(reference: str, images: int = IMAGES_A_POINT) -> None:
     path, _, dataset = reference.removeprefix("h5file://").partition("::")
     with h5py.File(path) as file:
         ids = file["detector/metadata"]["image_id"].tolist()
-        assert len(ids) == IMAGES_A_POINT
+        assert len(ids) == images
         for n, image_id in enumerate(ids):
             assert np.array_equal(file[dataset][n], IMAGES(image_id))
 
@@ -62,10 +62,26 @@ def test_a_scan_records_references_and_sums_of_a_region(scans: Any, stage: tuple
     assert all(min(possible) <= found <= max(possible) for found in sums)  # means of samples
 
 
+def of(folder: Path, name: str, channel: str) -> list[list[str]]:
+    """The references of a channel, of each scan in a scan file."""
+    with h5py.File(folder / name) as file:
+        return [[one.decode() for one in scan["measurement"][channel][()]] for scan in file.values()]
+
+
+def test_a_detector_of_Lima_is_scanned_by_its_own_controller(scans: Any) -> None:
+    """sardana_limaccd as it is on PyPI; further files have the next numbers."""
+    _, folder = scans
+    numbers = ((1, 2, 3), (4, 5))  # ct wrote the first
+    pattern = f"h5file://{folder}/lima_{{:04d}}.h5::entry_0000/measurement/data"
+    found = of(folder, "lima.h5", "_frames")  # NXscan keeps a name without _ for a virtual dataset
+    assert found == [[pattern.format(number) for number in scan] for scan in numbers]
+    for reference in (pattern.format(0), *found[0], *found[1]):
+        assert_written(reference, images=1)
+
+
 def test_a_refused_start_fails_the_scan(scans: Any, stage: tuple[Stage, Any]) -> None:
     done, folder = scans
-    again = done[-1]
-    assert again["macro"][0] == "ascan"
+    again = [run for run in done if run["macro"][0] == "ascan"][1]
     assert again["status"] == "exception"
     log = (folder / "sardana.log").read_text()
     assert f"{folder}/img_0000.h5 exists: choose another name or set overwrite" in log

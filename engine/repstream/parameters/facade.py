@@ -29,6 +29,13 @@ class FacadeConfig(Section):
         description="What areaDetector's clients set beside the engine's parameters, as JSON by PV.",
     )
 
+    lima: Annotated[str, Access.ALWAYS, LongText(MOST_CHARACTERS)] = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        title="Lima: kept values",
+        description="What Lima's clients set beside the engine's parameters, as JSON by attribute.",
+    )
+
     epics_alarms: Annotated[str, Access.ALWAYS, LongText(MOST_CHARACTERS)] = Field(
         "",
         max_length=MOST_CHARACTERS,
@@ -36,7 +43,7 @@ class FacadeConfig(Section):
         description="Alarm levels that EPICS clients have set, as JSON by parameter.",
     )
 
-    @field_validator("std_daq", "area_detector", "epics_alarms")
+    @field_validator("std_daq", "area_detector", "lima", "epics_alarms")
     @classmethod
     def _is_an_object(cls, text: str) -> str:
         parse_object(text)

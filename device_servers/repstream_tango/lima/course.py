@@ -1,0 +1,180 @@
+"""The course of one acquisition as Lima has it: prepared, started, ended, in commands of the first writer.
+
+With saving, `prepareAcq` opens the file and `startAcq` the gate. Without, images are only counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from repstream.errors import Refused
+from repstream.parameters.facts import Value
+from repstream.protocol import Completion, Engine, Handle, Requester
+from repstream.states import AcquisitionState, RepeaterState, StartResult, WriterState
+from repstream_tango.lima.conversions import WRITER
+
+ENGINE, RECEIVED = "engine.state", "source.received"
+STATE, ACQUISITION, GATE = f"{WRITER}state", f"{WRITER}acq_state", f"{WRITER}gate"
+WRITTEN, QUEUED = f"{WRITER}num_written", f"{WRITER}queued"
+NUMBER, INCREMENT, WANTED = f"{WRITER}file_number", f"{WRITER}auto_increment", f"{WRITER}num_images"
+KEYS = frozenset({ENGINE, RECEIVED, STATE, ACQUISITION, GATE, WRITTEN, QUEUED, NUMBER, INCREMENT, WANTED})
+"""What the course follows."""
+
+PATIENCE = 0.9
+"""Seconds that a command waits for a file to be opened or closed; the device answers nobody meanwhile."""
+
+HOLD = 1.0
+"""Seconds after startAcq for which the number of the next file stays that of its file.
+
+Sardana reads the number after startAcq to know the name of the file, which may be complete by then.
+"""
+
+_WAITS = {AcquisitionState.NONE, AcquisitionState.WAITING_IMAGES}
+
+
+class Course:
+    """The newest acquisition; `changed` is called, from any thread, when it has ended."""
+
+    def __init__(self, engine: Engine, changed: Callable[[], None]) -> None:
+        self._engine, self._changed = engine, changed
+        self._saves, self._prepared = True, False
+        self._start: Handle | None = None
+        self._stopped = False
+        self._started = float("-inf")
+        self._counting = False
+        self._since = self._counted = 0
+        self._fault = ""
+
+    @property
+    def fault(self) -> str:
+        """Why the acquisition is at fault; empty: it is not."""
+        if self._counts and self._value(ENGINE) != RepeaterState.RUNNING:
+            return f"the repeater is {self._value(ENGINE)} while images are counted"
+        return self._fault
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an acquisition goes on, from here or elsewhere; not yet where the file only waits."""
+        if self._start is not None and self._start.completion is None:
+            return True
+        if self._counting:
+            return self._counts
+        if self._value(STATE) != WriterState.WRITING:
+            return False
+        return self._value(GATE) == "open" or self._value(ACQUISITION) not in _WAITS
+
+    @property
+    def status(self) -> str:
+        """In Lima's words."""
+        unknown = self._value(STATE) not in (WriterState.READY, WriterState.WRITING)
+        return "Fault" if self.fault or unknown else ("Ready", "Running")[self.is_running]
+
+    @property
+    def last_saved(self) -> int:
+        """Number of the last image in the file."""
+        return int(self._value(WRITTEN) or 0) - 1 if self._saves else -1
+
+    @property
+    def last_ready(self) -> int:
+        """Number of the last image that can be read."""
+        return self.last_saved if self._saves else self._count() - 1
+
+    @property
+    def last_acquired(self) -> int:
+        """Number of the last image that was taken."""
+        return self.last_ready + (int(self._value(QUEUED) or 0) if self._saves else 0)
+
+    @property
+    def next_number(self) -> Value:
+        """Number of the next file; of the one that is written or was just begun, while it is."""
+        number = self._value(NUMBER)
+        taken = self._value(STATE) == WriterState.WRITING or monotonic() < self._started + HOLD
+        if number is None or not taken or not self._value(INCREMENT):
+            return number
+        return int(number) - 1
+
+    def prepare(self, saves: bool, requester: Requester) -> None:
+        """Open the file, or get ready to count; raises `Refused`."""
+        if self.is_running:
+            raise Refused("prepareAcq", "an acquisition goes on; call stopAcq first")
+        self.take_back(requester)
+        self.forget()
+        if saves:
+            if not self._value(INCREMENT):
+                self._engine.write({INCREMENT: True}, requester)
+            opened = _settled(self._engine.execute(f"{WRITER}arm", None, requester))
+            if opened is not None and not opened.ok:
+                raise Refused("prepareAcq", opened.message)
+        self._saves, self._prepared = saves, True
+
+    def start(self, requester: Requester) -> None:
+        """Take images; raises `Refused`."""
+        if not self._prepared:
+            raise Refused("startAcq", "nothing is prepared; call prepareAcq first")
+        self._stopped = False
+        if self._saves:
+            self._start = self._engine.execute(f"{WRITER}start", None, requester)
+            self._started = monotonic()
+            self._start.on_done(self._ended)
+        else:
+            runs = self._value(ENGINE) == RepeaterState.RUNNING
+            self._since = int(self._value(RECEIVED) or 0) if runs else 0
+            if not runs:
+                self._engine.execute("engine.start", None, requester)
+            self._counting = True
+        self._prepared = False
+
+    def stop(self, command: str, requester: Requester) -> None:
+        """End what goes on, by `stop` or `abort` of the writer; also clears a fault."""
+        self._counted, self._counting = self._count(), False
+        self._stopped, self._prepared, self._fault = True, False, ""
+        if self._value(STATE) == WriterState.WRITING:
+            _settled(self._engine.execute(f"{WRITER}{command}", None, requester))
+
+    def take_back(self, requester: Requester) -> None:
+        """Close the file that was prepared and not started, so that settings may be written."""
+        if self._prepared and self._saves:
+            _settled(self._engine.execute(f"{WRITER}stop", None, requester))
+        self._prepared = False
+
+    def forget(self) -> None:
+        """The acquisition before is none any more."""
+        self._start, self._started = None, float("-inf")
+        self._counting, self._counted, self._fault = False, 0, ""
+
+    def numbered(self) -> None:
+        """The number of the next file was written."""
+        self._started = float("-inf")
+
+    def _ended(self, completion: Completion) -> None:
+        if not self._stopped and completion.result != StartResult.COMPLETED:
+            self._fault = completion.message
+        self._changed()
+
+    def _count(self) -> int:
+        """Images counted without a file."""
+        if not self._counting:
+            return self._counted
+        count = max(int(self._value(RECEIVED) or 0) - self._since, 0)
+        return min(count, self._wanted) if self._wanted else count
+
+    @property
+    def _counts(self) -> bool:
+        """Whether images without a file are still to come."""
+        return self._counting and (not self._wanted or self._count() < self._wanted)
+
+    @property
+    def _wanted(self) -> int:
+        return int(self._value(WANTED) or 0)
+
+    def _value(self, key: str) -> Value:
+        return self._engine.read(key).value
+
+
+def _settled(handle: Handle) -> Completion | None:
+    """How a command ended; None where it goes on for longer than can be waited."""
+    try:
+        return handle.wait(PATIENCE)
+    except TimeoutError:
+        return None
