@@ -53,7 +53,8 @@ def running(line: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
                 raise AssertionError(f"the server ended with {server.wait()} before it was ready")
             yield server
             server.terminate()
-            assert server.wait(20) == 0
+            ended = server.wait(20)
+            assert ended == 0, f"the server ended with {ended}"
         finally:
             server.kill()
 

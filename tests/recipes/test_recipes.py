@@ -42,7 +42,6 @@ ELSEWHERE = {
     "from repstream import mflow": "tests/engine/mflow/test_mflow_surface.py",
     "m_split": "tests/engine/mflow",
     "Pictures1ShownId": "tests/integration/test_tango_pictures.py",
-    "LimaCCDTwoDController": "tests/panels/test_sardana.py",
     "lima.prepareAcq": "tests/device_servers/test_lima.py",
     "repstream-tango": "tests/device_servers/test_command_line.py",
     "repstream panel tango": "tests/panels",
