@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
+from tango import AttrQuality, AutoTangoAllowThreads, AutoTangoMonitor, DevFailed, DevState
 from tango.server import Device
 
 from repstream.errors import UnknownKey
@@ -57,8 +57,12 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
             log.error("%s: %s", self.get_name(), self._trouble, exc_info=not isinstance(error, ValueError))
 
     def delete_device(self) -> None:
-        """Leave the engine alone: `Init` and the server's end touch the device only."""
-        self.publisher.detach(self)
+        """Leave the engine alone: `Init` and the server's end touch the device only.
+
+        The publisher may be waiting for the device's monitor; it must get that before the device is gone.
+        """
+        with AutoTangoAllowThreads(self):
+            self.publisher.detach(self)
 
     def find_slot(self) -> int:
         """The slot that this device shows, 0 where it shows no slots; raises `ValueError`."""

@@ -23,7 +23,8 @@ from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event, Snapshot, Subscription
 
 REPUBLISH_SECONDS = 4.0
-LEAVE_SECONDS = 0.2
+LEAVE_SECONDS = 10.0
+"""Longer than anybody waits for a monitor (3.2 s), and a push takes."""
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +94,8 @@ class Publisher:
     def detach(self, device: Publishing) -> None:
         """Publish nothing more of `device`; the last one at an address closes the connection.
 
-        Returns when the publisher has left the device, or soon after: under the device's monitor
-        (the command `Init`) the publisher may be waiting for that very monitor.
+        Returns when the publisher has left the device. Whoever calls must not hold the device's monitor:
+        the publisher may be waiting for it.
         """
         with self._lock:
             self._left.wait_for(lambda: self._at is not device, LEAVE_SECONDS)

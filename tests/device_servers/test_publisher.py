@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from queue import Queue
 
@@ -118,6 +119,27 @@ def test_a_device_that_left_hears_nothing_more() -> None:
     assert stays.next() == {"x": 1}
     assert gone.published.empty()
     publisher.detach(stays)
+
+
+def test_a_device_goes_only_after_the_publisher_has_left_it() -> None:
+    """It used to go after 0.2 s, and the publisher then had the monitor of a device that was no more."""
+    publisher, engines = made()
+    entered, may_leave = threading.Event(), threading.Event()
+
+    class Busy(SmallDevice):
+        def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+            entered.set()
+            assert may_leave.wait(20)
+
+    publisher.attach("a", device := Busy())
+    assert entered.wait(20)
+    leaving = threading.Thread(target=publisher.detach, args=[device])
+    leaving.start()
+    leaving.join(0.5)
+    assert leaving.is_alive()
+    may_leave.set()
+    leaving.join(20)
+    assert engines[0].closed
 
 
 def test_a_change_older_than_the_last_full_round_is_left_out() -> None:
