@@ -14,6 +14,7 @@ import typer
 from repstream.errors import PortTakenError, Refused, RepstreamError
 from repstream.logs import log_to_stderr
 from repstream.parameters import storage
+from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.first import first_configuration
 from repstream.service.options import ServiceOptions
@@ -21,6 +22,7 @@ from repstream_cli import addresses
 from repstream_cli.exits import Exit
 from repstream_cli.front_ends import installed
 from repstream_cli.interrupt import until_interrupted
+from repstream_cli.notify import Notifier
 from repstream_cli.requester import requester
 from repstream_cli.stack import (
     EpicsOptions,
@@ -246,9 +248,14 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
             typer.echo("\n".join(addresses.lines(stack)))
             if start:
                 stack.service.execute("engine.start", None, requester("serve"))
+            heartbeat = key_of(Group.ENGINE, 0, "heartbeat")
+            notifier = Notifier(lambda: stack.service.read(heartbeat).value)
+            notifier.ready(f"serving {stack.engine_address}")
             typer.echo("serving; Ctrl-C ends it")
             while not stop.wait(TEND):
                 stack.tend()
+                notifier.tend()
+            notifier.stopping()
             log.info("ending")
     except (RepstreamError, OSError, ValueError) as error:
         typer.echo(f"{command}: {error}", err=True)

@@ -18,6 +18,8 @@ from repstream.parameters.writer import WriterConfig
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
 
+RECORDED = sorted((Path(__file__).parents[2] / "data/configurations").glob("*.json"))
+
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,10}", fullmatch=True)
 streams = st.builds(
     StreamConfig,
@@ -150,3 +152,25 @@ def test_a_file_name_of_another_type_is_refused_with_its_place() -> None:
     text = json.dumps({"writers": {"main": {"output_file": {"name": "/data/a.h5"}}}})
     with pytest.raises(Refused, match=r"writers\.main\.output_file"):
         storage.parse(text, "file", Configuration)
+
+
+@pytest.mark.parametrize("saved", RECORDED, ids=lambda path: path.stem)
+def test_what_earlier_versions_saved_is_loaded(saved: Path) -> None:
+    tree = json.loads(saved.read_text())
+    loaded = storage.load(saved, Configuration)
+    assert loaded.schema_version == SCHEMA_VERSION
+    assert list(loaded.streams) == ["live"]
+    assert list(loaded.writers) == ["main"]
+    kept = storage.parse(storage.dump(loaded), "it", Configuration)
+    assert kept == loaded
+    if tree["schema_version"] == SCHEMA_VERSION:  # every setting that was saved is still there, as it was
+        now = json.loads(storage.dump(loaded))
+        for here, then in (
+            (now["source"], tree["source"]),
+            (now["streams"]["live"], tree["streams"]["live"]),
+        ):
+            assert {name: here[name] for name in then} == then
+
+
+def test_there_are_recorded_files() -> None:
+    assert len(RECORDED) >= 5

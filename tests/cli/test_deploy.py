@@ -1,0 +1,144 @@
+"""What `deploy/` holds for systemd, containers and conda, against what there is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from repstream_cli.lazy import LazyCommand
+from repstream_cli.main import COMMANDS
+from repstream_cli.notify import Notifier
+from tests.cli.running import started
+from tests.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted(DEPLOY.glob("systemd/*.service"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """What listens where systemd does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+        there.bind(str(tmp_path / "notify"))
+        there.settimeout(60)
+        yield there
+
+
+def test_systemd_hears_of_the_service_from_the_beginning_to_the_end(
+    manager: socket.socket, tmp_path: Path
+) -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    environment = {**os.environ, "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"}
+    options = ("--engine-address", address, "--no-tango", "--no-epics", "--no-http", "--root", tmp_path)
+    with started("serve", *options, environment=environment) as process:
+        assert manager.recv(4096).decode() == f"READY=1\nSTATUS=serving {address}"
+        assert [manager.recv(4096) for _ in range(2)] == [b"WATCHDOG=1", b"WATCHDOG=1"]
+        process.send_signal(signal.SIGTERM)
+        while (said := manager.recv(4096)) == b"WATCHDOG=1":
+            pass
+        assert said == b"STOPPING=1"
+
+
+def test_a_service_that_hangs_gives_no_sign_of_life(manager: socket.socket) -> None:
+    environment = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1"}
+    pulse = iter([1, 2, 2, 2, 3])
+    notifier = Notifier(lambda: next(pulse), environment)
+    for _ in range(5):
+        notifier.tend()
+    notifier.stopping()
+    assert [manager.recv(4096) for _ in range(4)] == [b"WATCHDOG=1"] * 3 + [b"STOPPING=1"]
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}, {"NOTIFY_SOCKET": "/nowhere/notify"}]
+)
+def test_without_a_manager_nothing_happens(environment: dict[str, str]) -> None:
+    notifier = Notifier(lambda: 1, environment)
+    notifier.ready("serving")
+    notifier.tend()
+    notifier.stopping()
+
+
+@pytest.fixture
+def analyze() -> Callable[..., str]:
+    """systemd's own opinion."""
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed")
+
+    def ask(*arguments: str) -> str:
+        line = [tool, *arguments]
+        ran = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        return ran.stdout + ran.stderr
+
+    return ask
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_takes_the_units(unit: Path, tmp_path: Path, analyze: Callable[..., str]) -> None:
+    here = tmp_path / unit.name.replace("@", "@x12sa")
+    here.write_text(unit.read_text().replace("/opt/repstream/bin", str(BIN)))
+    ours = [line for line in analyze("verify", "--man=no", str(here)).splitlines() if unit.stem[:-1] in line]
+    assert not [line for line in ours if "detector" not in line]  # the user is the site's to make
+    scored = re.search(r"exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", str(here)))
+    assert scored is not None
+    assert float(scored[1]) < 5, "less hardened than `MEDIUM`"
+
+
+def lines() -> list[tuple[str, str]]:
+    """Every command line of ours in `deploy/`, with its file."""
+    found = []
+    for path in (p for p in DEPLOY.rglob("*") if p.is_file()):
+        text = path.read_text().replace("\\\n", " ")
+        found += [
+            (path.name, line) for line in re.findall(r"\brepstream (?:serve|status|doctor) [^\n>&|]*", text)
+        ]
+    return found
+
+
+def test_every_option_in_deploy_exists() -> None:
+    assert len(lines()) >= 4
+    for name, line in lines():
+        words = shlex.split(line, comments=True)
+        command = LazyCommand(words[1], COMMANDS[words[1]]).loaded()
+        known = {opt for p in command.params for opt in (*p.opts, *p.secondary_opts)}
+        assert not [w for w in words if w.startswith("--") and w not in known], f"{name}: {line}"
+
+
+def test_the_recipe_of_conda_says_what_pyproject_says() -> None:
+    recipe = yaml.safe_load((DEPLOY / "conda/recipe.yaml").read_text())
+    assert recipe["context"]["version"] == PROJECT["version"]
+    names = {"python-xxhash": "xxhash"}
+    run = {
+        re.sub(r"^\S+", lambda m: names.get(m[0], m[0]), line).replace(" ", "")
+        for line in recipe["requirements"]["run"]
+    }
+    assert run == {*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"}
+    for entry in recipe["build"]["python"]["entry_points"]:
+        name, place = entry.split(" = ")
+        assert PROJECT["scripts"][name] == place
+    said = {
+        line.replace(" ", "").replace("uvicorn-standard", "uvicorn[standard]").replace("_", "-")
+        for line in recipe["requirements"]["run_constraints"]
+    }
+    extras = {
+        line
+        for extra in ("tango", "epics", "http", "pva")
+        for line in PROJECT["optional-dependencies"][extra]
+    }
+    assert said <= extras
