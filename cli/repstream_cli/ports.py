@@ -41,8 +41,11 @@ def free(host: str, preferred: int, udp: bool = False) -> int:
             return port
 
 
-def require(host: str, port: int, what: str, option: str, udp: bool = False) -> None:
-    """Raises `PortTakenError` where `what` could not listen; port 0 takes a free one later."""
+def require(host: str, port: int, what: str, option: str, udp: bool = False, *, hint: str = "") -> None:
+    """Raises `PortTakenError` where `what` could not listen; port 0 takes a free one later.
+
+    `hint`: who may have the port, for the reason.
+    """
     try:
         if port == 0 or is_free(host, port, udp):
             return
@@ -50,7 +53,7 @@ def require(host: str, port: int, what: str, option: str, udp: bool = False) -> 
         raise PortTakenError(
             f"{what} cannot listen on {host}: {error.strerror}; --host takes another"
         ) from error
-    raise PortTakenError(f"{what} cannot listen on {host}:{port}, it is taken; {option} takes another")
+    raise PortTakenError(f"{what} cannot listen on {host}:{port}, it is taken{hint}; {option} takes another")
 
 
 def host_and_port(address: str) -> tuple[str, int] | None:

@@ -142,7 +142,7 @@ class _ZygoteLink:
         with self._asking, theirs:
             self._forked.clear()
             try:
-                self._pipe.send_bytes(msgspec.msgpack.encode(specification, enc_hook=str))
+                control.send_specification(self._pipe, specification)
                 send_handle(self._pipe, theirs.fileno(), None)
             except OSError as error:
                 ours.close()

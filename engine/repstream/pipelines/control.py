@@ -149,6 +149,18 @@ def _encode(value: Any) -> Any:
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode)
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
+_specifications = msgspec.msgpack.Decoder(Specification, dec_hook=lambda kind, value: kind(value))
+"""Paths are texts on the way."""
+
+
+def send_specification(pipe: Connection, specification: Specification) -> None:
+    """Hand on what an instance is to be; raises OSError where the other has gone."""
+    pipe.send_bytes(_encoder.encode(specification))
+
+
+def receive_specification(pipe: Connection) -> Specification:
+    """Wait for one; raises EOFError where the other has gone."""
+    return _specifications.decode(pipe.recv_bytes())
 
 
 def send(pipe: Connection, message: Request | Notice) -> None:

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 import zmq
 
-from repstream.pipelines.control import Specification
+from repstream.pipelines import control
 from repstream.pipelines.forking import Forked, Gone
 from repstream.pipelines.process import main as be_instance
 from repstream.processing.camera import Geometry
@@ -49,7 +49,7 @@ class Zygote:
                     return
 
     def _fork(self) -> None:
-        specification = msgspec.msgpack.decode(self._pipe.recv_bytes(), type=Specification)
+        specification = control.receive_specification(self._pipe)
         descriptor = recv_handle(self._pipe)
         process_id = os.fork()
         if process_id == 0:

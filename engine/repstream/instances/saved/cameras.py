@@ -26,6 +26,9 @@ PATIENCE = 5.0
 GEOMETRY_KEYS = ("mirror_x", "mirror_y", "rotate", "roi", "image_background", "binning_x", "binning_y")
 """What changes an image on its way from the source."""
 
+FOR_EVER: Mapping[str, Any] = {"no_client_timeout": 0}
+"""What has an instance run also while nobody listens."""
+
 _RAW = "{} (raw)"
 _RAW_END = 3.0
 _READ_BY_ONE = ("bsread", "bschannel", "array10")
@@ -96,6 +99,12 @@ class SavedCameras:
         with suppress(UnknownInstance):
             return self.instances.get(name)
         return self.instances.ensure(name, self.configuration(name))
+
+    def start_for_ever(self, instance_id: str, name: str) -> InstanceInfo:
+        """The running camera `instance_id`, else one as `name` is saved that runs without clients too."""
+        with suppress(UnknownInstance):
+            return self.instances.get(instance_id)
+        return self.instances.ensure(instance_id, {**self.configuration(name), **FOR_EVER})
 
     def stream(self, name: str) -> str:
         return self.start(name).stream_address

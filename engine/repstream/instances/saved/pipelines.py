@@ -12,11 +12,11 @@ from repstream.errors import InvalidValue, Refused, UnknownInstance
 from repstream.instances.description import InstanceInfo
 from repstream.instances.registry import Instances
 from repstream.instances.saved.backgrounds import Backgrounds
-from repstream.instances.saved.cameras import Cameras
+from repstream.instances.saved.cameras import FOR_EVER, Cameras
 from repstream.instances.saved.configurations import Configurations, Document
 from repstream.instances.saved.names import check_name
 from repstream.instances.stream_images import mean_image
-from repstream.pipelines.configurations import complete
+from repstream.pipelines.configurations import changed, complete
 
 MOST_IMAGES = 10_000
 """Images that a background is the mean of, at most."""
@@ -53,6 +53,17 @@ class SavedPipelines:
         """Save a configuration with its defaults; instances that run keep theirs. Raises `Refused`."""
         whole = complete("pipeline", {**document, "name": name})
         return self.configurations.write(name, whole)
+
+    def save_change(self, name: str, change: Mapping[str, Any]) -> Document:
+        """Change a saved configuration in part, as `update` does a running one. Raises `Refused`."""
+        return self.configurations.write(name, changed("pipeline", self.configuration(name), change))
+
+    def start_for_ever(self, instance_id: str, name: str) -> InstanceInfo:
+        """The instance of this id, else one of a saved pipeline that runs without clients too."""
+        with suppress(UnknownInstance):
+            return self.instances.get(instance_id)
+        whole = self._completed({**self.configurations.read(name), **FOR_EVER})
+        return self.instances.ensure(instance_id, whole)
 
     def create(
         self, name: str | None, document: Mapping[str, Any] | None, instance_id: str | None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import Response
 
 from repstream.errors import RepstreamError
 from repstream.instances.saved.cameras import SavedCameras
-from repstream_http.compat.cam_server import convention, pictures, words
+from repstream_http.compat.cam_server import pictures, words
 from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
 from repstream_http.compat.cam_server.server import Common
 from repstream_http.compat.cam_server.stored import Stored
@@ -100,8 +100,3 @@ class CameraRoutes:
 def routes(common: Common, stored: Stored, cameras: SavedCameras) -> list[Route]:
     """All routes of a camera server, in the order in which they are tried."""
     return [*common.routes(), *stored.routes(), *CameraRoutes(cameras).routes()]
-
-
-def create_app(common: Common, stored: Stored, cameras: SavedCameras) -> FastAPI:
-    """The application of a camera server."""
-    return convention.create_app("Camera server", PREFIX, routes(common, stored, cameras))

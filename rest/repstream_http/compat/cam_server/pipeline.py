@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI, Response
+from fastapi import Response
 
 from repstream.errors import NotTaken
 from repstream.instances.description import InstanceInfo
+from repstream.instances.saved.permanent import Permanent
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.instances.saved.scripts import Scripts
-from repstream_http.compat.cam_server import convention, pictures, shapes, words
+from repstream_http.compat.cam_server import pictures, shapes, words
 from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
 from repstream_http.compat.cam_server.server import Common, script_answer
 from repstream_http.compat.cam_server.stored import Stored
@@ -28,11 +29,14 @@ DEFAULT_IMAGES = 10
 
 
 class PipelineRoutes:
-    """The routes of pipelines; see `routes`."""
+    """The routes of pipelines; see `routes`. A manager has `permanent` instances."""
 
-    def __init__(self, pipelines: SavedPipelines, libraries: Scripts) -> None:
+    def __init__(
+        self, pipelines: SavedPipelines, libraries: Scripts, permanent: Permanent | None = None
+    ) -> None:
         self._pipelines = pipelines
         self._libraries = libraries
+        self._permanent = permanent
 
     def routes(self) -> list[Route]:
         """All but those of `Common` and `Stored`, which go first."""
@@ -155,7 +159,10 @@ class PipelineRoutes:
         return {"info": shapes.info(self._pipelines.instances.get(asked["name"]))}
 
     def _exit(self, asked: Asked) -> Answer:
-        return {"exitcode": self._pipelines.instances.exit_code(asked["name"])}
+        code = self._pipelines.instances.exit_code(asked["name"])
+        if code is None and self._permanent is not None:
+            raise NotTaken(f"Instance '{asked['name']}' still running.")
+        return {"exitcode": code}
 
     def _instance_config(self, asked: Asked) -> Answer:
         return {"config": self._pipelines.instances.get(asked["name"]).config}
@@ -163,7 +170,10 @@ class PipelineRoutes:
     def _update(self, asked: Asked) -> Answer:
         if isinstance(asked.body, dict):
             words.check_change(asked.body)
-        return {"config": self._pipelines.update(asked["name"], asked.body)}
+        config = self._pipelines.update(asked["name"], asked.body)
+        if self._permanent is not None and (saved := self._permanent.wanted().get(asked["name"])):
+            self._pipelines.save_change(saved, asked.body)
+        return {"config": config}
 
     def _collect(self, asked: Asked) -> Answer:
         text = asked.query.get("n_images", "") or str(DEFAULT_IMAGES)
@@ -218,14 +228,15 @@ class PipelineRoutes:
         return {"config": self._pipelines.save(asked["name"], words.check_pipeline(asked.body))}
 
 
-def routes(common: Common, stored: Stored, pipelines: SavedPipelines, libraries: Scripts) -> list[Route]:
+def routes(
+    common: Common,
+    stored: Stored,
+    pipelines: SavedPipelines,
+    libraries: Scripts,
+    permanent: Permanent | None = None,
+) -> list[Route]:
     """All routes of a pipeline server, in the order in which they are tried."""
-    return [*common.routes(), *stored.routes(), *PipelineRoutes(pipelines, libraries).routes()]
-
-
-def create_app(common: Common, stored: Stored, pipelines: SavedPipelines, libraries: Scripts) -> FastAPI:
-    """The application of a pipeline server."""
-    return convention.create_app("Pipeline server", PREFIX, routes(common, stored, pipelines, libraries))
+    return [*common.routes(), *stored.routes(), *PipelineRoutes(pipelines, libraries, permanent).routes()]
 
 
 def _created(info: InstanceInfo) -> dict[str, Any]:

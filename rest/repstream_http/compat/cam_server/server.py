@@ -18,7 +18,10 @@ from repstream_http.compat.cam_server.load import Load
 
 
 class Common:
-    """The routes of both servers. `end` ends the server; None where it is not to be ended by a client."""
+    """The routes of both servers. `end` ends the server; None where it is not to be ended by a client.
+
+    `manager`: the address by which clients know a manager; empty for a server that is none.
+    """
 
     def __init__(
         self,
@@ -26,35 +29,36 @@ class Common:
         instances: Instances,
         scripts: Scripts,
         log: KeptLog,
+        *,
         end: Callable[[], None] | None = None,
+        manager: str = "",
     ) -> None:
         self._prefix = prefix
         self._instances = instances
         self._scripts = scripts
         self._log = log
         self._end = end
+        self.manager = manager
         self._load = Load()
 
     def routes(self) -> list[Route]:
         """Those that stand before the routes with a name in the place of theirs."""
         return [
             Route("GET", "/info", "info", "Version, instances and load of the server.", self._info),
-            Route("GET", "/heartbeat", "version, instances", "Figures of the instances.", self._heartbeat),
-            Route("GET", "/version", "version", "Version.", lambda _: {"version": __version__}),
+            Route("GET", "/heartbeat", "version, instances", "Figures of the instances.", self.heartbeat),
+            Route("GET", "/version", "version", "Version.", self.version),
             Route("GET", "/base", "base", "Prefix of the routes.", lambda _: {"base": self._prefix}),
             Route("GET", "/script", "scripts", "Names of the user scripts.", self._script_names),
             Route("GET", "/script/{name}/script_bytes", "script", "Text of a script.", self._script),
             Route("PUT", "/script/{name}/script_bytes", "", "Keep a script.", self._put_script, Body.DATA),
             Route("DELETE", "/script/{name}/script_bytes", "", "Remove a script.", self._remove_script),
-            Route("DELETE", "", "", "Stop all instances.", self._stop_all),
-            Route(
-                "DELETE", "/{name}", "", "Stop an instance; one that is not known is no error.", self._stop
-            ),
-            Route("DELETE", "/{name}/del", "", "Stop an instance and forget its port and log.", self._forget),
-            Route("GET", f"{API}/logs", "logs", "Last 500 lines of the server's log.", self._logs),
+            Route("DELETE", "", "", "Stop all instances.", self.stop_all),
+            Route("DELETE", "/{name}", "", "Stop an instance; one that is not known is no error.", self.stop),
+            Route("DELETE", "/{name}/del", "", "Stop an instance and forget its port and log.", self.forget),
+            Route("GET", f"{API}/logs", "logs", "Last 500 lines of the server's log.", self.logs),
             Route("GET", f"{API}/logs/txt", "plain text", "The same as text.", self._logs_text),
             Route(
-                "GET", f"{API}/logs/instance/{{name}}", "logs", "Last 100 lines of an instance.", self._log_of
+                "GET", f"{API}/logs/instance/{{name}}", "logs", "Last 100 lines of an instance.", self.log_of
             ),
             Route(
                 "GET",
@@ -66,39 +70,44 @@ class Common:
             Route("GET", f"{API}/reset", "", "End the server.", self._reset),
         ]
 
-    def instances_by_name(self) -> dict[str, Any]:
-        """The info of all that run, by id."""
-        return {each.name: shapes.info(each) for each in self._instances.running()}
-
-    def _info(self, asked: Asked) -> Answer:
+    def server_info(self) -> dict[str, Any]:
+        """Version, instances by id, and load; a manager's has the servers, and the host of each instance."""
         running = self._instances.running()
         load = self._load.now([each.statistics for each in running])
-        active = {each.name: shapes.info(each) for each in running}
-        return {"info": {"version": __version__, "active_instances": active, **load}}
+        host = {"host": self.manager} if self.manager else {}
+        servers = {"servers": [self.manager]} if self.manager else {}
+        active = {each.name: {**shapes.info(each), **host} for each in running}
+        return {"version": __version__, "active_instances": active, **servers, **load}
 
-    def _heartbeat(self, asked: Asked) -> Answer:
+    def _info(self, asked: Asked) -> Answer:
+        return {"info": self.server_info()}
+
+    def version(self, asked: Asked) -> Answer:
+        return {"version": __version__}
+
+    def heartbeat(self, asked: Asked) -> Answer:
         flat = {each.name: shapes.flat(each) for each in self._instances.running()}
         return {"version": __version__, "instances": flat}
 
-    def _stop_all(self, asked: Asked) -> Answer:
+    def stop_all(self, asked: Asked) -> Answer:
         self._instances.stop_all()
         return {}
 
-    def _stop(self, asked: Asked) -> Answer:
+    def stop(self, asked: Asked) -> Answer:
         self._instances.stop(asked["name"])
         return {}
 
-    def _forget(self, asked: Asked) -> Answer:
+    def forget(self, asked: Asked) -> Answer:
         self._instances.forget(asked["name"])
         return {}
 
-    def _logs(self, asked: Asked) -> Answer:
+    def logs(self, asked: Asked) -> Answer:
         return {"logs": shapes.log_lines(self._log.lines())}
 
     def _logs_text(self, asked: Asked) -> Response:
         return text(shapes.log_text(shapes.log_lines(self._log.lines())))
 
-    def _log_of(self, asked: Asked) -> Answer:
+    def log_of(self, asked: Asked) -> Answer:
         return {"logs": shapes.log_lines(self._instances.logs(asked["name"]))}
 
     def _log_text_of(self, asked: Asked) -> Response:

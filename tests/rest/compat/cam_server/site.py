@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,18 +11,11 @@ import httpx
 import numpy as np
 import zmq
 
-from repstream.instances.registry import Instances
 from repstream.instances.saved.backgrounds import Backgrounds
-from repstream.instances.saved.cameras import SavedCameras
-from repstream.instances.saved.configurations import Configurations
-from repstream.instances.saved.pipelines import SavedPipelines
-from repstream.instances.saved.scripts import Scripts
 from repstream.messages import bsread
 from repstream.pipelines.control import Report, Statistics
 from repstream_http.compat.cam_server import camera, pipeline
-from repstream_http.compat.cam_server.kept_log import KeptLog
-from repstream_http.compat.cam_server.server import Common
-from repstream_http.compat.cam_server.stored import Stored
+from repstream_http.compat.cam_server.build import Settings, camera_server, pipeline_server
 from repstream_http.server import HttpServer
 from tests.engine.instances.fakes import FakeLauncher, FakeRunning
 
@@ -88,22 +81,14 @@ class SendingLauncher(FakeLauncher):
 class Site:
     """Both servers of one site and clients of them; `folder` has the original's folders."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, managers: bool = False) -> None:
         self.folder = folder
+        self.managers = managers
         for name in ("camera_config", "pipeline_config", "background_config", "user_scripts"):
             (folder / name).mkdir()
         self.launcher = SendingLauncher()
         self.ended = threading.Event()
         self.backgrounds = Backgrounds(folder / "background_config")
-        self.cameras = SavedCameras(
-            Instances("camera", self.launcher), Configurations(folder / "camera_config", "camera")
-        )
-        self.pipelines = SavedPipelines(
-            Instances("pipeline", self.launcher, find_stream=lambda kind, name: self.cameras.stream(name)),
-            Configurations(folder / "pipeline_config", "pipeline"),
-            self.backgrounds,
-            self.cameras,
-        )
 
     def clear(self) -> None:
         """As new: nothing runs, nothing is saved."""
@@ -119,31 +104,28 @@ class Site:
             if path.is_file():
                 path.unlink()
 
+    def settings(self, kind: str, end: Callable[[], None] | None) -> Settings:
+        return Settings(
+            self.folder / f"{kind}_config",
+            self.folder / "background_config",
+            self.folder / "user_scripts",
+            self.folder,
+            allow_scripts=True,
+            manager=f"http://manager-of-{kind}s" if self.managers else "",
+            end=end,
+        )
+
     @contextmanager
     def served(self) -> Iterator[Site]:
-        scripts = Scripts(self.folder / "user_scripts", permitted=True)
-        libraries = Scripts(self.folder / "user_scripts" / "lib", "lib", permitted=True)
         with ExitStack() as stack:
-            log = KeptLog()
-            log.open()
-            stack.callback(log.close)
-            apps = (
-                camera.create_app(
-                    Common(camera.PREFIX, self.cameras.instances, scripts, log, self.ended.set),
-                    Stored(self.cameras.configurations, self.backgrounds),
-                    self.cameras,
-                ),
-                pipeline.create_app(
-                    Common(pipeline.PREFIX, self.pipelines.instances, scripts, log),
-                    Stored(self.pipelines.configurations, self.backgrounds),
-                    self.pipelines,
-                    libraries,
-                ),
+            camera_app, self.cameras = stack.enter_context(
+                camera_server(self.settings("camera", self.ended.set), self.launcher)
             )
-            for instances in (self.cameras.instances, self.pipelines.instances):
-                stack.callback(instances.close)
+            pipeline_app, self.pipelines = stack.enter_context(
+                pipeline_server(self.settings("pipeline", None), self.launcher, self.cameras)
+            )
             stack.callback(self.launcher.unblock.set)
-            servers = [stack.enter_context(HttpServer(app, port=0)) for app in apps]
+            servers = [stack.enter_context(HttpServer(app, port=0)) for app in (camera_app, pipeline_app)]
             self.camera_url, self.pipeline_url = (server.url for server in servers)
             self.cam, self.pipe = (
                 stack.enter_context(httpx.Client(base_url=url, timeout=30))

@@ -1,0 +1,1 @@
+"""cam_server's programs under their own names and with their own options."""

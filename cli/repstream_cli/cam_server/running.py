@@ -1,0 +1,75 @@
+"""A camera server or a pipeline server of cam_server's, run until it is interrupted or a client ends it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from fastapi import FastAPI
+
+from repstream.errors import PortTakenError, RepstreamError
+from repstream.instances.launcher import Launcher
+from repstream.instances.local import LocalLauncher
+from repstream.logs import log_to_stderr
+from repstream_cli import ports
+from repstream_cli.exits import Exit
+from repstream_cli.interrupt import until_interrupted
+from repstream_http.guard import LOOPBACK
+from repstream_http.server import HttpServer
+
+log = logging.getLogger(__name__)
+
+GF_REPSTREAM_PORT = 8888
+"""Claimed twice: by the camera server and by gf_repstream."""
+
+LOOK = 0.2
+"""Seconds between two looks whether a client ended the server."""
+
+Build = Callable[[Launcher], AbstractContextManager[tuple[FastAPI, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a program listens: its name, address and port, and the host that streams are found by."""
+
+    program: str
+    interface: str
+    port: int
+    hostname: str
+
+    @property
+    def address(self) -> str:
+        """The address by which clients know it."""
+        return f"http://{self.hostname or socket.gethostname()}:{self.port}"
+
+
+def run(listening: Listening, build: Build, level: int, ended: threading.Event) -> int:
+    """Serve what `build` makes until Ctrl-C, SIGTERM or `ended`; the exit code."""
+    log_to_stderr(level)
+    program, host, port = listening.program, listening.interface, listening.port
+    try:
+        _check_port(program, host, port)
+        with until_interrupted() as stop, ExitStack() as stack:
+            launcher = stack.enter_context(closing(LocalLauncher(listening.hostname)))
+            app, _ = stack.enter_context(build(launcher))
+            server = stack.enter_context(HttpServer(app, host, port))
+            if host not in LOOPBACK:
+                log.warning("everybody who reaches %s:%d may command %s", host, port, program)
+            typer.echo(f"{program} at {server.url}  (Ctrl-C ends)")
+            while not stop.wait(LOOK) and not ended.is_set():
+                pass
+    except (RepstreamError, OSError, ValueError) as error:
+        typer.echo(f"{program}: {error}", err=True)
+        return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
+    return Exit.OK
+
+
+def _check_port(program: str, host: str, port: int) -> None:
+    hint = "; gf_repstream is served there too" if port == GF_REPSTREAM_PORT else ""
+    ports.require(host, port, program, "-p", hint=hint)

@@ -1,0 +1,120 @@
+"""A camera server and a pipeline server, put together from what they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from repstream.instances.description import Folders
+from repstream.instances.launcher import Launcher
+from repstream.instances.registry import Instances
+from repstream.instances.saved import permanent as permanent_instances
+from repstream.instances.saved.backgrounds import Backgrounds
+from repstream.instances.saved.cameras import Cameras, SavedCameras
+from repstream.instances.saved.configurations import Configurations
+from repstream.instances.saved.permanent import Permanent
+from repstream.instances.saved.pipelines import SavedPipelines
+from repstream.instances.saved.scripts import Scripts
+from repstream.pipelines.control import Kind
+from repstream_http.compat.cam_server import camera, convention, pipeline
+from repstream_http.compat.cam_server.kept_log import KeptLog
+from repstream_http.compat.cam_server.manager import Manager
+from repstream_http.compat.cam_server.server import Common
+from repstream_http.compat.cam_server.stored import Stored
+
+LIBRARIES = "lib"
+"""The folder of the libraries in that of the scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server is made of.
+
+    `configurations`, `backgrounds`, `scripts` are its folders, which are there; pipelines write below `data`.
+    `allow_scripts`: whether clients may bring scripts, which run as the server's user. `manager`: the
+    address of a manager; empty for a server that is none. `end` ends the server; None: no client may.
+    """
+
+    configurations: Path
+    backgrounds: Path
+    scripts: Path
+    data: Path
+    allow_scripts: bool = False
+    manager: str = ""
+    end: Callable[[], None] | None = None
+
+    @property
+    def folders(self) -> Folders:
+        """Those that instances look into."""
+        return Folders(self.backgrounds, self.scripts, self.scripts / LIBRARIES, self.data)
+
+
+@contextmanager
+def camera_server(settings: Settings, launcher: Launcher) -> Iterator[tuple[FastAPI, SavedCameras]]:
+    """The application of a camera server, and its cameras; all of them end with it."""
+    instances = Instances("camera", launcher, folders=settings.folders)
+    cameras = SavedCameras(instances, Configurations(settings.configurations, "camera"))
+    permanent = _permanent(settings, cameras.start_for_ever)
+    with _running(settings, "camera", instances, permanent) as common:
+        stored = Stored(cameras.configurations, Backgrounds(settings.backgrounds))
+        routes = camera.routes(common, stored, cameras)
+        if permanent is not None:
+            routes += Manager(common, cameras.configurations, permanent, cameras.configure).routes()
+        yield convention.create_app("Camera server", camera.PREFIX, routes), cameras
+
+
+@contextmanager
+def pipeline_server(
+    settings: Settings, launcher: Launcher, cameras: Cameras
+) -> Iterator[tuple[FastAPI, SavedPipelines]]:
+    """The application of a pipeline server, and its pipelines; all of them end with it."""
+
+    def find(kind: Kind, name: str) -> str:
+        return cameras.stream(name) if kind == "camera" else pipelines.ensure(name).stream_address
+
+    instances = Instances("pipeline", launcher, find_stream=find, folders=settings.folders)
+    pipelines = SavedPipelines(
+        instances,
+        Configurations(settings.configurations, "pipeline"),
+        Backgrounds(settings.backgrounds),
+        cameras,
+        fill_in=bool(settings.manager),
+    )
+    permanent = _permanent(settings, pipelines.start_for_ever)
+    with _running(settings, "pipeline", instances, permanent) as common:
+        stored = Stored(pipelines.configurations, pipelines.backgrounds)
+        libraries = Scripts(settings.scripts / LIBRARIES, "lib", settings.allow_scripts)
+        routes = pipeline.routes(common, stored, pipelines, libraries, permanent)
+        if permanent is not None:
+            routes += Manager(common, pipelines.configurations, permanent, pipelines.save).routes()
+        yield convention.create_app("Pipeline server", pipeline.PREFIX, routes), pipelines
+
+
+def _permanent(settings: Settings, start: Callable[[str, str], object]) -> Permanent | None:
+    if not settings.manager:
+        return None
+    return Permanent(settings.configurations / permanent_instances.FILE, start)
+
+
+@contextmanager
+def _running(
+    settings: Settings, kind: Kind, instances: Instances, permanent: Permanent | None
+) -> Iterator[Common]:
+    """The routes that both have, while instances may run."""
+    prefix = camera.PREFIX if kind == "camera" else pipeline.PREFIX
+    scripts = Scripts(settings.scripts, permitted=settings.allow_scripts)
+    log = KeptLog()
+    log.open()
+    if permanent is not None:
+        permanent.open()
+    try:
+        yield Common(prefix, instances, scripts, log, end=settings.end, manager=settings.manager)
+    finally:
+        if permanent is not None:
+            permanent.close()
+        instances.close()
+        log.close()
