@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from repstream.processing.solvers import SOLVERS
+
 Array = NDArray[Any]
 Numbers = NDArray[np.float64]
 
-TOLERANCE = 1.49e-8
-"""Of the sum of squares and of the parameters, relative: half of the digits of double precision."""
-
-MOST_CALLS = 1000
 FEWEST_POINTS = 4
+ROOT_OF_2_PI = math.sqrt(2 * math.pi)
 REACH = 5.0
 """Moments take in so many standard deviations on either side."""
 
@@ -49,14 +48,24 @@ class Fit(NamedTuple):
 
 
 def fit(profile: Array, axis: Array) -> Fit:
-    """Fit a profile over its axis, which rises or falls."""
+    """Fit a profile over its axis, which rises or falls; with the moments around the curve."""
     places = np.asarray(axis, np.float64)
+    curve, converged = fitted(profile, places)
+    return Fit(curve, converged, *moments(np.asarray(profile, np.float64), places, curve))
+
+
+def fitted(profile: Array, places: Numbers) -> tuple[Curve, bool]:
+    """The curve alone, and whether it is a fit: the first guess where nothing could be fitted.
+
+    The profile is rounded to float32 first, as in all records of these numbers.
+    """
     heights = np.asarray(profile, np.float32).astype(np.float64)
     guess = first_guess(heights, places)
-    found = _least_squares(heights, places, guess)
-    curve = guess if found is None else found
-    curve = curve._replace(sigma=abs(curve.sigma))
-    return Fit(curve, found is not None, *moments(np.asarray(profile, np.float64), places, curve))
+    at = np.array(guess)
+    usable = len(heights) >= FEWEST_POINTS and bool(np.isfinite(at).all()) and guess.sigma != 0
+    converged = usable and bool(SOLVERS.minimise(heights, places, at))
+    offset, amplitude, mean, sigma = at.tolist() if converged else guess
+    return Curve(offset, amplitude, mean, abs(sigma)), converged
 
 
 def first_guess(heights: Numbers, places: Numbers) -> Curve:
@@ -65,8 +74,9 @@ def first_guess(heights: Numbers, places: Numbers) -> Curve:
     amplitude = float(heights[top]) - offset
     sigma = 1.0
     if amplitude:
-        area = float(np.trapezoid(heights - offset, places))
-        sigma = area / (amplitude * math.sqrt(2 * math.pi))
+        above = heights - offset
+        area = float((above[1:] + above[:-1]) @ np.diff(places)) / 2
+        sigma = area / (amplitude * ROOT_OF_2_PI)
     return Curve(offset, amplitude, float(places[top]), sigma)
 
 
@@ -78,65 +88,8 @@ def moments(heights: Numbers, places: Numbers, curve: Curve) -> tuple[float, flo
     """
     weights = heights - curve.offset
     total = float(weights.sum())
-    if total:
+    if math.isfinite(total) and total:
         weights /= total
     weights[np.abs(places - curve.mean) > REACH * curve.sigma] = 0
     centre = float(places @ weights)
     return centre, math.sqrt(abs(float((places - centre) ** 2 @ weights)))
-
-
-class _Model:
-    """Residuals and their derivatives, which share the exponential."""
-
-    def __init__(self, heights: Numbers, places: Numbers) -> None:
-        self._heights, self._places = heights, places
-        self._at: tuple[float, ...] = ()
-        self._z = self._bell = places
-        self._slopes = np.ones((4, len(places)))
-
-    def residuals(self, parameters: Numbers) -> Numbers:
-        offset, amplitude = parameters[0], parameters[1]
-        self._evaluate(parameters)
-        residuals: Numbers = self._bell * amplitude + (offset - self._heights)
-        return residuals
-
-    def slopes(self, parameters: Numbers) -> Numbers:
-        _, amplitude, _, sigma = parameters
-        self._evaluate(parameters)
-        slopes, z = self._slopes, self._z
-        slopes[1] = self._bell
-        np.multiply(self._bell, z, out=slopes[2])
-        slopes[2] *= amplitude / sigma
-        np.multiply(slopes[2], z, out=slopes[3])
-        return slopes
-
-    def _evaluate(self, parameters: Numbers) -> None:
-        at = tuple(parameters)
-        if at == self._at:
-            return
-        _, _, mean, sigma = self._at = at
-        self._z = (self._places - mean) / sigma
-        self._bell = np.exp(self._z * self._z * -0.5)
-
-
-def _least_squares(heights: Numbers, places: Numbers, guess: Curve) -> Curve | None:
-    """The curve of least squares by Levenberg-Marquardt (MINPACK), None where there is none."""
-    if len(heights) < FEWEST_POINTS or not all(math.isfinite(value) for value in guess) or not guess.sigma:
-        return None
-    from scipy.optimize import leastsq  # noqa: PLC0415 (an extra, and slow to import)
-
-    model = _Model(heights, places)
-    with np.errstate(all="ignore"):
-        found, _, _, _, ending = leastsq(
-            model.residuals,
-            guess,
-            Dfun=model.slopes,
-            col_deriv=True,
-            ftol=TOLERANCE,
-            xtol=TOLERANCE,
-            maxfev=MOST_CALLS,
-            full_output=True,
-        )
-    if ending not in (1, 2, 3, 4) or not np.isfinite(found).all():
-        return None
-    return Curve(*(float(value) for value in found))

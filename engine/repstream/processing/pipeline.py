@@ -13,6 +13,7 @@ from repstream.errors import ProcessingError
 from repstream.processing import channels
 from repstream.processing.camera import View
 from repstream.processing.channels import Channels
+from repstream.processing.extras import need_scipy
 from repstream.processing.steps import Steps
 
 Array = NDArray[Any]
@@ -60,14 +61,15 @@ class Pipeline:
     ) -> None:
         """Take another configuration from the next image on; means of images begin anew.
 
-        Raises InvalidValue for a key whose value makes no sense; the former configuration stays then.
+        Raises InvalidValue for a key whose value makes no sense, ProcessingError for what needs an extra that
+        is not installed; the former configuration stays then.
         """
         steps = Steps(configuration, background)
         channels.slicing(configuration)
-        self._parameters = dict(configuration)
+        made = function or _built_in(configuration)
+        self._steps, self._function, self._parameters = steps, made, dict(configuration)
         if steps.background is not None:
             self._parameters["background_data"] = steps.background
-        self._steps, self._function = steps, function or _built_in(configuration)
         name = str(configuration.get("name") or "")
         self._notify = bool(configuration.get("notify_on_error", name.endswith("_sp")))
 
@@ -103,4 +105,7 @@ def transparent(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Chan
 
 
 def _built_in(configuration: Mapping[str, Any]) -> Function:
-    return transparent if configuration.get("function") == TRANSPARENT else default
+    if configuration.get("function") == TRANSPARENT:
+        return transparent
+    need_scipy("the default function of pipelines")
+    return default

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from repstream.processing import sums
+from repstream.processing.solvers import SOLVERS
 
 Array = NDArray[Any]
 
@@ -28,8 +28,7 @@ def profiles(image: Array) -> Profiles:
     if image.dtype.kind == "f":
         x, y = image.sum(axis=0, dtype=image.dtype), image.sum(axis=1, dtype=image.dtype)
         return Profiles(x, y, image.dtype.type(image.sum()))
-    rows, columns = sums.profiles(image)
-    x, y = columns.astype(np.int64), rows.astype(np.int64)
+    y, x = SOLVERS.profiles(image)
     return Profiles(x, y, x.sum())
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from repstream.errors import InvalidValue
+from repstream.processing.extras import need_scipy
 from repstream.processing.geometry import turned
 
 ORTHOGONAL = "ortho"
@@ -48,7 +49,7 @@ class Rotation(NamedTuple):
 def configured(value: object) -> Rotation | None:
     """What the key `rotation` says: an angle, or {angle, order, mode}; None for no rotation.
 
-    Raises InvalidValue with what is allowed.
+    Raises InvalidValue with what is allowed, ProcessingError where scipy is needed and not installed.
     """
     if not value:
         return None
@@ -62,7 +63,11 @@ def configured(value: object) -> Rotation | None:
         raise InvalidValue(KEY, f"order is 1 to 5, not {order}")
     if mode != ORTHOGONAL and mode not in MODES and not _is_number(mode):
         raise InvalidValue(KEY, f"mode is {ORTHOGONAL}, {', '.join(MODES)} or a number, not {mode!r}")
-    return Rotation(angle, order, mode) if angle else None
+    if not angle:
+        return None
+    if mode != ORTHOGONAL:
+        need_scipy("rotation by an angle that is no quarter turn")
+    return Rotation(angle, order, mode)
 
 
 def _is_number(text: str) -> bool:

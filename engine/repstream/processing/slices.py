@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from repstream.processing.axes import index_of
 from repstream.processing.camera import View
-from repstream.processing.gaussian import Curve, fit
+from repstream.processing.gaussian import Curve, fitted
 
 Array = NDArray[Any]
 Orientation = Literal["horizontal", "vertical"]
@@ -71,21 +71,25 @@ def slices(view: View, curve: Curve, asked: Slicing) -> tuple[list[Slice], float
 
     "horizontal" ones follow each other along its x axis, "vertical" ones along its y axis.
     """
-    orientation, number, scale = asked.orientation, asked.number, asked.scale
     image, x, y = view
-    across, along = (x, y) if orientation == "horizontal" else (y, x)
-    lines = image if orientation == "horizontal" else image.T
-    where = cuts(across, curve.mean, curve.sigma, scale, number)
+    across, along, lines = (x, y, image.T) if asked.orientation == "horizontal" else (y, x, image)
+    where = cuts(across, curve.mean, curve.sigma, asked.scale, asked.number)
+    places = np.asarray(along, np.float64)
     found = []
-    for first, end in zip(where.boundaries, where.boundaries[1:], strict=False):
-        profile = _profile(lines[:, first:end])
-        fitted = fit(profile, along).curve
-        centers = float(across[first + where.half]), fitted.mean
-        x_center, y_center = centers if orientation == "horizontal" else centers[::-1]
-        found.append(Slice(x_center, y_center, fitted.sigma, float(profile.sum())))
+    for first, profile in zip(where.boundaries, _profiles(lines, where), strict=False):
+        fit, _ = fitted(profile, places)
+        center = float(across[first + where.half])
+        x_center, y_center = (center, fit.mean) if asked.orientation == "horizontal" else (fit.mean, center)
+        found.append(Slice(x_center, y_center, fit.sigma, float(profile.sum())))
     return found, where.length
 
 
-def _profile(lines: Array) -> Array:
-    profile: Array = lines.sum(axis=1, dtype=lines.dtype if lines.dtype.kind == "f" else np.int64)
-    return profile
+def _profiles(lines: Array, where: Cuts) -> Array:
+    """The sums of the lines of each slice."""
+    if not where.boundaries:
+        return lines[:0]
+    # Contiguous, whatever the orientation: sums of long lines are the fast ones.
+    band = np.ascontiguousarray(lines[where.boundaries[0] : where.boundaries[-1]])
+    dtype = lines.dtype if lines.dtype.kind == "f" else np.int64
+    sums: Array = band.reshape(-1, 2 * where.half, lines.shape[1]).sum(axis=1, dtype=dtype)
+    return sums

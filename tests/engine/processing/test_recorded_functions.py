@@ -49,6 +49,7 @@ def test_good_region(given: Arguments, result: list[int]) -> None:
     assert good_region(np.array(given["y"]), given["threshold"], given["gfscale"]) == tuple(result)
 
 
+@pytest.mark.usefixtures("solvers")
 @recorded("gauss_fit")
 def test_gaussian_fit(given: Arguments, result: dict[str, float]) -> None:
     profile = np.array(given["y"])

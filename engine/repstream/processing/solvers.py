@@ -1,0 +1,67 @@
+"""Which code does the heavy work: compiled where numba is installed, once it is ready, else numpy and scipy.
+
+Compiling takes seconds, at the first start on a machine: a thread does it while the other code works. What
+it made is kept beside the modules, and read in a fraction of a second by the next process.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repstream.processing import minpack, sums
+
+Array = NDArray[Any]
+Numbers = NDArray[np.float64]
+
+
+class Solvers:
+    """The two functions that take the time of processing.
+
+    `minimise` takes a first guess to the Gaussian of least squares, in place; false where there is none.
+    `profiles` are the sums of rows and of columns of an image of integers of up to 32 bits, int64.
+    """
+
+    def __init__(self) -> None:
+        self.minimise: Callable[[Numbers, Numbers, Numbers], bool] = minpack.minimise
+        self.profiles: Callable[[Array], tuple[Array, Array]] = _profiles
+        self._lock = threading.Lock()
+        self._compiling: threading.Thread | None = None
+
+    def prepare(self, wait: float | None = None) -> None:
+        """Begin to compile, if that was not done yet; `wait` at most so many seconds for its end."""
+        if importlib.util.find_spec("numba") is None:
+            return
+        with self._lock:
+            if self._compiling is None:
+                self._compiling = threading.Thread(target=self._compile, name="compile", daemon=True)
+                self._compiling.start()
+        if wait is not None:
+            self._compiling.join(wait)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the compiled ones are in use."""
+        return self.minimise is not minpack.minimise
+
+    def _compile(self) -> None:
+        from repstream.processing import column_sums, levenberg  # noqa: PLC0415 (an extra, and slow)
+
+        ramp = np.arange(8.0)
+        levenberg.minimise(ramp, ramp, np.ones(4))
+        for dtype in column_sums.DTYPES:
+            column_sums.profiles(np.zeros((2, 2), dtype))
+        self.minimise, self.profiles = levenberg.minimise, column_sums.profiles
+
+
+def _profiles(image: Array) -> tuple[Array, Array]:
+    rows, columns = sums.profiles(image)
+    return rows.astype(np.int64, copy=False), columns.astype(np.int64, copy=False)
+
+
+SOLVERS = Solvers()
