@@ -40,7 +40,6 @@ Put = Callable[[Raw, Requester], Awaitable[bool]]
 
 FRONT_END = "epics"
 NO_ALARM, MINOR, MAJOR = AlarmSeverity.NO_ALARM, AlarmSeverity.MINOR_ALARM, AlarmSeverity.MAJOR_ALARM
-_LONG_TEXT, _BACKLOG_OF_LONG_TEXT = 4096, 16
 
 
 @dataclass(frozen=True)
@@ -239,10 +238,7 @@ class TextChannel(Channel, ChannelChar):  # type: ignore[misc]
     """Text as a waveform of characters with room for a closing NUL."""
 
     def __init__(self, head: Head, length: int) -> None:
-        facts: dict[str, Any] = {"value": "", "max_length": length + 1}
-        if length > _LONG_TEXT:
-            facts["max_subscription_backlog"] = _BACKLOG_OF_LONG_TEXT
-        super().__init__(head, facts)
+        super().__init__(head, {"value": "", "max_length": length + 1})
 
     def _facts(self) -> Facts:
         return replace(super()._facts(), element="CHAR")

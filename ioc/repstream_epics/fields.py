@@ -91,9 +91,8 @@ class Fields:
         self._channels |= _own(channel, facts)
         for one in self._channels.values():
             one.check_access = _read_only
-        for name, level in zip(LEVELS, facts.levels, strict=False):
-            put = facts.level_puts.get(name)
-            self._channels[name] = _Level(level, put)
+        for name, put in facts.level_puts.items():
+            self._channels[name] = _Level(put, self._channels[name].value)
         if facts.may_write:
             self._channels["DISP"] = _Disp(disable)
 
@@ -142,6 +141,7 @@ def _own(channel: ChannelData, facts: Facts) -> Mapping[str, ChannelData]:
         made["DRVH"] = number(value=channel.upper_ctrl_limit)
     names = ("ZSV", "OSV") if channel.reported_record_type in ("bi", "bo") else [f"{s}SV" for s in _STATES]
     made |= {name: _severity(severity) for name, severity in zip(names, facts.severities, strict=False)}
+    made |= {name: ChannelDouble(value=level) for name, level in zip(LEVELS, facts.levels, strict=False)}
     levels = zip(LEVEL_SEVERITIES, facts.level_severities, strict=False)
     return made | {name: _severity(severity) for name, severity in levels}
 
@@ -150,15 +150,12 @@ def _severity(severity: AlarmSeverity) -> ChannelEnum:
     return ChannelEnum(value=SEVERITIES[severity], enum_strings=SEVERITIES)
 
 
-class _Level(ChannelDouble):  # type: ignore[misc]  # caproto is untyped
-    """One alarm level; its value follows what becomes of a put."""
+class _Writable:
+    """A field that clients write: `take` gets the number, the user and the address, and may refuse it."""
 
-    def __init__(self, level: float, put: LevelPut | None) -> None:
-        super().__init__(value=level)
-        self._put = put
-
-    def check_access(self, hostname: str, username: str) -> AccessRights:
-        return AccessRights.READ if self._put is None else AccessRights.READ | AccessRights.WRITE
+    def __init__(self, take: LevelPut, value: float) -> None:
+        super().__init__(value=value)  # type: ignore[call-arg]  # of the channel beside it
+        self._take = take
 
     async def auth_write(
         self,
@@ -169,39 +166,29 @@ class _Level(ChannelDouble):  # type: ignore[misc]  # caproto is untyped
         user_address: tuple[str, int] | None = None,
         **__: Any,
     ) -> int:
-        if self._put is None:
-            return PUT_FAILED
         try:
-            level = float(_first(data))
+            number = float(_first(data))
         except (TypeError, ValueError):
             return PUT_FAILED
-        return NORMAL if await self._put(level, username or "", address_of(user_address)) else PUT_FAILED
+        return NORMAL if await self._take(number, username or "", address_of(user_address)) else PUT_FAILED
 
 
-class _Disp(ChannelByte):  # type: ignore[misc]  # caproto is untyped
+class _Level(_Writable, ChannelDouble):  # type: ignore[misc]  # caproto is untyped
+    """One alarm level; its value follows what becomes of a put."""
+
+
+class _Disp(_Writable, ChannelByte):  # type: ignore[misc]
     """``.DISP``: while it is not 0, puts to the record are refused; until the IOC is started again."""
 
     def __init__(self, disable: Disable) -> None:
-        super().__init__(value=0)
-        self._disable = disable
+        async def take(number: float, user: str, address: str) -> bool:
+            shut = number != 0
+            taken = await disable(shut, user, address)
+            if taken:
+                await self.write(int(shut))
+            return taken
 
-    async def auth_write(
-        self,
-        hostname: Any,
-        username: Any,
-        data: Any,
-        *_: Any,
-        user_address: tuple[str, int] | None = None,
-        **__: Any,
-    ) -> int:
-        try:
-            shut = int(_first(data)) != 0
-        except (TypeError, ValueError):
-            return PUT_FAILED
-        if not await self._disable(shut, username or "", address_of(user_address)):
-            return PUT_FAILED
-        await self.write(int(shut))
-        return NORMAL
+        super().__init__(take, 0)
 
 
 def address_of(user_address: tuple[str, int] | None) -> str:

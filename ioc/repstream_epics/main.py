@@ -79,7 +79,7 @@ def run(
         ),
     ] = 5075,
     list_pvs: Annotated[
-        bool, typer.Option("--list-pvs", help="Print name, record type and title of all PVs, and end.")
+        bool, typer.Option("--list-pvs", help="Print the names of all PVs as `repstream pvs` does, and end.")
     ] = False,
 ) -> None:
     """Serve engines as EPICS PVs over Channel Access.
@@ -108,9 +108,8 @@ def run(
         except (OSError, ValueError) as error:
             raise typer.BadParameter(str(error)) from error
         if list_pvs:
-            _print_pvs(ioc)
-            for name in sorted(set(over_pva.names) - set(ioc.channels)) if over_pva is not None else ():
-                typer.echo(f"{name}\tPV Access only")
+            pva_only = set(over_pva.names) - ioc.channels.keys() if over_pva is not None else set()
+            typer.echo("\n".join([*ioc.channels, *sorted(pva_only)]))
             return
         typer.echo(f"{len(ioc.channels)} PVs on {host}:{ioc.port}, such as {next(iter(ioc.channels))}")
         if over_pva is not None:
@@ -133,11 +132,6 @@ def _join(engine: RemoteEngine) -> None:
         engine.wait_connected(JOIN_TIME)
     except EngineUnreachable as error:
         log.warning("%s; serving the usual PVs as INVALID until then", error)
-
-
-def _print_pvs(ioc: IocServer) -> None:
-    for name, channel in ioc.channels.items():
-        typer.echo(f"{name}\t{channel.reported_record_type}\t{channel.__doc__}")
 
 
 def main() -> None:

@@ -13,66 +13,71 @@ from typing import Any
 import caproto
 from caproto.asyncio.server import Context, VirtualCircuit
 from caproto.asyncio.utils import _create_bound_tcp_socket
+from caproto.server.common import DisconnectedCircuit
 
 from repstream_epics.channels import Channel
 from repstream_epics.requests import SETTLED
+from repstream_epics.updates import Backlog, Dispatch
+
+log = logging.getLogger(__name__)
 
 _ORDER_PATIENCE = 0.2
 """Seconds that a client's next request waits at most for its put to be taken."""
 
-_UPDATE_PATIENCE = 1.0
-"""Seconds that the answer to a put waits at most for the updates before it; a completion is never lost."""
-
-_LOOK = 0.002
-
 _FIRST_BEACON, _LAST_BEACON = 0.02, 15.0
 """Seconds between beacons, doubled from the first to the last (Channel Access protocol)."""
-
-
-def _says_more_than_batching(record: logging.LogRecord) -> bool:
-    """caproto warns when updates wait 30 ms to go out together; updates it drops it names elsewhere."""
-    return not str(record.msg).startswith("High load. Batched")
 
 
 class Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto is untyped
     """A client's connection: a request waits until the put before it has been taken or refused.
 
     So ``caput X 5; caget X_RBV`` and a row of puts mean what they say. The end of a long command is not
-    waited for. The answer to a put leaves behind every update that was published before it; caproto sends
-    answers at once and updates from queues, so that clients saw the end of a command before its results
-    (10 times of 10; with a pause of 50 ms between, once in some hundred on a busy machine).
+    waited for. The answer to a put leaves behind every update that was published before it; in caproto
+    clients saw the end of a command before its results.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._taken = self._sent = 0  # updates from this circuit's queue, and those of them on the wire
+        self._backlog = Backlog()
+        self._updates = asyncio.Event()
+        self._is_slow = False
 
-    async def get_from_sub_queue(self, timeout: float | None = None) -> Any:
-        if timeout is None:  # it holds nothing back, and waits for more
-            self._sent = self._taken
-        update = await super().get_from_sub_queue(timeout)
-        if update is not None:
-            self._taken += 1
-        return update
+    def receive(self, subscription: int, update: bytes) -> None:
+        """Take an update to be sent; while the client asks for none, only the newest of each PV."""
+        only_newest = not self.events_on.is_set()
+        if self._backlog.add(subscription, update, only_newest) and not only_newest and not self._is_slow:
+            self._is_slow = True
+            log.warning("client %s takes updates too slowly and gets the newest only", self.circuit.address)
+        self._updates.set()
+
+    async def subscription_queue_loop(self) -> None:
+        """Send what comes as soon as the client takes it; what comes meanwhile goes together."""
+        self.events_on.set()
+        try:
+            while True:
+                await self._updates.wait()
+                await self.events_on.wait()
+                self._updates.clear()
+                await self._send_updates()
+                await asyncio.sleep(0)
+        except DisconnectedCircuit:
+            self._sub_task = None  # caproto would wait for its end, which is here
+            await self._on_disconnect()
+            self.circuit.disconnect()
+            await self.context.circuit_disconnected(self)
+
+    async def _send_updates(self) -> None:
+        updates = self._backlog.take(self.circuit.event_add_commands)
+        if updates and self.connected:
+            try:
+                await self._send_buffers(updates)
+            except (OSError, caproto.CaprotoNetworkError) as error:
+                raise DisconnectedCircuit(str(error)) from error
 
     async def send(self, *commands: Any) -> None:
         if any(isinstance(command, caproto.WriteNotifyResponse) for command in commands):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_UPDATE_PATIENCE):
-                    await self._updates_sent()
-        taken = self._taken
+            await self._send_updates()
         await super().send(*commands)
-        if commands and isinstance(commands[0], caproto.EventAddResponse):  # these come in batches
-            self._sent = taken
-
-    async def _updates_sent(self) -> None:
-        """Wait until all that is in the queues now has left."""
-        dispatched = self.context.dispatched + self.context.subscription_queue.qsize()
-        while self.context.dispatched < dispatched:
-            await asyncio.sleep(_LOOK)
-        last = self._taken + self.subscription_queue.qsize()
-        while self._sent < last:
-            await asyncio.sleep(_LOOK)
 
     async def _start_write_task(self, handle_write: Callable[[], Awaitable[None]]) -> None:
         settled = asyncio.Event()
@@ -87,24 +92,19 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
     """Serves channels on one interface and port (0: any free one) until cancelled."""
 
     CircuitClass = Circuit
-    dispatched = 0
-    """Updates that were handed to the circuits that subscribe to them."""
 
     def clients(self) -> tuple[int, int]:
         """How many clients there are, and how many channels they have open."""
         circuits = tuple(self.circuits)
         return len(circuits), sum(len(circuit.circuit.channels) for circuit in circuits)
 
-    async def _subscription_queue_iteration(self, *update: Any) -> None:
-        try:
-            await super()._subscription_queue_iteration(*update)
-        finally:
-            self.dispatched += 1
-
     def __init__(self, channels: Mapping[str, Channel], interface: str, port: int) -> None:
         super().__init__(dict(channels), [socket.gethostbyname(interface)])
         self.ca_server_port = port  # instead of the process' EPICS_CA_SERVER_PORT
-        logging.getLogger("caproto.circ").addFilter(_says_more_than_batching)
+        self.subscription_queue = Dispatch(self.subscriptions, self.last_dead_band)
+
+    async def subscription_queue_loop(self) -> None:
+        """Updates are handed on where they are published."""
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; calls `ready` once clients can connect. Raises `OSError` for a used port."""

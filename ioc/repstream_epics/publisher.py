@@ -57,6 +57,7 @@ class Publisher:
             event = await self._events.get()
             if isinstance(event, Change) and not self._is_old(event):
                 await self._publish(event.values, event.time)
+                await asyncio.sleep(0)  # a turn for those who send it, also when events wait
             async with self._published:
                 self._epoch, self._sequence = event.epoch, event.sequence
                 self._published.notify_all()

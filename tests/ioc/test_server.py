@@ -30,7 +30,7 @@ def test_a_port_in_use_is_refused_and_nothing_stays(tmp_path: Path) -> None:
             second.start()
         second.stop()
         assert threading.active_count() == before
-        assert "INITIALIZED" in tool(first.port, "caget", f"{PREFIX}State_RBV").stdout
+        assert "INITIALIZED" in tool(first.port, "caget", "-w", "20", f"{PREFIX}State_RBV").stdout
 
 
 def test_two_iocs_on_two_ports_are_both_found() -> None:
@@ -153,9 +153,7 @@ def test_the_console_script_lists_its_pvs(tmp_path: Path) -> None:
                 said, _ = process.communicate(timeout=60)
         finally:
             server.close()
-    lines = [line.split("\t") for line in said.splitlines()]
-    assert [f"{PREFIX}State_RBV", "mbbi", "State"] in lines
-    assert len(lines) == len(IocServer({"a": BoardEngine()}, PREFIX).channels)
+    assert said.splitlines() == list(IocServer({"a": BoardEngine()}, PREFIX).channels)
 
 
 def test_the_console_script_says_what_is_wrong_with_its_options() -> None:
