@@ -4,7 +4,7 @@
 #   make wheels          installed from wheels alone, no compiler in reach, on each Python: the demo runs
 #   make versions        the unit tests on each Python that is installed beside this one
 #   make readers         what reads files in tests from an environment of its own
-#   make panels          the Taurus panel in an environment of its own, for its tests
+#   make panels          Taurus, Sardana and PyDM in environments of their own, for the tests of panels
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"

@@ -1,4 +1,4 @@
-"""`repstream panel epics`: Phoebus' displays, written from the catalogue."""
+"""`repstream panel epics`: displays for Phoebus or PyDM, written from the catalogue."""
 
 from __future__ import annotations
 
@@ -26,31 +26,37 @@ def epics(
             metavar="PREFIX", help="Prefix of areaDetector's PVs, for a panel of them.", show_default="none"
         ),
     ] = "",
+    program: Annotated[
+        str, typer.Option("--for", metavar="phoebus|pydm", help="Program that shows them: .bob or .ui files.")
+    ] = "phoebus",
     image_size: Annotated[
         str,
         typer.Option(metavar="WIDTHxHEIGHT", help="Size of the images, in whose pixels regions are drawn."),
     ] = "2048x2048",
 ) -> None:
-    """Write displays for Phoebus: an overview, a stream, a writer, a picture with its regions.
+    """Write displays for Phoebus or PyDM: an overview, a stream, a writer, a picture with its regions.
 
-    Files that are there are written over. Phoebus shows the picture over PV Access (serve --pva), all else
-    over Channel Access.
+    Files that are there are written over. The picture is shown over PV Access (serve --pva), all else over
+    Channel Access.
 
     [bold]Examples[/bold]
 
       repstream panel epics
+      repstream panel epics --for pydm && pydm repstream-panels/overview.ui
       repstream panel epics /screens/repstream --prefix X12SA:REPSTREAM: --image-size 1030x1064
     """
     match = _SIZE.fullmatch(image_size)
     if match is None:
         raise typer.BadParameter("must be like 2048x2048", param_hint="--image-size")
     try:
-        bob = importlib.import_module("repstream_panels.epics.bob")
+        files = importlib.import_module("repstream_panels.epics.files")
     except ModuleNotFoundError as error:
         raise typer.BadParameter(
             f"{error.name} is not installed; install it with pip install 'repstream[epics]'"
         ) from error
-    written = bob.write(folder, build(), prefix, (int(match[1]), int(match[2])), areadetector)
-    typer.echo(
-        f"open {written[0]} in Phoebus, which also finds {', '.join(p.name for p in written[1:])} there"
-    )
+    if program not in list(files.Program):
+        raise typer.BadParameter(f"must be {' or '.join(files.Program)}", param_hint="--for")
+    size = int(match[1]), int(match[2])
+    written = files.write(folder, build(), prefix, size, areadetector, program=files.Program(program))
+    also = ", ".join(path.name for path in written[1:])
+    typer.echo(f"open {written[0]} in {program}, which also finds {also} there")

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 _ORDER_PATIENCE = 0.2
 """Seconds that a client's next request waits at most for its put to be taken."""
 
+_TRIES = 20
+
 _FIRST_BEACON, _LAST_BEACON = 0.02, 15.0
 """Seconds between beacons, doubled from the first to the last (Channel Access protocol)."""
 
@@ -128,7 +130,7 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
         """
         (interface,) = self.interfaces
         try:
-            listening = await _create_bound_tcp_socket(interface, self.ca_server_port)
+            listening = await self._listening(interface)
         except OSError as error:
             if not ip_address(interface).is_unspecified:
                 where = f"Channel Access port {self.ca_server_port} on {interface}"
@@ -137,6 +139,20 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
         port = listening.getsockname()[1]
         self.ca_server_port = self.ca_server_port or port
         return port, {interface: listening}
+
+    async def _listening(self, interface: str) -> socket.socket:
+        """The port for connections; any free one is free for searches too, which come by UDP."""
+        for _ in range(_TRIES):
+            listening = await _create_bound_tcp_socket(interface, self.ca_server_port)
+            if self.ca_server_port:
+                break
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as searches:
+                try:
+                    searches.bind((interface, listening.getsockname()[1]))
+                    break
+                except OSError:
+                    listening.close()
+        return listening
 
     async def broadcast_beacon_loop(self) -> None:
         """Announce this server to clients; to nobody beyond this host while it listens on loopback.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,12 @@ import pytest
 
 from repstream.link.server import EngineServer
 from tests.device_servers.serving import ANY_PORT, tango_server
-from tests.panels.stage import LIMA, PYTHON, Stage
+from tests.panels.stage import LIMA, PYTHON, Stage, needed
 
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    if not PYTHON.exists():
-        reason = "the environment of the panels is not there: make panels"
-        pytest.fail(reason) if os.environ.get("REPSTREAM_REQUIRE_ALL") == "1" else pytest.skip(reason)
-    return PYTHON
+    return needed(PYTHON)
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,31 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from tests.integration.rig import Detector, free_port
 
-PYTHON = Path(__file__).parents[2] / ".venv-panels" / "bin" / "python"
+PYTHON, PYDM = (
+    Path(__file__).parents[2] / venv / "bin" / "python" for venv in (".venv-panels", ".venv-pydm")
+)
 SCRIPTS = Path(__file__).parent
 NOISE = "not found in event callback map"
 """What cppTango prints of events that come while a client unsubscribes."""
 LIMA = "repstream/lima/1"
 LOST = 100
 """Id of the frame that is lost on the way."""
+
+
+def needed(python: Path) -> Path:
+    """An environment that must be there in CI, and need not be elsewhere."""
+    if not python.exists():
+        reason = "the environment of the panels is not there: make panels"
+        pytest.fail(reason) if os.environ.get("REPSTREAM_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    return python
 
 
 class Stage:

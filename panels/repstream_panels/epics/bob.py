@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Kind
-from repstream_panels.epics.area_detector import display as area_detector_display
-from repstream_panels.epics.displays import PREFIX, Display, Image, Link, Region, Row, Section, displays
+from repstream_panels.epics.displays import PREFIX, Display, Image, Link, Region, Row, Section
 
 ROW, GAP = 24, 6
 LABEL, VALUE, SETPOINT = 190, 190, 150
@@ -24,24 +21,6 @@ VERSIONS = {"action_button": "3.0.0", "textentry": "3.0.0", "group": "3.0.0"}
 
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167))
 """Of regions; the colour-blind can distinguish them too."""
-
-
-def write(
-    folder: Path, catalogue: Catalogue, prefix: str, size: tuple[int, int], area_detector: str = ""
-) -> list[Path]:
-    """Write all panels of an engine, over those that are there; the first is the one to open.
-
-    `size`: width and height of its images, in whose pixels regions are drawn. `area_detector`: the prefix
-    of areaDetector's PVs, which have a panel then. Raises `OSError`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {display.name: text_of(display, prefix, size) for display in displays(catalogue)}
-    if area_detector:
-        its = area_detector_display()
-        texts[its.name] = text_of(its, area_detector, size)
-    for name, text in texts.items():
-        (folder / f"{name}.bob").write_text(text, encoding="utf-8")
-    return [folder / f"{name}.bob" for name in texts]
 
 
 def text_of(display: Display, prefix: str, size: tuple[int, int]) -> str:

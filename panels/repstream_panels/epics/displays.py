@@ -158,17 +158,19 @@ def _is_setting(parameter: Parameter) -> bool:
 
 
 def _rows(parameters: Iterable[Parameter], slot: int = 0) -> list[Row]:
-    return [
-        Row(
-            p.title,
-            p.kind,
-            _named(p, names.text_of(p) if p.format.value == "time" else names.readback(p), slot),
-            _named(p, names.setpoint(p), slot) if p.writable else "",
-            p.unit,
-            p.text,
-        )
-        for p in parameters
-    ]
+    return [_row(p, slot) for p in parameters]
+
+
+def _row(p: Parameter, slot: int) -> Row:
+    as_text = p.format.value == "time"
+    return Row(
+        p.title,
+        Kind.TEXT if as_text else p.kind,
+        _named(p, names.text_of(p) if as_text else names.readback(p), slot),
+        _named(p, names.setpoint(p), slot) if p.writable else "",
+        p.unit,
+        p.text,
+    )
 
 
 def _buttons(commands: Iterable[Command]) -> list[Button]:
