@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 _ORDER_PATIENCE = 0.2
 """Seconds that a client's next request waits at most for its put to be taken."""
 
-_TRIES = 20
-
 _FIRST_BEACON, _LAST_BEACON = 0.02, 15.0
 """Seconds between beacons, doubled from the first to the last (Channel Access protocol)."""
 
@@ -142,17 +140,16 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
 
     async def _listening(self, interface: str) -> socket.socket:
         """The port for connections; any free one is free for searches too, which come by UDP."""
-        for _ in range(_TRIES):
+        while True:
             listening = await _create_bound_tcp_socket(interface, self.ca_server_port)
             if self.ca_server_port:
-                break
+                return listening
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as searches:
                 try:
-                    searches.bind((interface, listening.getsockname()[1]))
-                    break
+                    searches.bind(listening.getsockname())
+                    return listening
                 except OSError:
                     listening.close()
-        return listening
 
     async def broadcast_beacon_loop(self) -> None:
         """Announce this server to clients; to nobody beyond this host while it listens on loopback.
