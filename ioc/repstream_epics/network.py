@@ -141,7 +141,7 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
     async def _listening(self, interface: str) -> socket.socket:
         """The port for connections; any free one is free for searches too, which come by UDP."""
         while True:
-            listening = await _create_bound_tcp_socket(interface, self.ca_server_port)
+            listening: socket.socket = await _create_bound_tcp_socket(interface, self.ca_server_port)
             if self.ca_server_port:
                 return listening
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as searches:
