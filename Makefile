@@ -7,6 +7,7 @@
 #   make panels          Taurus, Sardana and PyDM in environments of their own, for the tests of panels
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
+#                        BENCH="repeater writer" BASE=COMMIT: the data plane against an earlier commit's
 #   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"
 # PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, EXTRAS=… what is installed there,
 # TESTS=… some tests only, WORKERS=… how many processes run them (most tests wait rather than compute).
@@ -65,7 +66,7 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
-	@$(BIN)/python -m benchmarks $(BENCH)
+	@$(BIN)/python -m benchmarks $(BENCH) $(if $(BASE),--base $(BASE))
 
 soak: $(READY)
 	@$(BIN)/python -m pytest -m soak --timeout 0 -s $(TESTS)

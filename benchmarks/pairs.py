@@ -5,11 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -37,33 +37,45 @@ STARTS = 3
 Run = Callable[[], float]
 """Returns a rate."""
 
+T = TypeVar("T")
+
+Results = Mapping[str, list[T]]
+"""What the runs return, one for each round, by the peer's name; "" is ours."""
+
 Contenders = tuple[Run, Mapping[str, Run]]
 """Ours, and the peers by name."""
 
 
 def compare(ours: Run, peers: Mapping[str, Run], rounds: int, warm: bool = True) -> Measured:
     """Run all in turn, in another order each round. The first round warms up only."""
-    return _measured([_rates(ours, peers, rounds, warm)])
+    return measured(_rounds(ours, peers, rounds, warm))
 
 
 def compare_starts(start: Callable[[], AbstractContextManager[Contenders]], rounds: int) -> Measured:
     """As `compare`, with the rounds shared out among several starts of all contenders."""
+    return measured(rounds_of_starts(start, rounds))
+
+
+def rounds_of_starts(
+    start: Callable[[], AbstractContextManager[tuple[Callable[[], T], Mapping[str, Callable[[], T]]]]],
+    rounds: int,
+) -> Results[T]:
+    """What the runs of all contenders return, in rounds shared out among several starts of them."""
     starts = min(STARTS, rounds)
     shares = [rounds // starts + (number < rounds % starts) for number in range(starts)]
-    found = []
+    found: dict[str, list[T]] = {}
     for share in shares:
         with start() as (ours, peers):
-            found.append(_rates(ours, peers, share, warm=True))
-    return _measured(found)
+            for name, results in _rounds(ours, peers, share, warm=True).items():
+                found.setdefault(name, []).extend(results)
+    return found
 
 
-Rates = Mapping[str, list[float]]
-"""A rate for each round by the peer's name; "" is ours."""
-
-
-def _rates(ours: Run, peers: Mapping[str, Run], rounds: int, warm: bool) -> Rates:
+def _rounds(
+    ours: Callable[[], T], peers: Mapping[str, Callable[[], T]], rounds: int, warm: bool
+) -> Results[T]:
     runs = {"": ours, **peers}
-    rates: dict[str, list[float]] = {name: [] for name in runs}
+    rates: dict[str, list[T]] = {name: [] for name in runs}
     for number in range(rounds + warm):
         order = list(runs)
         shift = number % len(order)
@@ -74,8 +86,8 @@ def _rates(ours: Run, peers: Mapping[str, Run], rounds: int, warm: bool) -> Rate
     return rates
 
 
-def _measured(starts: Sequence[Rates]) -> Measured:
-    rates = {name: [rate for start in starts for rate in start[name]] for name in starts[0]}
+def measured(rates: Results[float]) -> Measured:
+    """The medians and quartiles of all rounds."""
     rounds = len(rates[""])
     peer = max((name for name in rates if name), key=lambda name: statistics.median(rates[name]))
     ratios = [own / other for own, other in zip(rates[""], rates[peer], strict=True)]
