@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from repstream.accounting import (
@@ -125,7 +125,6 @@ def sequences(draw: st.DrawFn) -> list[int]:
     return ids
 
 
-@settings(deadline=None)
 @given(sequences())
 @example([*range(0, 3000, 2), *range(2999, 1900, -2)])
 @example([0, 1024, 1026, 1028, 1030, 7, 8, 6])
@@ -144,7 +143,6 @@ def test_verdicts_and_counts_are_those_of_a_set_of_all_ids(ids: list[int]) -> No
         assert tracker.series == resets + 1
 
 
-@settings(deadline=None)
 @given(sequences(), st.sampled_from([2, 3, 10, 1000]), st.lists(st.integers(0, 80), max_size=3))
 def test_with_a_step_too_and_off_it_begins_a_series(ids: list[int], step: int, off: list[int]) -> None:
     tracker, log, reference = GapTracker(step), GapLog(step), SetOfIds(step)

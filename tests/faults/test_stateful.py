@@ -413,7 +413,6 @@ def run(examples: int, steps: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            deadline=None,
             database=None,
             report_multiple_bugs=False,
             phases=[Phase.generate],  # what threads do is not done again alike, so there is nothing to shrink

@@ -22,9 +22,7 @@ from tests.ioc.conftest import PREFIX, Bench, running_bench
 ANSWER = 30.0
 NORMAL = CAStatus.ECA_NORMAL.value.code
 
-CHEAP = settings(
-    deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
-)
+CHEAP = settings(suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 """Nothing is shrunk: each example is a hundred puts."""
 
 NUMBERS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from([0, 1, -1, 2**31 - 1]))

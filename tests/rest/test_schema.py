@@ -41,7 +41,7 @@ def test_every_answer_is_one_that_is_documented(api: BaseSchema) -> None:
     for found in api.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=12, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def answers(case: Case) -> None:
             if isinstance(case.body, dict) and isinstance(case.body.get("wait"), float | int):

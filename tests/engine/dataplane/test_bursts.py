@@ -115,7 +115,7 @@ PLANNED = st.fixed_dictionaries(
 @example([(1, (4, 5), 1)] * 8, [2], 100, EVERY_SECOND, {"num_images": 0, "placement": "by_id"})
 @example([(1, (4, 5), 1)] * 20, [6], 100, {}, {"num_images": 5, "placement": "arrival"})
 @example([(1, (4, 5), 1)] * 9 + [(3, (4, 5), 1)] * 9, [7], 100, {}, {"num_images": 0, "placement": "arrival"})
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     STEPS,
     st.lists(st.integers(2, 12), min_size=1, max_size=5),

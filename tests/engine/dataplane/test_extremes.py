@@ -127,7 +127,7 @@ def check(report: control.Report, sent: int) -> None:
             assert value <= parameter.maximum, key
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_the_extremes_of_every_field_pass_a_data_plane(in_lists: Configuration, seed: int) -> None:
     dice = random.Random(seed)

@@ -293,7 +293,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("rule", ["block", "drop_oldest", "drop_newest"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 4), st.booleans(), STEPS)
 def test_no_frame_is_counted_twice_or_forgotten(
     rule: str, keep: int, trigger: bool, steps: list[str]

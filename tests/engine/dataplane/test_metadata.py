@@ -151,7 +151,7 @@ def value_of(rows: Rows, number: int, name: str) -> object:
     return json.loads(texts[0]) if texts else None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ATTRIBUTES, min_size=1, max_size=6), st.integers(1, 6))
 def test_no_number_is_lost_and_none_becomes_another(headers: list[dict[str, object]], first: int) -> None:
     frames = [frame(i, **attributes) for i, attributes in enumerate(headers)]
@@ -171,7 +171,7 @@ def test_no_number_is_lost_and_none_becomes_another(headers: list[dict[str, obje
     assert columns.lost == lost
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(ATTRIBUTES, min_size=1, max_size=5), st.integers(0, 5))
 def test_whatever_headers_hold_a_file_keeps_it(headers: list[dict[str, object]], first: int) -> None:
     frames = [frame(i, **attributes) for i, attributes in enumerate(headers)]
@@ -193,7 +193,7 @@ def test_whatever_headers_hold_a_file_keeps_it(headers: list[dict[str, object]],
         assert extra.tolist() == expected.tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

@@ -28,7 +28,7 @@ FRAMES = [
 PACKED = [f.payloads[0] if f.encoding else compress(f.payloads[0], 2) for f in FRAMES]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 4), st.lists(st.lists(st.integers(0, len(FRAMES) - 1), max_size=40), max_size=8))
 def test_what_is_packed_comes_out_whole_and_in_order(threads: int, batches: list[list[int]]) -> None:
     packer, found = Packer(threads), []

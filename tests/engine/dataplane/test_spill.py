@@ -136,7 +136,7 @@ def test_a_queue_that_was_cleared_begins_anew(tmp_path: Path) -> None:
         check(take(of, changed), 9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(list(SlowRule)), st.integers(0, 8), st.lists(st.booleans(), min_size=1, max_size=60))
 def test_every_frame_is_taken_once_and_in_order_or_dropped(
     tmp_path_factory: pytest.TempPathFactory, rule: SlowRule, limit: int, steps: list[bool]

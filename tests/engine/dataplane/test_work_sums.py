@@ -66,7 +66,7 @@ class SomeWork:
 STEPS = st.lists(st.sampled_from(["frame", "frame", "frame", "made", "drain", "room", "no room", "other"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["block", "drop_oldest", "drop_newest"]), st.integers(1, 5), STEPS)
 def test_every_frame_is_sent_in_order_or_counted_as_lost(rule: str, room: int, steps: list[str]) -> None:
     sink, step, woken = Sink(), SomeWork(), threading.Semaphore(0)

@@ -20,7 +20,7 @@ def library_chunks(path: Path, name: str) -> list[tuple[tuple[int, ...], int, in
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=4), st.sampled_from(["none", "bitshuffle_lz4"]))
 def test_the_library_finds_every_chunk_where_it_was_put(batches: list[int], compression: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

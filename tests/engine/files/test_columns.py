@@ -64,7 +64,7 @@ def assert_columns(path: Path, count: int, table: np.ndarray[Any, Any] | None = 
 
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=8), st.booleans())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_columns_follow_the_rows(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], announce: bool
 ) -> None:

@@ -53,7 +53,7 @@ def begun(path: Path, parts: int, count: int) -> InterleavedMaster:
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1, max_size=12))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_rows_are_there_after_each_append(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int]
 ) -> None:

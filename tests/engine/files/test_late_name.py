@@ -30,7 +30,7 @@ def values(data: bytes) -> dict[str, Any]:
         return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sets(NAMES, min_size=2, max_size=200), st.data())
 def test_all_names_but_the_late_one_are_there_until_the_write(names: set[str], data: st.DataObject) -> None:
     late = data.draw(st.sampled_from(sorted(names)))

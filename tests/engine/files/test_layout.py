@@ -14,7 +14,7 @@ from repstream.files import hdf5, layout, nexus
 TYPES = [">u2", "<f8", "i1", [("image_id", "<u8"), ("a_rather_long_member_name", "<f4")]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 50), max_size=3),
     st.sampled_from(TYPES),

@@ -18,7 +18,7 @@ from repstream.files.part_files import interleave
 from repstream.files.reader import FileReader
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.lists(st.integers(0, 5), min_size=1, max_size=5))
 def test_images_are_shown_in_turn_up_to_the_first_that_is_missing(tmp_path: Path, counts: list[int]) -> None:
     folder = tmp_path / "-".join(map(str, counts))

@@ -29,7 +29,7 @@ def test_single_values_with_nexus_names_become_fields() -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(max_size=8) | st.sampled_from(["a", "b", "json"]), VALUES, max_size=4))
 def test_any_object_can_be_kept(found: dict[str, object]) -> None:
     text = json.dumps(found)

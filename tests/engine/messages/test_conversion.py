@@ -50,7 +50,7 @@ def frames(draw: st.DrawFn) -> tuple[Frame, np.ndarray[Any, Any], dict[str, Any]
     return frame, array_of(frame), numbers
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(frames(), st.sampled_from(["none", "lz4", "bitshuffle_lz4"]))
 def test_bsread_has_the_same_pixels_numbers_and_time(
     given: tuple[Frame, np.ndarray[Any, Any], dict[str, Any]], packing: Any
@@ -66,7 +66,7 @@ def test_bsread_has_the_same_pixels_numbers_and_time(
     assert {name: told[name] for name in numbers} == numbers
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(frames())
 def test_array_has_the_same_pixels_and_numbers(
     given: tuple[Frame, np.ndarray[Any, Any], dict[str, Any]],

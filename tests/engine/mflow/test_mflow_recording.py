@@ -14,7 +14,7 @@ def contents(folder):
     return [[path.read_bytes() for path in paths] for _, paths in messages_in(folder)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=12), max_size=12))
 def test_what_is_kept_is_read_back(tmp_path_factory, messages):
     folder = tmp_path_factory.mktemp("kept") / "new" / "one"

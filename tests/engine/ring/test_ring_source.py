@@ -281,7 +281,7 @@ def test_a_ring_that_was_cut_is_read_no_further(ring: str) -> None:
 numbers = st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 200), st.just(2**63))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     lies=st.lists(
         st.tuples(

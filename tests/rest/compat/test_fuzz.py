@@ -212,7 +212,7 @@ def path_of(template: str, fillings: list[str]) -> str:
     return path
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 @pytest.mark.parametrize(("view", "routes"), [("std_daq", STD_DAQ), ("gf_repstream", GF)])
 def test_whatever_is_sent_is_answered_in_the_form_that_clients_expect(
@@ -251,7 +251,7 @@ def test_whatever_is_sent_is_answered_in_the_form_that_clients_expect(
         assert views.files() == before["outside"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     view=st.sampled_from(["std_daq", "gf_repstream"]),
     method=st.sampled_from(METHODS),

@@ -100,7 +100,7 @@ PARTS = {
 }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.sampled_from(sorted(PARTS))))
 def test_any_part_of_the_dictionary_changes_just_that(gf: Client, keys: set[str]) -> None:
     gf.post("set_config_from_dict", TWO_STREAMS)

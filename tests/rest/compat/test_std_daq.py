@@ -245,7 +245,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["/writer/write_async", "/writer/write_sync", "/daq/config", "/api/config/set"]),
     JSON | st.fixed_dictionaries({}, optional=dict.fromkeys((*CONFIG, "n_images", "output_file"), JSON)),

@@ -258,7 +258,7 @@ def test_writing_begins_with_the_image_asked_for(tmp_path: Path) -> None:
 STATES = ("NONE", "WAITING_IMAGES", "ACQUIRING_IMAGES", "FLUSHING_IMAGES", "FINISHED", "FAILED")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(STATES), st.booleans(), st.integers(0, 5))))
 def test_the_statuses_of_a_file_keep_their_order_whatever_is_seen_of_it(
     seen: list[tuple[bool, str, bool, int]],
