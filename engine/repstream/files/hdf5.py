@@ -16,7 +16,7 @@ import hdf5plugin
 import numpy as np
 
 from repstream.files import late_name, layout, nexus
-from repstream.messages.compression import compress
+from repstream.messages.compression import compress_zeros
 
 _BLOCK_SIZE_BY_LIBRARY = 0
 _ALGORITHMS: Mapping[str, Literal["lz4", "zstd"]] = {"bitshuffle_lz4": "lz4", "bitshuffle_zstd": "zstd"}
@@ -56,46 +56,68 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
     late: dict[str, tuple[int, int]] = {}
     with h5py.File.in_memory(libver="earliest", block_size=65536) as file:
         file.attrs["HDF5_Version"] = h5py.version.hdf5_version
+        groups = _Groups(file)
         for path, node in tree.items():
             if isinstance(node, nexus.Group):
-                file.require_group(path).attrs.update(node.attributes)
-            elif isinstance(node, nexus.Link):
-                file[path] = file[node.target]
+                groups.at(path).attrs.update(node.attributes)
+                continue
+            group, name = groups.place(path)
+            if isinstance(node, nexus.Link):
+                group[name] = file[node.target]
             elif isinstance(node, nexus.External):
-                file[path] = h5py.ExternalLink(node.name, node.target)
+                group[name] = h5py.ExternalLink(node.name, node.target)
             elif isinstance(node, nexus.Virtual):
                 _make_virtual(file, path, node)
             elif isinstance(node, nexus.Interleaved):
                 _make_interleaved(file, path, node)
             elif isinstance(node, nexus.Table):
-                file.create_dataset(path, data=node.data).attrs.update(node.attributes)
+                group.create_dataset(name, data=node.data).attrs.update(node.attributes)
             elif isinstance(node, nexus.Zeros):
-                _make_zeros(file, path, node)
+                _make_zeros(group, name, node)
             elif isinstance(node, nexus.Stack):
-                headers[path] = _make_stack(file, path, node)
+                headers[path] = _make_stack(group, name, node)
             else:
-                fields[path] = _make_field(file, path, node)
+                fields[path] = _make_field(group, name, node)
                 if node.late:
-                    late[path] = (_header(file[path].parent), _header(file[path]))
+                    late[path] = (_header(group), _header(group[name]))
         file.flush()
         data = file.id.get_file_image()
     layout.check_superblock(data)
-    for path, (group, field) in late.items():
-        data, name = late_name.hide(data, group, field)
+    for path, (parent, field) in late.items():
+        data, name = late_name.hide(data, parent, field)
         fields[path] = replace(fields[path], name=name)
     stacks = {path: layout.dataset_places(data, header) for path, header in headers.items()}
     return FileImage(data, stacks, fields)
 
 
-def _make_stack(file: h5py.File, path: str, stack: nexus.Stack) -> int:
+class _Groups:
+    """The groups of a new file: to look one up along its whole path takes h5py longer than to make it."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._made: dict[str, h5py.Group] = {"": file, "/": file}
+
+    def at(self, path: str) -> h5py.Group:
+        """The group at an absolute path, made where it is not there."""
+        if path not in self._made:
+            parent, name = self.place(path)
+            self._made[path] = parent.create_group(name)
+        return self._made[path]
+
+    def place(self, path: str) -> tuple[h5py.Group, str]:
+        """Where the item of an absolute path belongs: its group, and its name there."""
+        parent, _, name = path.rpartition("/")
+        return self.at(parent), name
+
+
+def _make_stack(group: h5py.Group, name: str, stack: nexus.Stack) -> int:
     """Make an empty growing dataset; return the address of its object header."""
     filters: Mapping[str, Any] = (
         {}
         if stack.compression == "none"
         else hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, _ALGORITHMS[stack.compression])
     )
-    dataset = file.create_dataset(
-        path,
+    dataset = group.create_dataset(
+        name,
         shape=(0, *stack.item_shape),
         maxshape=(None, *stack.item_shape),
         chunks=(stack.rows_per_chunk, *stack.item_shape),
@@ -112,10 +134,10 @@ def _header(item: h5py.HLObject) -> int:
     return int(h5py.h5o.get_info(item.id).addr)
 
 
-def _make_zeros(file: h5py.File, path: str, zeros: nexus.Zeros) -> None:
-    packed = compress(bytes(zeros.shape[0] * zeros.shape[1] * zeros.dtype.itemsize), zeros.dtype.itemsize)
-    dataset = file.create_dataset(
-        path,
+def _make_zeros(group: h5py.Group, name: str, zeros: nexus.Zeros) -> None:
+    packed = compress_zeros(zeros.shape[0] * zeros.shape[1] * zeros.dtype.itemsize, zeros.dtype.itemsize)
+    dataset = group.create_dataset(
+        name,
         shape=zeros.shape,
         chunks=zeros.shape,
         dtype=zeros.dtype,
@@ -217,10 +239,10 @@ def _run_of(first: int, count: int, item: tuple[int, ...], limits: tuple[int, ..
     return space
 
 
-def _make_field(file: h5py.File, path: str, field: nexus.Field) -> FieldPlace:
+def _make_field(group: h5py.Group, name: str, field: nexus.Field) -> FieldPlace:
     text = field.dtype.kind == "S"
     dtype = h5py.string_dtype("utf-8", field.dtype.itemsize) if text else field.dtype
-    dataset = file.create_dataset(path, shape=(), dtype=dtype)
+    dataset = group.create_dataset(name, shape=(), dtype=dtype)
     dataset.attrs.update(field.attributes)
     value = np.frombuffer(nexus.encode(field.value, field.dtype), field.dtype)
     dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, value, dataset.id.get_type())

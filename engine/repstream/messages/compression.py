@@ -21,6 +21,7 @@ Raises `MalformedMessage`, reason "compression", throughout.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any
 
 import lz4.block
@@ -127,6 +128,15 @@ def compress(pixels: Buffer, itemsize: int, encoding: str = "bitshuffle_lz4") ->
     """As `compress_into`, in new memory of its own."""
     memory = np.empty(bound(size_of(pixels), itemsize, encoding), np.uint8)
     return memory[: compress_into(memory, pixels, itemsize, encoding)].tobytes()
+
+
+@lru_cache(maxsize=8)
+def compress_zeros(nbytes: int, itemsize: int) -> bytes:
+    """What `compress` makes of `nbytes` bytes that are 0: its blocks are all alike, so only one is packed."""
+    size = _block(itemsize) * itemsize
+    whole, rest = divmod(nbytes, size)
+    block, tail = (compress(bytes(n), itemsize)[PREFIX_BYTES:] if n else b"" for n in (size, rest))
+    return _PREFIX.pack(nbytes, size) + block * whole + tail
 
 
 def _block(itemsize: int) -> int:

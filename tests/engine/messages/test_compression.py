@@ -53,6 +53,13 @@ def test_what_is_packed_unpacks_to_the_same(encoding: str, count: int, itemsize:
     assert decompress(memoryview(chunk), encoding, len(pixels), itemsize) == pixels
 
 
+@pytest.mark.parametrize("itemsize", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 7, 8, 2048, 4096, 10_003])
+def test_zeros_are_packed_as_any_numbers_are(count: int, itemsize: int) -> None:
+    nbytes = count * itemsize
+    assert compression.compress_zeros(nbytes, itemsize) == compression.compress(bytes(nbytes), itemsize)
+
+
 @pytest.mark.parametrize("itemsize", [1, 2, 4, 8])
 @pytest.mark.parametrize("count", COUNTS)
 def test_every_library_packs_alike_and_unpacks_what_hdf5_stores(count: int, itemsize: int) -> None:
