@@ -84,8 +84,8 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
         data = file.id.get_file_image()
     layout.check_superblock(data)
     for path, (parent, field) in late.items():
-        data, name = late_name.hide(data, parent, field)
-        fields[path] = replace(fields[path], name=name)
+        data, naming = late_name.hide(data, parent, field)
+        fields[path] = replace(fields[path], name=naming)
     stacks = {path: layout.dataset_places(data, header) for path, header in headers.items()}
     return FileImage(data, stacks, fields)
 
