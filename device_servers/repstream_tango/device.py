@@ -17,9 +17,10 @@ from repstream.parameters.facts import Format, Role, Value
 from repstream.protocol import Engine as AnyEngine
 from repstream.protocol import Reading, Requester
 from repstream_tango.events import GRADUAL, Events
-from repstream_tango.names import attribute_name, command_names, text_name
+from repstream_tango.names import attribute_name, command_names, label, text_name
 from repstream_tango.publisher import Publisher
 from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
+from repstream_tango.states import level_line
 from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, quality, to_tango
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
                 self.set_alarm_event(name, True, False)
             self.slot = self.find_slot()
             self._shown = {self.key(p): p for p in self.parameters}
+            self._levelled = {key: p for key, p in self._shown.items() if p.alarm and p.kind in GRADUAL}
             self._engine = self.publisher.attach(_address(self.Engine), self)
         except Exception as error:
             self._trouble = f"This device cannot be used: {error}. Correct its properties, then Init."
@@ -90,7 +92,10 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         return DevState.FAULT if self._trouble else self.engine_state()
 
     def dev_status(self) -> str:
-        return message_to_tango(self._trouble or self.engine_status())
+        if self._trouble:
+            return message_to_tango(self._trouble)
+        levels = (level_line(p, label(p), self.value(key)) for key, p in self._levelled.items())
+        return message_to_tango("\n".join((self.engine_status(), *filter(None, levels))))
 
     def reading(self, key: str) -> Reading:
         """What the engine holds; nothing in a slot that this engine does not have."""
@@ -163,7 +168,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
                     if key in self._shown:
                         self._push(self._shown[key], value, times.get(key, at), bool(times))
                 self.push_more(values, times, at)
-                if not values.keys().isdisjoint(self.state_keys()):
+                if not values.keys().isdisjoint(self.state_keys()) or values.keys() & self._levelled.keys():
                     self._push_state(bool(times))
         except DevFailed as failed:
             # A busy device or a subscriber that went: the next full round brings it.

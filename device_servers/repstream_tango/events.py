@@ -60,10 +60,10 @@ class Events:
             self._device.push_archive_event(name, *what)
 
     def push_stored(self, name: str, value: Any, again: bool) -> None:
-        """Push what the device itself has stored, State or Status; `value` is that."""
-        self._device.push_change_event(name)
+        """Push what the device itself has stored, State or Status, where it changed; `value` is that."""
         changed = self._archived.get(name) != (value, AttrQuality.ATTR_VALID)
         if again or changed:
+            self._device.push_change_event(name)
             self._device.push_alarm_event(name)
         if changed:
             self._archived[name] = (value, AttrQuality.ATTR_VALID)

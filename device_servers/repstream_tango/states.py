@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tango import DevState
 
-from repstream.parameters.facts import Role, Value
+from repstream.parameters.catalogue import Parameter
+from repstream.parameters.facts import Alarm, Role, Severity, Value
 from repstream.states import AcquisitionResult, RepeaterState, WriterState
 
 Read = Callable[[Role], Value]
@@ -64,6 +65,23 @@ def writer_status(engine: Read, writer: Read, slot: int) -> str:
         return f"There is no writer in slot {slot} of this engine."
     lines = [f"Writer {name} is {state}, its acquisition is {acquisition}."]
     return _joined([*lines, str(message or ""), str(waiting or "")])
+
+
+def level_line(parameter: Parameter, name: str, value: Value) -> str:
+    """Which of its levels a number is beyond, without the number, which changes all the time; empty: none."""
+    alarm, severity = parameter.alarm, parameter.severity(value)
+    if alarm is None or severity not in _LEVELS or isinstance(value, str | bool) or value is None:
+        return ""
+    word, low, high = _LEVELS[severity](alarm)
+    beyond = f"{high:g} or more" if high is not None and value >= high else f"{low:g} or less"
+    number, _, rest = beyond.partition(" ")
+    return f"{word}: {name} is {' '.join(filter(None, (number, parameter.unit, rest)))}."
+
+
+_LEVELS: Mapping[Severity, Callable[[Alarm], tuple[str, float | None, float | None]]] = {
+    Severity.MINOR: lambda alarm: ("Warning", alarm.warning_low, alarm.warning_high),
+    Severity.MAJOR: lambda alarm: ("Alarm", alarm.alarm_low, alarm.alarm_high),
+}
 
 
 def _joined(lines: list[str]) -> str:

@@ -138,6 +138,15 @@ def test_a_failed_acquisition_is_alarm_until_the_next_start(bench: Bench) -> Non
     assert bench.writer.State() == DevState.RUNNING
 
 
+def test_an_abort_is_no_alarm_and_says_what_became_of_it(bench: Bench) -> None:
+    bench.writer.NumImages = 5
+    bench.writer.Start()
+    bench.writer.Abort()
+    until(lambda: bench.writer.State() != DevState.RUNNING, "the end of the acquisition")
+    assert bench.writer.State() == DevState.STANDBY
+    assert "aborted" in bench.writer.Status()
+
+
 def test_an_acquisition_runs_to_its_end(bench: Bench) -> None:
     bench.writer.NumImages = 5
     with watching(bench.writer, "State") as state, watching(bench.writer, "NumWritten") as written:

@@ -70,6 +70,10 @@ def test_an_engine_is_found_lost_and_found_again(trl: Trl, address: str, tmp_pat
             assert told.w_value == 0
             repeater.Start()
             state.next_value(DevState.RUNNING)
+            writer_1.Start()
+            file = writer_1.FullFileName
+        state.next_value(DevState.UNKNOWN)
+        assert file in writer_1.Status()  # what becomes of it is not known, but which it is
 
 
 def test_init_while_the_engine_is_away_keeps_looking_for_it(trl: Trl, address: str, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tango import DevState
 
+from repstream.parameters.catalogue import build
 from repstream.parameters.facts import Role, Value
 from repstream.states import AcquisitionResult, RepeaterState, WriterState
-from repstream_tango.states import repeater_state, repeater_status, writer_state, writer_status
+from repstream_tango.states import level_line, repeater_state, repeater_status, writer_state, writer_status
 
 RUNNING = {Role.STATE: "RUNNING"}.get
 
@@ -88,3 +89,19 @@ def test_status_of_a_writer_says_what_it_waits_for() -> None:
 
 def test_status_of_an_empty_slot_says_so() -> None:
     assert writer_status(RUNNING, {Role.STATE: None}.get, 1) == "There is no writer in slot 1 of this engine."
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("writers.1.queue_use", 69.9, ""),
+        ("writers.1.queue_use", 70.0, "Warning: Queue is 70 % or more."),
+        ("writers.1.queue_use", 97.3, "Alarm: Queue is 90 % or more."),
+        ("writers.1.free_space", 0.5, "Alarm: Queue is 1 GB or less."),
+        ("writers.1.free_space", 7, "Warning: Queue is 10 GB or less."),
+        ("writers.1.free_space", None, ""),
+        ("writers.1.num_written", 10**9, ""),
+    ],
+)
+def test_a_number_beyond_its_level_is_a_line_of_status(key: str, value: Value, line: str) -> None:
+    assert level_line(build().parameters[key], "Queue", value) == line

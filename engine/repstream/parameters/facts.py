@@ -224,7 +224,7 @@ class Shown(msgspec.Struct, frozen=True):
     """A model as parameters of a group; for a second object of one model, under other names.
 
     `prefix` begins the names, `title` and `text` the titles and descriptions of that other one; it has
-    no roles.
+    no roles, and is for experts.
     """
 
     model: type[Section]
@@ -244,5 +244,6 @@ class Shown(msgspec.Struct, frozen=True):
             title=f"{self.title}{title[:1].lower()}{title[1:]}",
             description=f"{self.text}{field.description}",
         )
-        other.metadata = [fact for fact in other.metadata if not isinstance(fact, Role)]
+        facts = [fact for fact in other.metadata if not isinstance(fact, Role | Level)]
+        other.metadata = [*facts, Level.EXPERT]
         return other

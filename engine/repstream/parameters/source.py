@@ -85,32 +85,32 @@ class SourceConfig(Section):
         title="Pixel type",
         description="Required pixel type of the images; any takes that of the first frame.",
     )
-    channel: Annotated[str, Access.WHILE_IDLE] = Field(
+    channel: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=255,
         title="bsread image channel",
         description="bsread channel that holds the image; empty selects the only one; several, separated by "
         "commas, are a dataset each in files.",
     )
-    threshold: Annotated[str, Access.WHILE_IDLE] = Field(
+    threshold: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=255,
         title="DECTRIS threshold",
         description="DECTRIS threshold whose images are used; empty selects the only one; several, separated "
         "by commas, or * for all, are a dataset each in files.",
     )
-    verify_hash: Annotated[bool, Access.WHILE_IDLE] = Field(
+    verify_hash: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
         False,
         title="Verify the sender's hash",
         description="Check the hash that bsread (header) and DECTRIS Stream v1 (image) send; a message that "
         "differs is malformed. Takes the time of an MD5 for each image.",
     )
-    repeat_malformed: Annotated[bool, Access.WHILE_IDLE] = Field(
+    repeat_malformed: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
         False,
         title="Repeat malformed messages",
         description="Whether streams forward malformed messages too, whatever their policy.",
     )
-    id_step: Annotated[int, Access.WHILE_IDLE] = Field(
+    id_step: Annotated[int, Access.WHILE_IDLE, Level.EXPERT] = Field(
         1,
         ge=1,
         le=1_000_000,

@@ -111,13 +111,13 @@ class SourceStatus(Status):
         title="Connection problem",
         description="Why a detector that answers cannot be connected; empty if there is no problem.",
     )
-    messages: Annotated[Total, Unit("messages")] = Field(
+    messages: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0, title="Messages received", description="Messages received since the last start."
     )
     received: Annotated[Total, Unit("frames")] = Field(
         0, title="Frames received", description="Frames received since the last start."
     )
-    received_bytes: Annotated[Total, Unit("B")] = Field(
+    received_bytes: Annotated[Total, Unit("B"), Level.EXPERT] = Field(
         0, title="Bytes received", description="Bytes received since the last start."
     )
     malformed: Annotated[Total, Unit("messages"), Loss()] = Field(
@@ -126,7 +126,7 @@ class SourceStatus(Status):
     malformed_reasons: Annotated[str, LongText(1024), Level.EXPERT] = Field(
         "", title="Malformed messages by reason", description="Number of malformed messages for each reason."
     )
-    other: Annotated[Total, Unit("messages")] = Field(
+    other: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0,
         title="Messages without image",
         description="Valid messages without an image; streams forward them.",
@@ -139,10 +139,10 @@ class SourceStatus(Status):
     missing: Annotated[Count, Unit("frames"), Loss()] = Field(
         0, title="Missing frames", description="Frame ids that have not arrived."
     )
-    duplicates: Annotated[Total, Unit("frames")] = Field(
+    duplicates: Annotated[Total, Unit("frames"), Level.EXPERT] = Field(
         0, title="Duplicate frames", description="Frames whose id had arrived before."
     )
-    late: Annotated[Total, Unit("frames")] = Field(
+    late: Annotated[Total, Unit("frames"), Level.EXPERT] = Field(
         0, title="Late frames", description="Frames that arrived late and filled a gap in the ids."
     )
     resets: Annotated[Total, Level.EXPERT] = Field(

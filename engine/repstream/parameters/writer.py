@@ -47,7 +47,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="File name",
         description="Name of the files without number and extension, used by file_template.",
     )
-    file_template: Annotated[str, Access.WHILE_IDLE] = Field(
+    file_template: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "%s%s_%6.6d.h5",
         max_length=255,
         title="File name template",
@@ -60,12 +60,12 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="File number",
         description="Number of the next file, if file_template uses it.",
     )
-    auto_increment: Annotated[bool, Access.WHILE_IDLE] = Field(
+    auto_increment: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
         True,
         title="Increment file number",
         description="Whether file_number increases by one when a file is opened.",
     )
-    create_directory: Annotated[int, Access.WHILE_IDLE, Unit("levels")] = Field(
+    create_directory: Annotated[int, Access.WHILE_IDLE, Unit("levels"), Level.EXPERT] = Field(
         0,
         ge=-32,
         le=32,
@@ -84,7 +84,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Number of images",
         description="Number of images in an acquisition; 0 continues until stopped.",
     )
-    first_image_id: Annotated[int, Access.WHILE_IDLE] = Field(
+    first_image_id: Annotated[int, Access.WHILE_IDLE, Level.EXPERT] = Field(
         0,
         ge=0,
         le=2**64 - 1,
@@ -97,7 +97,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Run id",
         description="Label of the run, any text; if it is empty, the start time in ns is used.",
     )
-    detector_name: Annotated[str, Access.WHILE_IDLE, Form(NAME_FORM)] = Field(
+    detector_name: Annotated[str, Access.WHILE_IDLE, Form(NAME_FORM), Level.EXPERT] = Field(
         "detector",
         min_length=1,
         max_length=64,
@@ -110,19 +110,19 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Compression",
         description="Compression of the images in the file; bitshuffle_lz4 is HDF5 filter 32008.",
     )
-    checksum: Annotated[Literal["none", "xxh3", "crc32c"], Access.WHILE_IDLE] = Field(
+    checksum: Annotated[Literal["none", "xxh3", "crc32c"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "none",
         title="Image checksum",
         description="Checksum stored with each image; verify compares it with the image.",
     )
-    keep_frames: Annotated[int, Access.WHILE_IDLE, Unit("frames")] = Field(
+    keep_frames: Annotated[int, Access.WHILE_IDLE, Unit("frames"), Level.EXPERT] = Field(
         0,
         ge=0,
         le=1_000_000,
         title="Pre-trigger frames",
         description="Frames before the start that are written first; 0 sets no number (see keep_time).",
     )
-    keep_time: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+    keep_time: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,
         le=3600.0,
@@ -136,13 +136,13 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Pre-trigger memory",
         description="Memory for pre-trigger frames, in addition to buffer_memory.",
     )
-    trigger_attribute: Annotated[str, Access.WHILE_IDLE] = Field(
+    trigger_attribute: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=128,
         title="Trigger attribute",
         description="Attribute, or comparison such as intensity > 100, that starts an armed writer.",
     )
-    follow_series: Annotated[bool, Access.WHILE_IDLE] = Field(
+    follow_series: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
         False,
         title="One file per series",
         description="Whether an armed writer creates a file for each series of a DECTRIS detector.",
@@ -156,33 +156,33 @@ class WriterConfig(OutputConfig, ExperimentConfig):
     spill_limit: Annotated[float, Access.WHILE_IDLE, Unit("GB"), Level.EXPERT] = Field(
         10.0, ge=0.001, le=1e6, title="Spill limit", description="Maximum size of the frames in spill_folder."
     )
-    first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+    first_image_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,
         le=1e9,
         title="First image timeout",
         description="The acquisition ends if the first image takes longer than this; 0 waits forever.",
     )
-    idle_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+    idle_timeout: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,
         le=1e9,
         title="Idle timeout",
         description="The acquisition ends if the next image takes longer than this; 0 waits forever.",
     )
-    max_duration: Annotated[float, Access.WHILE_IDLE, Unit("s")] = Field(
+    max_duration: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,
         le=1e9,
         title="Maximum duration",
         description="The acquisition ends this long after the start; 0 sets no limit.",
     )
-    placement: Annotated[Literal["arrival", "by_id"], Access.WHILE_IDLE] = Field(
+    placement: Annotated[Literal["arrival", "by_id"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "arrival",
         title="Image placement",
         description="Images in order of arrival, or each at the position of its id, with gaps left blank.",
     )
-    images_per_file: Annotated[int, Access.WHILE_IDLE, Unit("images")] = Field(
+    images_per_file: Annotated[int, Access.WHILE_IDLE, Unit("images"), Level.EXPERT] = Field(
         0,
         ge=0,
         le=16_777_216,
@@ -219,7 +219,7 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Sync interval",
         description="Time between syncs to the disk, which make images readable; 0 leaves it to the system.",
     )
-    header_columns: Annotated[str, Access.WHILE_IDLE] = Field(
+    header_columns: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=1023,
         title="Header columns",

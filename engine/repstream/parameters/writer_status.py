@@ -36,7 +36,7 @@ class WriterStatus(OutputStatus):
         title="Result of the last start",
         description="What became of the last arm or start; completed: all its images are in the closed file.",
     )
-    start_id: Annotated[str, Role.START_ID] = Field(
+    start_id: Annotated[str, Role.START_ID, Level.EXPERT] = Field(
         "",
         title="Acquisition of the last start",
         description="Id of the acquisition that the last arm or start began or opened; empty: none.",
@@ -46,7 +46,7 @@ class WriterStatus(OutputStatus):
         title="Message of the last start",
         description="What became of the last arm or start, as a sentence.",
     )
-    start_count: Total = Field(
+    start_count: Annotated[Total, Level.EXPERT] = Field(
         0, title="Starts so far", description="Number of arms and starts, those that were refused included."
     )
     gate: Literal["shut", "open"] = Field("shut", title="Gate", description="Whether frames go to the file.")
@@ -85,8 +85,10 @@ class WriterStatus(OutputStatus):
         title="Folder problem",
         description="What is wrong with the folder, or since when it does not answer; empty if nothing is.",
     )
-    folder_exists: bool | None = Field(None, title="Folder exists", description="Whether the folder exists.")
-    folder_writable: bool | None = Field(
+    folder_exists: Annotated[bool | None, Level.EXPERT] = Field(
+        None, title="Folder exists", description="Whether the folder exists."
+    )
+    folder_writable: Annotated[bool | None, Level.EXPERT] = Field(
         None, title="Folder writable", description="Whether files can be created in the folder."
     )
     waiting: Annotated[str, LongText(1024), Role.WAITING] = Field(
@@ -99,7 +101,7 @@ class WriterStatus(OutputStatus):
         title="Waiting for",
         description="What the acquisition waits for; selection: frames arrive, but none for the file.",
     )
-    waiting_since: Annotated[float | None, Unit("s"), Format.TIME] = Field(
+    waiting_since: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
         None,
         title="Waiting since",
         description="Unix time since which nothing has arrived from there, if it is known.",
@@ -121,7 +123,9 @@ class AcquisitionStatus(Losses):
     acquisition_id: Annotated[str, Level.EXPERT] = Field(
         "", title="Acquisition id", description="Unique id of the acquisition."
     )
-    acq_run_id: str = Field("", title="Acquisition run id", description="Run id of the acquisition.")
+    acq_run_id: Annotated[str, Level.EXPERT] = Field(
+        "", title="Acquisition run id", description="Run id of the acquisition."
+    )
     full_file_name: Annotated[str, LongText(1024)] = Field(
         "", title="Acquisition file", description="Full name of the file of the acquisition."
     )
