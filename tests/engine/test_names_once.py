@@ -34,6 +34,7 @@ ALLOWED = {
     "engine/repstream/ophyd": "the signals that a bluesky device has, by name",
     "engine/repstream/parameters": "declarations, their validators, and configurations of other programs",
     "engine/repstream/pictures": "counted there by these names, and carried so to the service",
+    "engine/repstream/pipelines": "names of cam_server's configurations, which sites have as files",
     "engine/repstream/policies/decimation.py": "the parameter that an error names",
     "engine/repstream/service/acquisitions.py": FORMATS,
     "engine/repstream/service/configuring.py": "fields that follow from others when they are merged",

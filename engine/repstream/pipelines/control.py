@@ -142,11 +142,7 @@ class Ending(msgspec.Struct, frozen=True, tag="ending"):
 Notice = Ready | Wanted | Answer | Report | Logged | Ending
 
 
-def _encode(value: Any) -> Any:
-    return str(value)
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=_encode)
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
 _specifications = msgspec.msgpack.Decoder(Specification, dec_hook=lambda kind, value: kind(value))

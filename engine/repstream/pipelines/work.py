@@ -19,8 +19,15 @@ from repstream.processing.pipeline import TRANSPARENT, Pipeline, Pulse
 OF_PICTURE = {"image", "width", "height", "timestamp", "x_axis", "y_axis"}
 """Channels of a camera; others reach functions as `bsdata`."""
 
-SHOWN = ("no_client_timeout", "queue_size", "mode", "block", "data_compression", "data_header_compression")
-"""Keys of the output that the parameters of a message say, with their defaults."""
+SHOWN: Mapping[str, Any] = {
+    "no_client_timeout": 10,
+    "queue_size": 10,
+    "mode": "PUB",
+    "block": True,
+    "data_compression": None,
+    "data_header_compression": None,
+}
+"""What the parameters of a message say about the output where the configuration does not."""
 
 
 class Work(Protocol):
@@ -69,10 +76,12 @@ class Processing:
     def _arguments(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> tuple[Any, Any]:
         if settings.function not in (None, "", TRANSPARENT):
             raise InvalidValue("function", f"{settings.function!r:.200}: scripts are not supported yet")
-        shown = {key: getattr(settings, key) for key in SHOWN} | {"mode": settings.mode or "PUB"}
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
-        return {**configuration, **shown}, background
+        return {
+            **configuration,
+            **{k: v for k, v in SHOWN.items() if configuration.get(k) is None},
+        }, background
 
 
 def view_of(found: Mapping[str, Any]) -> View:
