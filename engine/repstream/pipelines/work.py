@@ -10,6 +10,7 @@ import numpy as np
 from repstream.errors import InvalidValue, ProcessingError
 from repstream.messages.bsread import Message
 from repstream.messages.bsread_header import Timestamp
+from repstream.parameters.camera import packing
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines.backgrounds import load_background
 from repstream.pipelines.control import Folders
@@ -28,6 +29,8 @@ SHOWN: Mapping[str, Any] = {
     "data_header_compression": None,
 }
 """What the parameters of a message say about the output where the configuration does not."""
+
+COMPRESSIONS = ("data_compression", "data_header_compression")
 
 
 class Work(Protocol):
@@ -78,10 +81,16 @@ class Processing:
             raise InvalidValue("function", f"{settings.function!r:.200}: scripts are not supported yet")
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
-        return {
-            **configuration,
-            **{k: v for k, v in SHOWN.items() if configuration.get(k) is None},
-        }, background
+        return {**configuration, **shown(configuration)}, background
+
+
+def shown(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parameters of a message say beyond the configuration."""
+    added = {key: value for key, value in SHOWN.items() if configuration.get(key) is None}
+    added |= {key: packing(configuration[key]) for key in COMPRESSIONS if configuration.get(key)}
+    if configuration.get("function") is not None and configuration.get("reload") is None:
+        added["reload"] = False
+    return added
 
 
 def view_of(found: Mapping[str, Any]) -> View:
