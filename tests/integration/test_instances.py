@@ -137,7 +137,8 @@ def test_a_pipeline_finds_the_beam_and_starts_its_camera(pipelines, cameras):
     assert cameras.get("beam").is_stream_active
     assert found["x_fit_mean"] == pytest.approx(159.5, abs=8)
     assert found["y_fit_mean"] == pytest.approx(119.5, abs=8)
-    statistics = running(pipelines, "p").statistics
+    until(lambda: pipelines.get("p").statistics.tx_count, "a report")
+    statistics = pipelines.get("p").statistics
     assert statistics.frame_shape == (320, 240, 2)
     assert statistics.rx_count >= statistics.tx_count > 0
 
@@ -265,3 +266,29 @@ def test_instances_end_with_their_server(launcher):
         ours.shutdown(socket.SHUT_RDWR)
     until(lambda: is_gone(process_id), "the end of the instance")
     other.close()
+
+
+def test_work_is_fanned_out_and_in_again(pipelines, cameras):
+    """Two workers share the messages of a camera, and their results come in the order of the pulses."""
+    pipelines.start("out", {"pipeline_type": "fanout", "camera_name": "sim"})
+    address = pipelines.start("in", {"pipeline_type": "fanin", "pid_buffer": 5}).stream_address
+
+    def find(kind, name):
+        return pipelines.get(name).stream_address
+
+    pipelines._find_stream = find
+    links = {"input_pipeline": "out", "input_mode": "PULL", "output_pipeline": "in"}
+    for worker in ("one", "two"):
+        pipelines.start(worker, links | {"function": "transparent"})
+    with Client(address) as client:
+        ids = [client.receive().pulse_id for _ in range(20)]
+    assert ids == sorted(ids)
+    for worker in ("one", "two"):
+        until(lambda worker=worker: pipelines.get(worker).statistics.tx_count, "a report of work")
+
+
+def test_any_stream_goes_through_with_the_channels_that_are_chosen(pipelines, cameras):
+    stream = cameras.start("sim", SIMULATION).stream_address
+    configuration = {"pipeline_type": "stream", "input_stream": stream, "include": ["width", "timestamp"]}
+    with Client(pipelines.start("p", configuration).stream_address) as client:
+        assert list(client.read()) == ["timestamp", "width"]

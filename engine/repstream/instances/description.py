@@ -16,14 +16,16 @@ from repstream.pipelines.control import Statistics as Statistics
 class InstanceInfo(msgspec.Struct, frozen=True):
     """One instance at one moment.
 
-    `started` is the Unix time of the last start. `camera_geometry` is width and height as streamed, None
-    for a pipeline and before the first image. `message` says what is wrong with an instance that runs
+    `input_address` is where a fan-in takes messages, empty for others. `started` is the Unix time of the
+    last start. `camera_geometry` is width and height as streamed, None for a pipeline and before the first
+    image. `message` says what is wrong with an instance that runs
     all the same (a function that fails, a source that is silent), empty where nothing is.
     """
 
     name: str
     kind: Kind
     stream_address: str
+    input_address: str
     is_stream_active: bool
     started: float
     config: dict[str, Any]

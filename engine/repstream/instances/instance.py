@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from repstream.child import exit_reason
-from repstream.errors import InstanceEnded, InstanceReadOnly, InvalidValue, Unanswered
+from repstream.errors import InstanceEnded, InstanceReadOnly, InvalidValue, PortTakenError, Unanswered
 from repstream.instances.description import Configuration, InstanceInfo, LogRecord, Statistics
 from repstream.instances.launcher import Launcher, Running
 from repstream.pipelines import configurations
 from repstream.pipelines.control import (
+    PORT,
     Answer,
     Ending,
     Input,
@@ -61,6 +62,8 @@ class Instance:
         self._find_input = find_input
         self._on_end = on_end
         self._address = f"tcp://{host}:{specification.port}"
+        input_port = specification.input_port
+        self._input_address = f"tcp://{host}:{input_port}" if input_port else ""
         self._configuration = specification.configuration
         self._ready = threading.Event()
         self._report = Report(Statistics())
@@ -86,7 +89,11 @@ class Instance:
         return dict(self._configuration)
 
     def start(self, launcher: Launcher) -> None:
-        """Start it, and wait until it runs; raises `InstanceEnded` with the reason where it does not."""
+        """Start it, and wait until it runs.
+
+        Raises `InstanceEnded` with the reason where it does not, `InvalidValue` where that is its
+        configuration, `PortTakenError` where another program was quicker.
+        """
         self._process = launcher.launch(self.specification, self._hear, self._end)
         deadline = time.monotonic() + START_TIME
         while not self._ready.wait(0.05) and not self.ended.is_set():
@@ -94,6 +101,8 @@ class Instance:
                 self._reason = self._reason or f"it did not run within {START_TIME:g} s"
                 self.stop()
         if self.ended.is_set():
+            if self._subject == PORT:
+                raise PortTakenError(self._reason)
             if self._subject:
                 raise InvalidValue(self._subject, self._reason)
             raise InstanceEnded(self.specification.name, self._reason or "it ended at once")
@@ -130,6 +139,7 @@ class Instance:
             name=spec.name,
             kind=spec.kind,
             stream_address=self._address,
+            input_address=self._input_address,
             is_stream_active=self.alive,
             started=self.started,
             config=self.configuration,

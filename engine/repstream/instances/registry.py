@@ -19,10 +19,13 @@ from repstream.instances.description import Configuration, Folders, InstanceInfo
 from repstream.instances.instance import LOG_LENGTH, Instance
 from repstream.instances.launcher import Launcher
 from repstream.instances.ports import CAMERA_PORTS, PIPELINE_PORTS, Ports
-from repstream.pipelines.configurations import complete, settings
+from repstream.pipelines.configurations import complete, has_entrance, settings
 from repstream.pipelines.control import Specification, Wanted
 
 LONGEST_NAME = 255
+
+ATTEMPTS = 5
+"""Ports that are tried where other programs take them between the look and the bind."""
 
 
 class FindStream(Protocol):
@@ -163,25 +166,42 @@ class Instances:
         wanted = port or settings(self.kind, whole).port
         if read_only is None:
             read_only = bool(whole.get("read_only"))
-        taken = self._port(name, wanted)
+        for attempt in range(ATTEMPTS):
+            life = self._life(name, whole, self._port(name, wanted), read_only)
+            try:
+                life.start(self._launcher)
+            except ChildError:  # there was no process whose end gives the ports back
+                self._give_back(life)
+                raise
+            except PortTakenError:
+                with self._lock:
+                    self._kept_ports.pop(name, None)
+                if wanted or attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        return life.info()
+
+    def _life(self, name: str, whole: dict[str, Any], port: int, read_only: bool) -> Instance:
         before = self._lives.get(name)
-        log = before.log if before is not None else deque[LogRecord](maxlen=LOG_LENGTH)
         life = Instance(
-            Specification(name, self.kind, whole, taken, self._folders),
+            Specification(
+                name=name,
+                kind=self.kind,
+                configuration=whole,
+                port=port,
+                input_port=self._ports.take() if has_entrance(self.kind, whole) else 0,
+                folders=self._folders,
+            ),
             self._launcher.host,
             read_only=read_only,
             find_input=self._find,
-            on_end=self._ended,
-            log=log,
+            on_end=self._give_back,
+            log=before.log if before is not None else deque[LogRecord](maxlen=LOG_LENGTH),
         )
         with self._lock:
             self._lives[name] = life
-        try:
-            life.start(self._launcher)
-        except ChildError:  # there was no process whose end gives it back
-            self._ports.give_back(taken)
-            raise
-        return life.info()
+        return life
 
     def _port(self, name: str, wanted: int) -> int:
         if wanted or self.kind == "pipeline":
@@ -199,10 +219,16 @@ class Instances:
     def _find(self, wanted: Wanted) -> str:
         if self._find_stream is None:
             raise Refused(wanted.name, f"no server of {wanted.kind}s is configured")
-        return self._find_stream(wanted.kind, wanted.name)
+        address = self._find_stream(wanted.kind, wanted.name)
+        if not wanted.entrance:
+            return address
+        if not (entrance := self.get(wanted.name).input_address):
+            raise Refused(wanted.name, "it takes no messages: it is no fan-in")
+        return entrance
 
-    def _ended(self, life: Instance) -> None:
-        self._ports.give_back(life.specification.port)
+    def _give_back(self, life: Instance) -> None:
+        for port in (life.specification.port, life.specification.input_port):
+            self._ports.give_back(port)
 
     def _stop(self, name: str) -> None:
         with self._lock:

@@ -123,6 +123,9 @@ class CameraJob:
         }
         return (self._encoder.frame(Made(self._pulse_id(frame.frame_id), stamp, channels)),)
 
+    def rest(self) -> Sequence[Frame]:
+        return ()
+
     def hear(self, found: control.Input) -> None:
         """A camera asks for nothing."""
 

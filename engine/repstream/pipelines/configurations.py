@@ -79,6 +79,16 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
     return found
 
 
+def has_entrance(kind: Kind, whole: Configuration) -> bool:
+    """Whether an instance binds an input of its own: a fan-in that nobody gave an address."""
+    given = ("input_stream", "input_pipeline")
+    return (
+        kind == "pipeline"
+        and whole.get("pipeline_type") == "fanin"
+        and not any(whole.get(key) for key in given)
+    )
+
+
 def changed(kind: Kind, present: Configuration, partial: Configuration) -> dict[str, Any]:
     """The complete configuration after a partial update; raises `InvalidValue`."""
     if not partial:

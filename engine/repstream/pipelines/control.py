@@ -66,12 +66,16 @@ class LogRecord(msgspec.Struct, frozen=True):
 
 
 class Specification(msgspec.Struct, frozen=True):
-    """What an instance is started with: the complete configuration, and the port that its stream binds."""
+    """What an instance is started with: the complete configuration, and the port that its stream binds.
+
+    `input_port` is where a fan-in binds its input, 0 for others.
+    """
 
     name: str
     kind: Kind
     configuration: dict[str, Any]
     port: int
+    input_port: int = 0
     folders: Folders = Folders()
 
 
@@ -101,10 +105,14 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
-    """The stream of a camera or (`kind`) pipeline is needed: start it if need be, and answer with `Input`."""
+    """The stream of a camera or (`kind`) pipeline is needed: start it if need be, and answer with `Input`.
+
+    `entrance`: not its stream is wanted, but where it takes messages (a fan-in).
+    """
 
     kind: Kind
     name: str
+    entrance: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -127,6 +135,10 @@ class Logged(msgspec.Struct, frozen=True, tag="logged"):
     """A line of its log."""
 
     record: LogRecord
+
+
+PORT = "port"
+"""The key of the port of a stream: what an instance blames that finds it taken."""
 
 
 class Ending(msgspec.Struct, frozen=True, tag="ending"):

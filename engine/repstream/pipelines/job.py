@@ -58,6 +58,9 @@ class Job(Protocol):
     def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
         """What goes out for one message. Raises `ProcessingError` with the reason to end."""
 
+    def rest(self) -> Sequence[Frame]:
+        """What is held back, at the end."""
+
     def hear(self, found: Input) -> None:
         """Where the input is that was asked for."""
 

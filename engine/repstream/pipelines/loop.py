@@ -13,9 +13,10 @@ import zmq
 
 from repstream.dataplane.outbox import Outbox
 from repstream.dataplane.outputs import StreamOutput
-from repstream.errors import InvalidValue, ProcessingError, Refused
+from repstream.errors import InvalidValue, PortTakenError, ProcessingError, Refused
 from repstream.pipelines import control
 from repstream.pipelines.control import (
+    PORT,
     Answer,
     Ending,
     Input,
@@ -163,7 +164,10 @@ class Loop:
 
     def _drain(self) -> None:
         """Send what waits, while somebody takes it."""
-        end = time.monotonic() + DRAIN_TIME
+        now = time.monotonic()
+        end = now + DRAIN_TIME
+        for frame in self._job.rest():
+            self._output.offer(frame, now)
         while self._output.waiting and self._output.transport.consumers and time.monotonic() < end:
             self._output.drain()
             time.sleep(0.001)
@@ -199,6 +203,8 @@ def ending(error: BaseException | None) -> Ending:
     match error:
         case None:
             return Ending()
+        case PortTakenError():
+            return Ending(str(error), PORT)
         case InvalidValue():
             return Ending(error.reason, error.subject)
         case Refused():

@@ -8,6 +8,7 @@ import zmq
 
 from repstream.dataplane.outputs import StreamOutput
 from repstream.dataplane.transport import open_transport
+from repstream.errors import InvalidValue, PortTakenError, Refused
 from repstream.parameters.camera import CameraSettings
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.parameters.stream import StreamConfig
@@ -22,9 +23,14 @@ def open_output(
     context: zmq.Context[zmq.Socket[bytes]],
     connect_to: str = "",
 ) -> StreamOutput:
-    """The output bound to a port, or connected to an address. Raises `Refused`."""
+    """The output bound to a port, or connected to an address. Raises `PortTakenError`, `InvalidValue`."""
     config = stream_config(settings, connect_to or f"tcp://*:{port}")
-    transport = open_transport("output", config, context, connect=bool(connect_to))
+    try:
+        transport = open_transport("output", config, context, connect=bool(connect_to))
+    except Refused as error:
+        if connect_to:
+            raise InvalidValue("output_stream", error.reason) from error
+        raise PortTakenError(f"port {port} is taken: {error.reason}") from error
     return StreamOutput("output", config, transport)
 
 
@@ -52,4 +58,5 @@ def mode_of(settings: CameraSettings | PipelineSettings) -> str:
         return "PUB"
     if settings.mode is not None:
         return settings.mode
-    return "PUSH" if settings.pipeline_type in ("store", "fanout") else "PUB"
+    connects = settings.output_stream or settings.output_pipeline
+    return "PUSH" if connects or settings.pipeline_type in ("store", "fanout") else "PUB"

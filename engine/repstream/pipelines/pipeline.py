@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from repstream.errors import MalformedMessage, ProcessingError
@@ -103,12 +104,12 @@ class PipelineJob:
         if self._feed is not None:
             self._feed.close()
 
+    def rest(self) -> Sequence[Frame]:
+        return self._encoded(self._work.rest())
+
     def _sent(self, message: bsread.Message, stamp: Timestamp) -> Sequence[Frame]:
         try:
-            channels = self._work.process(message, stamp)
-            if channels is None:
-                return ()
-            frame = self._encoder.frame(Made(message.pulse_id, stamp, _chosen(channels, self._settings)))
+            frames = self._encoded(self._work.process(message, stamp))
         except (ProcessingError, ValueError) as error:
             self.lost["processing"] = self.lost.get("processing", 0) + 1
             self.problem = str(error)
@@ -116,12 +117,20 @@ class PipelineJob:
                 raise ProcessingError(str(error)) from error
             return ()
         self.problem = ""
-        if len(frame.shape) == 2:
-            height, width = frame.shape
-            self.frame_shape = (width, height, np.dtype(frame.dtype).itemsize)
-        self._gate.sent()
+        for frame in frames:
+            if len(frame.shape) == 2:
+                height, width = frame.shape
+                self.frame_shape = (width, height, np.dtype(frame.dtype).itemsize)
+            self._gate.sent()
         self._finish()
-        return (frame,)
+        return frames
+
+    def _encoded(self, made: Sequence[Made | Frame]) -> list[Frame]:
+        return [one if isinstance(one, Frame) else self._message(one) for one in made]
+
+    def _message(self, made: Made) -> Frame:
+        channels = _chosen(made.channels, self._settings)
+        return self._encoder.frame(msgspec.structs.replace(made, channels=channels))
 
     def _finish(self) -> None:
         self.finished = self.finished or self._gate.is_finished

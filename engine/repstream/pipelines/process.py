@@ -16,8 +16,9 @@ from typing import Any
 import zmq
 
 from repstream.dataplane.outbox import Outbox
-from repstream.errors import ProcessingError, Refused
+from repstream.errors import PortTakenError, ProcessingError, Refused
 from repstream.logs import log_to_stderr
+from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines import control
 from repstream.pipelines.camera import CameraJob
 from repstream.pipelines.configurations import settings as settings_of
@@ -49,7 +50,7 @@ def run(pipe: Connection, specification: Specification) -> int:
     failure: Exception | None = None
     try:
         _live(pipe, outbox, specification, lines)
-    except (Refused, ProcessingError) as error:
+    except (Refused, PortTakenError, ProcessingError) as error:
         log.error("%s", error)
         failure = error
     except Exception as error:
@@ -72,8 +73,9 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
     job: Job | None = None
     settings = settings_of(specification.kind, specification.configuration)
     try:
-        # Bound first: it is what tells soonest that the instance cannot be.
-        output = open_output(settings, specification.port, context)
+        connect_to = _target(pipe, outbox, settings)
+        # Opened first: it is what tells soonest that the instance cannot be.
+        output = open_output(settings, specification.port, context, connect_to)
         try:
             job = _open_job(pipe, outbox, specification, context)
         except BaseException:
@@ -102,6 +104,8 @@ def _open_job(pipe: Connection, outbox: Outbox[Notice], specification: Specifica
     settings = pipeline_settings(configuration)
     wanted = wanted_by(settings)
     address = settings.input_stream or ""
+    if specification.input_port:
+        address = f"tcp://*:{specification.input_port}"
     if wanted is not None:
         address = _asked(pipe, outbox, wanted)
     feed = Feed(opener(settings, context), address, wanted, outbox.put) if address else None
@@ -111,6 +115,15 @@ def _open_job(pipe: Connection, outbox: Outbox[Notice], specification: Specifica
         if feed is not None:
             feed.close()
         raise
+
+
+def _target(pipe: Connection, outbox: Outbox[Notice], settings: Any) -> str:
+    """Where the output connects to; empty where it binds."""
+    if not isinstance(settings, PipelineSettings):
+        return ""
+    if settings.output_pipeline:
+        return _asked(pipe, outbox, Wanted("pipeline", settings.output_pipeline, entrance=True))
+    return settings.output_stream or ""
 
 
 def _asked(pipe: Connection, outbox: Outbox[Notice], wanted: Wanted) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from repstream.errors import InvalidValue, ProcessingError
 from repstream.messages.bsread import Message
 from repstream.messages.bsread_header import Timestamp
+from repstream.messages.frame import Frame
+from repstream.messages.header import size_of
 from repstream.parameters.camera import packing
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines.backgrounds import load_background
 from repstream.pipelines.control import Folders
+from repstream.pipelines.messages import Made
 from repstream.processing.camera import View
 from repstream.processing.pipeline import TRANSPARENT, Pipeline, Pulse
 
@@ -39,8 +43,11 @@ class Work(Protocol):
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Take another configuration; raises `Refused` and keeps the former one then."""
 
-    def process(self, message: Message, timestamp: Timestamp) -> Mapping[str, Any] | None:
-        """What is sent, None for nothing. Raises `ProcessingError`."""
+    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+        """What is sent: channels, or a message that goes on as it is. Raises `ProcessingError`."""
+
+    def rest(self) -> Sequence[Made | Frame]:
+        """What is held back, at the end."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -53,10 +60,24 @@ def open_work(configuration: Mapping[str, Any], settings: PipelineSettings, fold
             return Processing(configuration, settings, folders)
         case "store":
             return Storing(settings)
+        case "stream":
+            return Streaming()
+        case "fanout" | "fanin":
+            return Forwarding(settings)
     raise InvalidValue("pipeline_type", f"{settings.pipeline_type} is not supported yet")
 
 
-class Processing:
+class _Immediate:
+    """Work that holds nothing back."""
+
+    def rest(self) -> Sequence[Made | Frame]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Processing(_Immediate):
     """The image of a camera through the steps and the function of the configuration."""
 
     def __init__(
@@ -68,13 +89,11 @@ class Processing:
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         self._pipeline.configure(*self._arguments(configuration, settings))
 
-    def process(self, message: Message, timestamp: Timestamp) -> Mapping[str, Any] | None:
-        found = dict(zip((c.name for c in message.header.channels), message.values, strict=True))
+    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+        found = values_of(message)
         others = {name: value for name, value in found.items() if name not in OF_PICTURE}
-        return self._pipeline.process(view_of(found), Pulse(message.pulse_id, timestamp, others))
-
-    def close(self) -> None:
-        """Nothing is held."""
+        made = self._pipeline.process(view_of(found), Pulse(message.pulse_id, timestamp, others))
+        return () if made is None else (Made(message.pulse_id, timestamp, made),)
 
     def _arguments(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> tuple[Any, Any]:
         if settings.function not in (None, "", TRANSPARENT):
@@ -112,7 +131,7 @@ def _axis(axis: Any, size: int) -> np.ndarray[Any, Any]:
     return np.atleast_1d(np.asarray(axis))
 
 
-class Storing:
+class Storing(_Immediate):
     """The image alone, under the name of its camera."""
 
     def __init__(self, settings: PipelineSettings) -> None:
@@ -121,10 +140,58 @@ class Storing:
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Nothing of it can change."""
 
-    def process(self, message: Message, timestamp: Timestamp) -> Mapping[str, Any] | None:
+    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
         if "image" not in message.header.index:
             raise ProcessingError("the message has no channel image")
-        return {self._channel: message["image"]}
+        return (Made(message.pulse_id, timestamp, {self._channel: message["image"]}),)
+
+
+class Streaming(_Immediate):
+    """The channels of any stream."""
+
+    def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
+        """Nothing of it can change."""
+
+    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+        return (Made(message.pulse_id, timestamp, values_of(message)),)
+
+
+class Forwarding:
+    """Messages as they came; `length` of them are held and put in the order of their ids, the lowest first.
+
+    A message that comes later than one with a higher id that has left is sent at once, late.
+    """
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self._held: list[tuple[int, int, Frame]] = []
+        self._number = 0
+        self._length = 0
+        self.configure({}, settings)
+
+    def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
+        self._length = settings.pid_buffer or 0
+
+    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+        self._number += 1  # messages of one id keep their order
+        heappush(self._held, (message.pulse_id, self._number, frame_of(message)))
+        return [heappop(self._held)[2] for _ in range(len(self._held) - self._length)]
+
+    def rest(self) -> Sequence[Made | Frame]:
+        return [heappop(self._held)[2] for _ in range(len(self._held))]
 
     def close(self) -> None:
-        """Nothing is held."""
+        self._held.clear()
+
+
+def frame_of(message: Message) -> Frame:
+    """A message as it goes on unchanged."""
+    channel = next((c for c in message.header.channels if len(c.shape) == 2), None)
+    shape, kind = ((), "uint8") if channel is None else (channel.shape, channel.type)
+    return Frame(
+        message.pulse_id, shape, kind, False, "", message.parts, (), sum(map(size_of, message.parts))
+    )
+
+
+def values_of(message: Message) -> dict[str, Any]:
+    """The values of a message by channel."""
+    return dict(zip((c.name for c in message.header.channels), message.values, strict=True))

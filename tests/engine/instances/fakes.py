@@ -1,7 +1,7 @@
 """A launcher without processes."""
 
 from repstream.errors import ChildError
-from repstream.pipelines.control import Answer, Ending, Input, Ready, Reconfigure, Stop
+from repstream.pipelines.control import PORT, Answer, Ending, Input, Ready, Reconfigure, Stop
 
 
 class FakeRunning:
@@ -38,14 +38,16 @@ class FakeLauncher:
     host = "127.0.0.1"
 
     def __init__(self):
-        self.processes, self.dying, self.mute = {}, {}, set()
+        self.processes, self.dying, self.mute, self.taken = {}, {}, set(), set()
 
     def launch(self, specification, on_notice, on_end):
         name = specification.name
         if name == "unstartable":
             raise ChildError("no process can be started")
         process = self.processes[name] = FakeRunning(specification, on_notice, on_end)
-        if name in self.dying:
+        if specification.port in self.taken:
+            process.end(1, f"port {specification.port} is taken", PORT)
+        elif name in self.dying:
             process.end(1, *self.dying[name])
         elif name not in self.mute:
             on_notice(Ready())

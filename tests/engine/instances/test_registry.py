@@ -87,6 +87,14 @@ def test_a_configured_port_is_taken_or_refused(cameras):
     assert cameras.start("b", SIMULATION, port=port).stream_address.endswith(f":{port}")
 
 
+def test_a_port_that_another_program_takes_meanwhile_is_passed_over(cameras, launcher):
+    launcher.taken = {10100, 10101}
+    assert int(cameras.start("a", SIMULATION).stream_address.rpartition(":")[2]) >= 10102
+    launcher.taken = {port := free_port()}
+    with pytest.raises(PortTakenError, match=str(port)):
+        cameras.start("b", SIMULATION, port=port)
+
+
 def test_a_name_runs_once(cameras):
     info = cameras.start("sim", SIMULATION)
     with pytest.raises(InstanceRuns):
