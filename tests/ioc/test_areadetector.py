@@ -36,6 +36,12 @@ PAIRS = {
     "ROIStat1:": "NDArrayPort NDArrayAddress EnableCallbacks BlockingCallbacks MinCallbackTime QueueSize "
     "ArrayCounter DroppedArrays",
     "ROIStat1:3:": "Use Name MinX MinY SizeX SizeY BgdWidth",
+    "ROI1:": "NDArrayPort NDArrayAddress EnableCallbacks BlockingCallbacks MinCallbackTime QueueSize "
+    "ArrayCounter DroppedArrays MinX MinY MinZ SizeX SizeY SizeZ BinX BinY BinZ Scale EnableX EnableY "
+    "EnableZ",
+    "Stats1:": "NDArrayPort NDArrayAddress EnableCallbacks BlockingCallbacks MinCallbackTime QueueSize "
+    "ArrayCounter DroppedArrays ComputeStatistics ComputeCentroid ComputeProfiles ComputeHistogram BgdWidth "
+    "CentroidThreshold CursorX CursorY HistSize HistMin HistMax",
 }
 ARRAY = (
     "ArraySizeX ArraySizeY ArraySizeZ ArraySize0 ArraySize1 ArraySize2 NDimensions ColorMode PortName "
@@ -49,12 +55,17 @@ READBACKS = {
     "image1:": f"{ARRAY} PluginType DataType",
     "ROIStat1:": f"{ARRAY} PluginType DataType",
     "ROIStat1:3:": "MaxSizeX MaxSizeY MinValue MaxValue MeanValue Total Net",
+    "ROI1:": f"{ARRAY} PluginType DataType MaxSizeX MaxSizeY",
+    "Stats1:": f"{ARRAY} PluginType DataType MinValue MaxValue MeanValue Total Net CentroidX CentroidY "
+    "SigmaX SigmaY ProfileSizeX ProfileSizeY",
 }
 SETPOINTS = {
     "cam1:": "WaitForPlugins NDAttributesFile NDAttributesMacros",
     "HDF1:": "FlushNow NDAttributesFile NDAttributesMacros",
     "image1:": "NDAttributesFile NDAttributesMacros",
     "ROIStat1:": "NDAttributesFile NDAttributesMacros",
+    "ROI1:": "NDAttributesFile NDAttributesMacros",
+    "Stats1:": "NDAttributesFile NDAttributesMacros",
 }
 SHOWN = {
     "cam1:": "AcquireBusy",

@@ -39,11 +39,12 @@ for way in ("resume", "stop", "abort"):
 """
 REFUSED = """
 from ophyd_async.core import StaticFilenameProvider
-from ophyd_async.epics.adcore import NDROIStatIO
+from ophyd_async.epics.adcore import NDROIIO, NDROIStatIO, NDStatsIO
 
 taken = StaticPathProvider(StaticFilenameProvider("taken"), FOLDER)
 with init_devices():
     regions = NDROIStatIO("T:AD:ROIStat1:", 4)
+    region, numbers = NDROIIO("T:AD:ROI1:"), NDStatsIO("T:AD:Stats1:")
     refused = SimDetector("T:AD:", ADWriterFactory.hdf(taken), plugins={"regions": regions})
 try:
     RE(count([refused]))

@@ -224,3 +224,14 @@ def region_use(key: str) -> Live:
         return ("No", "Yes")[all(held[size] for size in sizes)]
 
     return Live(sizes, show, lambda value: {} if value == "Yes" else dict.fromkeys(sizes, 0))
+
+
+def region_size(size: str, first: str, axis: str) -> Live:
+    """Length of the region of the picture: as demanded, else from its first pixel to the edge."""
+    demanded, begin = f"{PICTURE}region_{size}", f"{PICTURE}region_{first}"
+    whole = image_size(axis)
+
+    def show(held: Held) -> Value:
+        return held[demanded] or max(int(whole.show(held) or 0) - int(held[begin] or 0), 0)
+
+    return Live((demanded, begin, *whole.keys), show, lambda value: {demanded: value})

@@ -20,6 +20,8 @@ GROUPS = (
     Plugin("Driver", table.CAM, table.DRIVER),
     Plugin("HDF5 plugin", table.HDF, table.PLUGIN),
     Plugin("Picture", pictures_table.IMAGE, pictures_table.IMAGES),
+    Plugin("Region of the picture", pictures_table.CUT, pictures_table.REGION),
+    Plugin("Numbers of the picture", pictures_table.STATS, pictures_table.NUMBERS),
     Plugin("Sums of regions", pictures_table.ROI, pictures_table.STATISTICS),
 )
 

@@ -96,10 +96,10 @@ def arrays(
     )
 
 
-def plugin(group: str, type_name: str) -> tuple[Row, ...]:
+def plugin(group: str, type_name: str, of: str = PORT) -> tuple[Row, ...]:
     """What all plugins have alike: where their images come from."""
     return (
-        Row(f"{group}NDArrayPort", "Port of the images", Type.STRING, Fixed(PORT)),
+        Row(f"{group}NDArrayPort", "Port of the images", Type.STRING, Fixed(of)),
         kept_number(f"{group}NDArrayAddress", "Address of the images", 0),
         Row(f"{group}PluginType", "Type of the plugin", Type.STRING, Fixed(type_name), _READ),
         kept_switch(f"{group}BlockingCallbacks", "Blocking", "No", NO_YES),
