@@ -81,10 +81,12 @@ class SendingLauncher(FakeLauncher):
 class Site:
     """Both servers of one site and clients of them; `folder` has the original's folders."""
 
+    FOLDERS = ("camera_config", "pipeline_config", "background_config", "user_scripts")
+
     def __init__(self, folder: Path, managers: bool = False) -> None:
         self.folder = folder
         self.managers = managers
-        for name in ("camera_config", "pipeline_config", "background_config", "user_scripts"):
+        for name in self.FOLDERS:
             (folder / name).mkdir()
         self.launcher = SendingLauncher()
         self.ended = threading.Event()
@@ -125,7 +127,9 @@ class Site:
                 pipeline_server(self.settings("pipeline", None), self.launcher, self.cameras)
             )
             stack.callback(self.launcher.unblock.set)
-            servers = [stack.enter_context(HttpServer(app, port=0)) for app in (camera_app, pipeline_app)]
+            self.apps = (camera_app, pipeline_app)
+            self.client = stack.enter_context(httpx.Client(timeout=60))
+            servers = [stack.enter_context(HttpServer(app, port=0)) for app in self.apps]
             self.camera_url, self.pipeline_url = (server.url for server in servers)
             self.cam, self.pipe = (
                 stack.enter_context(httpx.Client(base_url=url, timeout=30))
