@@ -53,6 +53,7 @@ ELSEWHERE = {
     "with h5py.File": "tests/engine/files",
     "python examples/": "tests/examples/test_examples.py",
     "gate_roi1_sum": "tests/integration/test_pictures.py",
+    "CamClient": "tests/integration/test_cam_server_clients.py",
     "StdDaqClient": "tests/rest/compat/test_std_daq.py",
     "from bsread import PULL": "tests/integration/test_stream_formats.py",
     "redis-cli": "tests/rest/compat/test_std_daq_redis.py",
