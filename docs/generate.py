@@ -15,8 +15,10 @@ from repstream import states
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, build
 from repstream.parameters.facts import Access, Kind
 from repstream_epics import names as epics
+from repstream_panels.grafana import dashboard
 from repstream_tango import names as tango
 
+DASHBOARD = Path(__file__).parents[1] / "panels/grafana.json"
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by `make docs`; change the declaration in engine/repstream/ instead. -->\n"
 TITLES: Mapping[str, str] = {
@@ -184,6 +186,8 @@ def main() -> None:
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")
         print(REFERENCE / name)
+    dashboard.write(DASHBOARD, build())
+    print(DASHBOARD)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from repstream.parameters.catalogue import build
 from repstream_cli.exits import Exit
 from repstream_cli.panel_epics import epics
 
@@ -42,6 +44,31 @@ def tango(
             f"{error.name} is not installed; install it with pip install 'repstream[panels]'"
         ) from error
     raise typer.Exit(Exit(main.run(device)))
+
+
+@panel.command()
+def grafana(
+    file: Annotated[Path, typer.Argument(help="Where the dashboard is written.")] = Path(
+        "repstream-grafana.json"
+    ),
+) -> None:
+    """Write a dashboard for Grafana: states, losses, rates, queues, and durations of writes and flushes.
+
+    A file that is there is written over. Grafana takes it under Dashboards, New, Import.
+
+    [bold]Examples[/bold]
+
+      repstream panel grafana
+      repstream panel grafana /var/lib/grafana/dashboards/repstream.json
+    """
+    try:
+        dashboard = importlib.import_module("repstream_panels.grafana.dashboard")
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(
+            f"{error.name} is not installed; install it with pip install 'repstream[http]'"
+        ) from error
+    dashboard.write(file, build())
+    typer.echo(f"import {file} in Grafana")
 
 
 panel.command()(epics)

@@ -7,15 +7,16 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from repstream.errors import PortTakenError, Refused, RepstreamError
-from repstream.logs import log_to_stderr
+from repstream.logs import FORMAT_VARIABLE, log_to_stderr
 from repstream.parameters import storage
-from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.catalogue import Group
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.facts import Role
 from repstream.parameters.first import first_configuration
 from repstream.service.options import ServiceOptions
 from repstream_cli import addresses
@@ -171,6 +172,10 @@ def serve(
             "and what is known of it in REPSTREAM_… variables.",
         ),
     ] = "",
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(envvar=FORMAT_VARIABLE, help="Lines of the log for people, or JSON for programs."),
+    ] = "text",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run one engine with Tango, EPICS and HTTP on it, until Ctrl-C or SIGTERM.
@@ -188,6 +193,7 @@ def serve(
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
+    os.environ[FORMAT_VARIABLE] = log_format  # for the processes that are started
     log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     if view and http is False:
         raise typer.BadParameter(
@@ -248,7 +254,7 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
             typer.echo("\n".join(addresses.lines(stack)))
             if start:
                 stack.service.execute("engine.start", None, requester("serve"))
-            heartbeat = key_of(Group.ENGINE, 0, "heartbeat")
+            heartbeat = stack.service.catalogue.key(Role.HEARTBEAT, Group.ENGINE)
             notifier = Notifier(lambda: stack.service.read(heartbeat).value)
             notifier.ready(f"serving {stack.engine_address}")
             typer.echo("serving; Ctrl-C ends it")

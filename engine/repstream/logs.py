@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
@@ -10,6 +11,12 @@ import threading
 from contextlib import suppress
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+FORMAT_VARIABLE = "REPSTREAM_LOG_FORMAT"
+"""The environment variable that says ``text`` or ``json``; the processes of an engine inherit it."""
+
+ABOUT = ("engine", "subject", "acquisition_id")
+"""What a record may carry beside its text, for who reads lines by program."""
 
 MOST_WAITING = 10_000
 """Lines that are kept for a reader that takes none."""
@@ -32,8 +39,26 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     """
     if not logging.root.handlers:
         handler = _Stderr()
-        handler.setFormatter(logging.Formatter(FORMAT))
+        as_json = os.environ.get(FORMAT_VARIABLE) == "json"
+        handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(FORMAT))
         logging.basicConfig(level=level, handlers=[handler])
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as a line of JSON: ``time`` (Unix), ``level``, ``logger``, ``process``, ``text``, `ABOUT`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": round(record.created, 6),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "text": record.getMessage(),
+            **{name: value for name in ABOUT if (value := getattr(record, name, None)) is not None},
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 class _Stderr(logging.Handler):

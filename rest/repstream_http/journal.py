@@ -9,17 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
+from repstream.link.chronicle import Chronicle
+from repstream.link.happenings import OUTPUT_RATES
 from repstream.link.history import History, Record
 from repstream.parameters.facts import Value
 from repstream.parameters.picture import REGIONS
-from repstream.protocol import Change, Engine, Event
-from repstream_http.happenings import OUTPUT_RATES, happened
+from repstream.protocol import Engine, Event
 
 ACQUISITIONS = 20
-ENTRIES = 2000
 SAMPLES = 300
 PERIOD = 1.0
 """Seconds between two samples of the figures."""
@@ -28,15 +27,6 @@ FIGURES = frozenset(
     OUTPUT_RATES | {"dropped", "missing", "malformed"} | {f"roi{n}_sum" for n in range(1, REGIONS + 1)}
 )
 """The fields that are sampled, of every group that has them."""
-
-
-class Entry(NamedTuple):
-    """A line of the log; `level` is info, warning or error."""
-
-    time: float
-    level: str
-    subject: str
-    text: str
 
 
 class Journal:
@@ -49,10 +39,9 @@ class Journal:
         self.since = time.time()
         self._engine = engine
         self._lock = threading.Lock()
-        self._values: dict[str, Value] = {}
+        self.log = Chronicle(engine)
         self._history = history or History(engine)
         self._own_history = history is None
-        self._entries: deque[Entry] = deque(maxlen=ENTRIES)
         self._times: deque[float] = deque(maxlen=SAMPLES)
         self._figures: dict[str, deque[float | None]] = {}
         self._end = threading.Event()
@@ -60,8 +49,7 @@ class Journal:
 
     def open(self) -> None:
         """Begin with what the engine says now."""
-        with self._lock:
-            self._values = {**self._engine.snapshot().values, **self._values}
+        self.log.begin()
         self._sampler.start()
 
     def close(self) -> None:
@@ -75,11 +63,6 @@ class Journal:
         """The last acquisitions that have ended, the newest first."""
         return self._history.last(ACQUISITIONS)
 
-    def entries(self) -> list[Entry]:
-        """The log, oldest first."""
-        with self._lock:
-            return list(self._entries)
-
     def figures(self) -> tuple[list[float], dict[str, list[float | None]]]:
         """Unix times of the samples, and the samples by key; None where there was no value."""
         with self._lock:
@@ -88,24 +71,7 @@ class Journal:
 
     def take(self, event: Event) -> None:
         """Note what an event says."""
-        if not isinstance(event, Change):
-            return
-        with self._lock:
-            before = dict(self._values)
-            self._values.update(event.values)
-            self._entries.extend(self._lines(event, before))
-
-    def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
-        parameters = self._engine.catalogue.parameters
-        changed = {(p.group, p.slot): None for key in event.values if (p := parameters.get(key))}
-        for group, slot in changed:
-            subject = self._subject(f"{group}.{slot}" if slot else group)
-            for line in happened(group, slot, self._values, before):
-                yield Entry(event.time, line.level, subject, line.text)
-
-    def _subject(self, head: str) -> str:
-        name = self._values.get(f"{head}.name") if "." in head else None
-        return f"{head.partition('.')[0]}.{name}" if name else head
+        self.log.take(event)
 
     def _sample_all(self) -> None:
         while not self._end.wait(PERIOD):

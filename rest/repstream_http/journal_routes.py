@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -34,6 +34,7 @@ class LogEntry(BaseModel):
     level: str = Field(examples=["warning"], description="info, warning or error.")
     subject: str = Field(examples=["writers.main"])
     text: str
+    acquisition_id: str = Field(description="Of the acquisition that the line is about; empty: of none.")
 
 
 class Log(BaseModel):
@@ -63,14 +64,23 @@ def read_acquisitions(request: Request, view: ViewNow) -> Acquisitions:
 
 @router.get("/log")
 def read_log(
+    *,
     request: Request,
     view: ViewNow,
     after: Annotated[float, Query(description="Only entries later than this Unix time.")] = 0.0,
+    level: Annotated[
+        Literal["info", "warning", "error"], Query(description="Only entries of this level or worse.")
+    ] = "info",
+    subject: Annotated[
+        str, Query(description="Only entries about this, such as writers.main, or a group: writers.")
+    ] = "",
+    acquisition: Annotated[str, Query(description="Only entries about the acquisition with this id.")] = "",
+    last: Annotated[int, Query(ge=1, description="Only so many of them, the newest.")] = 1000,
 ) -> Log:
     """State changes, commands, settings, errors and losses, as seen since the server was started."""
     journal = _journal(request, view)
-    entries = [LogEntry(**entry._asdict()) for entry in journal.entries() if entry.time > after]
-    return Log(since=journal.since, entries=entries)
+    chosen = journal.log.entries(after=after, level=level, subject=subject, acquisition_id=acquisition)
+    return Log(since=journal.since, entries=[LogEntry(**entry._asdict()) for entry in chosen[-last:]])
 
 
 @router.get("/history")

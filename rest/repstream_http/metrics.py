@@ -2,26 +2,30 @@
 
 Every read-only number is a metric ``repstream_<group>_<field>_<unit>``: a counter (``_total``) where
 it is declared as one, else a gauge. A choice is one gauge for each of its values, 1 for the one
-it has. Units are Prometheus' base units. Source of the rules:
+it has, and what is declared as a histogram is one. Units are Prometheus' base units. Source of the rules:
 https://prometheus.io/docs/practices/naming/.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from repstream.parameters.catalogue import Catalogue, Parameter
-from repstream.parameters.facts import Kind, Value
+from repstream.parameters.facts import Format, Kind, Value
 from repstream.protocol import Engine
 from repstream_http.projection import View
 
 PREFIX = "repstream"
+UP = f"{PREFIX}_up"
+"""The metric that says whether an engine can be reached."""
 
 BASE_UNITS: Mapping[str, tuple[str, float]] = {
     "s": ("seconds", 1),
@@ -45,7 +49,7 @@ class EngineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         views = [View(name, engine) for name, engine in self._engines.items()]
-        reachable = GaugeMetricFamily(f"{PREFIX}_up", "Whether the engine can be reached.", labels=["engine"])
+        reachable = GaugeMetricFamily(UP, "Whether the engine can be reached.", labels=["engine"])
         for view in views:
             reachable.add_metric([view.name], float(view.reachable))
         yield reachable
@@ -83,6 +87,8 @@ def check_names(catalogue: Catalogue) -> None:
 
 
 def _measured(parameter: Parameter) -> bool:
+    if parameter.format is Format.HISTOGRAM:
+        return True
     return not parameter.writable and parameter.kind is not Kind.TEXT
 
 
@@ -110,12 +116,25 @@ def _add(
         for choice in parameter.choices:
             family.add_sample(name, {**labels, parameter.field: choice}, float(choice == value))
         return
+    if parameter.format is Format.HISTOGRAM:
+        if value:
+            _add_histogram(family, name, labels, json.loads(str(value)))
+        return
     suffix = "_total" if parameter.counter else ""
     family.add_sample(f"{name}{suffix}", labels, _scaled(parameter, value))
 
 
+def _add_histogram(family: Metric, name: str, labels: dict[str, str], told: Mapping[str, Any]) -> None:
+    for bound, count in told["le"].items():
+        family.add_sample(f"{name}_bucket", {**labels, "le": bound}, count)
+    family.add_sample(f"{name}_count", labels, told["count"])
+    family.add_sample(f"{name}_sum", labels, told["sum"])
+
+
 def _family(name: str, parameter: Parameter, labels: Iterable[str]) -> Metric:
     unit, _ = BASE_UNITS.get(parameter.unit, (parameter.unit, 1))
+    if parameter.format is Format.HISTOGRAM:
+        return HistogramMetricFamily(name, parameter.text, unit=unit)
     kind = CounterMetricFamily if parameter.counter else GaugeMetricFamily
     return kind(name, parameter.text, unit=unit)
 

@@ -155,6 +155,25 @@ def test_a_configuration_is_loaded_and_started(site):
         assert values["engine.roots"] == str(site.folder)
 
 
+def test_each_change_of_state_is_a_line_of_json_with_its_acquisition(site):
+    config = site.folder / "config.json"
+    config.write_text(json.dumps({"writers": {"main": {"folder": str(site.folder), "file_name": "f"}}}))
+    options = (*site.options, *QUIET, "--config", config, "--log-format", "json")
+    with started("serve", *options) as process:
+        wait_serving(process)
+        with repstream.Client(site.engine) as client:
+            client.writers.main.arm().wait(30)
+            identity = client.writers.main.acquisition_id
+            client.writers.main.stop().wait(30)
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.communicate(timeout=30)[1].splitlines()]
+    about = [line for line in lines if line.get("acquisition_id") == identity]
+    states = [line["text"].partition(": ")[2].split()[0] for line in about]
+    assert [word for word in states if word.isupper()] == ["WAITING_IMAGES", "FLUSHING_IMAGES", "FINISHED"]
+    assert {(line["engine"], line["subject"]) for line in about} == {("repstream", "writers.main")}
+    assert any(line["text"] == "engine: INITIALIZED → RUNNING" for line in lines)
+
+
 def test_settings_survive_a_restart(site):
     settings = site.folder / "settings.json"
     for expected, written in ((2, 3), (3, 4)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from repstream.logs import FORMAT, MOST_WAITING
+from repstream.logs import FORMAT, FORMAT_VARIABLE, MOST_WAITING
 
 NUMBER = MOST_WAITING + 5_000
 
@@ -104,3 +105,14 @@ def test_signals_reach_the_thread_that_waits_for_them(attempt: int) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         assert stderr.read().endswith("WARNING root: ended\n")
+
+
+def test_json_has_a_line_for_each_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FORMAT_VARIABLE, "json")
+    with running(FEW) as (process, _, _, stderr):
+        (line,) = map(json.loads, stderr.read().splitlines())
+        assert process.wait(30) == 0
+    assert (line["level"], line["logger"], line["process"]) == ("error", "few", process.pid)
+    assert line["text"] == "an error of mine \udc80"
+    assert line["traceback"].endswith("ZeroDivisionError: division by zero")
+    assert "acquisition_id" not in line

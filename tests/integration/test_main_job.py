@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from repstream.parameters.writer_status import CALLS
 from repstream.protocol import Requester
 from tests.conformance.client import Rejected
 from tests.conformance.epics_client import EpicsClient
@@ -58,6 +59,10 @@ def test_an_acquisition_from_each_control_system(rig: Rig, front_end: str) -> No
     until(lambda: rig.value("engine.draining") == 0, "the streams to drain")
     until(lambda: rig.value("streams.1.sent") == 90, "the last counts")
     assert [rig.value(f"streams.{slot}.sent") for slot in (2, 3)] == [18, 9]
+    until(lambda: rig.value("writers.1.close_duration"), "the durations of the calls")
+    calls = {call: json.loads(str(client.read(f"writers.1.{call}_duration"))) for call in CALLS}
+    assert (calls["create"]["count"], calls["close"]["count"]) == (1, 1)
+    assert all(call["le"]["+Inf"] == call["count"] > 0 < call["sum"] for call in calls.values())
 
 
 @front_ends

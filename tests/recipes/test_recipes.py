@@ -63,6 +63,7 @@ ELSEWHERE = {
     "$URL/files": "tests/rest/test_files.py",
     "repstream look": "tests/cli",
     "repstream doctor": "tests/cli/doctor",
+    "repstream panel grafana": "tests/panels/test_grafana.py",
     "cat >": "tests/examples/test_examples.py",
 }
 """How a block begins, or a line of it, that is run by another test."""

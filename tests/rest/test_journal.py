@@ -8,13 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from repstream.link.happenings import happened
 from repstream.link.history import History
 from repstream.parameters.catalogue import build
 from repstream.parameters.facts import Value
 from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
-from repstream_http.happenings import happened
 from tests.fakes import FakePlane
 from tests.waiting import until
 
@@ -67,6 +67,21 @@ def test_the_log_can_be_followed(api: httpx.Client, service: Service) -> None:
     assert api.get("/log", params={"after": last}).json()["entries"] == []
 
 
+def test_the_log_is_filtered(api: httpx.Client, service: Service, plane: FakePlane) -> None:
+    service.write({"writers.main.num_images": 2}, ME)
+    service.execute("writers.main.start", None, ME)
+    plane.receive(2)
+    until(lambda: any("FINISHED" in text for text in texts(api)))
+    entries = api.get("/log", params={"subject": "writers"}).json()["entries"]
+    (identity,) = {entry["acquisition_id"] for entry in entries}
+    assert identity == service.read("writers.main.acquisition_id").value
+    assert {entry["subject"] for entry in entries} == {"writers.main"}
+    assert api.get("/log", params={"acquisition": identity}).json()["entries"] == entries
+    assert api.get("/log", params={"acquisition": identity, "last": 1}).json()["entries"] == entries[-1:]
+    assert api.get("/log", params={"level": "error"}).json()["entries"] == []
+    assert api.get("/log", params={"level": "loud"}).status_code == 422
+
+
 def test_figures_are_sampled_by_the_names_of_streams(api: httpx.Client) -> None:
     until(lambda: len(api.get("/history").json()["times"]) > 1)
     kept = api.get("/history").json()
@@ -80,7 +95,7 @@ def test_what_is_not_known_is_no_event_but_the_state() -> None:
     known |= {"source.connected": True, "writers.1.acq_state": "FINISHED", "streams.1.dropped": 3}
     lost = dict.fromkeys(known) | {"engine.state": "UNKNOWN"}
     owners = [("engine", 0), ("source", 0), ("streams", 1), ("writers", 1)]
-    lines = [line for owner in owners for line in happened(*owner, lost, known)]
+    lines = [line[:2] for owner in owners for line in happened(*owner, lost, known)]
     assert lines == [("error", "RUNNING → UNKNOWN")]
 
 
@@ -135,4 +150,4 @@ def test_what_is_not_known_is_no_event_but_the_state() -> None:
 def test_a_change_is_a_line_of_the_log(
     owner: tuple[str, int], was: Values, now: Values, line: tuple[str, str] | None
 ) -> None:
-    assert list(happened(*owner, now, was)) == ([line] if line else [])
+    assert [line[:2] for line in happened(*owner, now, was)] == ([line] if line else [])

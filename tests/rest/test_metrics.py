@@ -73,6 +73,7 @@ def test_openmetrics_is_valid_and_carries_units_and_help(http: httpx.Client, ser
         ("writers.1.free_space", "repstream_writer_free_space_bytes"),
         ("streams.1.queue_use", "repstream_stream_queue_use_ratio"),
         ("engine.losing", "repstream_engine_losing"),
+        ("writers.1.write_duration", "repstream_writer_write_duration_seconds"),
     ],
 )
 def test_names_follow_the_rule(key: str, name: str) -> None:

@@ -194,6 +194,25 @@ class Opening(msgspec.Struct, frozen=True):
     last_id: int | None = None
 
 
+Call = Literal["create", "write", "flush", "close"]
+"""What is done with a file: it is made, takes a batch of frames, is put on the disk, is closed."""
+
+CALL_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds up to which calls are counted together; what takes longer is counted behind them."""
+
+
+class CallReport(msgspec.Struct, frozen=True):
+    """Calls of one kind since the writer was opened, in seconds: all together, the last, the longest.
+
+    `counts`: how many took up to each of `CALL_BOUNDS` and more than the one before, then those beyond.
+    """
+
+    seconds: float = 0.0
+    last: float = 0.0
+    longest: float = 0.0
+    counts: tuple[int, ...] = (0,) * (len(CALL_BOUNDS) + 1)
+
+
 class WriterReport(msgspec.Struct, frozen=True):
     """One writer now; the ledger is that of `acquisition_id`, the last one there was.
 
@@ -213,6 +232,7 @@ class WriterReport(msgspec.Struct, frozen=True):
     disk_wait: float = 0.0
     spilled: int = 0
     opening: Opening | None = None
+    calls: dict[Call, CallReport] = msgspec.field(default_factory=dict)
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):

@@ -58,10 +58,15 @@ class Level(enum.Enum):
 
 
 class Format(enum.Enum):
-    """How people read a number: as it is, or a Unix time as date and time."""
+    """How people read a value: as it is, a Unix time as date and time, a text as counts of durations.
+
+    The text of a histogram is JSON: ``count``, ``sum`` (in the parameter's unit), and in ``le`` how many took
+    up to each bound, the last of which is ``+Inf``.
+    """
 
     PLAIN = "plain"
     TIME = "time"
+    HISTOGRAM = "histogram"
 
 
 class Severity(enum.IntEnum):
@@ -104,6 +109,8 @@ class Role(enum.Enum):
     """Address that serves the pictures themselves; what is declared here are only numbers."""
     START_RESULT = "start result"
     """What became of the last start, a word of `states.StartResult`."""
+    HEARTBEAT = "heartbeat"
+    """A number that rises while the engine works."""
     START_ID = "start id"
     """Id of the acquisition that the last start began."""
 

@@ -24,7 +24,7 @@ from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
-from repstream.parameters.writer_status import NEWEST, PREVIOUS, WriterStatus
+from repstream.parameters.writer_status import CALLS, NEWEST, PREVIOUS, WriterStatus
 
 
 class Group(enum.StrEnum):
@@ -81,7 +81,7 @@ REPEATER = (
         Group.WRITER,
         "writer",
         WriterConfig,
-        (WriterStatus, NEWEST, PREVIOUS),
+        (WriterStatus, NEWEST, PREVIOUS, *CALLS.values()),
         WRITER_COMMANDS,
         slots=Slots.NAMED,
         count=4,

@@ -95,7 +95,7 @@ class EngineStatus(Status):
     uptime: Annotated[Rate, Unit("s"), Level.EXPERT] = Field(
         0.0, title="Uptime", description="Time since the engine was started."
     )
-    heartbeat: Annotated[int, Field(ge=0, le=2**31 - 1), Counter(), Level.EXPERT] = Field(
+    heartbeat: Annotated[int, Field(ge=0, le=2**31 - 1), Counter(), Level.EXPERT, Role.HEARTBEAT] = Field(
         0, title="Heartbeat", description="Counter that increases by one every second."
     )
 

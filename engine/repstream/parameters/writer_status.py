@@ -14,6 +14,7 @@ from repstream.parameters.facts import (
     Loss,
     Role,
     Shown,
+    Status,
     Unit,
 )
 from repstream.parameters.output_status import Losses, OutputStatus
@@ -157,6 +158,30 @@ class AcquisitionStatus(Losses):
     )
 
 
+class CallStatus(Status):
+    """How long one kind of call on a writer's files takes, since the repeater was started."""
+
+    last: Annotated[Rate, Unit("s"), Level.EXPERT] = Field(
+        0.0, title="Last duration", description="Duration of the last one."
+    )
+    mean: Annotated[Rate, Unit("s"), Level.EXPERT] = Field(
+        0.0, title="Mean duration", description="Mean duration since the start."
+    )
+    longest: Annotated[Rate, Unit("s"), Level.EXPERT] = Field(
+        0.0, title="Longest duration", description="Longest duration since the start."
+    )
+    duration: Annotated[str, LongText(1024), Unit("s"), Level.EXPERT, Format.HISTOGRAM] = Field(
+        "", title="Durations", description="Durations since the start as JSON, for a histogram."
+    )
+
+
 NEWEST = Shown(AcquisitionStatus)
 PREVIOUS = Shown(AcquisitionStatus, "previous_", "Previous: ", "Previous acquisition: ")
 """The two acquisitions that a writer shows; the newest one takes frames, or none does."""
+CALLS = {
+    "create": Shown(CallStatus, "create_", "Create: ", "Making a file. "),
+    "write": Shown(CallStatus, "write_", "Write: ", "Writing the images that wait, up to 32 MiB. "),
+    "flush": Shown(CallStatus, "flush_", "Flush: ", "Putting what was written on the disk. "),
+    "close": Shown(CallStatus, "close_", "Close: ", "Closing a file. "),
+}
+"""The kinds of calls, as the data plane names them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,8 +24,6 @@ from repstream.service.owner import Owner
 from repstream.service.supervisor import Plane
 from repstream.service.turn import Turn
 from repstream.states import RepeaterState
-
-log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=Status)
 
@@ -137,7 +134,6 @@ class ServiceContext:
 
     def note_error(self, message: str) -> None:
         """Note an error for people and panels."""
-        log.error(message)
         with self.changing_engine() as engine:
             engine.last_error, engine.last_error_time = message, time.time()
             engine.error_count += 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import accumulate
 
 from repstream.accounting import OutputSnapshot
-from repstream.dataplane.control import SourceReport, StreamReport, WriterReport
+from repstream.dataplane.control import CALL_BOUNDS, CallReport, SourceReport, StreamReport, WriterReport
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
 from repstream.parameters.output_status import Losses, OutputStatus, StreamStatus
 from repstream.parameters.status import SourceStatus
-from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
+from repstream.parameters.writer_status import AcquisitionStatus, CallStatus, WriterStatus
 from repstream.service.waiting import time_left
 from repstream.states import AcquisitionState
 
@@ -99,6 +101,20 @@ def count_acquisition(status: AcquisitionStatus, report: WriterReport, time: flo
     flushing = report.state is AcquisitionState.FLUSHING_IMAGES
     status.left = report.ledger.queued - report.ledger.kept if flushing else 0
     status.left_time = time_left(status.left, rates.per_second("writer", report.ledger.sent, time))
+
+
+def call_status(report: CallReport) -> CallStatus:
+    """What is shown of one kind of call."""
+    count = sum(report.counts)
+    bounds = (*map(str, CALL_BOUNDS), "+Inf")
+    upto = dict(zip(bounds, accumulate(report.counts), strict=True))
+    histogram = {"count": count, "sum": round(report.seconds, 6), "le": upto}
+    return CallStatus(
+        last=round(report.last, 6),
+        mean=round(report.seconds / count, 6) if count else 0.0,
+        longest=round(report.longest, 6),
+        duration=json.dumps(histogram, separators=(",", ":")),
+    )
 
 
 def _count_output(status: OutputStatus, ledger: OutputSnapshot, name: str, time: float, rates: Rates) -> None:

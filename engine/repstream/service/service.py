@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from repstream.dataplane import control
 from repstream.errors import EngineFault, RepstreamError, Unanswered
 from repstream.files.paths import resolve_roots
+from repstream.link.chronicle import EngineLog
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Registration
 from repstream.parameters import slots
@@ -87,6 +88,7 @@ class Service:
             configurator=self._configurator,
             keepers=self._keepers,
         )
+        self._log: EngineLog | None = None
         self._started = time.monotonic()
 
     # --- life -----------------------------------------------------------------------------
@@ -94,6 +96,7 @@ class Service:
     def start(self) -> None:
         """Start the threads and the data plane; the repeater is INITIALIZED then."""
         self._context.publisher.start()
+        self._log = EngineLog(self, self._options.name)
         self._context.owner.start()
         self._context.owner.run(self._begin())
 
@@ -105,6 +108,8 @@ class Service:
         self._context.owner.close()
         self._release_settings()
         self._context.publisher.close()
+        if self._log is not None:
+            self._log.close()
 
     async def _begin(self) -> None:
         with self._context.changing_engine() as engine:

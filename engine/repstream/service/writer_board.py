@@ -11,7 +11,7 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Shown, Value
 from repstream.parameters.status import SourceStatus
 from repstream.parameters.writer import WriterConfig
-from repstream.parameters.writer_status import NEWEST, PREVIOUS, AcquisitionStatus, WriterStatus
+from repstream.parameters.writer_status import CALLS, NEWEST, PREVIOUS, AcquisitionStatus, WriterStatus
 from repstream.service import figures
 from repstream.service.context import ServiceContext
 from repstream.service.folders import FolderState
@@ -128,6 +128,8 @@ class WriterBoard:
                 requested = acquisition.num_requested or 0
                 writer.progress = figures.progress(report.ledger.sent, requested)
             found = writer.values()
+            for call, seen in report.calls.items():
+                found |= figures.call_status(seen).values(CALLS[call].prefix)
         if report.acquisition_id:
             figures.count_acquisition(acquisition, report, now, rates)
         found |= acquisition.values(which.prefix)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, Opening, WriterReport
 from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.disk_meter import DiskMeter
 from repstream.dataplane.writing.file_job import FileJob
 from repstream.dataplane.writing.file_results import results_of
@@ -42,6 +43,7 @@ class Acquisition:
         malformed: Callable[[], int],
         on_state: Callable[[Acquisition], None],
         wake: Callable[[], None],
+        calls: CallTimes,
     ) -> None:
         self.plan = plan
         self.ledger = OutputLedger()
@@ -59,9 +61,10 @@ class Acquisition:
         self._last_id: int | None = None
         self._size = 0
         self._disk = DiskMeter()
+        self._calls = calls
         self._queue = queue
         self._job: FileJob | None = FileJob(
-            plan, queue=queue, ledger=self.ledger, lock=lock, results=self._results, wake=wake
+            plan, queue=queue, ledger=self.ledger, lock=lock, results=self._results, wake=wake, calls=calls
         )
 
     @property
@@ -196,6 +199,7 @@ class Acquisition:
             disk_wait=self._disk.wait(time.monotonic()),
             spilled=self._queue.spilled,
             opening=opening,
+            calls=self._calls.report(),
         )
 
     def _end_input(self) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from repstream.accounting import OutputLedger
-from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.control import AcquisitionPlan, Call
 from repstream.dataplane.storing.frame_store import FrameStore, Placed, Stored
 from repstream.dataplane.storing.parts_store import PartsStore
 from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.disk_meter import DiskMeter
 from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue
 from repstream.errors import StorageError
@@ -71,6 +72,7 @@ class FileJob:
         lock: threading.Lock,
         results: Results,
         wake: Callable[[], None],
+        calls: CallTimes,
     ) -> None:
         self.plan = plan
         self.opened = False
@@ -87,6 +89,7 @@ class FileJob:
         self._ledger = ledger
         self._results = results
         self._wake = wake
+        self._calls = calls
         self._next_look = self._next_batch = 0.0
         self._held: deque[Placed] = deque()
         self._sync = False
@@ -187,11 +190,12 @@ class FileJob:
     def _run(self) -> None:
         plan = self.plan
         try:
-            self._store = store = self._new_store()
+            with self._calls.timed("create"):
+                self._store = store = self._new_store()
             self.opened = True
             self._wake()
             while frames := self._take(store):
-                with self._metered(store):
+                with self._metered(store, "write"):
                     stored = store.write(frames)
                 self._book(stored)
             self._finish(store)
@@ -273,16 +277,17 @@ class FileJob:
             self._wake()
 
     def _settle(self, store: Store, how: Callable[[], list[Stored]]) -> None:
-        with self._metered(store):
+        with self._metered(store, "flush"):
             stored = how()
         self._book(stored)
 
     @contextmanager
-    def _metered(self, store: Store) -> Iterator[None]:
+    def _metered(self, store: Store, call: Call) -> Iterator[None]:
         """The disk's work within the block is measured, also if it fails."""
         self.disk.begin(time.monotonic())
         try:
-            yield
+            with self._calls.timed(call):
+                yield
         finally:
             self.disk.end(time.monotonic(), store.nbytes - self.nbytes)
             self.nbytes = store.nbytes
@@ -311,7 +316,7 @@ class FileJob:
             self.message += f" {count} images of {channel} did not come."
         with self._changed:
             results = self._results(self.result, self.message)
-        with self._metered(store):
+        with self._metered(store, "close"):
             store.finish(results)
 
     def _fail(self, reason: str) -> None:

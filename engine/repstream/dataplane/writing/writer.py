@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
 from repstream.dataplane.writing.acquisition import COMPLETED, INTERRUPTED, Acquisition
+from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.fit import Fit
 from repstream.dataplane.writing.following import Following
 from repstream.dataplane.writing.gate import Gate
@@ -62,6 +63,7 @@ class WriterOutput:
         self._lock = threading.Lock()
         self._selection = Selection(config, self._lock, on_trigger=self._on_trigger, on_full=self._on_full)
         self._following = Following()
+        self._calls = CallTimes()
         self._may_follow = False
         self._newest: Acquisition | None = None
         self._current: Acquisition | None = None  # the newest, until its file is closed
@@ -143,6 +145,7 @@ class WriterOutput:
             malformed=self._malformed,
             on_state=self._on_state,
             wake=self._wake,
+            calls=self._calls,
         )
         gate = Gate(min(plan.num_images or CAPACITY, CAPACITY))
         self._selection.begin(acquisition, gate, Fit(self._source, plan.compression != "none"))

@@ -14,10 +14,11 @@ from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState
 
 
 class Line(NamedTuple):
-    """A line for the log; `level` is info, warning or error."""
+    """A line for the log; `level` is info, warning or error; `acquisition_id` is empty for none."""
 
     level: str
     text: str
+    acquisition_id: str = ""
 
 
 class _Writer(AcquisitionStatus, WriterStatus):
@@ -72,6 +73,11 @@ def _losses(now: Losses, was: Losses) -> Iterator[Line]:
 
 
 def _writer(now: _Writer, was: _Writer) -> Iterator[Line]:
+    for line in _of_writer(now, was):
+        yield line._replace(acquisition_id=now.acquisition_id or "")
+
+
+def _of_writer(now: _Writer, was: _Writer) -> Iterator[Line]:
     yield from _losses(now, was)
     if now.acq_state and now.acq_state != was.acq_state:
         failed = now.acq_state is AcquisitionState.FAILED and now.acq_result is not AcquisitionResult.ABORTED
