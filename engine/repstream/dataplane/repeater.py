@@ -26,7 +26,8 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.sources.opening import open_source
-from repstream.sources.source import Source
+from repstream.sources.ring_image import RingImage
+from repstream.sources.source import NEVER, PacedSource, Source
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ BURST_BYTES = 4 << 20
 """What is received at most meanwhile where an output's queue wants its turn, too."""
 
 SMALL, GROUP_FRAMES = 64 << 10, 64
-"""Frames of up to this size (bytes) go to the writers in batches of up to this number."""
+"""Frames of up to this size (bytes), or that lie in a ring, go to the writers in batches of up to this number."""
 
 
 class Repeater:
@@ -61,6 +62,7 @@ class Repeater:
         self.streams: dict[int, StreamOutput] = {}
         self.writers: dict[int, WriterOutput] = {}
         self.source: Source | None = None
+        self._paced: PacedSource | None = None
         self.last_malformed = ""
         self._shape: tuple[int, ...] | None = None
         self._dtype: str | None = None
@@ -93,6 +95,12 @@ class Repeater:
     def blocking(self) -> bool:
         """Whether an output holds up the input."""
         return any(output.blocking for output in self._outputs)
+
+    @property
+    def due(self) -> float:
+        """Seconds after which `poll` is wanted again by the source."""
+        paced = self._paced
+        return NEVER if paced is None else paced.due
 
     @property
     def waiting(self) -> list[StreamOutput]:
@@ -163,7 +171,9 @@ class Repeater:
             writer.watch(now, held)
 
     def poll(self) -> None:
-        """Follow what the writers' threads did."""
+        """Follow what the writers' threads did, and a source that wants it."""
+        if self._paced is not None and not self._paced.due:
+            self._paced.update()
         for writer in self.writers.values():
             writer.poll()
 
@@ -198,7 +208,7 @@ class Repeater:
         """Receive no more, and end the acquisitions; what was received is still written."""
         if self.source is not None:
             self.source.close()
-            self.source = None
+            self.source = self._paced = None
         for writer in self.writers.values():
             writer.end(discard=False)
             writer.release()
@@ -247,7 +257,8 @@ class Repeater:
                 held = True
         if self.writers:
             self._group.append(frame)
-            if (frame.nbytes > SMALL or len(self._group) >= GROUP_FRAMES) and self._hand_over():
+            keeps_memory = frame.nbytes > SMALL and not isinstance(frame.payloads[0], RingImage)
+            if (keeps_memory or len(self._group) >= GROUP_FRAMES) and self._hand_over():
                 held = True
         return held
 
@@ -320,6 +331,7 @@ class Repeater:
                 )
         # Last, so that no frame comes before there is somewhere to go.
         self.source = open_source(configuration.source, self._context, self._expected)
+        self._paced = self.source if isinstance(self.source, PacedSource) else None
 
     def _first_writer(self) -> WriterConfig:
         configuration = self._configuration

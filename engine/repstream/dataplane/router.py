@@ -124,7 +124,7 @@ class Router:
         repeater = self._repeater
         if repeater is None:
             return wanted, round(REPORT_INTERVAL * 1000)
-        wait = max(0.0, self._next_report - time.monotonic())
+        wait = min(max(0.0, self._next_report - time.monotonic()), repeater.due)
         if repeater.source is not None and not repeater.blocking:
             wanted.append((repeater.source.pollable, zmq.POLLIN))
         for stream in repeater.waiting:

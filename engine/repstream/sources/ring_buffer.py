@@ -31,7 +31,7 @@ from repstream.messages.std_daq_metadata import ImageMetadata
 from repstream.parameters.source import SourceConfig
 from repstream.sources.ring_image import Progress, RingImage, RingPlace, view
 from repstream.sources.ring_layout import metadata_path, ring_name, segment_bytes, segment_path
-from repstream.sources.source import lend
+from repstream.sources.source import NEVER, lend
 from repstream.sources.zmq import ZmqSource
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,12 @@ STALL_SECONDS, STALL_MESSAGES = 1.0, 100
 """After a pause of so long with so many messages (half-way to what a publisher keeps for a consumer
 that stands still) the newest that came need not be the newest there is."""
 
-JUDGE_SECONDS, LOOK_SECONDS = 0.3, 0.02
-"""After the end: how long the ring is still followed once nobody reads views of it, and how often."""
+JUDGE_SECONDS, LOOK_SECONDS = 0.3, 0.005
+"""How long the ring is still followed closely once nobody reads views of it, and how often: who judges what was
+read waits for the next look."""
+
+TAKE_SECONDS = 0.001
+"""How often new metadata are taken in while others still wait here."""
 
 KEPT_COPIES = 64
 """Buffers that wait to be used again: fresh memory costs more than the copy into it."""
@@ -65,7 +69,7 @@ def open_source(
 
 
 class RingBufferSource:
-    """The images of one ring, in the order of their metadata; fills `Source`. Used from one thread.
+    """The images of one ring, in the order of their metadata; fills `PacedSource`. Used from one thread.
 
     An image that the producer has written over, or may have, is left out: its id is missing. Metadata
     that cannot be right (another size than the ring's, a compression that is not known) come out as a
@@ -87,7 +91,8 @@ class RingBufferSource:
         self._is_settling = False
         self._pending: deque[ImageMetadata | MalformedMessage] = deque(maxlen=METADATA_MESSAGES)
         self._copies: deque[bytearray] = deque(maxlen=KEPT_COPIES)
-        self._looked = time.monotonic()
+        self._looked = self._handed_out = time.monotonic()
+        self._fitting = 0
         subscription = {
             "address": f"ipc://{metadata_path(name)}",
             "mode": "SUB",
@@ -123,7 +128,8 @@ class RingBufferSource:
 
     def receive(self, patient: bool = False) -> Sequence[Any] | None:
         """The next image as an array-1.0 message, or a bsread message where it is compressed."""
-        if not self._take_in(patient and not self._pending):
+        is_fresh = self._pending and time.monotonic() - self._looked < TAKE_SECONDS
+        if not is_fresh and not self._take_in(patient and not self._pending):
             return None
         while self._pending:
             metadata = self._pending.popleft()
@@ -135,6 +141,13 @@ class RingBufferSource:
             if pixels is not None:
                 return message_of(metadata, pixels)
         return None
+
+    @property
+    def due(self) -> float:
+        """See `PacedSource`: soon while somebody may wait to judge what was read of a view."""
+        if not self._has_views and self._looked - self._handed_out > JUDGE_SECONDS:
+            return NEVER
+        return max(0.0, self._looked + LOOK_SECONDS - time.monotonic())
 
     def update(self) -> None:
         """Follow who comes and goes. Takes in metadata, also while no images are asked for."""
@@ -179,7 +192,7 @@ class RingBufferSource:
         while number < MOST_AT_ONCE and (parts := self._metadata.receive(patient and not number)) is not None:
             self._note(parts)
             number += 1
-        self._looked = time.monotonic()
+        self._looked, self._fitting = time.monotonic(), 0
         if number == MOST_AT_ONCE:
             return False
         if self._newest is not None:
@@ -224,8 +237,11 @@ class RingBufferSource:
         if self._fd is None:
             return f"image {metadata.image_id}: there is no shared memory {self._path.name}"
         nbytes = _slot_bytes(metadata)
+        if nbytes == self._fitting:
+            return ""
         there, wanted = os.fstat(self._fd).st_size, segment_bytes(self._slots, nbytes)
         if there == wanted:
+            self._fitting = nbytes  # until the next look
             return ""
         return (
             f"image {metadata.image_id}: the ring has {there} bytes, {self._slots} slots (source.ring_slots)"
@@ -269,6 +285,7 @@ class RingBufferSource:
             return None
         image.copy_of = partial(self._copy_of, metadata)
         self._views.append(weakref.ref(image))
+        self._handed_out = self._looked
         return image
 
     def _copy_of(self, metadata: ImageMetadata, image: RingImage) -> memoryview | None:

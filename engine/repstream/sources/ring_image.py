@@ -25,7 +25,7 @@ WORDS = 3
 """Numbering, newest image id and monotonic time (ns) of the last look, in this order."""
 
 
-class RingPlace(msgspec.Struct, frozen=True):
+class RingPlace(msgspec.Struct, frozen=True, array_like=True):
     """Where an image lies, so that another process of this host finds it.
 
     `ring`: (device, inode) of the shared memory at `path`. `numbering`: how often the numbering had begun.

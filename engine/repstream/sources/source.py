@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+
+NEVER = float("inf")
 
 
 class Source(Protocol):
@@ -47,6 +50,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of everything but the memory that is still lent."""
+
+
+@runtime_checkable
+class PacedSource(Source, Protocol):
+    """A source that at times wants `update` more often than ten times a second."""
+
+    @property
+    def due(self) -> float:
+        """Seconds after which `update` is wanted again; `NEVER` where ten times a second is enough."""
 
 
 def lend(memory: Any, give_back: Callable[[], object]) -> memoryview:

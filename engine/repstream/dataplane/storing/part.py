@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import starmap
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,11 @@ from repstream.files.plan import Scalar
 from repstream.logs import log_to_stderr
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
-from repstream.sources.ring_image import Rings
+from repstream.sources.ring_image import RingPlace, Rings
 
 BATCH_FRAMES = 1024
-BATCH_BYTES = 32 << 20
-"""What is written at once, at most (but one frame at least)."""
+BATCH_BYTES = 16 << 20
+"""What is written at once, at most (but one order at least)."""
 
 LOOK_INTERVAL = 0.5
 """Seconds between looks whether the file still has its name."""
@@ -102,22 +103,24 @@ class Part:
                 break
             orders += 1
             order = messages.decode_order(parts[0].bytes)
-            if isinstance(order, messages.Image):
-                frames.append(Placed(self._frame(order, parts[1:])))
-                nbytes += frames[-1].frame.nbytes
-            else:
-                self._write(frames)
-                frames = []
-                self._do(order)
+            match order:
+                case messages.Image():
+                    found = [self._frame(order, parts[1:])]
+                case messages.RingImages():
+                    found = list(starmap(self._frame_in_ring, order.images))
+                case _:
+                    found = []
+                    self._write(frames)
+                    frames = []
+                    self._do(order)
+            frames += map(Placed, found)
+            nbytes += sum(frame.nbytes for frame in found)
         self._write(frames)
         return orders > 0
 
     def _frame(self, image: messages.Image, parts: list[Any]) -> Frame:
         kind, attributes = self._kind, image.attributes
         assert kind is not None
-        payloads: list[Any] = [part if len(part) else None for part in parts[1:]]
-        if image.ring is not None:
-            payloads = [RINGS.image(image.ring)]
         return Frame(
             frame_id=image.frame_id,
             shape=kind.shape,
@@ -126,11 +129,26 @@ class Part:
             encoding=image.encoding,
             arrived=image.arrived,
             parts=parts,
-            payloads=payloads,
+            payloads=[part if len(part) else None for part in parts[1:]],
             channels=kind.channels,
-            nbytes=image.ring.nbytes if image.ring is not None else sum(map(size_of, parts)),
+            nbytes=sum(map(size_of, parts)),
             format=image.format,
             read_attributes=lambda: attributes,
+        )
+
+    def _frame_in_ring(self, frame_id: int, arrived: float, header: bytes, place: RingPlace) -> Frame:
+        kind = self._kind
+        assert kind is not None
+        return Frame(
+            frame_id=frame_id,
+            shape=kind.shape,
+            dtype=kind.dtype,
+            big_endian=kind.big_endian,
+            encoding="",
+            arrived=arrived,
+            parts=[header],
+            payloads=[RINGS.image(place)],
+            nbytes=place.nbytes,
         )
 
     def _write(self, frames: list[Placed]) -> None:
@@ -149,7 +167,7 @@ class Part:
                 self._tell_stored(0, self._store.sync())
                 self._finish(order.results)
                 self._tell(messages.Finished(self._store.nbytes))
-            case messages.Image() | messages.AddRows() | messages.Look():
+            case messages.Image() | messages.RingImages() | messages.AddRows() | messages.Look():
                 raise ValueError(f"no order for a part: {order}")
 
     def _finish(self, results: Mapping[str, Scalar]) -> None:

@@ -1,7 +1,7 @@
 """Messages between a data plane and the processes that write the parts of a file.
 
 Orders go through a ZMQ socket, in order, an `Image` with further message parts: its header and its
-pixels, of each channel, empty where one did not come. Answers come back through a pipe; its end shows
+pixels, of each channel, empty where one did not come. Images of a ring need none. Answers come back through a pipe; its end shows
 each side that the other is dead. The service that writes the metadata gets its orders through the
 pipe, and answers each one.
 """
@@ -35,17 +35,19 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
 
 
 class Image(msgspec.Struct, frozen=True, tag="image"):
-    """Write an image; the fields as in `Frame`, `attributes` what `read_attributes` gives.
-
-    `ring`: where its pixels lie; they do not come with the message then.
-    """
+    """Write an image; the fields as in `Frame`, `attributes` what `read_attributes` gives."""
 
     frame_id: int
     encoding: StoredEncoding
     format: str
     arrived: float
     attributes: dict[str, bool | int | float]
-    ring: RingPlace | None = None
+
+
+class RingImages(msgspec.Struct, frozen=True, tag="ring"):
+    """Write images that lie in a ring: of each its id, when it arrived, its header, its place."""
+
+    images: list[tuple[int, float, bytes, RingPlace]]
 
 
 class Sync(msgspec.Struct, frozen=True, tag="sync"):
@@ -68,7 +70,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     """Make sure that the file is there."""
 
 
-Order = Begin | Image | Sync | Finish | AddRows | Look
+Order = Begin | Image | RingImages | Sync | Finish | AddRows | Look
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):

@@ -14,11 +14,20 @@ from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.partners import Partner
 from repstream.errors import StorageError
 from repstream.messages.frame import Frame
-from repstream.sources.ring_image import RingImage
+from repstream.sources.ring_image import RingImage, RingPlace
 
-WINDOW_FRAMES = 1024
+WINDOW_FRAMES = 2048
 WINDOW_BYTES = 32 << 20
-"""What is on its way to one part, at most (but one frame at least): the rest waits in the queue."""
+"""What is on its way to one part, at most (but one frame at least): the rest waits in the queue.
+
+More than what the part writes at once, so that it never waits for the next.
+"""
+
+RING_SHARE = 0.5
+"""How much of an image counts that lies in a ring: it takes no memory on its way."""
+
+TOGETHER_FRAMES, TOGETHER_BYTES = 256, 8 << 20
+"""Images of a ring that are named in one message, at most."""
 
 
 class PartProcess:
@@ -41,8 +50,9 @@ class PartProcess:
         self.ended = False
         self.stored: deque[tuple[int, bytes]] = deque()
         self.nbytes = self.values_lost = 0
-        self._under_way: deque[Frame] = deque()
-        self._bytes_under_way = 0
+        self._under_way: deque[tuple[Frame, int]] = deque()
+        self._bytes_under_way = self._bytes_together = 0
+        self._together: list[tuple[int, float, bytes, RingPlace]] = []
         self._socket = context.socket(zmq.PUSH)
         self._socket.set_hwm(0)
         # This side connects: then the socket takes messages also while nobody answers any more.
@@ -62,30 +72,49 @@ class PartProcess:
         return len(self._under_way) >= WINDOW_FRAMES or self._bytes_under_way >= WINDOW_BYTES
 
     def send(self, frame: Frame) -> None:
-        """Have an image written, the next of this part."""
-        attributes = dict(frame.read_attributes())
-        payloads: list[Any] = [b"" if payload is None else payload for payload in frame.payloads]
-        ring = None
-        if isinstance(payload := payloads[0], RingImage):
-            # Copied meanwhile where it has waited for long; else the part reads it itself.
-            ring, payloads = (None, [payload.kept]) if payload.kept is not None else (payload.place, [b""])
-        image = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes, ring)
-        order = messages.encode(image)
-        header = frame.parts[0] if frame.attributes_in_header else b""
-        # Small parts are copied: to share them costs more.
-        self._socket.send(order, zmq.SNDMORE)
-        self._socket.send(bytes(header), zmq.SNDMORE)
-        for payload in payloads[:-1]:
-            self._socket.send(payload, zmq.SNDMORE, copy=False)
-        self._socket.send(payloads[-1], copy=ring is not None)
-        self._under_way.append(frame)
-        self._bytes_under_way += frame.nbytes
+        """Have an image written, the next of this part; it may wait for `flush`."""
+        payload, counted = frame.payloads[0], frame.nbytes
+        if not isinstance(payload, RingImage):
+            self._send_pixels(frame, [b"" if payload is None else payload for payload in frame.payloads])
+        elif payload.kept is not None:  # copied meanwhile, since it has waited for long
+            self._send_pixels(frame, [payload.kept])
+        else:
+            self._name_place(frame, payload)
+            counted = int(counted * RING_SHARE)
+        self._under_way.append((frame, counted))
+        self._bytes_under_way += counted
+
+    def flush(self) -> None:
+        """Have everything written that was sent."""
+        if self._together:
+            self._socket.send(messages.encode(messages.RingImages(self._together)))
+            self._together, self._bytes_together = [], 0
 
     def order(self, order: messages.Begin | messages.Sync | messages.Finish) -> None:
         """Have something done after what was sent before."""
         if isinstance(order, messages.Sync):
             self.synced = False
+        self.flush()
         self._socket.send(messages.encode(order))
+
+    def _name_place(self, frame: Frame, image: RingImage) -> None:
+        """Have the part read an image where it lies, together with others."""
+        self._together.append((frame.frame_id, frame.arrived, bytes(frame.parts[0]), image.place))
+        self._bytes_together += frame.nbytes
+        if len(self._together) >= TOGETHER_FRAMES or self._bytes_together >= TOGETHER_BYTES:
+            self.flush()
+
+    def _send_pixels(self, frame: Frame, payloads: list[Any]) -> None:
+        self.flush()
+        attributes = dict(frame.read_attributes())
+        order = messages.Image(frame.frame_id, frame.encoding, frame.format, frame.arrived, attributes)
+        header = frame.parts[0] if frame.attributes_in_header else b""
+        # Small parts are copied: to share them costs more.
+        self._socket.send(messages.encode(order), zmq.SNDMORE)
+        self._socket.send(bytes(header), zmq.SNDMORE)
+        for payload in payloads[:-1]:
+            self._socket.send(payload, zmq.SNDMORE, copy=False)
+        self._socket.send(payloads[-1], copy=False)
 
     def take_answers(self) -> None:
         """Follow what it has answered. Raises StorageError when it has failed or died."""
@@ -107,7 +136,7 @@ class PartProcess:
                 self.opened = True
             case messages.Stored():
                 for _ in range(answer.written):
-                    self._bytes_under_way -= self._under_way.popleft().nbytes
+                    self._bytes_under_way -= self._under_way.popleft()[1]
                 self.stored += zip(answer.sizes, answer.rows, strict=True)
                 self.nbytes, self.values_lost = answer.nbytes, answer.values_lost
             case messages.Synced():

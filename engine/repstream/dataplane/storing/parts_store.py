@@ -104,14 +104,16 @@ class PartsStore:
                 part.order(messages.Begin(self._kind))
         for frame in (item.frame for item in placed):
             part = self._parts[self._taken % len(self._parts)]
-            while part.full:
-                self._take_answers(PAUSE)
+            if part.full:
+                self._flush()
+                self._await(lambda part=part: not part.full)  # type: ignore[misc]
             part.send(frame)
             if frame.channels:
                 absent = zip(frame.channels, frame.payloads, strict=True)
                 self.holes.update(name for name, payload in absent if payload is None)
             self._waiting.append(frame.frame_id)
             self._taken += 1
+        self._flush()
         self._take_answers(0.0)
         return self.announce() if self.due == 0.0 else []
 
@@ -205,6 +207,10 @@ class PartsStore:
         names = [part.path.name for part in self._parts]
         self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
         waiting.close()
+
+    def _flush(self) -> None:
+        for part in self._parts:
+            part.flush()
 
     def _await(self, reached: Callable[[], bool]) -> None:
         while not reached():
