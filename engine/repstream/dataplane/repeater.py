@@ -39,7 +39,7 @@ BURST_BYTES = 4 << 20
 """What is received at most meanwhile where an output's queue wants its turn, too."""
 
 SMALL, GROUP_FRAMES = 64 << 10, 64
-"""Frames of up to this size (bytes), or that lie in a ring, go to the writers in batches of up to this number."""
+"""Frames of up to this size (bytes), or in a ring, go to the writers in batches of up to this number."""
 
 
 class Repeater:

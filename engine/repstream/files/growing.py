@@ -17,6 +17,18 @@ PAGE = 4096
 LARGE = 1 << 20
 """An image of at least this many bytes begins at a page."""
 
+EVEN = 1 << 16
+"""So does one of at least this many bytes that takes whole pages, since then the next one does, too."""
+
+
+def alignment_of(nbytes: int) -> int:
+    """Where an image begins: at a multiple of this.
+
+    The kernel copies whole pages faster, and takes 1.6 times as long where both ends begin a few bytes
+    apart within theirs.
+    """
+    return PAGE if nbytes >= LARGE or (nbytes >= EVEN and not nbytes % PAGE) else 1
+
 
 class Tail:
     """The buffers that come to the end of the file, in order, none of them copied."""
@@ -42,15 +54,15 @@ class Tail:
 
     def put_run(self, buffers: Sequence[Buffer], nbytes: int) -> int:
         """Place buffers of `nbytes` bytes each one behind the other; return the address of the first."""
-        address = self.end
-        self.buffers += buffers
-        self.sizes += [nbytes] * len(buffers)
-        self.end += nbytes * len(buffers)
+        address = self.put(buffers[0], nbytes, alignment_of(nbytes))
+        self.buffers += buffers[1:]
+        self.sizes += [nbytes] * (len(buffers) - 1)
+        self.end = address + nbytes * len(buffers)
         return address
 
     def put_image(self, payload: Buffer, nbytes: int) -> int:
-        """Place an image; a large one at a page, since the kernel copies whole pages faster."""
-        return self.put(payload, nbytes, PAGE if nbytes >= LARGE else 1)
+        """Place an image."""
+        return self.put(payload, nbytes, alignment_of(nbytes))
 
     def put_node(self, node: bytearray) -> int:
         """Place an index node at a multiple of 8, so that its addresses change in one piece."""

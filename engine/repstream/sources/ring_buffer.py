@@ -51,8 +51,8 @@ STALL_SECONDS, STALL_MESSAGES = 1.0, 100
 that stands still) the newest that came need not be the newest there is."""
 
 JUDGE_SECONDS, LOOK_SECONDS = 0.3, 0.005
-"""How long the ring is still followed closely once nobody reads views of it, and how often: who judges what was
-read waits for the next look."""
+"""How long the ring is still followed closely once nobody reads views of it, and how often: who judges
+what was read waits for the next look."""
 
 TAKE_SECONDS = 0.001
 """How often new metadata are taken in while others still wait here."""

@@ -1,9 +1,9 @@
 """Messages between a data plane and the processes that write the parts of a file.
 
 Orders go through a ZMQ socket, in order, an `Image` with further message parts: its header and its
-pixels, of each channel, empty where one did not come. Images of a ring need none. Answers come back through a pipe; its end shows
-each side that the other is dead. The service that writes the metadata gets its orders through the
-pipe, and answers each one.
+pixels, of each channel, empty where one did not come. Images that lie in a ring are named, many in one
+order. Answers come back through a pipe; its end shows each side that the other is dead. The service that
+writes the metadata gets its orders through the pipe, and answers each one.
 """
 
 from __future__ import annotations
