@@ -79,6 +79,8 @@ def test_the_metadata_have_what_a_kind_of_detector_adds(
 def test_writers_are_services_where_there_are_any(tmp_path: Path) -> None:
     own = detector(tmp_path).writer(metadata_service=False)
     assert (own.number_of_parts, own.part_services, own.in_parts) == (1, "", True)
+    assert own.block_size == 0
+    assert detector(tmp_path, gpfs_block_size=2**24).writer(metadata_service=False).block_size == 2**24
     served = detector(tmp_path, number_of_writers=3, writer_user_id=17).writer(metadata_service=True)
     assert (served.number_of_parts, served.part_services) == (3, "/tmp/EG1-writer-")
     assert (served.user_id, served.metadata_service, served.part_names) == (17, True, "std_daq")

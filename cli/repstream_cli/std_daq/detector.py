@@ -71,6 +71,7 @@ class Detector:
             part_names="std_daq",
             part_services=str(self.socket("")) if served else "",
             metadata_service=metadata_service,
+            block_size=self.document.gpfs_block_size or 0,
             user_id=max(self.document.writer_user_id, 0),
             header_columns=", ".join(f"{name}:{kind}" for name, kind in self._columns),
         )

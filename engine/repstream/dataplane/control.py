@@ -74,6 +74,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     in_parts: bool = False
     part_services: str = ""
     metadata_service: bool = False
+    block_size: int = 0
     first_image_timeout: float = 0.0
     idle_timeout: float = 0.0
     max_duration: float = 0.0

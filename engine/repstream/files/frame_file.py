@@ -163,7 +163,7 @@ class FrameFile:
         nbytes = self._check(payloads, rows)
         if not payloads:
             return self.count
-        tail = Tail(self._end)
+        tail = self._tail()
         self._lay_out(tail, payloads, nbytes)
         grown = self._columns.make_room(self._staged + len(rows), tail)
         in_place = [self._rows.add(rows, tail), self._add_extra(tail, self._staged, extra)]
@@ -211,7 +211,7 @@ class FrameFile:
             raise ValueError(f"{len(row)} images for one place")
         if not self._blanks.remove(number):
             raise ValueError(f"place {number} of {self.path} is not blank")
-        tail = Tail(self._end)
+        tail = self._tail()
         found = zip(self._images, payloads, sizes, strict=True)
         moved = [(index, tail.put_image(p, nbytes), nbytes) for index, p, nbytes in found if p is not None]
         in_place = [self._add_extra(tail, number, extra)]
@@ -249,7 +249,7 @@ class FrameFile:
         Raises StorageError. Of files with one dataset.
         """
         (index,) = self._images
-        tail = Tail(self._end)
+        tail = self._tail()
         if not self._blank_address:
             self._blank_address = tail.put_image(self.blank, len(self.blank))
         with self._failing("cannot be written"):
@@ -334,10 +334,13 @@ class FrameFile:
             raise ValueError(f"{self.path} cannot hold more than {CAPACITY} images")
         return payload_sizes(payloads, self._plan)
 
+    def _tail(self) -> Tail:
+        return Tail(self._end, self._plan.block_size)
+
     def _lay_out(self, tail: Tail, payloads: Sequence[Buffer | None], nbytes: list[int]) -> None:
         """Put the images at the end and into their index."""
         size, at, total, datasets = nbytes[0], 0, len(payloads), self._datasets
-        alike = datasets == 1 and 0 < size < LARGE and nbytes.count(size) == total
+        alike = datasets == 1 and 0 < size < LARGE and nbytes.count(size) == total and not tail.block
         while at < total:
             index = self._images[at % datasets]
             run = min(index.room, total - at) if alike else 0

@@ -21,6 +21,16 @@ EVEN = 1 << 16
 """So does one of at least this many bytes that takes whole pages, since then the next one does, too."""
 
 
+def place_of(end: int, nbytes: int, block: int) -> int:
+    """Where an image of `nbytes` bytes begins at `end` or behind.
+
+    It crosses as few boundaries between blocks of `block` bytes as it can; 0: they do not matter.
+    """
+    begin = end + -end % alignment_of(nbytes)
+    into = begin % block if block else 0
+    return begin + block - into if into and into + nbytes > block else begin
+
+
 def alignment_of(nbytes: int) -> int:
     """Where an image begins: at a multiple of this.
 
@@ -31,26 +41,22 @@ def alignment_of(nbytes: int) -> int:
 
 
 class Tail:
-    """The buffers that come to the end of the file, in order, none of them copied."""
+    """The buffers that come to the end of the file, in order, none of them copied.
 
-    __slots__ = ("buffers", "end", "sizes", "start")
+    A buffer that is None is a hole. `block` as in `place_of`.
+    """
 
-    def __init__(self, start: int) -> None:
+    __slots__ = ("block", "buffers", "end", "sizes", "start")
+
+    def __init__(self, start: int, block: int = 0) -> None:
         self.start = self.end = start
-        self.buffers: list[Buffer] = []
+        self.block = block
+        self.buffers: list[Buffer | None] = []
         self.sizes: list[int] = []
 
     def put(self, buffer: Buffer, nbytes: int, align: int = 1) -> int:
         """Place `buffer` of `nbytes` bytes at the end, at a multiple of `align`; return its address."""
-        gap = -self.end % align
-        if gap:
-            self.buffers.append(bytes(gap))
-            self.sizes.append(gap)
-        address = self.end + gap
-        self.buffers.append(buffer)
-        self.sizes.append(nbytes)
-        self.end = address + nbytes
-        return address
+        return self._put_at(self.end + -self.end % align, buffer, nbytes)
 
     def put_run(self, buffers: Sequence[Buffer], nbytes: int) -> int:
         """Place buffers of `nbytes` bytes each one behind the other; return the address of the first."""
@@ -62,11 +68,21 @@ class Tail:
 
     def put_image(self, payload: Buffer, nbytes: int) -> int:
         """Place an image."""
-        return self.put(payload, nbytes, alignment_of(nbytes))
+        return self._put_at(place_of(self.end, nbytes, self.block), payload, nbytes)
 
     def put_node(self, node: bytearray) -> int:
         """Place an index node at a multiple of 8, so that its addresses change in one piece."""
         return self.put(node, len(node), 8)
+
+    def _put_at(self, address: int, buffer: Buffer, nbytes: int) -> int:
+        gap = address - self.end
+        if gap:
+            self.buffers.append(bytes(gap) if gap <= PAGE else None)
+            self.sizes.append(gap)
+        self.buffers.append(buffer)
+        self.sizes.append(nbytes)
+        self.end = address + nbytes
+        return address
 
 
 class RowStore:

@@ -53,6 +53,7 @@ class Placeholder:
         user_metadata: str = "",
         axis: Axis = "image_id",
         experiment: Mapping[str, Scalar] | None = None,
+        block_size: int = 0,
     ) -> Self:
         """Make the file; arguments as in `FilePlan`. Raises StorageError as `FrameFile.create` does."""
         return cls(
@@ -67,6 +68,7 @@ class Placeholder:
                 user_id=user_id,
                 axis=axis,
                 experiment=experiment or {},
+                block_size=block_size,
             )
         )
 

@@ -82,7 +82,8 @@ class FilePlan:
     that the service runs as. `axis`: what images are plotted against.
     `experiment`: settings of `ExperimentConfig`. `channels`: their names in the stream, where each image
     is one of several (`files.channels`), all of this shape and type; nothing where it is one alone.
-    `axes`: those of the goniometer (`goniometer.axes`).
+    `axes`: those of the goniometer (`goniometer.axes`). `block_size`: bytes of a block whose boundaries
+    images do not cross needlessly, 0 where it does not matter.
     """
 
     path: Path
@@ -100,6 +101,7 @@ class FilePlan:
     experiment: Mapping[str, Scalar] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     axes: tuple[goniometer.Axis, ...] = ()
+    block_size: int = 0
 
     @property
     def row_dtype(self) -> np.dtype[Any]:

@@ -20,11 +20,21 @@ def write_all(fd: int, data: bytes | bytearray | memoryview, offset: int) -> Non
         view, offset = view[done:], offset + done
 
 
-def write_buffers(fd: int, buffers: Sequence[Buffer], sizes: Sequence[int], offset: int) -> None:
+def write_buffers(fd: int, buffers: Sequence[Buffer | None], sizes: Sequence[int], offset: int) -> None:
     """Write all buffers, `sizes` bytes each, one after another from `offset` on, without a copy.
 
-    Raises OSError as the system gives it; part of the buffers may have been written then.
+    One that is None is left as it is in the file. Raises OSError as the system gives it; part of the
+    buffers may have been written then.
     """
+    first = 0
+    for hole in [number for number, buffer in enumerate(buffers) if buffer is None]:
+        _write_run(fd, buffers[first:hole], sizes[first:hole], offset)
+        offset += sum(sizes[first : hole + 1])
+        first = hole + 1
+    _write_run(fd, buffers[first:], sizes[first:], offset)
+
+
+def _write_run(fd: int, buffers: Sequence[Buffer], sizes: Sequence[int], offset: int) -> None:
     for first in range(0, len(buffers), _IOV_MAX):
         group, group_sizes = buffers[first : first + _IOV_MAX], sizes[first : first + _IOV_MAX]
         total = sum(group_sizes)

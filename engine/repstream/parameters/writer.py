@@ -212,6 +212,13 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Metadata service",
         description="Whether a service at part_services + meta (std_det_meta_writer_gf) writes the metadata.",
     )
+    block_size: Annotated[int, Access.WHILE_IDLE, Unit("bytes"), Level.EXPERT] = Field(
+        0,
+        ge=0,
+        le=2_147_483_647,
+        title="Block size",
+        description="Block of the file system: images cross no more of its boundaries than needed; 0: any.",
+    )
     sync_interval: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
         0.0,
         ge=0.0,

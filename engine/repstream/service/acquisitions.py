@@ -122,6 +122,7 @@ class Preparation:
             in_parts=writer.in_parts,
             part_services=writer.part_services,
             metadata_service=writer.metadata_service,
+            block_size=writer.block_size,
             first_image_timeout=writer.first_image_timeout,
             idle_timeout=writer.idle_timeout,
             max_duration=writer.max_duration,

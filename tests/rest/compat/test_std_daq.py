@@ -284,8 +284,12 @@ def test_the_configuration_stands_for_parameters(
     changed = daq.set_config({"bit_depth": 32, "module_positions": {"0": [0, 0, 7, 7]}})
     assert changed == {**CONFIG, "bit_depth": 32, "module_positions": {"0": [0, 0, 7, 7]}}
     assert daq.get_deployment_status()["config_id"] != deployment["config_id"]
-    service.write({"source.image_width": 16}, ME)
-    assert daq.get_config()["image_pixel_width"] == 16
+    assert value(service, "writers.1.block_size") == 0
+    daq.set_config({"gpfs_block_size": 2**24})
+    assert value(service, "writers.1.block_size") == 2**24
+    service.write({"source.image_width": 16, "writers.1.block_size": 4096}, ME)
+    found = daq.get_config()
+    assert (found["image_pixel_width"], found["gpfs_block_size"]) == (16, 4096)
 
 
 def test_live_streams_are_set_up_by_the_configuration(

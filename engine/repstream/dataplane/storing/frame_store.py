@@ -99,6 +99,7 @@ def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
         user_metadata=plan.user_metadata,
         axis=plan.axis,
         experiment=plan.experiment,
+        block_size=plan.block_size,
     )
 
 

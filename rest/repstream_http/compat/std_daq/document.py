@@ -93,6 +93,8 @@ def as_changes(document: Document, configuration: Mapping[str, Any], writer: str
     if document.number_of_writers is not None:
         written["number_of_parts"] = max(document.number_of_writers, 1)
         written["part_names"] = "std_daq" if document.number_of_writers > 1 else "repstream"
+    if document.gpfs_block_size is not None:
+        written["block_size"] = document.gpfs_block_size
     changes: dict[str, Any] = {
         "source": {
             "image_height": document.image_pixel_height,
@@ -116,6 +118,8 @@ def held(kept: str, configuration: Mapping[str, Any], writer: str) -> dict[str, 
     document["image_pixel_width"] = source["image_width"] or document["image_pixel_width"]
     document["bit_depth"] = BIT_DEPTHS.get(source["image_type"], document["bit_depth"])
     document["detector_name"] = written.get("detector_name", document["detector_name"])
+    if document.get("gpfs_block_size") is not None:
+        document["gpfs_block_size"] = written.get("block_size", document["gpfs_block_size"])
     if max(document.get("writer_user_id", -1), 0) != written.get("user_id", 0):
         document["writer_user_id"] = written["user_id"]
     return document
