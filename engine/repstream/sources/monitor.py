@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import zmq
@@ -69,7 +70,8 @@ class PeerMonitor:
     def close(self) -> None:
         """Stop watching; call it before the socket is closed."""
         if self._events is not None:
-            self._socket.disable_monitor()
+            with suppress(zmq.ContextTerminated):  # which waits for the sockets to be closed
+                self._socket.disable_monitor()
             self._events.close(0)  # which pyzmq leaves to the garbage collector
             self._events = None
 

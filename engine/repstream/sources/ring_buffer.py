@@ -10,6 +10,7 @@ ring lasts. The copies are lent, and used again.
 from __future__ import annotations
 
 import logging
+import math
 import mmap
 import os
 import threading
@@ -50,7 +51,7 @@ STALL_SECONDS, STALL_MESSAGES = 1.0, 100
 """After a pause of so long with so many messages (half-way to what a publisher keeps for a consumer
 that stands still) the newest that came need not be the newest there is."""
 
-JUDGE_SECONDS, LOOK_SECONDS = 0.3, 0.005
+JUDGE_SECONDS, LOOK_SECONDS = 0.3, 0.01
 """How long the ring is still followed closely once nobody reads views of it, and how often: who judges
 what was read waits for the next look."""
 
@@ -91,7 +92,7 @@ class RingBufferSource:
         self._is_settling = False
         self._pending: deque[ImageMetadata | MalformedMessage] = deque(maxlen=METADATA_MESSAGES)
         self._copies: deque[bytearray] = deque(maxlen=KEPT_COPIES)
-        self._looked = self._handed_out = time.monotonic()
+        self._looked, self._handed_out = time.monotonic(), -math.inf
         self._fitting = 0
         subscription = {
             "address": f"ipc://{metadata_path(name)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ from repstream.sources import ring_buffer
 from repstream.sources.opening import open_source
 from repstream.sources.ring_buffer import RingBufferSource
 from repstream.sources.ring_image import settled
+from repstream.sources.source import NEVER
 
 SHAPE, SLOTS = (30, 40), 16
 PATIENCE = 20.0
@@ -395,3 +397,42 @@ def test_nothing_stays_open(ring: str) -> None:
         producer.put(1, image(1, SHAPE, "uint16").tobytes())
         take(source)
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_the_ring_is_looked_at_soon_while_somebody_may_judge(
+    ring: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pair(ring) as (producer, source):
+        assert source.due == NEVER
+        producer.put(0, image(0, SHAPE, "uint16").tobytes())
+        view = take(source)
+        assert source.due <= ring_buffer.LOOK_SECONDS
+        time.sleep(ring_buffer.LOOK_SECONDS)
+        assert source.due == 0.0
+        source.update()
+        assert source.due > 0.0
+        monkeypatch.setattr(ring_buffer, "JUDGE_SECONDS", 0.0)
+        source.update()
+        assert source.due <= ring_buffer.LOOK_SECONDS, "it is still read"
+        del view
+        source.update()
+        assert source.due == NEVER
+
+
+def test_a_ring_that_is_still_read_lets_its_context_end(ring: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    with producing(ring) as producer:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        source: Any = open_source(SourceConfig(address=f"ring://{ring}", ring_slots=SLOTS), context)
+        producer.wait_for_consumer()
+        producer.put(0, image(0, SHAPE, "uint16").tobytes())
+        view = take(source)
+        source.close()
+        ending = threading.Thread(target=context.term, daemon=True)
+        ending.start()
+        ending.join(PATIENCE)
+        assert not ending.is_alive()
+        del view
+        until(lambda: "ring" not in [thread.name for thread in threading.enumerate()], "the ring's end")
+    assert not faults
