@@ -83,9 +83,10 @@ def list_files(
 @router.get("/files/info")
 def read_file_facts(view: ViewNow, path: FilePath) -> FileFacts:
     """How far a file is now, also while it is written."""
-    real = allowed(path, roots_of(view))
+    roots = roots_of(view)
+    real = allowed(path, roots)
     try:
-        with FileReader(real) as reader:
+        with FileReader(real, roots=roots) as reader:
             extent = reader.extent
             height, width = reader.shape if extent.count else (None, None)
             dtype = reader.dtype.name if extent.count else None
@@ -123,13 +124,14 @@ async def read_file_image(
         raise HTTPException(
             HTTPStatus.NOT_FOUND, f"there is no form {wanted!r:.20} of an image, only {known}"
         )
-    real = await run_in_threadpool(lambda: allowed(look.path, roots_of(view)))
-    return await answer(await run_in_threadpool(_image, real, look), wanted, look)
+    return await answer(await run_in_threadpool(_image, look, view), wanted, look)
 
 
-def _image(path: Path, look: FileLook) -> Picture:
+def _image(look: FileLook, view: View) -> Picture:
+    roots = roots_of(view)
+    path = allowed(look.path, roots)
     try:
-        with FileReader(path) as reader:
+        with FileReader(path, roots=roots) as reader:
             if look.image >= reader.count:
                 text = f"{path.name} has {reader.count} images now, and no number {look.image}"
                 raise HTTPException(HTTPStatus.NOT_FOUND, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import h5py
 import numpy as np
 
 from repstream.errors import StorageError
+from repstream.files.confinement import check_confined
 from repstream.files.part_files import SHOWN_ROWS
 from repstream.files.reader import ROWS, open_file
 
@@ -51,17 +53,15 @@ def datasets(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def rows(path: Path, first: int, number: int) -> tuple[int, list[dict[str, Any]]]:
+def rows(path: Path, first: int, number: int, roots: Sequence[Path]) -> tuple[int, list[dict[str, Any]]]:
     """How many rows the metadata has, and `number` of them from `first` on, fewer where they are large.
 
     The metadata are those of a virtual dataset, of our files, or of the first group that has some.
-    Raises StorageError.
+    Raises StorageError, also where they lie in a file that is not below `roots`.
     """
     with open_file(path) as file:
         try:
-            found = next(
-                (item for name in _candidates(file) if isinstance(item := file.get(name), h5py.Dataset)), None
-            )
+            found = next(_metadata(file, roots), None)
             if found is None or not found.dtype.names or found.ndim != 1:
                 raise StorageError(f"{path} has no metadata: a dataset of rows such as {SHOWN_ROWS}")
             most = max(1, MOST_BYTES // max(found.dtype.itemsize, 1))
@@ -71,8 +71,11 @@ def rows(path: Path, first: int, number: int) -> tuple[int, list[dict[str, Any]]
             raise StorageError(f"{path}: its metadata cannot be read: {error}") from error
 
 
-def _candidates(file: h5py.File) -> list[str]:
-    return [SHOWN_ROWS, ROWS, *(f"{name}/metadata" for name in file)]
+def _metadata(file: h5py.File, roots: Sequence[Path]) -> Iterator[h5py.Dataset]:
+    for name in (SHOWN_ROWS, ROWS, *(f"{name}/metadata" for name in file)):
+        check_confined(file, name, roots)
+        if isinstance(item := file.get(name), h5py.Dataset):
+            yield item
 
 
 def _attributes(item: h5py.HLObject) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
+from repstream.files.confinement import check_confined
 from repstream.files.paths import check_target
 from repstream.files.plan import lost
 from repstream.files.publish import publish, settle
@@ -103,6 +104,7 @@ def _part(path: Path, roots: Sequence[Path]) -> _Part:
             group = _own(file, name)
             images = _own(group, "data") if isinstance(group, h5py.Group) else None
             if isinstance(images, h5py.Dataset) and images.ndim == 3 and not name.startswith("entry"):
+                check_confined(file, f"{name}/metadata", roots)
                 rows = _own(group, "metadata")
                 read = rows[:] if isinstance(rows, h5py.Dataset) and rows.dtype.names else np.zeros(0, [])
                 return _Part(path, name, len(images), images.shape[1:], images.dtype, read)
@@ -114,6 +116,7 @@ def _beside(path: Path, group: str, roots: Sequence[Path]) -> NDArray[Any] | Non
     if not path.exists():
         return None
     with _opened(path, roots) as file:
+        check_confined(file, f"{group}/metadata", roots)
         rows = file.get(f"{group}/metadata")
         if isinstance(rows, h5py.Dataset) and _ID in (rows.dtype.names or ()):
             return rows[:]  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from repstream.errors import StorageError
 from repstream.files import channels
+from repstream.files.confinement import check_confined
 from repstream.files.nexus import ACQUISITION, CHANNELS, UNFINISHED
 
 IMAGES = "/entry/data/data"
@@ -55,11 +56,15 @@ class FileReader:
 
     Raises StorageError where it cannot be opened or has no images under ``/entry/data/data``
     though it is finished; a file that waits for its first image has none, and `count` 0.
-    `refresh` brings everything up to date.
+    `refresh` brings everything up to date. `roots`: folders that no link in the file may lead out of;
+    StorageError where one does.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, swmr: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, swmr: bool = False, roots: Sequence[Path] | None = None
+    ) -> None:
         self.path = Path(path)
+        self._roots = roots
         self._swmr = swmr
         self._images: h5py.Dataset | None = None
         self._rows: h5py.Dataset | None = None
@@ -126,6 +131,8 @@ class FileReader:
             raise IndexError(f"image {number} of {self.count}")
         path = self.channels[channel] if channel else ""
         try:
+            if path:
+                self._check(path)
             images = _refreshed(self._file[path]) if path else self._need()
             return images[number]  # type: ignore[no-any-return]
         except OSError as error:
@@ -168,7 +175,16 @@ class FileReader:
             self.close()
             raise StorageError(f"{self.path} has no images under {IMAGES}")
 
+    def _check(self, path: str) -> None:
+        if self._roots is not None:
+            check_confined(self._file, path, self._roots)
+
     def _dataset(self, path: str) -> h5py.Dataset | None:
+        try:
+            self._check(path)
+        except StorageError:
+            self.close()
+            raise
         try:
             found = self._file.get(path)
         except (OSError, KeyError, RuntimeError):

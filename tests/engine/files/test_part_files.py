@@ -52,13 +52,13 @@ def test_fields_of_the_metadata_file_are_found_by_image_id(tmp_path: Path) -> No
     write(tmp_path, [2, 2], prefix="scan_")
     write_meta(tmp_path, [103, 100, 102], "scan_")
     interleave(tmp_path, "scan_", tmp_path / "all.h5", [tmp_path])
-    count, rows = contents.rows(tmp_path / "all.h5", 0, 10)
+    count, rows = contents.rows(tmp_path / "all.h5", 0, 10, [tmp_path])
     assert count == 4
     ids = [100, 101, 102, 103]
     assert [row["image_id"] for row in rows] == ids
     assert [row["status"] for row in rows] == [1] * 4
     assert [row["exposure_time"] for row in rows] == [200, 0, 204, 206]
-    assert contents.rows(tmp_path / "all.h5", 3, 10)[1] == rows[3:]
+    assert contents.rows(tmp_path / "all.h5", 3, 10, [tmp_path])[1] == rows[3:]
 
 
 def test_the_list_of_datasets_says_what_they_are(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_odd_files_of_others_are_looked_at_or_refused(tmp_path: Path) -> None:
         file["gone"] = h5py.SoftLink("/nowhere")
         file.create_dataset("wide/metadata", (100,), np.dtype([("image_id", "<u8"), ("blob", "u1", 2**20)]))
     assert {item["name"] for item in contents.datasets(path)} >= {"null", "text", "references", "ragged"}
-    count, rows = contents.rows(path, 0, 100)
+    count, rows = contents.rows(path, 0, 100, [tmp_path])
     assert count == 100
     assert 0 < len(rows) < 100
     for bad, says in (("none.h5", "does not exist"), ("odd.txt", "cannot be opened")):
         (tmp_path / "odd.txt").write_text("no HDF5")
-        for look in (contents.datasets, lambda path: contents.rows(path, 0, 1)):
+        for look in (contents.datasets, lambda path: contents.rows(path, 0, 1, [tmp_path])):
             with pytest.raises(StorageError, match=says):
                 look(tmp_path / bad)
     write(tmp_path, [0])
@@ -138,6 +138,6 @@ def test_odd_files_of_others_are_looked_at_or_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "file0.h5", "w") as file:
         file["a/data"] = 1
     with pytest.raises(StorageError, match="has no metadata"):
-        contents.rows(tmp_path / "file0.h5", 0, 1)
+        contents.rows(tmp_path / "file0.h5", 0, 1, [tmp_path])
     with pytest.raises(StorageError, match="has no images"):
         interleave(tmp_path, "file", tmp_path / "all.h5", [tmp_path])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
@@ -24,31 +22,30 @@ def install(app: FastAPI, daq: Daq) -> None:
     """Add the routes."""
 
     async def metadata(request: Request) -> Answer:
-        path = await run_in_threadpool(_path, daq, request.path_params["acquisition"])
         return {
             "message": "Metadata retrieved.",
-            "file_metadata": await run_in_threadpool(_metadata, path),
+            "file_metadata": await run_in_threadpool(_metadata, daq, request.path_params["acquisition"]),
         }
 
     async def image(request: Request) -> Response:
-        path = await run_in_threadpool(_path, daq, request.path_params["acquisition"])
-        content = await run_in_threadpool(_jpeg, path, request.path_params["image"])
+        acquisition, number = request.path_params["acquisition"], request.path_params["image"]
+        content = await run_in_threadpool(_jpeg, daq, acquisition, number)
         return Response(content, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     app.add_api_route("/file/{acquisition}", guarded(metadata), methods=["GET"])
     app.add_api_route("/file/{acquisition}/{image}", guarded(image), methods=["GET"])
 
 
-def _path(daq: Daq, acquisition: str) -> Path:
-    return allowed(daq.file(acquisition), daq.roots)
+def _reader(daq: Daq, acquisition: str) -> FileReader:
+    return FileReader(allowed(daq.file(acquisition), daq.roots), roots=daq.roots)
 
 
-def _metadata(path: Path) -> Answer:
-    with FileReader(path) as reader:
+def _metadata(daq: Daq, acquisition: str) -> Answer:
+    with _reader(daq, acquisition) as reader:
         height, width = reader.shape if reader.count else (0, 0)
         return {
-            "filename": str(path),
-            "file_size": path.stat().st_size,
+            "filename": str(reader.path),
+            "file_size": reader.path.stat().st_size,
             "dataset_name": IMAGES,
             "n_images": reader.count,
             "image_pixel_height": height,
@@ -57,11 +54,13 @@ def _metadata(path: Path) -> Answer:
         }
 
 
-def _jpeg(path: Path, wanted: str) -> bytes:
-    with FileReader(path) as reader:
+def _jpeg(daq: Daq, acquisition: str, wanted: str) -> bytes:
+    with _reader(daq, acquisition) as reader:
         if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
             raise InvalidValue("image", f"{wanted!r:.80} is no number of an image; they count from 0")
         number = int(wanted)
         if number >= reader.count:
-            raise InvalidValue("image", f"{path.name} has {reader.count} images, and no number {number}")
+            raise InvalidValue(
+                "image", f"{reader.path.name} has {reader.count} images, and no number {number}"
+            )
         return rendering.jpeg(picture_of(reader.image(number), number, FULL).data, LOOK)

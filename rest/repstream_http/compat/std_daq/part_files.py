@@ -53,7 +53,7 @@ def _rows(daq: Daq, query: dict[str, str]) -> Answer:
     first = query.get("first", "0")
     if not (first.isascii() and first.isdecimal() and len(first) < 16):
         raise InvalidValue("first", f"{first!r:.80} is no number of a row; they count from 0")
-    count, rows = contents.rows(_path(daq, query), int(first), MOST_ROWS)
+    count, rows = contents.rows(_path(daq, query), int(first), MOST_ROWS, daq.roots)
     return {"message": f"{len(rows)} of {count} rows.", "n_images": count, "metadata": rows}
 
 
