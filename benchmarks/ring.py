@@ -4,15 +4,11 @@ A run is a burst: the images lie in the ring, and all of their metadata are publ
 standard DAQ's N writers with their metadata and the dataset over them, from the first image to the closed
 files on the disk, against N processes that write the same bytes with `pwrite` alone, sync and close.
 *Stream*: every image to one PUSH, against a loop that takes the metadata, reads the image and sends it.
-
-Besides the rate there is that for each second of the processors, of all processes of a contender: on a
-machine that others use too it says more.
 """
 
 from __future__ import annotations
 
 import mmap
-import multiprocessing
 import os
 import time
 import uuid
@@ -44,10 +40,11 @@ from repstream.states import AcquisitionState
 
 TARGET = 0.9
 WRITERS = (1, 2)
-COUNTS = {"0.5 MB": 2_000, "4.8 MB": 400}
-"""A second of writing or so: what an acquisition costs once, some 0.2 s of a processor, counts too."""
+COUNTS = {"0.5 MB": 8_000, "4.8 MB": 800}
+"""4 GB, one to two seconds of writing: what an acquisition costs once, some 0.1 s, counts too."""
+
+STREAMED = {"0.5 MB": 2_000, "4.8 MB": 400}
 HEADER = array_1_0.gigafrost_header(0, (1, 1))
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def slots(load: Load) -> int:
@@ -87,7 +84,7 @@ def mapped(name: str) -> memoryview:
 
 
 def pwriter(load: Load, name: str, share: tuple[int, int], folder: str, pipe: Connection) -> None:
-    """Writes every nth image of the ring into a file; says when it began and ended, and its time.
+    """Writes every nth image of the ring into a file; says when it began and ended.
 
     `share`: number of this writer, and of all.
     """
@@ -95,13 +92,13 @@ def pwriter(load: Load, name: str, share: tuple[int, int], folder: str, pipe: Co
     ring, path = mapped(name), Path(folder) / f"raw{number}"
     pipe.send("ready")
     while pipe.recv():
-        begin, used = time.monotonic(), time.process_time()
+        begin = time.monotonic()
         fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
         for place, image in enumerate(range(number, load.count, writers)):
             os.pwrite(fd, ring[image * load.nbytes : (image + 1) * load.nbytes], place * load.nbytes)
         os.fsync(fd)
         os.close(fd)
-        pipe.send((begin, time.monotonic(), time.process_time() - used))
+        pipe.send((begin, time.monotonic()))
         path.unlink()
 
 
@@ -133,22 +130,16 @@ def sending_loop(load: Load, name: str, address: str, pipe: Connection) -> None:
         out.send_multipart([HEADER, data], copy=False)
 
 
-def processor_time(process_id: int) -> float:
-    """Seconds that a process has used, and those of its children that have ended."""
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / TICKS
-
-
 class Writing:
-    """N writers of ours. `run` is one acquisition: its rate, and that for each second of the processors."""
+    """N writers of ours. `run` is one acquisition, and gives its rate."""
 
     def __init__(
-        self, load: Load, asked: plane.Plane, source: Connection, folder: Path, services: Sequence[int]
+        self, load: Load, asked: plane.Plane, source: Connection, folder: Path, writers: int
     ) -> None:
         self._load, self._plane, self._source, self._folder = load, asked, source, folder
-        self._processes, self._number = (asked.process_id, *services), 0
+        self._writers, self._number = writers, 0
 
-    def run(self) -> tuple[float, float]:
+    def run(self) -> float:
         count, asked = self._load.count, self._plane
         asked.forget()
         self._number += 1
@@ -162,22 +153,20 @@ class Writing:
             overwrite=False,
             user_id=0,
             attributes={"start_time": 1.7e9},
-            number_of_parts=len(self._processes) - 1,
+            number_of_parts=self._writers,
             part_names="std_daq",
             in_parts=True,
             part_services=f"{self._folder}/writer-",
         )
         asked.ask(control.Arm, slot=1, plan=plan, frames=0)
         asked.acquisition(AcquisitionState.WAITING_IMAGES)
-        before = sum(map(processor_time, self._processes))
         self._source.send(count)
         begin = asked.acquisition(AcquisitionState.ACQUIRING_IMAGES).time
         end = asked.acquisition(AcquisitionState.FINISHED)
         assert end.report.ledger.sent == count, end.report.ledger
-        used = sum(map(processor_time, self._processes)) - before
         for path in self._folder.glob(f"run{self._number}_*"):
             path.unlink()
-        return (count - 1) / (end.time - begin), count / used
+        return (count - 1) / (end.time - begin)
 
 
 class PlainWriting:
@@ -186,16 +175,16 @@ class PlainWriting:
     def __init__(self, load: Load, pipes: Sequence[Connection]) -> None:
         self._load, self._pipes = load, pipes
 
-    def run(self) -> tuple[float, float]:
+    def run(self) -> float:
         for pipe in self._pipes:
             pipe.send(True)
-        begun, ended, used = zip(*(pipe.recv() for pipe in self._pipes), strict=True)
-        return self._load.count / (max(ended) - min(begun)), self._load.count / sum(used)
+        begun, ended = zip(*(pipe.recv() for pipe in self._pipes), strict=True)
+        return self._load.count / float(max(ended) - min(begun))
 
 
 @contextmanager
-def beside_pwrite(load: Load, storage: Path, writers: int, figure: int) -> Iterator[Contenders]:
-    """Writers of ours and plain ones; `figure` 0: the rate, 1: that for each second of the processors."""
+def beside_pwrite(load: Load, storage: Path, writers: int) -> Iterator[Contenders]:
+    """Writers of ours and plain ones."""
     name = f"repstream-bench-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
         folder = stack.enter_context(work_folder(storage))
@@ -206,23 +195,16 @@ def beside_pwrite(load: Load, storage: Path, writers: int, figure: int) -> Itera
         }
         asked = stack.enter_context(plane.running(configuration))
         asked.next(control.Report, lambda report: report.source.connected)
-        services = []
         for number in range(writers):
-            began = set(multiprocessing.active_children())
             stack.enter_context(child(part_service, f"{folder}/writer-{number}"))
-            services += [process.pid or 0 for process in set(multiprocessing.active_children()) - began]
-        ours = Writing(load, asked, source, folder, services)
+        ours = Writing(load, asked, source, folder, writers)
         pipes = [
             stack.enter_context(child(pwriter, load, name, (number, writers), str(folder)))
             for number in range(writers)
         ]
         theirs = PlainWriting(load, pipes)
         stack.callback(remove, name)
-        yield one_of(ours.run, figure), {f"pwrite by {writers}": one_of(theirs.run, figure)}
-
-
-def one_of(run: Any, figure: int) -> Run:
-    return lambda: float(run()[figure])
+        yield ours.run, {f"pwrite by {writers}": theirs.run}
 
 
 def remove(name: str) -> None:
@@ -270,8 +252,8 @@ def rings(rounds: int) -> Iterator[Row]:
         load = Load(SIZES[size].shape, count)
         for where, storage in folders().items():
             for writers in WRITERS:
-                for figure, unit in enumerate(("1/s", "1/processor s")):
-                    start = partial(beside_pwrite, load, storage, writers, figure)
-                    what = f"{size} → {writers} writer{'s' * (writers > 1)}, {where}"
-                    yield Row(what, TARGET, compare_starts(start, rounds), unit)
+                start = partial(beside_pwrite, load, storage, writers)
+                what = f"{size} → {writers} writer{'s' * (writers > 1)}, {where}"
+                yield Row(what, TARGET, compare_starts(start, rounds))
+        load = Load(SIZES[size].shape, STREAMED[size])
         yield Row(f"{size} → stream", TARGET, compare_starts(partial(beside_loop, load), rounds))
