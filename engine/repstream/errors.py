@@ -15,6 +15,7 @@
     ├── EndedEarly           a command was taken, and ended without what it was given for
     ├── MalformedMessage     a peer sent a message that does not follow its format
     ├── ProcessingError      an image could not be processed as configured
+    │   └── FunctionError    because of the function that a user wrote
     ├── StorageError         a file or folder could not be made or written
     ├── EngineUnreachable    no engine answers at the address
     ├── PortTakenError       a server cannot listen, somebody else does
@@ -139,6 +140,24 @@ class MalformedMessage(RepstreamError):
 
 class ProcessingError(RepstreamError):
     """An image could not be processed as a camera or a pipeline is configured; the next one may be."""
+
+
+class FunctionError(ProcessingError):
+    """A function that a user wrote failed, hung, ended its process, or returned what cannot be sent.
+
+    `script` is its file's name, `line` the line there and `where` the function around it, if they are known
+    (else 0 and ""), `traceback` all that Python says about it.
+    """
+
+    def __init__(self, script: str, line: int, where: str, reason: str, traceback: str = "") -> None:
+        place = f", line {line}" if line else ""
+        inside = f" in {where}" if where and where != "<module>" else ""
+        super().__init__(f"{script}{place}{inside}: {reason}")
+        self.script, self.line, self.where = script, line, where
+        self.reason, self.traceback = reason, traceback
+
+    def __reduce__(self) -> tuple[type[FunctionError], tuple[str, int, str, str, str]]:
+        return type(self), (self.script, self.line, self.where, self.reason, self.traceback)
 
 
 class StorageError(RepstreamError):
