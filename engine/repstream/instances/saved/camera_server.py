@@ -29,20 +29,20 @@ class CameraServer:
         self.address = address.rstrip("/")
 
     def names(self) -> list[str]:
-        return [str(name) for name in self._ask("")["cameras"]]
+        return [str(name) for name in self._ask("", "cameras")]
 
     def stream(self, name: str) -> str:
-        return str(self._ask("/" + urllib.parse.quote(name, safe=""))["stream"])
+        return str(self._ask("/" + urllib.parse.quote(name, safe=""), "stream"))
 
-    def _ask(self, path: str) -> dict[str, Any]:
+    def _ask(self, path: str, field: str) -> Any:
         url = self.address + PREFIX + path
         try:
             with urllib.request.urlopen(url, timeout=PATIENCE) as response:
-                answer = json.load(response)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+                answer = dict(json.load(response))
+            if answer["state"] == "ok":
+                return answer[field]
+        except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as error:
             raise EngineUnreachable(
-                f"the camera server at {self.address} does not answer: {error}"
+                f"the camera server at {self.address} does not answer: {error!r}"
             ) from error
-        if answer.get("state") != "ok":
-            raise Refused("camera_name", f"{answer.get('status', 'no reason given')} ({self.address})")
-        return dict(answer)
+        raise Refused("camera_name", f"{answer.get('status', 'no reason given')} ({self.address})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -51,6 +52,7 @@ class SavedCameras:
     def __init__(self, instances: Instances, configurations: Configurations) -> None:
         self.instances = instances
         self.configurations = configurations
+        self._configuring: dict[str, threading.Lock] = {}
 
     def names(self) -> list[str]:
         return sorted({*self.configurations.names(), SIMULATION})
@@ -75,18 +77,10 @@ class SavedCameras:
 
         Raises `Refused`; then what was saved so far is saved still.
         """
+        name = self.resolve(name)
         whole = complete("camera", {**document, "name": name})
-        before = self.configurations.read(name) if name in self.configurations else None
-        self.configurations.write(name, whole)
-        try:
-            with suppress(UnknownInstance):
-                self.instances.reconfigure(name, whole, replace=True)
-        except Refused:
-            if before is None:
-                self.configurations.delete(name)
-            else:
-                self.configurations.write(name, before)
-            raise
+        with self._configuring.setdefault(name, threading.Lock()):
+            self._configure(name, whole)
         return whole
 
     def delete(self, name: str) -> None:
@@ -131,6 +125,19 @@ class SavedCameras:
             raise self._offline(self.instances.get(info.name)) from None
         finally:
             taken.close()  # type: ignore[attr-defined]  # a generator
+
+    def _configure(self, name: str, whole: Document) -> None:
+        before = self.configurations.read(name) if name in self.configurations else None
+        self.configurations.write(name, whole)
+        try:
+            with suppress(UnknownInstance):
+                self.instances.reconfigure(name, whole, replace=True)
+        except Refused:
+            if before is None:
+                self.configurations.delete(name)
+            else:
+                self.configurations.write(name, before)
+            raise
 
     def _raw(self, name: str) -> InstanceInfo:
         """An instance beside the camera's own that leaves images as they are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -44,6 +45,7 @@ class SavedPipelines:
         self.backgrounds = backgrounds
         self.cameras = cameras
         self._fill_in = fill_in
+        self._saving = threading.Lock()
 
     def configuration(self, name: str) -> Document:
         """The saved configuration with all defaults; raises `Refused`."""
@@ -56,7 +58,8 @@ class SavedPipelines:
 
     def save_change(self, name: str, change: Mapping[str, Any]) -> Document:
         """Change a saved configuration in part, as `update` does a running one. Raises `Refused`."""
-        return self.configurations.write(name, changed("pipeline", self.configuration(name), change))
+        with self._saving:
+            return self.configurations.write(name, changed("pipeline", self.configuration(name), change))
 
     def start_for_ever(self, instance_id: str, name: str) -> InstanceInfo:
         """The instance of this id, else one of a saved pipeline that runs without clients too."""

@@ -59,7 +59,7 @@ def camera_server(settings: Settings, launcher: Launcher) -> Iterator[tuple[Fast
     instances = Instances("camera", launcher, folders=settings.folders)
     cameras = SavedCameras(instances, Configurations(settings.configurations, "camera"))
     permanent = _permanent(settings, cameras.start_for_ever)
-    with _running(settings, "camera", instances, permanent) as common:
+    with _running(settings, "camera", instances, permanent, cameras.resolve) as common:
         stored = Stored(cameras.configurations, Backgrounds(settings.backgrounds))
         routes = camera.routes(common, stored, cameras)
         if permanent is not None:
@@ -102,7 +102,11 @@ def _permanent(settings: Settings, start: Callable[[str, str], object]) -> Perma
 
 @contextmanager
 def _running(
-    settings: Settings, kind: Kind, instances: Instances, permanent: Permanent | None
+    settings: Settings,
+    kind: Kind,
+    instances: Instances,
+    permanent: Permanent | None,
+    resolve: Callable[[str], str] = str,
 ) -> Iterator[Common]:
     """The routes that both have, while instances may run."""
     prefix = camera.PREFIX if kind == "camera" else pipeline.PREFIX
@@ -112,7 +116,9 @@ def _running(
     if permanent is not None:
         permanent.open()
     try:
-        yield Common(prefix, instances, scripts, log, end=settings.end, manager=settings.manager)
+        yield Common(
+            prefix, instances, scripts, log, end=settings.end, manager=settings.manager, resolve=resolve
+        )
     finally:
         if permanent is not None:
             permanent.close()

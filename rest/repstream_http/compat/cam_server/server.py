@@ -20,7 +20,8 @@ from repstream_http.compat.cam_server.load import Load
 class Common:
     """The routes of both servers. `end` ends the server; None where it is not to be ended by a client.
 
-    `manager`: the address by which clients know a manager; empty for a server that is none.
+    `manager`: the address by which clients know a manager; empty for a server that is none. `resolve` gives
+    the name of an instance that a client may call by another.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Common:
         *,
         end: Callable[[], None] | None = None,
         manager: str = "",
+        resolve: Callable[[str], str] = str,
     ) -> None:
         self._prefix = prefix
         self._instances = instances
@@ -39,6 +41,7 @@ class Common:
         self._log = log
         self._end = end
         self.manager = manager
+        self._resolve = resolve
         self._load = Load()
 
     def routes(self) -> list[Route]:
@@ -94,11 +97,11 @@ class Common:
         return {}
 
     def stop(self, asked: Asked) -> Answer:
-        self._instances.stop(asked["name"])
+        self._instances.stop(self._resolve(asked["name"]))
         return {}
 
     def forget(self, asked: Asked) -> Answer:
-        self._instances.forget(asked["name"])
+        self._instances.forget(self._resolve(asked["name"]))
         return {}
 
     def logs(self, asked: Asked) -> Answer:
@@ -108,10 +111,10 @@ class Common:
         return text(shapes.log_text(shapes.log_lines(self._log.lines())))
 
     def log_of(self, asked: Asked) -> Answer:
-        return {"logs": shapes.log_lines(self._instances.logs(asked["name"]))}
+        return {"logs": shapes.log_lines(self._instances.logs(self._resolve(asked["name"])))}
 
     def _log_text_of(self, asked: Asked) -> Response:
-        return text(shapes.log_text(shapes.log_lines(self._instances.logs(asked["name"]))))
+        return text(shapes.log_text(shapes.log_lines(self._instances.logs(self._resolve(asked["name"])))))
 
     def _reset(self, asked: Asked) -> Answer:
         if self._end is None:

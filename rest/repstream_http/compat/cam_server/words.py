@@ -17,12 +17,17 @@ from repstream.errors import (
 from repstream.parameters.camera import CAMERA_SOURCES
 from repstream.parameters.pipeline import PIPELINE_TYPES
 
+OFFLINE = "Camera with prefix "
+"""Begins the reason of a camera that cannot be reached, which stands alone."""
+
 ORIENTATIONS = ("vertical", "horizontal")
 
 
 def of(error: Exception) -> str:
     """What a client reads of an error."""
     match error:
+        case InstanceEnded() if error.reason.startswith(OFFLINE):
+            return error.reason
         case InstanceEnded():
             return f"'{error.subject}' instance  terminated. See logs. {error.reason}"
         case UnknownInstance():

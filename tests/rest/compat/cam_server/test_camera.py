@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import httpx
@@ -50,6 +51,29 @@ def test_a_stream_is_that_of_the_running_camera_also_by_its_alias(site: Site) ->
     assert stream.startswith("tcp://127.0.0.1:")
     assert ok(site.cam.get("/A"))["stream"] == stream == ok(site.cam.get("/a"))["stream"]
     assert list(site.launcher.processes) == ["a"]
+
+
+def test_an_alias_stands_for_its_camera_everywhere(site: Site) -> None:
+    put(site, "a", alias="A")
+    assert ok(site.cam.post("/A/config", json={**SAVED, "alias": "A", "rotate": 2}))["config"]["name"] == "a"
+    assert ok(site.cam.get("/config_names"))["config_names"] == ["a"]
+    ok(site.cam.get("/A"))
+    assert ok(httpx.get(f"{site.camera_url}/api/v1/logs/instance/A"))["logs"] == []
+    ok(site.cam.delete("/A"))
+    assert ok(site.cam.get("/info"))["info"]["active_instances"] == {}
+
+
+def test_clients_that_configure_at_once_leave_what_runs_and_what_is_saved_the_same(site: Site) -> None:
+    put(site, "a")
+    site.cam.get("/a")
+
+    def configure(turns: int) -> None:
+        ok(httpx.post(f"{site.camera_url}/api/v1/cam/a/config", json={**SAVED, "rotate": turns}, timeout=60))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(configure, range(24)))
+    saved = ok(site.cam.get("/a/config"))["config"]
+    assert site.launcher.processes["a"].configuration["rotate"] == saved["rotate"]
 
 
 def test_info_has_the_instances_and_their_figures(site: Site) -> None:
@@ -148,6 +172,8 @@ def test_a_camera_that_ends_at_once_says_why(site: Site) -> None:
     put(site, "broken")
     site.launcher.dying["broken"] = ("no such device",)
     assert error(site.cam.get("/broken")) == "'broken' instance  terminated. See logs. no such device"
+    site.launcher.dying["broken"] = ("Camera with prefix X is offline: nobody answers",)
+    assert error(site.cam.get("/broken")) == "Camera with prefix X is offline: nobody answers"
 
 
 def test_geometry_and_online(site: Site) -> None:
