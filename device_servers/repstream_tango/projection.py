@@ -65,6 +65,9 @@ def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[Engine
 CLASSES: tuple[MakeClass, ...] = (repeater_class, writer_class, lima_class)
 """The classes of the server; a facade that imitates another program's device is one of them."""
 
+OF_WRITERS: frozenset[MakeClass] = frozenset((writer_class, lima_class))
+"""Those that show a writer, which not every kind of engine has."""
+
 
 def device_classes(
     catalogue: Catalogue,
@@ -82,7 +85,9 @@ def device_classes(
         "catalogue": catalogue,
         "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
     }
-    return tuple(make(catalogue, common) for make in classes)
+    # A class without a device makes cppTango make one called NoName, which has no writer to show either.
+    fitting = (make for make in classes if catalogue.slots(Group.WRITER) or make not in OF_WRITERS)
+    return tuple(make(catalogue, common) for make in fitting)
 
 
 def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]]) -> dict[str, Any]:

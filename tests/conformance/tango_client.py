@@ -135,7 +135,10 @@ class TangoClient:
         if command.group == Group.ENGINE:
             if command.name == "start":
                 return lambda: self.read("engine.state") in ("RUNNING", "ERROR")
-            return lambda: self.read("engine.state") != "RUNNING" and not self.read("engine.draining")
+            drains = "engine.draining" in self._catalogue.parameters
+            return lambda: (
+                self.read("engine.state") != "RUNNING" and not (drains and self.read("engine.draining"))
+            )
         if command.name == "arm":
             return lambda: self.read(f"{key}.acq_state") != "NONE"
         if command.name == "start" and counted:

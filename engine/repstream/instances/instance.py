@@ -20,6 +20,7 @@ from repstream.pipelines.control import (
     Ending,
     Input,
     Logged,
+    Measured,
     Notice,
     Ready,
     Reconfigure,
@@ -51,6 +52,7 @@ class Instance:
         read_only: bool,
         find_input: Callable[[Wanted], str],
         on_end: Callable[[Instance], None],
+        on_change: Callable[[], None],
         log: deque[LogRecord],
     ) -> None:
         self.specification = specification
@@ -60,7 +62,8 @@ class Instance:
         self.log = log
         self.ended = threading.Event()
         self._find_input = find_input
-        self._on_end = on_end
+        self._on_end, self._on_change = on_end, on_change
+        self.beam: dict[str, float | None] = {}
         self._address = f"tcp://{host}:{specification.port}"
         input_port = specification.input_port
         self._input_address = f"tcp://{host}:{input_port}" if input_port else ""
@@ -170,11 +173,18 @@ class Instance:
             raise InvalidValue(answers[0].subject or self.specification.name, answers[0].reason)
 
     def _hear(self, notice: Notice) -> None:
+        self._book(notice)
+        if not isinstance(notice, Logged | Wanted | Answer):
+            self._on_change()
+
+    def _book(self, notice: Notice) -> None:
         match notice:
             case Ready():
                 self._ready.set()
             case Report():
                 self._report = notice
+            case Measured():
+                self.beam = notice.beam
             case Logged():
                 self.log.append(notice.record)
             case Ending():
@@ -203,3 +213,4 @@ class Instance:
         for event, _ in list(self._answers.values()):
             event.set()
         self._on_end(self)
+        self._on_change()

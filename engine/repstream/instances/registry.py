@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Protocol
 
 from repstream.errors import ChildError, InstanceRuns, PortTakenError, Refused, UnknownInstance
@@ -62,6 +63,7 @@ class Instances:
         self._locks: dict[str, threading.Lock] = {}
         self._lives: dict[str, Instance] = {}
         self._kept_ports: dict[str, int] = {}
+        self._followers: dict[str, tuple[Callable[[], None], ...]] = {}
         self._closed = False
 
     def start(
@@ -152,6 +154,26 @@ class Instances:
         """The last lines of the log, also of one that has ended; raises `UnknownInstance`."""
         return list(self._known(name).log)
 
+    def beam(self, name: str) -> dict[str, float | None]:
+        """The beam in the newest image of a pipeline, by name of the number; empty where there is none."""
+        life = self._alive(name)
+        return dict(life.beam) if life is not None else {}
+
+    def follow(self, name: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back whenever something of this name has changed, running or not; gives what ends that.
+
+        Calls come from a thread of the instance, which must not be held up.
+        """
+        with self._lock:
+            self._followers[name] = (*self._followers.get(name, ()), callback)
+
+        def leave() -> None:
+            with self._lock:
+                left = tuple(c for c in self._followers.get(name, ()) if c is not callback)
+                self._followers[name] = left
+
+        return leave
+
     def close(self) -> None:
         """Stop all, and start none any more; the launcher remains."""
         self._closed = True
@@ -197,6 +219,7 @@ class Instances:
             read_only=read_only,
             find_input=self._find,
             on_end=self._give_back,
+            on_change=partial(self._changed, name),
             log=before.log if before is not None else deque[LogRecord](maxlen=LOG_LENGTH),
         )
         with self._lock:
@@ -225,6 +248,10 @@ class Instances:
         if not (entrance := self.get(wanted.name).input_address):
             raise Refused(wanted.name, "it takes no messages: it is no fan-in")
         return entrance
+
+    def _changed(self, name: str) -> None:
+        for follower in self._followers.get(name, ()):
+            follower()
 
     def _give_back(self, life: Instance) -> None:
         for port in (life.specification.port, life.specification.input_port):

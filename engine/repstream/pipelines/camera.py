@@ -123,6 +123,9 @@ class CameraJob:
         }
         return (self._encoder.frame(Made(self._pulse_id(frame.frame_id), stamp, channels)),)
 
+    def beam(self) -> None:
+        """A camera does not look for it."""
+
     def rest(self) -> Sequence[Frame]:
         return ()
 

@@ -131,6 +131,12 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     camera_geometry: tuple[int, int] | None = None
 
 
+class Measured(msgspec.Struct, frozen=True, tag="measured"):
+    """The beam in the newest image, at most ten times a second; None where there is no such number."""
+
+    beam: dict[str, float | None]
+
+
 class Logged(msgspec.Struct, frozen=True, tag="logged"):
     """A line of its log."""
 
@@ -151,7 +157,7 @@ class Ending(msgspec.Struct, frozen=True, tag="ending"):
     subject: str = ""
 
 
-Notice = Ready | Wanted | Answer | Report | Logged | Ending
+Notice = Ready | Wanted | Answer | Report | Measured | Logged | Ending
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)

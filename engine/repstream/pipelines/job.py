@@ -36,6 +36,9 @@ class Job(Protocol):
     def header_changes(self) -> int:
         """How often the data header became another one."""
 
+    def beam(self) -> dict[str, float | None] | None:
+        """The beam in the newest image; None where there is none, or none since the last time."""
+
     @property
     def finished(self) -> bool:
         """Whether it has done what it was for, and the instance ends."""

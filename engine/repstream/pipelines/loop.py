@@ -22,6 +22,7 @@ from repstream.pipelines.control import (
     Input,
     Logged,
     LogRecord,
+    Measured,
     Notice,
     Ready,
     Reconfigure,
@@ -156,6 +157,8 @@ class Loop:
         elif 0 < self._no_client_timeout() < now - self._last_client:
             log.info("nobody has listened for %g s", self._no_client_timeout())
             self.stop()
+        if (beam := self._job.beam()) is not None:
+            self._outbox.put(Measured(beam))
         for record in self._log_lines():
             self._outbox.put(Logged(record))
         if now >= self._next_report:

@@ -17,6 +17,7 @@ from repstream.messages.header import size_of
 from repstream.parameters.camera import packing
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines import control
+from repstream.pipelines.beam import beam_of
 from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Folders
 from repstream.pipelines.feed import Feed
@@ -47,6 +48,7 @@ class PipelineJob:
         self.frame_shape: tuple[int, int, int] | None = None
         self.geometry: tuple[int, int] | None = None
         self.finished = False
+        self._channels: Mapping[str, Any] | None = None
 
     @property
     def source(self) -> Source | None:
@@ -104,6 +106,10 @@ class PipelineJob:
         if self._feed is not None:
             self._feed.close()
 
+    def beam(self) -> dict[str, float | None] | None:
+        channels, self._channels = self._channels, None
+        return beam_of(channels) if channels else None
+
     def rest(self) -> Sequence[Frame]:
         return self._encoded(self._work.rest())
 
@@ -129,6 +135,7 @@ class PipelineJob:
         return [one if isinstance(one, Frame) else self._message(one) for one in made]
 
     def _message(self, made: Made) -> Frame:
+        self._channels = made.channels
         channels = _chosen(made.channels, self._settings)
         return self._encoder.frame(msgspec.structs.replace(made, channels=channels))
 
