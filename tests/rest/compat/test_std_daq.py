@@ -262,6 +262,16 @@ def test_garbage_is_answered_in_the_convention(url: str, garbage: bytes) -> None
         assert (answer.status_code, answer.json()["status"]) == (200, "error")
 
 
+@pytest.mark.parametrize("number", [2**31, 2**32 - 1, 0])
+def test_a_number_of_images_that_cannot_be_is_refused_with_the_limit(
+    daq: StdDaqClient, tmp_path: Path, number: int
+) -> None:
+    limit = f"2147483647 or less, not {number}" if number else "1 or more, not 0"
+    with pytest.raises(StdDaqAdminException, match=f"n_images: must be {limit}"):
+        daq.start_writer_async({"n_images": number, "output_file": str(tmp_path / "a.h5")})
+    assert daq.get_status()["state"] == "READY"
+
+
 def test_the_configuration_begins_with_none(daq: StdDaqClient) -> None:
     assert daq.get_config() is None
     assert daq.get_deployment_status()["message"] == "No config available"

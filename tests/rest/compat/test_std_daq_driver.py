@@ -208,6 +208,21 @@ def test_what_the_engine_refuses_is_an_error_that_all_see_and_changes_nothing(
     assert [running[0].read(key).value for key in keys] == before
 
 
+def test_the_first_image_asked_for_counts_for_that_start_alone(
+    client: Callable[[], ClientConnection], running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    service = running[0]
+    service.write({"writers.1.first_image_id": 3}, ME)
+    socket = client()
+    for number in (7, 8):
+        say(socket, command="start", path=str(tmp_path), file_prefix=f"run{number}", start_id=number)
+        read_until(socket, "waiting_for_first_image")
+        assert service.read("writers.1.first_image_id").value == number
+        say(socket, command="stop")
+        read_until(socket, "idle")
+    until(lambda: service.read("writers.1.first_image_id").value == 3)
+
+
 def test_a_stop_of_nothing_is_no_error(client: Callable[[], ClientConnection]) -> None:
     socket = client()
     say(socket, command="stop")

@@ -24,6 +24,10 @@ MOST_WAITING = 1000
 
 NO_WRITER = "the engine has no writer 1; configure one"
 
+FIRST_ID = "first_image_id"
+
+ITSELF = Requester("http", "std_daq_driver")
+
 BUSY: Status = {"status": "rejected", "reason": "driver is busy!"}
 
 
@@ -56,6 +60,8 @@ class Driver:
         self._watchers: set[Watcher] = set()
         self._turn = asyncio.Lock()
         self._subscription: Subscription | None = None
+        self._first_id_before: Value = None
+        self._putting_back: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Follow the engine from now on."""
@@ -98,11 +104,15 @@ class Driver:
                 return BUSY
             if state != WriterState.READY:
                 return {"status": Stage.ERROR.value, "reason": LOST if state else NO_WRITER}
+            await self._put_back()
+            first_id = self._engine.read(self._key(FIRST_ID)).value
             try:
                 await run_in_threadpool(self._start, request, asker)
+                self._first_id_before = first_id
             except RepstreamError as error:
                 self._show(_error(error))
                 self._show(self.status)
+        self._follow_end()
         return None
 
     async def stop(self, asker: Requester) -> None:
@@ -129,6 +139,22 @@ class Driver:
             self._write(before, asker)
             raise
 
+    def _follow_end(self) -> None:
+        """Which images a start wants is its own: the next one, by whomever, has the setting of before."""
+        if self._first_id_before is not None and self._fields["state"] == WriterState.READY:
+            self._putting_back = asyncio.create_task(self._put_back_in_turn())
+
+    async def _put_back_in_turn(self) -> None:
+        async with self._turn:
+            await self._put_back()
+
+    async def _put_back(self) -> None:
+        if self._first_id_before is None or self._engine.read(self._key("state")).value != WriterState.READY:
+            return
+        before, self._first_id_before = self._first_id_before, None
+        with suppress(RepstreamError):  # another start was faster, or the engine is gone
+            await run_in_threadpool(self._write, {FIRST_ID: before}, ITSELF)
+
     def _write(self, fields: dict[str, Value], asker: Requester) -> None:
         self._engine.write({self._key(name): value for name, value in fields.items()}, asker)
 
@@ -151,6 +177,7 @@ class Driver:
             self._fields = {**self._fields, **news}
             for status in self._course.take(self._fields) if news else ():
                 self._show(status)
+        self._follow_end()
 
     @property
     def _parameters(self) -> Iterator[Parameter]:
