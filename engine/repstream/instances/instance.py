@@ -209,6 +209,8 @@ class Instance:
         self.exit_code = exit_code
         if exit_code and not self._reason:
             self._reason = exit_reason(exit_code)
+        if self._reason:
+            self.log.append(LogRecord(time.time(), __name__, "ERROR", f"it has ended: {self._reason}"))
         self.ended.set()
         for event, _ in list(self._answers.values()):
             event.set()

@@ -238,3 +238,10 @@ def test_a_bad_configuration_is_refused_by_its_key(cameras, configuration, key):
     with pytest.raises(InvalidValue) as refused:
         cameras.start("sim", configuration)
     assert refused.value.subject == key
+
+
+@pytest.mark.parametrize(("end", "text"), [((-9,), "killed by SIGKILL"), ((1, "no memory"), "no memory")])
+def test_the_log_of_one_that_ended_says_why(cameras, launcher, end, text):
+    cameras.start("sim", SIMULATION)
+    launcher.processes["sim"].end(*end)
+    assert cameras.logs("sim")[-1].text == f"it has ended: {text}"
