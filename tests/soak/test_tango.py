@@ -1,0 +1,147 @@
+"""A Tango server for long: many who poll and subscribe, streams that come and go under them.
+
+`REPSTREAM_SOAK_MINUTES` sets how long the long forms run (30); the short ones are part of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tango
+
+from repstream.link.server import EngineServer
+from repstream.protocol import Requester
+from repstream.service.service import Service
+from repstream_tango.command_line import command_line
+from tests.device_servers.serving import ANY_PORT, REPEATER, free_port, running, until, writer
+from tests.device_servers.watching import watching
+from tests.fakes import FakePlane, running_service
+
+MINUTES = float(os.environ.get("REPSTREAM_SOAK_MINUTES", "30"))
+ME = Requester("test")
+KEYS = tuple(f"pictures.1.roi{n}_{side}" for n in range(1, 5) for side in ("y", "x", "height", "width"))
+NAMES = tuple(f"Pictures1Roi{n}{side}" for n in range(1, 5) for side in ("Y", "X", "Height", "Width"))
+EVENTS = 1000.0
+"""Changes a second, over all keys."""
+FLAT = 1.05
+"""How much more memory the server may take at the end than after the first third."""
+
+
+@dataclass
+class Server:
+    """The Tango server's process, and the engine behind it."""
+
+    service: Service
+    plane: FakePlane
+    pid: int
+    device: str
+
+    def resident(self) -> int:
+        """Bytes."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    with running_service(folder) as (service, plane):
+        server = EngineServer(service, ANY_PORT)
+        server.start()
+        port = free_port()
+        with running(command_line(server.address, port=port, writers=[writer(1)])) as process:
+            yield Server(service, plane, process.pid, f"tango://127.0.0.1:{port}/{REPEATER}#dbase=no")
+        server.close()
+
+
+@contextmanager
+def watchers(device: str, way: str, how_many: int, last: int) -> Iterator[subprocess.Popen[str]]:
+    line = [sys.executable, "-m", "tests.soak.tango_watcher", device, way, str(how_many), str(last), *NAMES]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline().strip() == "ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    assert process.stdout is not None
+    found: list[dict[str, Any]] = json.loads(process.stdout.readline())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pollers", "subscribers"),
+    [pytest.param(0.05, 4, 2, id="short"), pytest.param(MINUTES, 20, 5, marks=pytest.mark.soak, id="long")],
+)
+def test_all_see_every_last_value_and_nothing_grows(
+    tmp_path: Path, minutes: float, pollers: int, subscribers: int
+) -> None:
+    steps = int(minutes * 60 * EVENTS / len(KEYS))
+    with serving(tmp_path) as server, ExitStack() as stack:
+        ways = [("poll", pollers // 4)] * 4 + [("subscribe", 1)] * subscribers
+        clients = [(way, stack.enter_context(watchers(server.device, way, n, steps))) for way, n in ways]
+        marks: list[tuple[float, float, int, int]] = []
+        begin = time.monotonic()
+        for step in range(1, steps + 1):
+            server.service.write(dict.fromkeys(KEYS, step), ME)
+            if step % 10 == 0:
+                server.plane.receive(1)
+            if step in (steps // 3, steps):
+                marks.append((time.monotonic(), server.cpu(), server.resident(), server.descriptors()))
+            time.sleep(max(0.0, begin + step * len(KEYS) / EVENTS - time.monotonic()))
+        seen: dict[str, list[dict[str, Any]]] = {"poll": [], "subscribe": []}
+        for way, client in clients:
+            seen[way] += said(client)
+    (t0, cpu0, memory0, files0), (t1, cpu1, memory1, files1) = marks
+    polls = sum(one["count"] for one in seen["poll"]) // len(NAMES)
+    late = sum(one["late"] for one in seen["poll"])
+    events = sum(one["count"] for one in seen["subscribe"])
+    print(
+        f"\n{t1 - begin:.0f} s: {polls} polls, {late} late; {events} events; "
+        f"{steps * len(KEYS) / (t1 - begin):.0f} changes/s; server {(cpu1 - cpu0) / (t1 - t0):.2f} cores, "
+        f"{memory0 / 1e6:.1f} -> {memory1 / 1e6:.1f} MB, {files0} -> {files1} descriptors"
+    )
+    for one in (*seen["poll"], *seen["subscribe"]):
+        assert (one["is_done"], one["fallen"], one["errors"]) == (True, 0, 0)
+    assert memory1 < memory0 * FLAT
+    assert files1 <= files0
+
+
+@pytest.mark.parametrize("cycles", [20, pytest.param(1000, marks=pytest.mark.soak)])
+def test_streams_come_and_go_under_a_connected_client(tmp_path: Path, cycles: int) -> None:
+    with serving(tmp_path) as server:
+        proxy = tango.DeviceProxy(server.device)
+        until(lambda: proxy.State() == tango.DevState.STANDBY, "the engine to be found")
+        before = (0, 0)
+        with watching(proxy, "Stream3EveryNth") as watch:
+            for cycle in range(1, cycles + 1):
+                stream = {"address": "tcp://127.0.0.1:19612", "every_nth": cycle}
+                proxy.Configure(json.dumps({"streams": {"third": stream}}))
+                watch.next_value(cycle)
+                assert (proxy.Stream3Name, proxy.Stream3EveryNth) == ("third", cycle)
+                proxy.Configure(json.dumps({"streams": {"third": None}}))
+                watch.next_where(lambda told: told.quality == tango.AttrQuality.ATTR_INVALID)
+                assert list(proxy.StreamNames)[:3] == ["live", "preview", ""]
+                if cycle == cycles // 2:
+                    before = server.resident(), server.descriptors()
+        assert server.resident() < before[0] * FLAT
+        assert server.descriptors() <= before[1]
