@@ -141,7 +141,10 @@ def test_what_has_ended_is_unknown_but_for_its_end(cameras, launcher):
             ask("sim")
     assert cameras.exit_code("sim") == -9
     assert cameras.message("sim") == "killed by SIGKILL"
-    assert [record.text for record in cameras.logs("sim")] == ["hello"]
+    assert [record.text for record in cameras.logs("sim")] == [
+        "hello",
+        "it has ended: killed by SIGKILL",
+    ]
     cameras.stop("sim")
     cameras.stop("never there")
 
