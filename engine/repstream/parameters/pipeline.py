@@ -13,7 +13,7 @@ from pydantic import Field
 from repstream.parameters.camera import Packing, StreamSettings
 from repstream.parameters.facts import Unit
 
-PIPELINE_TYPES = ("processing", "store", "stream", "custom", "script", "fanout", "fanin")
+PIPELINE_TYPES = ("processing", "store", "stream", "custom", "fanout", "fanin")
 """Values of `pipeline_type`."""
 
 
@@ -42,6 +42,7 @@ class PipelineSettings(StreamSettings):
     function: str | None = Field(
         None, title="Function", description="What computes the channels that are sent."
     )
+    reload: bool = Field(False, title="Reload", description="Read the script of the function anew.")
     include: list[str] | None = Field(None, title="Channels included", description="Only these are sent.")
     exclude: list[str] | None = Field(None, title="Channels left out", description="These are not sent.")
     mode: Literal["PUB", "PUSH", "FILE"] | None = Field(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repstream.errors import MalformedMessage, ProcessingError, Refused
+from repstream.messages import formats
 from repstream.messages.frame import Frame, source_time
 from repstream.messages.pixels import array_of
 from repstream.parameters.camera import CameraSettings, packing
@@ -112,7 +113,7 @@ class CameraJob:
         self.problem = ""
         height, width = view.image.shape
         self.geometry, self.frame_shape = (width, height), (width, height, view.image.itemsize)
-        stamp = source_time(frame.read_attributes()) or divmod(time.time_ns(), 10**9)
+        stamp = source_time(formats.attributes(frame)) or divmod(time.time_ns(), 10**9)
         channels = {
             "image": view.image,
             "timestamp": stamp[0] + stamp[1] / 1e9,

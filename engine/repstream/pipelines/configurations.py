@@ -19,6 +19,7 @@ Configuration = Mapping[str, Any]
 
 RARE = {
     "source_type": ("stddaq", "ipc"),
+    "pipeline_type": ("script",),
     "function": ("psss", "psen", "merge"),
 }
 """Values of cam_server that are known and not supported."""

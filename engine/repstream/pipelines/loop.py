@@ -13,7 +13,7 @@ import zmq
 
 from repstream.dataplane.outbox import Outbox
 from repstream.dataplane.outputs import StreamOutput
-from repstream.errors import InvalidValue, PortTakenError, ProcessingError, Refused
+from repstream.errors import FunctionError, InvalidValue, PortTakenError, ProcessingError, Refused
 from repstream.pipelines import control
 from repstream.pipelines.control import (
     PORT,
@@ -143,6 +143,8 @@ class Loop:
             self._job.configure(request.configuration)
         except Refused as error:
             return Answer(request.request, error.reason, error.subject)
+        except FunctionError as error:
+            return Answer(request.request, str(error), "function")
         except Exception as error:
             log.exception("a configuration could not be applied")
             return Answer(request.request, f"{type(error).__name__}: {error}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -24,7 +25,8 @@ from repstream.pipelines.feed import Feed
 from repstream.pipelines.gate import Gate, Verdict
 from repstream.pipelines.messages import Encoder, Made
 from repstream.pipelines.received import Received
-from repstream.pipelines.work import Work, open_work
+from repstream.pipelines.work import Making, Work, open_work
+from repstream.sources.made import MadeSource
 from repstream.sources.source import Source
 
 
@@ -41,6 +43,7 @@ class PipelineJob:
         self._gate = Gate(self._settings)
         self._encoder = encoder_of(self._settings)
         self._work: Work = open_work(configuration, self._settings, folders)
+        self._made = made_by(self._work)
         self._memory = bsread.Memory()
         self.received = Received()
         self.problem = ""
@@ -52,7 +55,7 @@ class PipelineJob:
 
     @property
     def source(self) -> Source | None:
-        return self._feed.source if self._feed is not None else None
+        return self._made or (self._feed.source if self._feed is not None else None)
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -71,6 +74,8 @@ class PipelineJob:
         self._finish()
 
     def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
+        if isinstance(parts[0], Made):
+            return self._taken(parts[0], now)
         try:
             message = bsread.decode(parts, self._memory)
         except MalformedMessage as error:
@@ -81,18 +86,17 @@ class PipelineJob:
         if self._feed is not None:
             self._feed.heard(now)
         stamp = message.timestamp or divmod(time.time_ns(), 10**9)
-        verdict = self._gate.decide(message.pulse_id, stamp, now)
-        if verdict is Verdict.END:
-            self.finished = True
-        if verdict is not Verdict.TAKE:
+        if not self._wants(message.pulse_id, stamp, now):
             return ()
-        return self._sent(message, stamp)
+        return self._sent(lambda: self._work.process(message, stamp))
 
     def hear(self, found: control.Input) -> None:
         if self._feed is not None:
             self._feed.found(found)
 
     def tick(self, now: float) -> None:
+        if self._made is not None and self._made.problem:
+            raise ProcessingError(self._made.problem)
         if (feed := self._feed) is None:
             return
         feed.tick(now, self._settings)
@@ -102,6 +106,8 @@ class PipelineJob:
                 raise ProcessingError(feed.problem)
 
     def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
         self._work.close()
         if self._feed is not None:
             self._feed.close()
@@ -113,9 +119,19 @@ class PipelineJob:
     def rest(self) -> Sequence[Frame]:
         return self._encoded(self._work.rest())
 
-    def _sent(self, message: bsread.Message, stamp: Timestamp) -> Sequence[Frame]:
+    def _taken(self, made: Made, now: float) -> Sequence[Frame]:
+        """What goes out of what a function has made by itself."""
+        self.received.pulse(made.pulse_id, 0)
+        return self._sent(lambda: (made,)) if self._wants(made.pulse_id, made.timestamp, now) else ()
+
+    def _wants(self, pulse_id: int, timestamp: Timestamp, now: float) -> bool:
+        verdict = self._gate.decide(pulse_id, timestamp, now)
+        self.finished = self.finished or verdict is Verdict.END
+        return verdict is Verdict.TAKE
+
+    def _sent(self, make: Callable[[], Sequence[Made | Frame]]) -> Sequence[Frame]:
         try:
-            frames = self._encoded(self._work.process(message, stamp))
+            frames = self._encoded(make())
         except (ProcessingError, ValueError) as error:
             self.lost["processing"] = self.lost.get("processing", 0) + 1
             self.problem = str(error)
@@ -141,6 +157,14 @@ class PipelineJob:
 
     def _finish(self) -> None:
         self.finished = self.finished or self._gate.is_finished
+
+
+def made_by(work: Work) -> MadeSource | None:
+    """The source that a function is which makes data by itself; None for all other work."""
+    if not isinstance(work, Making):
+        return None
+    stop = Event()
+    return MadeSource(work.messages(stop), stop)
 
 
 def encoder_of(settings: PipelineSettings) -> Encoder:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Any, Protocol
+from threading import Event
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,9 +18,13 @@ from repstream.parameters.camera import packing
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines.backgrounds import load_background
 from repstream.pipelines.control import Folders
+from repstream.pipelines.functions import NamedFunction
 from repstream.pipelines.messages import Made
 from repstream.processing.camera import View
 from repstream.processing.pipeline import TRANSPARENT, Pipeline, Pulse
+from repstream.processing.user_function import UserFunction
+
+T = TypeVar("T")
 
 OF_PICTURE = {"image", "width", "height", "timestamp", "x_axis", "y_axis"}
 """Channels of a camera; others reach functions as `bsdata`."""
@@ -61,20 +66,26 @@ def open_work(configuration: Mapping[str, Any], settings: PipelineSettings, fold
         case "store":
             return Storing(settings)
         case "stream":
-            return Streaming()
+            return Streaming(configuration, settings, folders)
+        case "custom":
+            return Making(configuration, settings, folders)
         case "fanout" | "fanin":
             return Forwarding(settings)
     raise InvalidValue("pipeline_type", f"{settings.pipeline_type} is not supported yet")
 
 
 class _Immediate:
-    """Work that holds nothing back."""
+    """Work that holds nothing back, with the function of a user where one is named."""
+
+    def __init__(self, function: NamedFunction | None = None) -> None:
+        self._function = function
 
     def rest(self) -> Sequence[Made | Frame]:
         return ()
 
     def close(self) -> None:
-        """Nothing is held."""
+        if self._function is not None:
+            self._function.close()
 
 
 class Processing(_Immediate):
@@ -83,11 +94,12 @@ class Processing(_Immediate):
     def __init__(
         self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders
     ) -> None:
+        super().__init__(NamedFunction("image", folders))
         self._folders = folders
-        self._pipeline = Pipeline(*self._arguments(configuration, settings))
+        self._pipeline = self._configured(configuration, settings, Pipeline)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        self._pipeline.configure(*self._arguments(configuration, settings))
+        self._configured(configuration, settings, self._pipeline.configure)
 
     def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
         found = values_of(message)
@@ -95,12 +107,15 @@ class Processing(_Immediate):
         made = self._pipeline.process(view_of(found), Pulse(message.pulse_id, timestamp, others))
         return () if made is None else (Made(message.pulse_id, timestamp, made),)
 
-    def _arguments(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> tuple[Any, Any]:
-        if settings.function not in (None, "", TRANSPARENT):
-            raise InvalidValue("function", f"{settings.function!r:.200}: scripts are not supported yet")
+    def _configured(
+        self, configuration: Mapping[str, Any], settings: PipelineSettings, make: Callable[..., T]
+    ) -> T:
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
-        return {**configuration, **shown(configuration)}, background
+        assert self._function is not None
+        name = "" if settings.function in (None, TRANSPARENT) else settings.function or ""
+        with self._function.becoming(name, settings.reload) as function:
+            return make({**configuration, **shown(configuration)}, background, function)
 
 
 def shown(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +150,7 @@ class Storing(_Immediate):
     """The image alone, under the name of its camera."""
 
     def __init__(self, settings: PipelineSettings) -> None:
+        super().__init__()
         self._channel = f"{settings.camera_name}:FPICTURE"
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
@@ -147,13 +163,58 @@ class Storing(_Immediate):
 
 
 class Streaming(_Immediate):
-    """The channels of any stream."""
+    """The channels of any stream, or what a function of a user makes of them."""
+
+    def __init__(
+        self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders
+    ) -> None:
+        super().__init__(NamedFunction("stream", folders))
+        self._called: UserFunction | None = None
+        self._parameters: Mapping[str, Any] = {}
+        self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        """Nothing of it can change."""
+        assert self._function is not None
+        with self._function.becoming(settings.function or "", settings.reload) as function:
+            self._called, self._parameters = function, configuration
 
     def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
-        return (Made(message.pulse_id, timestamp, values_of(message)),)
+        values = values_of(message)
+        made: Mapping[str, Any] | None = values
+        if self._called is not None:
+            made = self._called.stream(Pulse(message.pulse_id, timestamp, values), self._parameters)
+        return () if made is None else (Made(message.pulse_id, timestamp, made),)
+
+
+class Making(_Immediate):
+    """What a function of a user makes by itself; `messages` runs it, in another thread than all else."""
+
+    def __init__(
+        self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders
+    ) -> None:
+        super().__init__(NamedFunction("custom", folders))
+        self._called: UserFunction | None = None
+        self._parameters: Mapping[str, Any] = {}
+        if not settings.function:
+            raise InvalidValue("function", "a pipeline of the type custom needs a function")
+        self.configure(configuration, settings)
+
+    def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
+        assert self._function is not None
+        with self._function.becoming(settings.function or "", settings.reload) as function:
+            self._called, self._parameters = function, configuration
+
+    def messages(self, stop: Event) -> Iterator[Sequence[Made]]:
+        """What is made, until `stop`. Raises `FunctionError`."""
+        init = True
+        while not stop.is_set() and (function := self._called) is not None:
+            made = function.make(self._parameters, init)
+            init = False
+            if made is not None:
+                yield (Made(made.pulse_id, made.timestamp, made.channels),)
+
+    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+        return ()
 
 
 class Forwarding:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from repstream.errors import RepstreamError
 from repstream.sources.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -65,4 +66,5 @@ class MadeSource:
                     return
         except Exception as error:  # a user's script among them: the camera says it, and lives
             log.exception("no more images")
-            self.problem = f"{type(error).__name__}: {error}"
+            known = isinstance(error, RepstreamError)
+            self.problem = str(error) if known else f"{type(error).__name__}: {error}"

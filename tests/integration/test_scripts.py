@@ -1,0 +1,132 @@
+"""Functions of users in pipelines: what they return is sent, what they do wrong is said."""
+
+import pytest
+import zmq
+
+from repstream.errors import InstanceEnded, InvalidValue
+from repstream.instances.local import LocalLauncher
+from repstream.instances.registry import Instances
+from repstream.pipelines.control import Folders
+from tests.integration.test_instances import Client
+from tests.waiting import until
+
+SIMULATION = {"source": "s", "source_type": "simulation", "size_x": 40, "size_y": 30, "frame_rate": 50}
+
+SCRIPTS = {
+    "peak": """
+def process_image(image, pulse_id, timestamp, x_axis, y_axis, parameters, bsdata):
+    if parameters.get("fails"):
+        raise ValueError("as it was asked to")
+    return {"peak": int(image.max()), "pulse": pulse_id, "factor": parameters.get("factor", 1)}
+""",
+    "names": """
+def process(data, pulse_id, timestamp, parameters):
+    return {"names": ",".join(data), "twice": 2 * int(data["width"])}
+""",
+    "counter": """
+import time
+count = 0
+def process(parameters, init):
+    global count
+    count = 0 if init else count + 1
+    time.sleep(0.01)
+    return {"count": count}, (5, 6), 100 + count, None
+""",
+    "broken": "this is no Python",
+    "camera": """
+import numpy as np
+class camera:
+    def __init__(self, configuration):
+        self.height = configuration["height"]
+    def connect(self): self.number = 0
+    def disconnect(self): pass
+    def get_raw_geometry(self): return 4, self.height
+    def read(self):
+        self.number += 1
+        return np.full((self.height, 4), self.number, np.uint16), 7.5, 1000 + self.number
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scripts")
+    for name, text in SCRIPTS.items():
+        (folder / f"{name}.py").write_text(text)
+    launcher = LocalLauncher("127.0.0.1")
+    folders = Folders(scripts=folder)
+    cameras = Instances("camera", launcher, folders=folders)
+
+    def find(kind, name):
+        return cameras.ensure(name, SIMULATION).stream_address
+
+    pipelines = Instances("pipeline", launcher, find_stream=find, folders=folders)
+    yield cameras, pipelines, folder
+    pipelines.close()
+    cameras.close()
+    launcher.close()
+
+
+def test_what_a_script_returns_is_sent_and_what_it_raises_is_said(servers):
+    _, pipelines, folder = servers
+    configuration = {"camera_name": "sim", "function": "peak", "abort_on_error": False}
+    with Client(pipelines.start("p", configuration).stream_address) as client:
+        found = client.read()
+        assert list(found) == ["peak", "pulse", "factor"]
+        pipelines.reconfigure("p", {"factor": 7})
+        client.until(lambda m: m["factor"] == 7)
+        pipelines.reconfigure("p", {"fails": True})
+        until(lambda: "peak.py, line 4" in pipelines.get("p").message, "the reason")
+        assert "as it was asked to" in pipelines.get("p").message
+        until(lambda: pipelines.get("p").statistics.lost["processing"], "the loss")
+        text = SCRIPTS["peak"].replace('"peak": int', '"top": int')
+        (folder / "peak.py").write_text(text)
+        pipelines.reconfigure("p", {"fails": False, "reload": True})
+        client.until(lambda m: "top" in m)
+        with pytest.raises(InvalidValue) as refused:
+            pipelines.reconfigure("p", {"function": "broken"})
+        assert refused.value.subject == "function"
+        pipelines.reconfigure("p", {"function": None})
+        client.until(lambda m: "x_fit_mean" in m)
+
+
+def test_a_script_that_fails_ends_the_pipeline_where_it_is_to(servers):
+    _, pipelines, _ = servers
+    with pytest.raises(InstanceEnded, match=r"broken\.py, line 1"):
+        pipelines.start("b", {"camera_name": "sim", "function": "broken"})
+    for name in ("../peak", "absent", "/etc/passwd"):
+        with pytest.raises(InvalidValue):
+            pipelines.start("b", {"camera_name": "sim", "function": name})
+    pipelines.start("f", {"camera_name": "sim", "function": "peak", "fails": True})
+    until(lambda: not any(info.name == "f" for info in pipelines.running()), "the end")
+    assert pipelines.exit_code("f") == 1
+    assert "as it was asked to" in pipelines.message("f")
+
+
+def test_a_script_gets_the_channels_of_any_stream(servers):
+    cameras, pipelines, _ = servers
+    stream = cameras.ensure("sim", SIMULATION).stream_address
+    address = pipelines.start(
+        "s", {"pipeline_type": "stream", "function": "names", "input_stream": stream}
+    ).stream_address
+    with Client(address) as client:
+        assert client.read() == {"names": "image,timestamp,width,height,x_axis,y_axis", "twice": 80}
+
+
+def test_a_script_makes_data_by_itself(servers):
+    _, pipelines, _ = servers
+    configuration = {"pipeline_type": "custom", "function": "counter", "mode": "PUSH"}
+    with Client(pipelines.start("c", configuration).stream_address, zmq.PULL) as client:
+        first, second = client.receive(), client.receive()
+    assert second["count"] == first["count"] + 1 == second.pulse_id - 100
+    assert first.timestamp == (5, 6)
+
+
+def test_a_script_is_a_camera(servers):
+    cameras, _, _ = servers
+    configuration = {"source": "", "source_type": "script", "class": "camera", "height": 3, "frame_rate": 100}
+    with Client(cameras.start("c", configuration).stream_address) as client:
+        message = client.receive()
+    assert message["image"].shape == (3, 4)
+    assert message.pulse_id == 1000 + message["image"][0, 0]
+    assert message.timestamp == (7, 500_000_000)
