@@ -5,6 +5,7 @@
 #   make versions        the unit tests on each Python that is installed beside this one
 #   make readers         what reads files in tests from an environment of its own
 #   make panels          Taurus, Sardana and PyDM in environments of their own, for the tests of panels
+#   make site            spelling, links, and the documentation as a site in build/site
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #                        BENCH="repeater writer" BASE=COMMIT: the data plane against an earlier commit's
@@ -28,7 +29,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers panels page format bench soak mutants docs clean
+.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak mutants docs clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -50,6 +51,9 @@ readers:
 
 panels:
 	@.ci/panels "$(PYTHON)"
+
+site:
+	@.ci/site "$(PYTHON)"
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
@@ -87,4 +91,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .venv-site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

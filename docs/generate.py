@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from docs import area_detector, cam_server, file_format, lima
+from docs import area_detector, cam_server, errors, file_format, lima
 from repstream import states
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, build
 from repstream.parameters.facts import Access, Kind
@@ -39,6 +39,7 @@ def pages() -> dict[str, str]:
         "parameters.md": parameters_page(catalogue),
         "states.md": states_page(),
         "file-format.md": file_format.page(NOTE),
+        "errors.md": errors.page(NOTE),
         "areadetector.md": area_detector.page(),
         "lima.md": lima.page(),
         "cam_server.md": cam_server.page(),

@@ -49,6 +49,14 @@ def test_links_between_pages_lead_somewhere(page):
     assert not [link for link in local if not (page.parent / link).exists()]
 
 
+def test_every_folder_and_reference_page_is_in_the_index():
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text(encoding="utf-8")
+    wanted = [*docs.glob("reference/*.md"), *docs.glob("explanations/*.md"), *docs.glob("tutorials/*.md")]
+    wanted += [docs / name for name in ("how-to/README.md", "performance.md", "reliability.md", "decisions")]
+    assert not [path for path in wanted if f"]({path.relative_to(docs)})" not in index]
+
+
 def test_decisions_are_numbered_one_after_the_other():
     records = sorted((ROOT / "docs/decisions").glob("*.md"))
     assert [record.name[:4] for record in records] == [f"{n:04}" for n in range(1, len(records) + 1)]
