@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from typing import Any
@@ -86,14 +87,14 @@ class Tail:
 
 
 class RowStore:
-    """Rows of one type, in chunks that get their place when their first row comes.
+    """Rows of one type and shape, in chunks that get their place when their first row comes.
 
     `count`: how many there are.
     """
 
-    def __init__(self, dtype: np.dtype[Any], rows_per_chunk: int) -> None:
-        self.index = ChunkIndex((rows_per_chunk,))
-        self._itemsize = dtype.itemsize
+    def __init__(self, dtype: np.dtype[Any], rows_per_chunk: int, shape: tuple[int, ...] = ()) -> None:
+        self.index = ChunkIndex((rows_per_chunk, *shape))
+        self._itemsize = dtype.itemsize * math.prod(shape)
         self._rows_per_chunk = rows_per_chunk
         self.count = 0
         self._chunks = array("Q")

@@ -15,12 +15,13 @@ import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5, nexus
+from repstream.files.appending import append
 from repstream.files.column_store import ColumnStore
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, damage_of, is_same_file, publish, settle
-from repstream.files.raw_io import write_all, write_buffers
+from repstream.files.raw_io import write_all
 from repstream.files.results import ResultFields, close, write_results
 from repstream.files.stated_end import StatedEnd
 
@@ -64,19 +65,8 @@ class RowFile:
         indices = {self._places: self._rows.index}
         indices |= dict(zip(self._columns_places, self._columns.indices, strict=True))
         with self._failing("cannot be written"):
-            self._stated.make_room(tail.end)
-            write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
-            self._stated.claim(tail.end)
-            write_all(self._fd, data, offset)
-            for place, values in self._columns.take():
-                write_all(self._fd, values, place)
-            for places, index in indices.items():
-                for address, node in index.touched.items():
-                    if address < tail.start:
-                        write_all(self._fd, node.written, address)
-                index.settle()
-                if not self.count:
-                    write_all(self._fd, ADDRESS.pack(index.root), places.index)
+            in_place = [(offset, data), *self._columns.take()]
+            append(self._fd, self._stated, tail, in_place, indices, first=not self.count)
             for places in (*self._columns_places, self._places):
                 write_all(self._fd, ADDRESS.pack(self.count + len(rows)), places.extent)
         self._end = tail.end
