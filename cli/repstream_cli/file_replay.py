@@ -9,6 +9,7 @@ from pathlib import Path
 from repstream.errors import StorageError
 from repstream.files.plan import MISSING
 from repstream.files.reader import FileReader
+from repstream.files.row_status import STATUS_WORDS, STD_DAQ, put_ours
 from repstream.sources.images import Image
 from repstream.sources.simulation import Parts
 
@@ -48,6 +49,8 @@ def _ids(reader: FileReader) -> Iterator[tuple[int, int]]:
     """(number, id) of each image that is there."""
     for begin in range(0, reader.count, BATCH):
         rows = reader.rows(begin, begin + BATCH)
+        if rows is not None and reader.result(STATUS_WORDS) == STD_DAQ:
+            put_ours(rows)
         for n in range(begin, min(begin + BATCH, reader.count)):
             if rows is None:
                 yield n, n

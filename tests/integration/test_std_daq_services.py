@@ -179,6 +179,11 @@ def test_two_writers_write_in_turn(daq: Daq, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "runMeta.h5") as file:
         status = file[daq.name]["metadata"]["image_status"]
         assert np.flatnonzero(status == MISSING_PACKETS).tolist() == [7, 8]
+    for name in ("run0.h5", "run1.h5", "runMeta.h5"):
+        with h5py.File(tmp_path / name) as file:
+            rows = file[daq.name]["metadata"]
+            wanted = [MISSING_PACKETS if i in (7, 8) else GOOD for i in rows["image_id"]]
+            assert rows["status"].tolist() == wanted
     found = verify(tmp_path / "run.h5")
     assert (found.problems, found.images, len(found.files)) == ([], 41, 3)
 

@@ -25,6 +25,7 @@ from repstream.files.experiment import DETECTOR
 from repstream.files.gaps import TEXT_BYTES
 from repstream.files.goniometer import TRANSFORMATIONS, Axis
 from repstream.files.plan import EXTRA_VALUE, Compression, FilePlan, Scalar, lost, lost_row
+from repstream.files.row_status import is_std_daq
 from repstream.messages.series import number_of
 
 ACQUISITION = "/entry/acquisition"
@@ -222,6 +223,14 @@ def _data_groups(plan: FilePlan) -> list[str]:
 
 def _data_group(axis: str) -> Group:
     return Group({"NX_class": "NXdata", "signal": "data", "axes": [axis, ".", "."]})
+
+
+def _lost_row(plan: FilePlan) -> NDArray[Any]:
+    """The metadata of an image whose file is gone; the standard DAQ has no word for that."""
+    row = lost_row(plan.row_dtype)
+    if is_std_daq(plan.attributes):
+        row["status"] = lost(row.dtype["status"])
+    return row
 
 
 def metadata_path(detector_name: str) -> str:
@@ -441,7 +450,7 @@ def interleaved_tree(
     tree = _tree(
         plan,
         lambda path: Interleaved(plan.shape, plan.dtype, files, path, count, final, nothing, _shown(plan)),
-        Virtual((), plan.row_dtype, [meta], PART_ROWS, count, count, lost_row(plan.row_dtype)),
+        Virtual((), plan.row_dtype, [meta], PART_ROWS, count, count, _lost_row(plan)),
     )
 
     def shown(column: Column) -> Virtual:

@@ -20,6 +20,7 @@ from repstream.files.image_check import ImageCheck
 from repstream.files.nexus import ACQUISITION, CHANNELS, UNFINISHED
 from repstream.files.plan import GOOD
 from repstream.files.reader import IMAGES, ROWS, open_file
+from repstream.files.row_status import is_std_daq, put_ours
 
 Tick = Callable[[int, int], None]
 """Called with (images looked at, images in all)."""
@@ -131,7 +132,10 @@ def _rows(file: h5py.File, path: str, count: int) -> NDArray[Any] | None:
     rows = file.get(path)
     if not isinstance(rows, h5py.Dataset) or "image_id" not in (rows.dtype.names or ()):
         return None
-    return rows[:count]  # type: ignore[no-any-return]
+    found: NDArray[Any] = rows[:count]
+    if is_std_daq(_facts(file)):
+        put_ours(found)
+    return found
 
 
 def _readable_rows(file: h5py.File, found: Findings) -> NDArray[Any] | None:

@@ -16,6 +16,7 @@ from repstream.errors import Refused, StorageError
 from repstream.files import paths
 from repstream.files.file_set import FileSet
 from repstream.files.locks import is_written
+from repstream.files.row_status import STATUS_WORDS, STD_DAQ
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.experiment import ExperimentConfig
@@ -142,6 +143,7 @@ class Preparation:
                 "num_requested": writer.num_images,
                 "id_step": configuration.source.id_step,
                 "configuration": storage.dump(configuration),
+                **({STATUS_WORDS: STD_DAQ} if writer.part_names == "std_daq" else {}),
             },
         )
 

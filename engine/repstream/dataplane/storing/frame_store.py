@@ -24,6 +24,7 @@ from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile, extra_between
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import GOOD, MISSING, Compression, Scalar
+from repstream.files.row_status import UNDEFINED, is_std_daq, put_std_daq
 from repstream.files.series import FileSeries
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of, sizes_of
@@ -152,6 +153,7 @@ class FrameStore:
         self._placeholder = placeholder_of(plan)
         self._file: AnyFile | None = None
         self._headers = HeaderRows(())
+        self._is_std_daq = is_std_daq(plan.attributes)
         self._channels: tuple[str, ...] = ()
         self.holes: Counter[str] = Counter()
         self._sum = checksum.function(plan.checksum) if plan.checksum != "none" else None
@@ -294,6 +296,8 @@ class FrameStore:
         has_gaps = bool(self._channels) or any(payload is None for payload in payloads)
         if has_gaps and not self._channels:
             rows["status"] = [MISSING if payload is None else GOOD for payload in payloads]
+        if self._is_std_daq:
+            put_std_daq(rows)
         begin = file.places
         if placed[0].place is None:
             file.append(payloads, rows, extra, announce=False)
@@ -314,7 +318,7 @@ class FrameStore:
             return False
         for image in lost:
             assert isinstance(file, FrameFile)
-            image.row["status"] = MISSING
+            image.row["status"] = UNDEFINED if self._is_std_daq else MISSING
             file.withdraw(image.place, image.row)
             self._waiting[image.waiting] = (self._waiting[image.waiting][0], 0)
         for rows in self._unjudged.take_rows():
@@ -395,4 +399,6 @@ class FrameStore:
                     rows[member] = self._sum(file.blank)
             for label in channels.labels(self._channels):
                 rows[channels.status(label)] = MISSING
+            if self._is_std_daq:
+                put_std_daq(rows)
             file.append([None] * (count * self._datasets), rows, announce=False)
