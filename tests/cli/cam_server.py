@@ -25,8 +25,7 @@ class Servers:
 @contextmanager
 def program(name: str, folder: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A program such as ``camera_server`` that serves; it ends with the test."""
-    module, entry = name.split("_")
-    code = f"from repstream_cli.cam_server.{module} import {entry}; {entry}()"
+    code = f"from repstream_cli.cam_server.programs import {name}; {name}()"
     command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
-import typer
 from fastapi import FastAPI
 
 from repstream.errors import PortTakenError, RepstreamError
@@ -61,11 +61,11 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
             server = stack.enter_context(HttpServer(app, host, port))
             if host not in LOOPBACK:
                 log.warning("everybody who reaches %s:%d may command %s", host, port, program)
-            typer.echo(f"{program} at {server.url}  (Ctrl-C ends)")
+            print(f"{program} at {server.url}  (Ctrl-C ends)", flush=True)
             while not stop.wait(LOOK) and not ended.is_set():
                 pass
     except (RepstreamError, OSError, ValueError) as error:
-        typer.echo(f"{program}: {error}", err=True)
+        print(f"{program}: {error}", file=sys.stderr)
         return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
     return Exit.OK
 

@@ -1,0 +1,123 @@
+"""`camera_server`, `pipeline_server`, their managers and their workers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from repstream.instances.saved.camera_server import CameraServer
+from repstream_cli.cam_server.options import Program, folder, level, parser_of
+from repstream_cli.cam_server.running import Build, Listening, run
+from repstream_http.compat.cam_server import build
+
+CAMERA_SERVER = Program(
+    "camera_server",
+    "camera",
+    8888,
+    "Serve the streams of cameras, which run while somebody listens, and their configurations.",
+)
+CAMERA_MANAGER = Program(
+    "camera_manager",
+    "camera",
+    8888,
+    "Serve cameras as camera_server does, with permanent ones and the routes of a manager.",
+    manages=True,
+)
+CAMERA_WORKER = Program(
+    "camera_worker",
+    "camera",
+    8880,
+    "Serve cameras that are configured over REST; the configurations are gone when it ends.",
+    keeps=False,
+)
+PIPELINE_SERVER = Program(
+    "pipeline_server",
+    "pipeline",
+    8889,
+    "Serve pipelines: what is computed of cameras' images, as streams and files.",
+)
+PIPELINE_MANAGER = Program(
+    "pipeline_manager",
+    "pipeline",
+    8889,
+    "Serve pipelines as pipeline_server does, with permanent ones and the routes of a manager.",
+    manages=True,
+)
+PIPELINE_WORKER = Program(
+    "pipeline_worker",
+    "pipeline",
+    8881,
+    "Serve pipelines that are configured over REST; the configurations are gone when it ends.",
+    keeps=False,
+    cam_server="http://0.0.0.0:8898",
+)
+
+
+def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
+    """Run a program until it is interrupted, or a client ends it; the exit code."""
+    parser = parser_of(program)
+    given = parser.parse_args(arguments)
+    listening = Listening(program.name, given.interface, given.port, given.hostname)
+    ended = threading.Event()
+    with ExitStack() as stack:
+        if program.keeps:
+            base = folder(parser, given.base, "base")
+        else:
+            base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{program.name}-")))
+        settings = build.Settings(
+            configurations=base,
+            backgrounds=folder(parser, given.background_base, "background_base"),
+            scripts=folder(parser, given.scripts_base, "scripts_base"),
+            data=(given.root if program.kind == "pipeline" else Path()).absolute(),
+            allow_scripts=given.allow_scripts,
+            manager=listening.address if program.manages else "",
+            end=ended.set,
+        )
+        return run(listening, _build(parser, given, program, settings), level(given.log_level), ended)
+
+
+def _build(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, program: Program, settings: build.Settings
+) -> Build:
+    if program.kind == "camera":
+        return lambda launcher: build.camera_server(settings, launcher)
+    try:
+        cameras = CameraServer(given.cam_server)
+    except ValueError as error:
+        parser.error(f"--cam_server: {error}")
+    return lambda launcher: build.pipeline_server(settings, launcher, cameras)
+
+
+def camera_server() -> None:
+    """Entry point of `camera_server`."""
+    sys.exit(serve(CAMERA_SERVER))
+
+
+def camera_manager() -> None:
+    """Entry point of `camera_manager`."""
+    sys.exit(serve(CAMERA_MANAGER))
+
+
+def camera_worker() -> None:
+    """Entry point of `camera_worker`."""
+    sys.exit(serve(CAMERA_WORKER))
+
+
+def pipeline_server() -> None:
+    """Entry point of `pipeline_server`."""
+    sys.exit(serve(PIPELINE_SERVER))
+
+
+def pipeline_manager() -> None:
+    """Entry point of `pipeline_manager`."""
+    sys.exit(serve(PIPELINE_MANAGER))
+
+
+def pipeline_worker() -> None:
+    """Entry point of `pipeline_worker`."""
+    sys.exit(serve(PIPELINE_WORKER))
