@@ -13,7 +13,7 @@ from p4p.nt import NTEnum, NTScalar
 
 from repstream.errors import Refused
 from repstream.parameters import facts
-from repstream.parameters.catalogue import Parameter
+from repstream.parameters.catalogue import Catalogue, Parameter
 from repstream.parameters.commands import Argument
 from repstream.parameters.facts import Kind
 from repstream_epics import types
@@ -42,6 +42,16 @@ def code_of(parameter: Parameter | Argument) -> str:
             return "?"
         case _:
             return "s"
+
+
+def cannot(catalogue: Catalogue) -> frozenset[str]:
+    """The facts that PV Access cannot carry, as ``fact`` or ``fact:key``.
+
+    A text has no length, and there is room for the title only. A negative number that a client writes to an
+    unsigned one is a large number when it arrives.
+    """
+    unsigned = {f"negative:{p.key}" for p in catalogue.parameters.values() if code_of(p) == "L"}
+    return frozenset({"default", "description", "length", "level", *unsigned})
 
 
 @cache
