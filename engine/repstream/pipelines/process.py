@@ -130,7 +130,10 @@ def _asked(pipe: Connection, outbox: Outbox[Notice], wanted: Wanted) -> str:
     """The address that the registry answers with; raises `Refused` with its reason where there is none."""
     outbox.put(wanted)
     while True:
-        request = control.receive_request(pipe)
+        try:
+            request = control.receive_request(pipe)
+        except EOFError:
+            raise Refused(wanted.name, "the server has gone") from None
         if isinstance(request, Input):
             if request.reason:
                 raise Refused(wanted.name, request.reason)
