@@ -5,10 +5,10 @@ import time
 
 import pytest
 import zmq
-from tests.waiting import until
 
 from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
+from tests.waiting import until
 
 NUMBER = 25
 SECONDS = 20
