@@ -72,7 +72,7 @@ PLAN = FilePlan(
     user_metadata='{"operator": "A"}',
     detector=DETECTOR,
     experiment=SETTINGS,
-    axes=goniometer.axes(SETTINGS, DETECTOR.told),
+    axes=goniometer.axes(SETTINGS, DETECTOR.reported),
 )
 
 PART = replace(PLAN, attributes={**FACTS, "master": "scan.h5", "part": 1}, detector=None)

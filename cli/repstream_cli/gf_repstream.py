@@ -79,17 +79,19 @@ def _parser() -> argparse.ArgumentParser:
 def _configuration(given: argparse.Namespace) -> Configuration:
     """What the arguments mean; raises `Refused`."""
     names = ("in_address", "in_zmq_mode", "io_threads", "buffer_size", "send_every_nth", "n_output_streams")
-    told = {name: value for name in (*names, "out_init_port") if (value := getattr(given, name)) is not None}
+    options = {
+        name: value for name in (*names, "out_init_port") if (value := getattr(given, name)) is not None
+    }
     if given.config_file is not None:
-        if told:
-            beside = ", ".join(f"--{name.replace('_', '-')}" for name in told)
+        if options:
+            beside = ", ".join(f"--{name.replace('_', '-')}" for name in options)
             raise Refused("arguments", f"--config-file says all that {beside} would; leave one of them out")
         return storage.load(given.config_file, Configuration)
-    every = told.pop("send_every_nth", [])
-    number = told.pop("n_output_streams", len(every))
+    every = options.pop("send_every_nth", [])
+    number = options.pop("n_output_streams", len(every))
     if number != len(every):
         raise Refused("arguments", f"--n-output-streams {number}: --send-every-nth has {len(every)} numbers")
-    first = told.pop("out_init_port", 9610)
+    first = options.pop("out_init_port", 9610)
     outputs: dict[str, Any] = {
         "n_output_streams": number,
         "stream_names": [STREAM.format(n) for n in range(1, number + 1)],
@@ -99,5 +101,5 @@ def _configuration(given: argparse.Namespace) -> Configuration:
         "send_output_param": every,
     }
     nothing = {"source": Configuration().source.model_dump(), "streams": {}}
-    changes = gf_repstream.as_changes({**DEFAULTS, **told, **outputs}, nothing, "arguments")
+    changes = gf_repstream.as_changes({**DEFAULTS, **options, **outputs}, nothing, "arguments")
     return storage.parse(json.dumps({"schema_version": 1, **changes}), "arguments", Configuration)

@@ -35,11 +35,9 @@ ALLOWED = {
     "engine/repstream/parameters": "declarations, their validators, and configurations of other programs",
     "engine/repstream/pictures": "counted there by these names, and carried so to the service",
     "engine/repstream/pipelines": "names of cam_server's configurations, which sites have as files",
-    "engine/repstream/policies/decimation.py": "the parameter that an error names",
     "engine/repstream/service/acquisitions.py": FORMATS,
     "engine/repstream/service/configuring.py": "fields that follow from others when they are merged",
     "engine/repstream/service/pictures.py": "counted by the pictures' process by these names",
-    "engine/repstream/service/settings.py": "the field that a copy changes",
     "engine/repstream/sources": "the setting that an error is about",
 }
 """Files and folders that name parameters, each with the reason."""

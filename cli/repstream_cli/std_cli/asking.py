@@ -26,14 +26,14 @@ def ask(url_base: str, path: str, body: Any = None) -> dict[str, Any]:
     request = Request(url, data, {"content-type": "application/json", "x-requested-by": "std_cli"})
     try:
         with urlopen(request) as answer:
-            told = json.load(answer)
+            given = json.load(answer)
     except HTTPError as error:
         raise ToolError(f"{url}: HTTP status {error.code} {error.reason}", FAILED) from error
     except (OSError, HTTPException) as error:
         raise ToolError(f"{url}: {getattr(error, 'reason', error)}", FAILED) from error
     except ValueError as error:
         raise ToolError(f"{url} does not answer in JSON: {error}", FAILED) from error
-    if not isinstance(told, dict) or told.get("status") != "ok":
-        reason = told.get("message") if isinstance(told, dict) else told
+    if not isinstance(given, dict) or given.get("status") != "ok":
+        reason = given.get("message") if isinstance(given, dict) else given
         raise ToolError(str(reason), FAILED)
-    return told
+    return given

@@ -51,7 +51,7 @@ class DetectorFacts:
     appendix: str = ""
 
     @property
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """`configuration` as an object."""
         return msgspec.json.decode(self.configuration, type=dict[str, Any])
 

@@ -45,7 +45,7 @@ class Quantity:
     units: str
     setting: str = ""
     factor: float = 1.0
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
 
 
 QUANTITIES = (
@@ -56,7 +56,7 @@ QUANTITIES = (
     Quantity(f"{DETECTOR}/beam_center_y", "pixel", "beam_center_y", 1.0, ("beam_center_y",)),
     Quantity(f"{DETECTOR}/count_time", "s", "count_time", 1.0, ("count_time",)),
     Quantity(f"{DETECTOR}/frame_time", "s", "frame_time", 1.0, ("frame_time",)),
-    Quantity(f"{DETECTOR}/sensor_thickness", "m", told=("sensor_thickness",)),
+    Quantity(f"{DETECTOR}/sensor_thickness", "m", reported=("sensor_thickness",)),
     Quantity(f"{BEAM}/incident_energy", "eV", "photon_energy", 1.0, ("photon_energy", "incident_energy")),
     Quantity(
         f"{BEAM}/incident_wavelength", "angstrom", "wavelength", 1.0, ("wavelength", "incident_wavelength")
@@ -106,7 +106,7 @@ class Found:
     classes: Mapping[str, str] = field(default_factory=dict)
 
 
-def found(settings: Mapping[str, Scalar], told: Mapping[str, Any]) -> Found:
+def found(settings: Mapping[str, Scalar], reported: Mapping[str, Any]) -> Found:
     """The fields that follow from a writer's settings and from a detector's own configuration."""
     values = {
         path: Value(text)
@@ -114,11 +114,11 @@ def found(settings: Mapping[str, Scalar], told: Mapping[str, Any]) -> Found:
         if (text := settings.get(name)) and isinstance(text, str)
     }
     for quantity in QUANTITIES:
-        number = _number(quantity, settings, told)
+        number = _number(quantity, settings, reported)
         if number is not None:
             values[quantity.path] = Value(number, {"units": quantity.units})
     _complete_beam(values)
-    values |= dict(_goniometer(told))
+    values |= dict(_goniometer(reported))
     if f"{DETECTOR}/distance" in values:
         values |= _translation(values[f"{DETECTOR}/distance"].value)
     stated = parse_object(str(settings.get("nexus_metadata", "")))
@@ -150,13 +150,13 @@ def module(values: Mapping[str, Value], shape: tuple[int, int]) -> dict[str, Val
     return fields
 
 
-def _number(quantity: Quantity, settings: Mapping[str, Scalar], told: Mapping[str, Any]) -> float | None:
+def _number(quantity: Quantity, settings: Mapping[str, Scalar], reported: Mapping[str, Any]) -> float | None:
     stated = settings.get(quantity.setting, 0)
     known = any(settings.get(name) for name in _CENTER) if quantity.setting in _CENTER else stated
     if known and isinstance(stated, int | float):
         return float(stated) * quantity.factor
-    for name in quantity.told:
-        value = told.get(name)
+    for name in quantity.reported:
+        value = reported.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
     return None
@@ -182,10 +182,10 @@ def _translation(distance: Any) -> dict[str, Value]:
     return {TRANSLATION: Value(distance, attributes), f"{DETECTOR}/depends_on": Value(TRANSLATION)}
 
 
-def _goniometer(told: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+def _goniometer(reported: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
     """Start and increment of each axis."""
     for axis in goniometer.DETECTORS:
-        for what, value in goniometer.positions(told, axis).items():
+        for what, value in goniometer.positions(reported, axis).items():
             yield f"{SAMPLE}/goniometer/{axis}_{what}", Value(value, {"units": "deg"})
 
 

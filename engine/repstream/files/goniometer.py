@@ -43,15 +43,15 @@ class Axis:
         return Column(self.name, np.dtype("<f8"), values, self.attributes, self.path)
 
 
-def axes(settings: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[Axis, ...]:
+def axes(settings: Mapping[str, Any], reported: Mapping[str, Any]) -> tuple[Axis, ...]:
     """The axes from the base to the sample; none where a vector or a position is not known.
 
-    `settings` as in `ExperimentConfig`, `told` the detector's own configuration.
+    `settings` as in `ExperimentConfig`, `reported` the detector's own configuration.
     """
     stated = parse_object(str(settings.get("nexus_metadata", ""))).get(KEY, {})
     found: list[Axis] = []
     for axis in stated_axes(stated):
-        known = positions(told, axis.name)
+        known = positions(reported, axis.name)
         start = known.get("start") if axis.start is None else axis.start
         increment = known.get("increment", 0.0) if axis.increment is None else axis.increment
         if start is None:
@@ -60,13 +60,13 @@ def axes(settings: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[Axis, ..
     return tuple(found)
 
 
-def positions(told: Mapping[str, Any], axis: str) -> dict[str, float]:
+def positions(reported: Mapping[str, Any], axis: str) -> dict[str, float]:
     """``start`` and ``increment`` of an axis as the detector says them: v1 in fields, v2 in an object."""
-    nested = told.get("goniometer")
+    nested = reported.get("goniometer")
     own = nested.get(axis) if isinstance(nested, Mapping) else None
     found = {}
     for what in ("start", "increment"):
-        value = own.get(what) if isinstance(own, Mapping) else told.get(f"{axis}_{what}")
+        value = own.get(what) if isinstance(own, Mapping) else reported.get(f"{axis}_{what}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             found[what] = float(value)
     return found

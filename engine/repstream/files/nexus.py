@@ -301,12 +301,12 @@ def waiting_tree(plan: FilePlan) -> dict[str, Node]:
 
 def _with_experiment(plan: FilePlan, tree: dict[str, Node]) -> dict[str, Node]:
     """What is known of the experiment beside what is there, which stays."""
-    told = {} if plan.detector is None else plan.detector.told
-    known = experiment.found(plan.experiment, told)
+    reported = {} if plan.detector is None else plan.detector.reported
+    known = experiment.found(plan.experiment, reported)
     values = dict(known.values)
     if 0 not in plan.shape:
         values |= experiment.module(values, plan.shape)
-    if end := _estimated_end(plan, values, told):
+    if end := _estimated_end(plan, values, reported):
         values[END_TIME_ESTIMATED] = experiment.Value(end)
     complete = all(path in values for path in (*experiment.NXMX, END_TIME_ESTIMATED))
     if complete and f"{DETECTOR}/sensor_material" in tree:
@@ -326,9 +326,12 @@ def _with_experiment(plan: FilePlan, tree: dict[str, Node]) -> dict[str, Node]:
     return tree
 
 
-def _estimated_end(plan: FilePlan, values: Mapping[str, experiment.Value], told: Mapping[str, Any]) -> str:
+def _estimated_end(
+    plan: FilePlan, values: Mapping[str, experiment.Value], reported: Mapping[str, Any]
+) -> str:
     """When the last image is expected, which NXmx wants; empty where start, number or rate are not known."""
-    start, number = plan.attributes.get("start_time"), plan.attributes.get("num_requested") or number_of(told)
+    start = plan.attributes.get("start_time")
+    number = plan.attributes.get("num_requested") or number_of(reported)
     interval = values.get(f"{DETECTOR}/frame_time") or values.get(f"{DETECTOR}/count_time")
     if not isinstance(start, int | float) or not isinstance(number, int) or interval is None:
         return ""
@@ -351,10 +354,12 @@ def _detector_tree(detector: DetectorFacts, names: Sequence[str]) -> dict[str, N
     """What the detector said about itself: all of it as JSON, what NeXus has names for also under these."""
     facts: dict[str, Scalar] = {"series_id": detector.series, "series_unique_id": detector.unique_id}
     facts |= {"series_appendix": detector.appendix} if detector.appendix else {}
-    told = detector.configuration
+    everything = detector.configuration
     tree: dict[str, Node] = {f"{ACQUISITION}/{k}": Field(field_dtype(v), v) for k, v in facts.items()}
-    tree[f"{DETECTOR}/configuration"] = Field(field_dtype(told), told, {"media_type": "application/json"})
-    configuration = detector.told
+    tree[f"{DETECTOR}/configuration"] = Field(
+        field_dtype(everything), everything, {"media_type": "application/json"}
+    )
+    configuration = detector.reported
     for name, sources in FIELDS.items():
         value = next((configuration[source] for source in sources if source in configuration), None)
         if isinstance(value, str | int | float) and not isinstance(value, bool):

@@ -110,7 +110,7 @@ class Placeholder:
         channels: tuple[str, ...] = (),
     ) -> FilePlan:
         """The plan of the real file, with what is known from the start; arguments as in `FilePlan`."""
-        told = {} if detector is None else detector.told
+        reported = {} if detector is None else detector.reported
         return replace(
             self._plan,
             shape=shape,
@@ -120,7 +120,7 @@ class Placeholder:
             detector=detector,
             channels=channels,
             # What lies below a master follows that, which alone hears the detector.
-            axes=() if self._plan.is_part else goniometer.axes(self._plan.experiment, told),
+            axes=() if self._plan.is_part else goniometer.axes(self._plan.experiment, reported),
         )
 
     @property

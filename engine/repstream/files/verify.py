@@ -266,8 +266,8 @@ def _check_ids(ids: list[int], facts: Mapping[str, Any], found: Findings) -> Non
         found.missing = gaps.from_text(str(facts.get("missing_ids", "")))
     else:
         # The writer knew where the numbering begins and ends if its source said so.
-        told = gaps.from_text(str(facts.get("missing_ids", "")))
-        found.missing = gaps.joined(log.missing_ids, told)
+        reported = gaps.from_text(str(facts.get("missing_ids", "")))
+        found.missing = gaps.joined(log.missing_ids, reported)
         found.missing_count = max(gaps.count(found.missing), int(facts.get("missing", 0)), log.missing)
         found.repeated = log.repeated if not log.resets else []
 

@@ -38,12 +38,12 @@ def images_of(start: SeriesStart) -> int | None:
     return number_of(start.configuration)
 
 
-def number_of(told: Mapping[str, Any]) -> int | None:
+def number_of(reported: Mapping[str, Any]) -> int | None:
     """The same of a detector's configuration."""
-    names = ["number_of_images"] if "number_of_images" in told else ["nimages", "ntrigger"]
+    names = ["number_of_images"] if "number_of_images" in reported else ["nimages", "ntrigger"]
     images = 1
     for name in names:
-        number = told.get(name, 1 if name == "ntrigger" else None)
+        number = reported.get(name, 1 if name == "ntrigger" else None)
         if type(number) is not int or not 0 < number < 2**32:
             return None
         images *= number

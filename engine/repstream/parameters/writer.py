@@ -315,6 +315,10 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         """Whether images and metadata have files of their own, that `output_file` shows."""
         return self.number_of_parts > 1 or self.part_names == "std_daq" or bool(self.part_services)
 
+    def numbered(self, number: int) -> Self:
+        """A copy with another `file_number`; raises `pydantic.ValidationError`."""
+        return self.changed({"file_number": number})
+
     def changed(self, fields: dict[str, Any]) -> Self:
         """As `Section.changed`; `output_file` among `fields` stands for the three it sets."""
         if "output_file" in fields:

@@ -18,9 +18,12 @@ own past, so that lost frames and a numbering that begins anew never make one st
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Decimation(StrEnum):
@@ -59,7 +62,7 @@ class EveryNth:
     every_nth: int
 
     def __post_init__(self) -> None:
-        _at_least_one("every_nth", self.every_nth)
+        _check_counts(self)
 
     def decide(self, frame_id: int, now: float) -> bool:
         return frame_id % self.every_nth == 0
@@ -73,8 +76,7 @@ class BurstOfBlock:
     frame_block: int
 
     def __post_init__(self) -> None:
-        _at_least_one("burst", self.burst)
-        _at_least_one("frame_block", self.frame_block)
+        _check_counts(self)
 
     def decide(self, frame_id: int, now: float) -> bool:
         return frame_id % self.frame_block < self.burst
@@ -87,7 +89,7 @@ class Strides:
     stride: int
 
     def __post_init__(self) -> None:
-        _at_least_one("stride", self.stride)
+        _check_counts(self)
 
     def decide(self, frame_id: int, now: float) -> bool:
         return frame_id // self.stride % 2 == 0
@@ -129,7 +131,7 @@ class Periodic:
     _remaining: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        _at_least_one("burst", self.burst)
+        _check_counts(self)
         if not self.burst_rate > 0:
             raise ValueError(f"burst_rate = {self.burst_rate}: must be above 0 Hz")
 
@@ -156,7 +158,7 @@ class Modulo:
     _count: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        _at_least_one("modulo", self.modulo)
+        _check_counts(self)
 
     def decide(self, frame_id: int, now: float) -> bool:
         self._count += 1
@@ -199,6 +201,9 @@ def make(
             return Modulo(modulo)
 
 
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} = {value}: must be 1 or more")
+def _check_counts(policy: DataclassInstance) -> None:
+    """Raise ValueError where a parameter that counts frames, as every integer here does, is below 1."""
+    for parameter in fields(policy):
+        value = getattr(policy, parameter.name)
+        if parameter.init and isinstance(value, int) and value < 1:
+            raise ValueError(f"{parameter.name} = {value}: must be 1 or more")

@@ -160,7 +160,7 @@ def numbered_on(subject: str, writer: WriterConfig) -> WriterConfig:
     if not (writer.auto_increment and has_number(writer.file_template)):
         return writer
     try:
-        return writer.changed({"file_number": writer.file_number + 1})
+        return writer.numbered(writer.file_number + 1)
     except ValidationError as error:
         raise Refused(
             subject,

@@ -128,7 +128,7 @@ def _with_free_number(writer: WriterConfig) -> WriterConfig:
         return writer
     free = writer
     for number in range(writer.file_number, min(writer.file_number + MOST_NUMBERS, MOST_FILE_NUMBER)):
-        free = writer.changed({"file_number": number})
+        free = writer.numbered(number)
         if not Path(free.output_file).exists():
             return free
         log.warning("%s exists; the next file gets the next free number", free.output_file)
