@@ -47,13 +47,28 @@ def storage(shim: Path, tmp_path: Path) -> Iterator[Storage]:
 PROGRAMS = ("page", "panels", "cli", "recipes", "examples", "faults", "integration", "ioc", "device_servers")
 """Rooms whose tests start whole programs and wait for them."""
 
+PROGRAM_TIMEOUT = 120
+"""Seconds that such a test has, twice what others have, where neither command line nor test says so."""
+
+STRICT = ("engine", "device_servers", "docs", "rest")
+"""Rooms where a warning is an error, a socket that nobody closed among them."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
-    rooms = Path(__file__).parent
+    items.sort(key=_rank)
+    for item in items:
+        asked = item.config.getoption("timeout") is not None or item.get_closest_marker("timeout")
+        if _rank(item) < len(PROGRAMS) and not asked:
+            item.add_marker(pytest.mark.timeout(PROGRAM_TIMEOUT))
+        if _room(item) in STRICT:
+            item.add_marker(pytest.mark.filterwarnings("error"), append=False)
 
-    def rank(item: pytest.Item) -> int:
-        room = item.path.relative_to(rooms).parts[0]
-        return PROGRAMS.index(room) if room in PROGRAMS else len(PROGRAMS)
 
-    items.sort(key=rank)
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+def _rank(item: pytest.Item) -> int:
+    room = _room(item)
+    return PROGRAMS.index(room) if room in PROGRAMS else len(PROGRAMS)

@@ -77,6 +77,7 @@ class SimulatedDetector:
             said = process.stdout.readline().strip()
             if said != READY:
                 self._stop()
+                process.stdout.close()
                 raise ChildError(f"the simulated detector did not start: {said or 'it ended without a word'}")
             threading.Thread(target=_read, args=(self._running,), name="simulator", daemon=True).start()
 
@@ -91,7 +92,7 @@ class SimulatedDetector:
         return Simulation(running.process.poll() is None, running.images)
 
     def _stop(self) -> None:
-        if self._running is None or self._running.process.poll() is not None:
+        if self._running is None:
             return
         process = self._running.process
         assert process.stdin is not None

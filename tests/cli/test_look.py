@@ -19,6 +19,7 @@ from repstream.messages.pixels import packed
 from repstream_cli.exits import Exit
 from tests.cli.running import repstream
 from tests.engine.ring.peers import Producer, tidy, unique_name
+from tests.sockets import keeping_context
 
 IMAGE = np.arange(600, dtype=np.uint16).reshape(20, 30)
 THRESHOLDS = {"threshold_1": packed(IMAGE + 1), "threshold_2": packed(IMAGE, "bitshuffle_lz4")}
@@ -28,7 +29,7 @@ THRESHOLDS = {"threshold_1": packed(IMAGE + 1), "threshold_2": packed(IMAGE, "bi
 def stream(parts: list[Any], kind: int = zmq.PUB) -> Iterator[str]:
     """The address of a stream that sends one message again and again."""
     ending = threading.Event()
-    with zmq.Context() as context, context.socket(kind) as socket:
+    with keeping_context() as context, context.socket(kind) as socket:
         socket.linger = 0
         port = socket.bind_to_random_port("tcp://127.0.0.1")
 

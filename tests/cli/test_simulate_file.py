@@ -9,13 +9,14 @@ from repstream.messages import array_1_0
 from tests.cli.running import free_port, repstream, started
 from tests.engine.files.samples import image
 from tests.engine.files.test_verify import written
+from tests.sockets import keeping_context
 
 
 def received(count: int, *options: object) -> list[tuple[int, np.ndarray]]:
     """(id, image) of so many messages of `repstream simulate` with these options."""
     address = f"tcp://127.0.0.1:{free_port()}"
     found = []
-    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+    with keeping_context() as context, context.socket(zmq.PULL) as socket:
         socket.rcvtimeo = 30_000
         socket.connect(address)
         with started("simulate", "-a", address, "--rate", 0, "-q", *options):

@@ -24,6 +24,7 @@ from tests.cli.running import started
 from tests.fakes import running_service
 from tests.integration.rig import until
 from tests.ports import free_port
+from tests.sockets import keeping_context
 
 ME = Requester("test")
 
@@ -40,7 +41,7 @@ def test_it_sends_what_the_source_takes_until_it_is_stopped(service: Service) ->
     service.write({"source.address": address, **shape}, ME)
     detector = SimulatedDetector(service, 200.0)
     assert (detector.state().streaming, detector.state().images) == (False, 0)
-    with zmq.Context() as context, context.socket(zmq.PULL) as receiver:
+    with keeping_context() as context, context.socket(zmq.PULL) as receiver:
         receiver.linger = 0
         receiver.connect(address)
         for header in ("gigafrost", "array-1.0"):
@@ -63,7 +64,7 @@ def test_it_sends_what_the_source_takes_until_it_is_stopped(service: Service) ->
 
 def test_it_says_why_it_cannot(service: Service) -> None:
     detector = SimulatedDetector(service, 10.0)
-    with zmq.Context() as context, context.socket(zmq.PUSH) as taken:
+    with keeping_context() as context, context.socket(zmq.PUSH) as taken:
         port = taken.bind_to_random_port("tcp://127.0.0.1")
         service.write({"source.address": f"tcp://127.0.0.1:{port}"}, ME)
         with pytest.raises(ChildError, match="Address already in use"):

@@ -24,6 +24,7 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SOURCES
 from repstream.parameters.stream import TRANSPORTS
 from tests.engine.dataplane.bench import PATIENCE, configuration, image, message
+from tests.sockets import keeping_context
 
 PAGE = Path(__file__).parents[2] / "docs/explanations/joints.md"
 IMAGE = np.arange(20, dtype="uint16").reshape(4, 5)
@@ -99,7 +100,7 @@ def test_memory_is_lent_until_the_last_output_has_let_go(logger: socket.socket, 
     assert all(put(repeater, i) for i in range(4))
     take(repeater)
     assert not put(repeater, 4)  # they wait in the queue of a stream without a consumer
-    with zmq.Context() as context, context.socket(zmq.PULL) as sink:
+    with keeping_context() as context, context.socket(zmq.PULL) as sink:
         sink.rcvtimeo = round(PATIENCE * 1000)
         sink.connect(f"ipc://{tmp_path}/live")
         end = time.monotonic() + PATIENCE
@@ -143,7 +144,7 @@ def test_a_step_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     script.write_text(example("step"))
     there, raw, made, live = (f"ipc://{tmp_path}/{name}" for name in ("there", "raw", "made", "live"))
     command = [sys.executable, str(script), raw, made]
-    with subprocess.Popen(command) as process, zmq.Context() as context:
+    with subprocess.Popen(command) as process, keeping_context() as context:
         try:
             with context.socket(zmq.PUSH) as detector, context.socket(zmq.PULL) as sink:
                 detector.bind(there)

@@ -48,6 +48,7 @@ from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from repstream.states import REPEATER, RepeaterState
 from tests.ports import free_port
+from tests.sockets import keeping_context
 
 CLIENTS = [Requester("test", f"client {number}") for number in range(3)]
 PATIENCE = 60.0
@@ -99,7 +100,7 @@ class SlowConsumer(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.PULL) as puller:
+        with keeping_context() as context, context.socket(zmq.PULL) as puller:
             puller.linger = 0
             puller.set_hwm(5)
             puller.connect(self._address)

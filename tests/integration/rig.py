@@ -24,6 +24,7 @@ from repstream.sources.images import Images
 from tests.conformance import epics_client, http_client, python_client, tango_client
 from tests.conformance.client import FrontEndClient
 from tests.ports import free_port as free_port
+from tests.sockets import keeping_context
 from tests.waiting import until as until
 
 SHAPE, DTYPE = (120, 201), "uint16"
@@ -69,7 +70,7 @@ class Consumer(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with zmq.Context() as context, context.socket(self._kind) as receiver:
+        with keeping_context() as context, context.socket(self._kind) as receiver:
             receiver.linger = 0
             if self._kind == zmq.SUB:
                 receiver.subscribe(b"")

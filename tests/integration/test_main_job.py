@@ -18,6 +18,7 @@ from tests.conformance.client import Rejected
 from tests.conformance.epics_client import EpicsClient
 from tests.conformance.tango_client import TangoClient
 from tests.integration.rig import SERVING, Rig, assert_holds, running_rig, until
+from tests.sockets import keeping_context
 
 ME = Requester("test")
 front_ends = pytest.mark.parametrize("front_end", SERVING)
@@ -68,7 +69,7 @@ def test_an_acquisition_from_each_control_system(rig: Rig, front_end: str) -> No
 @front_ends
 def test_a_start_that_cannot_bind_is_refused(rig: Rig, front_end: str) -> None:
     client = rig.client(front_end)
-    with zmq.Context() as context, context.socket(zmq.PUSH) as squatter:
+    with keeping_context() as context, context.socket(zmq.PUSH) as squatter:
         squatter.bind(f"tcp://127.0.0.1:{rig.ports['fifth']}")
         with pytest.raises(Rejected, match=r"fifth.*Address already in use"):
             client.execute("engine.start")

@@ -23,6 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 from repstream.files.verify import verify
 from tests.engine.ring.peers import GOOD, MISSING_PACKETS, Producer, message, tidy, unique_name
 from tests.ports import free_port
+from tests.sockets import keeping_context
 
 SHAPE, SLOTS = (60, 80), 1000
 MAINS = {
@@ -275,7 +276,7 @@ def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path, stream_type
     config = tmp_path / "detector.json"
     config.write_text(json.dumps(document(name, live_stream_configs=policies)))
     producer = Producer(f"{name}-image", SHAPE, "uint16", SLOTS)
-    with zmq.Context() as context, context.socket(zmq.SUB) as receiver:
+    with keeping_context() as context, context.socket(zmq.SUB) as receiver:
         receiver.linger = 0
         receiver.subscribe(b"")
         receiver.connect(address)

@@ -91,5 +91,6 @@ def moments(heights: Numbers, places: Numbers, curve: Curve) -> tuple[float, flo
     if math.isfinite(total) and total:
         weights /= total
     weights[np.abs(places - curve.mean) > REACH * curve.sigma] = 0
-    centre = float(places @ weights)
-    return centre, math.sqrt(abs(float((places - centre) ** 2 @ weights)))
+    with np.errstate(invalid="ignore"):  # a pixel may be infinite, and so no centre of mass is there
+        centre = float(places @ weights)
+        return centre, math.sqrt(abs(float((places - centre) ** 2 @ weights)))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import zmq
 from tests.engine.dataplane.listed import KeepingTransport
+from tests.sockets import keeping_context
 
 from repstream.dataplane.outputs import StreamOutput
 from repstream.dataplane.zmq_transport import ZmqTransport, open_transport
@@ -17,7 +18,7 @@ from repstream.parameters.stream import StreamConfig
 
 @pytest.fixture
 def transport(tmp_path: Path) -> Iterator[ZmqTransport]:
-    with zmq.Context() as context:
+    with keeping_context() as context:
         found = open_transport("live", StreamConfig(address=f"ipc://{tmp_path}/s"), context)
         yield found
         found.close(0)

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 import numpy as np
 import pytest
 from tests.engine.pictures.serving import Studio, picture, studio
+from tests.sockets import keeping_context
 
 from repstream.pictures import wire
 from repstream.pictures.picture import Box, Histogram, Picture, Region, Statistics, View
@@ -186,7 +187,7 @@ def test_rubbish_at_the_address_does_no_harm(served: tuple[Studio, RemotePicture
     import zmq  # noqa: PLC0415
 
     running, pictures = served
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+    with keeping_context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 1000
         socket.connect(running.address)
         socket.send(b"\xc1rubbish")

@@ -28,6 +28,7 @@ from tests.engine.ring.peers import (
     tidy,
     unique_name,
 )
+from tests.sockets import keeping_context
 from tests.waiting import until
 
 from repstream.errors import MalformedMessage, Refused
@@ -48,7 +49,7 @@ PATIENCE = 20.0
 
 @contextmanager
 def reading(name: str, slots: int = SLOTS) -> Iterator[RingBufferSource]:
-    with zmq.Context() as context:
+    with keeping_context() as context:
         source: Any = open_source(SourceConfig(address=f"ring://{name}", ring_slots=slots), context)
         try:
             yield source
@@ -387,7 +388,7 @@ def test_the_newest_of_a_pile_after_a_pause_is_not_believed(
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a" * 91])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     config = SourceConfig().model_copy(update={"address": f"ring://{name}"})
-    with zmq.Context() as context, pytest.raises(Refused, match=r"source\.address.*names no ring buffer"):
+    with keeping_context() as context, pytest.raises(Refused, match=r"source\.address.*names no ring buffer"):
         open_source(config, context)
 
 

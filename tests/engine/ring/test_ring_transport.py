@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zmq
 from tests.engine.ring.peers import BITSHUFFLE, DTYPES, GOOD, MISSING_PACKETS, Consumer, Producer
+from tests.sockets import keeping_context
 
 from repstream.dataplane import ring_segment
 from repstream.dataplane.outputs import StreamOutput
@@ -34,7 +34,7 @@ SHAPE, SLOTS, PATIENCE = (30, 40), 8, 20.0
 @contextmanager
 def sending(name: str, **fields: Any) -> Iterator[StreamOutput]:
     config = StreamConfig(address=f"ring://{name}", ring_slots=SLOTS, **fields)
-    with zmq.Context() as context:
+    with keeping_context() as context:
         transport = open_transport("live", config, context)
         output = StreamOutput("live", config, transport, step_of(config, WriterConfig))
         try:
@@ -154,7 +154,7 @@ def test_without_memory_frames_wait_and_are_dropped_by_the_queues_rule(
     ring: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     huge = StreamConfig(address=f"ring://{ring}", ring_slots=1_000_000, buffer_size=2)
-    with zmq.Context() as context:
+    with keeping_context() as context:
         output = StreamOutput(
             "live", huge, open_transport("live", huge, context), step_of(huge, WriterConfig)
         )

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import pytest
 import zmq
+from tests.sockets import keeping_context
 
 from repstream.sources.monitor import GRACE, PeerMonitor
 
@@ -17,7 +18,7 @@ RETRIED = zmq.Event.CONNECT_RETRIED
 
 @pytest.fixture
 def monitor() -> Iterator[PeerMonitor]:
-    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+    with keeping_context() as context, context.socket(zmq.PULL) as socket:
         monitor = PeerMonitor(socket)
         yield monitor
         monitor.close()

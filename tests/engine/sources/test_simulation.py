@@ -9,6 +9,7 @@ import pytest
 import zmq
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sockets import keeping_context
 
 from repstream.accounting import InputLedger
 from repstream.errors import MalformedMessage, StorageError
@@ -102,7 +103,7 @@ def test_a_consumer_gets_every_frame(mode, taker):
 
     sender = threading.Thread(target=send)
     sender.start()
-    with zmq.Context() as context, context.socket(taker) as socket:
+    with keeping_context() as context, context.socket(taker) as socket:
         if taker == zmq.SUB:
             socket.subscribe(b"")
         socket.connect(detector.address)
