@@ -9,6 +9,7 @@
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #                        BENCH="repeater writer" BASE=COMMIT: the data plane against an earlier commit's
+#   make release VERSION=0.2.0   checks, tests, version, changelog, wheel, tag; nothing leaves this machine
 #   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"
 # PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, EXTRAS=… what is installed there,
 # TESTS=… some tests only, WORKERS=… how many processes run them (most tests wait rather than compute).
@@ -29,7 +30,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak mutants docs clean
+.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak mutants docs release clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -89,6 +90,9 @@ $(READY): pyproject.toml constraints.txt
 	  || { rm -rf $(VENV); echo "$(PYTHON) cannot make environments: install its venv package (python3-venv)"; exit 1; }
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
+
+release: $(READY)
+	@$(BIN)/python tools/release.py "$(VERSION)"
 
 clean:
 	rm -rf $(VENV) .venv-3.* .venv-site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -80,7 +80,9 @@ def read_log(
     """State changes, commands, settings, errors and losses, as seen since the server was started."""
     journal = _journal(request, view)
     chosen = journal.log.entries(after=after, level=level, subject=subject, acquisition_id=acquisition)
-    return Log(since=journal.since, entries=[LogEntry(**entry._asdict()) for entry in chosen[-last:]])
+    return Log(
+        since=journal.since, entries=[LogEntry.model_validate(entry._asdict()) for entry in chosen[-last:]]
+    )
 
 
 @router.get("/history")

@@ -20,13 +20,17 @@ LEVELS: Mapping[str, int] = {"info": logging.INFO, "warning": logging.WARNING, "
 
 
 class Entry(NamedTuple):
-    """A line; `level` is info, warning or error, `acquisition_id` empty where it is about none."""
+    """A line; `level` is info, warning or error, `acquisition_id` empty where it is about none.
+
+    `logged`: the engine logs it itself.
+    """
 
     time: float
     level: str
     subject: str
     text: str
     acquisition_id: str = ""
+    logged: bool = False
 
 
 class Chronicle:
@@ -82,7 +86,7 @@ class Chronicle:
         for group, slot in changed:
             subject = self._subject(catalogue, group, slot)
             for line in happened(group, slot, self._values, before):
-                yield Entry(event.time, line.level, subject, line.text, line.acquisition_id)
+                yield Entry(event.time, line.level, subject, line.text, line.acquisition_id, line.logged)
 
     def _subject(self, catalogue: Catalogue, group: str, slot: int) -> str:
         if not slot:
@@ -92,7 +96,7 @@ class Chronicle:
 
 
 class EngineLog:
-    """Has every line of an engine written to the log of this process; `close` ends that.
+    """Writes the lines of an engine, but what that logs itself, to the log of this process, until `close`.
 
     Each record carries `engine`, `subject` and `acquisition_id`, for `--log-format json`.
     """
@@ -109,6 +113,8 @@ class EngineLog:
 
     def _take(self, event: Event) -> None:
         for entry in self._chronicle.take(event):
+            if entry.logged:
+                continue
             about: dict[str, Any] = {"engine": self._name, "subject": entry.subject}
             acquisition = f" [{entry.acquisition_id}]" if entry.acquisition_id else ""
             if entry.acquisition_id:

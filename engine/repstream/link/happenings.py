@@ -14,11 +14,15 @@ from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState
 
 
 class Line(NamedTuple):
-    """A line for the log; `level` is info, warning or error; `acquisition_id` is empty for none."""
+    """A line for the log; `level` is info, warning or error; `acquisition_id` is empty for none.
+
+    `logged`: the engine logs it itself when it happens, also if it happens twice.
+    """
 
     level: str
     text: str
     acquisition_id: str = ""
+    logged: bool = False
 
 
 class _Writer(AcquisitionStatus, WriterStatus):
@@ -43,10 +47,11 @@ def _engine(now: EngineStatus, was: EngineStatus) -> Iterator[Line]:
     if now.state is RepeaterState.UNKNOWN:
         return  # nothing else is known
     if now.last_error and now.last_error != was.last_error:
-        yield Line("error", now.last_error)
+        yield Line("error", now.last_error, logged=True)
     if now.last_command and now.last_command != was.last_command:
         refused = "refused" in now.last_command
-        yield Line("warning" if refused else "info", f"{now.last_command}, by {now.last_command_by}")
+        text = f"{now.last_command}, by {now.last_command_by}"
+        yield Line("warning" if refused else "info", text, logged=True)
     if bool(now.losing) != bool(was.losing):
         lost = Line("warning", "losing frames")
         yield lost if now.losing else Line("info", "no frame was lost in the last 5 s")
@@ -87,7 +92,7 @@ def _of_writer(now: _Writer, was: _Writer) -> Iterator[Line]:
         flushing = now.acq_state is AcquisitionState.FLUSHING_IMAGES
         yield Line("info" if flushing else "warning", now.waiting)
     if now.space_warning and now.space_warning != was.space_warning:
-        yield Line("warning", now.space_warning)
+        yield Line("warning", now.space_warning, logged=True)
 
 
 _GROUPS: Mapping[str, tuple[type[Any], Callable[[Any, Any], Iterator[Line]]]] = {

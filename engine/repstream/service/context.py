@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ S = TypeVar("S", bound=Status)
 
 Follower = Callable[[Configuration, Configuration], None]
 """Is given the configuration that was held and the one that is; must not block."""
+
+
+log = logging.getLogger(__name__)
 
 
 class ServiceContext:
@@ -134,6 +138,7 @@ class ServiceContext:
 
     def note_error(self, message: str) -> None:
         """Note an error for people and panels."""
+        log.error(message)
         with self.changing_engine() as engine:
             engine.last_error, engine.last_error_time = message, time.time()
             engine.error_count += 1
