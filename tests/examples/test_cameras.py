@@ -24,13 +24,14 @@ SAYS = {
     "change_configurations.py": r"is: \(960, 1280\)\nturned: \(1280, 960\)\na region of it: \(100, 200\)",
     "new_camera.py": r"_marker_width': 5000\.0.*\n.*'screen 1': 'new_camera'.*\nwidth and height: \[1280",
     "one_message.py": r"threshold 5000: maximum 58981\nx_axis, y_axis, image, .*y_fit_mean",
+    "own_function.py": r"centre 6[34]\d\.\d, [1-9]\d* bright pixels",
     "stream_to_file.py": r"x_fit_mean/data \(10, 1\)",
 }
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with servers(tmp_path_factory.mktemp("site")) as found:
+    with servers(tmp_path_factory.mktemp("site"), "server", "--allow-scripts") as found:
         yield found
 
 

@@ -119,6 +119,20 @@ def test_backgrounds(pipelines: client.PipelineClient) -> None:
     np.testing.assert_array_equal(pipelines.get_background_image_array("given"), image[:2, :3])
 
 
+def test_a_function_of_the_users_own(pipelines: client.PipelineClient, tmp_path: Path) -> None:
+    script = tmp_path / "own.py"
+    script.write_text(SCRIPT)
+    instance, _ = pipelines.create_instance_from_config(PIPELINE)
+    assert pipelines.set_function_script(instance, str(script)) == "own.py"
+    until(lambda: "mine" in pipelines.get_instance_message(instance).data.data, "the function")
+    script.write_text(SCRIPT.replace("mine", "other"))
+    pipelines.set_function_script(instance, str(script))
+    until(lambda: "other" in pipelines.get_instance_message(instance).data.data, "the new function")
+    with pytest.raises(ValueError, match="function"):
+        pipelines.set_instance_config(instance, {"function": "nowhere.py"})
+    pipelines.delete_script("own.py")
+
+
 def test_scripts_and_libraries(pipelines: client.PipelineClient, tmp_path: Path) -> None:
     script = tmp_path / "own.py"
     script.write_text(SCRIPT)

@@ -85,7 +85,8 @@ def create_app(title: str, prefix: str, routes: Iterable[Route]) -> FastAPI:
     for route in routes:
         path = route.path if route.path.startswith(API) else prefix + route.path
         for each in (path,) if route.path else (path, path + "/"):
-            app.add_api_route(each, _serve(route, limiter), methods=[route.method])
+            methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+            app.add_api_route(each, _serve(route, limiter), methods=methods)
     app.add_exception_handler(HTTPException, _framework)
     app.add_middleware(OpenToPages)
     return app

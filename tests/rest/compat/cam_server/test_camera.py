@@ -258,6 +258,12 @@ def test_pages_of_every_origin_may_ask(site: Site) -> None:
     assert site.cam.options("/any/path").status_code == 200
 
 
+def test_head_is_answered_like_get_without_a_body(site: Site) -> None:
+    response = site.cam.head("/version")
+    assert response.status_code == 200 and response.content == b""
+    assert response.headers["content-type"] == "application/json"
+
+
 def test_unknown_paths_and_bodies_that_are_no_json(site: Site) -> None:
     for response, status in (
         (site.cam.get("/a/b/c/d"), 404),
