@@ -1,5 +1,6 @@
 """Functions of users in pipelines: what they return is sent, what they do wrong is said."""
 
+import h5py
 import pytest
 import zmq
 
@@ -54,7 +55,7 @@ def servers(tmp_path_factory):
     for name, text in SCRIPTS.items():
         (folder / f"{name}.py").write_text(text)
     launcher = LocalLauncher("127.0.0.1")
-    folders = Folders(scripts=folder)
+    folders = Folders(scripts=folder, data=folder)
     cameras = Instances("camera", launcher, folders=folders)
 
     def find(kind, name):
@@ -130,3 +131,20 @@ def test_a_script_is_a_camera(servers):
     assert message["image"].shape == (3, 4)
     assert message.pulse_id == 1000 + message["image"][0, 0]
     assert message.timestamp == (7, 500_000_000)
+
+
+def test_a_pipeline_writes_a_file_and_never_over_another(servers):
+    _, pipelines, folder = servers
+    configuration = {"camera_name": "sim", "mode": "FILE", "file": "night/run.h5", "records": 5}
+    pipelines.start("w", configuration)
+    until(lambda: not any(info.name == "w" for info in pipelines.running()), "the end")
+    assert pipelines.exit_code("w") == 0, pipelines.message("w")
+    with h5py.File(folder / "night" / "run.h5") as file:
+        ids = file["/header1/pulse_id"][:]
+        assert len(ids) == 5 == len(file["/data1/x_fit_mean/value"])
+        assert file["/data1/image/value"].shape == (5, 30, 40)
+        assert list(ids) == sorted(ids)
+    for path in ("night/run.h5", "../beyond.h5", "/etc/run.h5", ""):
+        with pytest.raises(InvalidValue) as refused:
+            pipelines.start("w", configuration | {"file": path})
+        assert refused.value.subject == "file"

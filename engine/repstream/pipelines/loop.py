@@ -13,7 +13,14 @@ import zmq
 
 from repstream.dataplane.outbox import Outbox
 from repstream.dataplane.outputs import StreamOutput
-from repstream.errors import FunctionError, InvalidValue, PortTakenError, ProcessingError, Refused
+from repstream.errors import (
+    FunctionError,
+    InvalidValue,
+    PortTakenError,
+    ProcessingError,
+    Refused,
+    StorageError,
+)
 from repstream.pipelines import control
 from repstream.pipelines.control import (
     PORT,
@@ -214,6 +221,6 @@ def ending(error: BaseException | None) -> Ending:
             return Ending(error.reason, error.subject)
         case Refused():
             return Ending(error.reason)
-        case ProcessingError():
+        case ProcessingError() | StorageError():
             return Ending(str(error))
     return Ending(f"{type(error).__name__}: {error}")

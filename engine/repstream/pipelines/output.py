@@ -12,8 +12,11 @@ from repstream.errors import InvalidValue, PortTakenError, Refused
 from repstream.parameters.camera import CameraSettings
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.parameters.stream import StreamConfig
+from repstream.pipelines.control import Folders
+from repstream.pipelines.file_output import open_file
 from repstream.policies.slow_consumer import SlowRule
 
+NOWHERE = Folders()
 MOST_QUEUED = 1_000_000
 
 
@@ -22,8 +25,15 @@ def open_output(
     port: int,
     context: zmq.Context[zmq.Socket[bytes]],
     connect_to: str = "",
+    folders: Folders = NOWHERE,
 ) -> StreamOutput:
-    """The output bound to a port, or connected to an address. Raises `PortTakenError`, `InvalidValue`."""
+    """The output: bound to a port, connected to an address, or a file.
+
+    Raises `PortTakenError`, `InvalidValue`; nothing stays open then.
+    """
+    if isinstance(settings, PipelineSettings) and settings.mode == "FILE":
+        config = stream_config(settings.model_copy(update={"mode": "PUSH"}), f"tcp://*:{port}")
+        return StreamOutput("output", config, open_file(settings, folders))
     config = stream_config(settings, connect_to or f"tcp://*:{port}")
     try:
         transport = open_transport("output", config, context, connect=bool(connect_to))

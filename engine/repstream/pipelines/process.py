@@ -16,7 +16,7 @@ from typing import Any
 import zmq
 
 from repstream.dataplane.outbox import Outbox
-from repstream.errors import PortTakenError, ProcessingError, Refused
+from repstream.errors import PortTakenError, ProcessingError, Refused, StorageError
 from repstream.logs import log_to_stderr
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines import control
@@ -50,7 +50,7 @@ def run(pipe: Connection, specification: Specification) -> int:
     failure: Exception | None = None
     try:
         _live(pipe, outbox, specification, lines)
-    except (Refused, PortTakenError, ProcessingError) as error:
+    except (Refused, PortTakenError, ProcessingError, StorageError) as error:
         log.error("%s", error)
         failure = error
     except Exception as error:
@@ -75,7 +75,7 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
     try:
         connect_to = _target(pipe, outbox, settings)
         # Opened first: it is what tells soonest that the instance cannot be.
-        output = open_output(settings, specification.port, context, connect_to)
+        output = open_output(settings, specification.port, context, connect_to, specification.folders)
         try:
             job = _open_job(pipe, outbox, specification, context)
         except BaseException:
@@ -86,7 +86,7 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
             outbox,
             job=job,
             output=output,
-            no_client_timeout=lambda: settings.no_client_timeout,
+            no_client_timeout=lambda: patience_of(settings),
             log_lines=lines.take,
         )
         signal.signal(signal.SIGTERM, lambda *_: loop.stop())
@@ -95,6 +95,11 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
         if job is not None:
             job.close()
         context.term()
+
+
+def patience_of(settings: Any) -> float:
+    """Seconds that it waits for clients; a file has none."""
+    return 0.0 if getattr(settings, "mode", None) == "FILE" else float(settings.no_client_timeout)
 
 
 def _open_job(pipe: Connection, outbox: Outbox[Notice], specification: Specification, context: Any) -> Job:
