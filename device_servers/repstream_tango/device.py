@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from tango import AttrQuality, AutoTangoAllowThreads, AutoTangoMonitor, DevFailed, DevState
@@ -43,6 +44,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """Attach to the engine. An exception here would end the whole server, so it becomes FAULT."""
         self._engine: AnyEngine | None = None
         self._trouble = ""
+        self._logged: DevState | None = None
         try:
             super().init_device()
             self.events = Events(self)
@@ -57,6 +59,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         except Exception as error:
             self._trouble = f"This device cannot be used: {error}. Correct its properties, then Init."
             log.error("%s: %s", self.get_name(), self._trouble, exc_info=not isinstance(error, ValueError))
+            self.error_stream("%s", self._trouble)
 
     def delete_device(self) -> None:
         """Leave the engine alone: `Init` and the server's end touch the device only.
@@ -145,16 +148,27 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def write_parameter(self, parameter: Parameter, value: TangoValue) -> None:
         """Hand a written value to the engine; its event brings it to all subscribers."""
         name = attribute_name(parameter)
-        with as_devfailed(f"{self.get_name()}/{name}"):
+        with self.asked(name):
             change = {self.key(parameter): from_tango(parameter, value)}
             self.engine(name).write(change, self.requester())
 
     def execute(self, command: Command, argument: Value, name: str = "") -> str | None:
         """Give a command, in Tango called `name`; its end shows in State, not here."""
         name = name or command_names(command)[0]
-        with as_devfailed(f"{self.get_name()}/{name}"):
+        with self.asked(name):
             self.engine(name).execute(self.key(command), argument, self.requester())
             return self.answer_of(command)
+
+    @contextmanager
+    def asked(self, name: str) -> Iterator[None]:
+        """A write or command of a client: DevFailed where it is refused, and a line in the device's log."""
+        try:
+            with as_devfailed(f"{self.get_name()}/{name}"):
+                yield
+        except DevFailed as failed:
+            self.warn_stream("%s, asked by %s: %s", name, self.requester(), failed.args[0].desc)
+            raise
+        self.info_stream("%s, asked by %s", name, self.requester())
 
     def answer_of(self, given: Command) -> str | None:
         """What a command returns at once."""
@@ -180,6 +194,10 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def _push_state(self, again: bool) -> None:
         # A push of State sends what set_state stored, whatever it is given.
         state, status = self.dev_state(), self.dev_status()
+        if state != self._logged:
+            self._logged = state
+            say = {DevState.FAULT: self.error_stream, DevState.ALARM: self.warn_stream}
+            say.get(state, self.info_stream)("%s: %s", state, status)
         self.set_state(state)
         self.set_status(status)
         for name, shown in (("State", state), ("Status", status)):

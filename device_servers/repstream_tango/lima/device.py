@@ -95,7 +95,7 @@ class LimaDevice(PictureDevice):
 
     def write_row(self, row: Row, value: Any) -> None:
         """Change what stands behind an attribute; a file that only waits is closed for that."""
-        with as_devfailed(f"{self.get_name()}/{row.name}"):
+        with self.asked(row.name):
             try:
                 self._write(row, _value(value))
             except ValueError as error:
@@ -140,7 +140,7 @@ class LimaDevice(PictureDevice):
 
     def run(self, name: str, step: str) -> None:
         """Run a command that moves the acquisition on; DevFailed with the reason."""
-        with as_devfailed(f"{self.get_name()}/{name}"):
+        with self.asked(name):
             requester = self.requester()
             match step:
                 case "prepare":
