@@ -99,6 +99,18 @@ def test_jpeg_shows_the_image(gallery: Gallery) -> None:
     assert np.abs(pixels - wanted).mean() < 15  # unlike images differ by 80
 
 
+def test_the_contrast_of_jpeg_can_be_set(gallery: Gallery) -> None:
+    gallery.device.Pictures1Darkest, gallery.device.Pictures1Brightest = -2.0, -1.0
+    try:
+        until(lambda: gallery.device.Pictures1Image is not None, "a picture")
+        white = simplejpeg.decode_jpeg(bytes(gallery.device.Pictures1Jpeg[1]), "GRAY")
+        gallery.device.Pictures1Brightest, gallery.device.Pictures1Darkest = 1e9, 1e8
+        black = simplejpeg.decode_jpeg(bytes(gallery.device.Pictures1Jpeg[1]), "GRAY")
+    finally:
+        gallery.device.Pictures1Brightest = gallery.device.Pictures1Darkest = 0.0
+    assert (int(white.min()), int(black.max())) == (255, 0)
+
+
 def test_limas_layout_carries_the_pixels_as_they_are(gallery: Gallery) -> None:
     until(lambda: gallery.device.Pictures1Image is not None, "a picture")
     form, data = gallery.device.video_last_image

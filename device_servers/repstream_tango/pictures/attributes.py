@@ -11,8 +11,8 @@ from tango import AttrDataFormat, AttrWriteType, CmdArgType, DispLevel
 from tango.server import attribute
 
 from repstream.parameters.catalogue import Catalogue
+from repstream.parameters.facts import Role
 from repstream.pictures.link import GROUP
-from repstream.pictures.picture import Picture
 from repstream_tango.events import IMPLEMENTED
 from repstream_tango.names import group_name
 from repstream_tango.pictures.encodings import jpeg, lima_video
@@ -26,16 +26,20 @@ LIMA_SLOT = 1
 
 @dataclass(frozen=True)
 class PictureAttribute:
-    """One way to show the picture of a slot; `value` makes it, `nothing` stands where there is none."""
+    """One way to show the picture of a slot; `value` makes it, `nothing` stands where there is none.
+
+    `value` gets the picture and the values of the engine's keys `of`.
+    """
 
     name: str
     slot: int
     label: str
     text: str
     dtype: Any
-    value: Callable[[Picture], Any]
+    value: Callable[..., Any]
     nothing: Any
     level: DispLevel = DispLevel.OPERATOR
+    of: tuple[str, ...] = ()
 
     def made(self) -> attribute:
         """The Tango attribute."""
@@ -85,11 +89,12 @@ def picture_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
             f"{prefix}Jpeg",
             slot,
             f"{title}: JPEG",
-            "The picture as grey JPEG, its contrast set by the brightest and darkest pixels.",
+            "The picture as grey JPEG, between the values shown black and white, or its percentiles.",
             CmdArgType.DevEncoded,
             jpeg,
             ("", b""),
             DispLevel.EXPERT,
+            (catalogue.key(Role.DARKEST, GROUP, slot), catalogue.key(Role.BRIGHTEST, GROUP, slot)),
         )
         if slot == LIMA_SLOT:
             yield PictureAttribute(

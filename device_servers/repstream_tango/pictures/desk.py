@@ -76,7 +76,7 @@ class PictureDesk:
             feed.go_on(watched)
 
     def _push_one(self, shown: PictureAttribute, picture: Picture) -> None:
-        value = shown.value(picture)
+        value = self._device.encoded(shown, picture)
         parts = value if isinstance(value, tuple) else (value,)
         with AutoTangoMonitor(self._device):
             self._device.push_change_event(shown.name, *parts, picture.time, AttrQuality.ATTR_VALID)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from tango import AttrQuality
 
 from repstream.parameters.facts import Value
+from repstream.pictures.picture import Picture
 from repstream_tango.device import EngineDevice
 from repstream_tango.pictures.attributes import PictureAttribute
 from repstream_tango.pictures.desk import PictureDesk
@@ -45,7 +46,11 @@ class PictureDevice(EngineDevice):
             picture = self._desk.latest(shown.slot) if self._desk is not None else None
         if picture is None:
             return shown.nothing, time.time(), AttrQuality.ATTR_INVALID
-        return shown.value(picture), picture.time, AttrQuality.ATTR_VALID
+        return self.encoded(shown, picture), picture.time, AttrQuality.ATTR_VALID
+
+    def encoded(self, shown: PictureAttribute, picture: Picture) -> Any:
+        """A picture as an attribute shows it."""
+        return shown.value(picture, *map(self.value, shown.of))
 
     def push_more(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
         if times and self._desk is not None:

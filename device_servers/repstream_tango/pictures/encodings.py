@@ -9,6 +9,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from repstream.parameters.facts import Value
 from repstream.pictures import rendering
 from repstream.pictures.picture import Picture
 
@@ -28,9 +29,11 @@ VIDEO_MODES = {1: 0, 2: 1, 4: 2, 8: 3}
 """Lima's mode (Y8, Y16, Y32, Y64) by the bytes of a pixel."""
 
 
-def jpeg(picture: Picture) -> tuple[str, bytes]:
-    """As a grey JPEG, dark to bright between the percentiles of its pixels."""
-    low, high = rendering.levels(picture.data, PERCENTILE)
+def jpeg(picture: Picture, darkest: Value = None, brightest: Value = None) -> tuple[str, bytes]:
+    """As a grey JPEG, dark to bright between two values, or between the percentiles of its pixels."""
+    low, high = float(darkest or 0.0), float(brightest or 0.0)
+    if not high > low:
+        low, high = rendering.levels(picture.data, PERCENTILE)
     pixels = np.ascontiguousarray(rendering.brightness(picture.data, low, high if high > low else low + 1))
     return JPEG_FORMAT, simplejpeg.encode_jpeg(pixels[:, :, None], QUALITY, "GRAY", "Gray", fastdct=True)
 

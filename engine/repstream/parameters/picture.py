@@ -56,6 +56,20 @@ class PictureSettings(Section):
         title="Binning",
         description="Side of the square of pixels that make one sample of the picture, at least.",
     )
+    darkest: Annotated[float, Access.ALWAYS, Role.DARKEST] = Field(
+        0.0,
+        ge=-1e15,
+        le=1e15,
+        title="Shown black",
+        description="Value shown black where a viewer cannot choose it (Tango's JPEG); see brightest.",
+    )
+    brightest: Annotated[float, Access.ALWAYS, Role.BRIGHTEST] = Field(
+        0.0,
+        ge=-1e15,
+        le=1e15,
+        title="Shown white",
+        description="Value shown white there; unless it is above darkest, percentiles of the pixels count.",
+    )
     rule: Annotated[Literal["mean", "sum", "maximum"], Access.ALWAYS] = Field(
         "maximum",
         title="Rule of binning",
