@@ -196,8 +196,12 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         state, status = self.dev_state(), self.dev_status()
         if state != self._logged:
             self._logged = state
-            say: dict[DevState, Any] = {DevState.FAULT: self.error_stream, DevState.ALARM: self.warn_stream}
-            say.get(state, self.info_stream)("%s: %s", state, status)
+            if state == DevState.FAULT:
+                self.error_stream("%s: %s", state, status)
+            elif state == DevState.ALARM:
+                self.warn_stream("%s: %s", state, status)
+            else:
+                self.info_stream("%s: %s", state, status)
         self.set_state(state)
         self.set_status(status)
         for name, shown in (("State", state), ("Status", status)):
