@@ -166,10 +166,34 @@ def test_what_cannot_be_an_image_is_refused(fields: dict[str, Any], said: str) -
         ntndarray.image_of(ndarray(np.full((3, 4), 255, np.uint8), 1, **fields))
 
 
-@pytest.mark.parametrize("scheme", ["ca", "cam"])
-def test_cameras_over_channel_access(tmp_path: Path, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = free_port()
-    settings = environment(port) | {
+class CaCamera:
+    """A simulated camera over Channel Access, in a process of its own."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._settings = settings
+        self._worker: subprocess.Popen[str] | None = None
+        self.come()
+
+    def come(self) -> None:
+        self._worker = subprocess.Popen(
+            [sys.executable, str(CA_CAMERA)], env=self._settings, stdin=subprocess.PIPE, text=True
+        )
+
+    def go(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker.communicate()
+            self._worker = None
+
+    def send(self, number: int) -> None:
+        assert self._worker is not None and self._worker.stdin is not None
+        self._worker.stdin.write(f"{number}\n")
+        self._worker.stdin.flush()
+
+
+@pytest.fixture
+def ca_camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[CaCamera]:
+    settings = environment(free_port()) | {
         "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
         "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
         "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
@@ -177,26 +201,50 @@ def test_cameras_over_channel_access(tmp_path: Path, scheme: str, monkeypatch: p
     for name, value in settings.items():
         if name.startswith("EPICS_"):
             monkeypatch.setenv(name, value)
-    address = "ca://T:CAM:" if scheme == "ca" else "cam://T:CAM"
-    with (
-        subprocess.Popen(
-            [sys.executable, str(CA_CAMERA)], env=settings, stdin=subprocess.PIPE, text=True
-        ) as worker,
-        serving(tmp_path, {"address": address}, num_images=3) as service,
-    ):
-        try:
-            writing = service.execute("writers.1.start", None, ME)
-            until(lambda: service.read("source.connected").value, "the camera")
-            until(lambda: service.read("writers.1.gate").value == "open", "the gate")
-            assert worker.stdin is not None
-            for number in range(1, 4):
-                worker.stdin.write(f"{number}\n")
-                worker.stdin.flush()
-                until(lambda n=number: service.read("source.received").value == n, "it")  # type: ignore[misc]
-            assert writing.wait(20).ok
-        finally:
-            worker.kill()
+    made = CaCamera(settings)
+    yield made
+    made.go()
+
+
+@pytest.mark.parametrize("address", ["ca://T:CAM:", "cam://T:CAM"])
+def test_cameras_over_channel_access(tmp_path: Path, ca_camera: CaCamera, address: str) -> None:
+    with serving(tmp_path, {"address": address}, num_images=3) as service:
+        writing = service.execute("writers.1.start", None, ME)
+        until(lambda: service.read("source.connected").value, "the camera")
+        until(lambda: service.read("writers.1.gate").value == "open", "the gate")
+        for number in range(1, 4):
+            ca_camera.send(number)
+            until(lambda n=number: service.read("source.received").value == n, "it")  # type: ignore[misc]
+        assert writing.wait(20).ok
     with h5py.File(tmp_path / "s_000000.h5") as file:
         assert file["/entry/data/data"].shape == (3, 6, 8)
         for number, image in enumerate(file["/entry/data/data"][:], start=1):
             np.testing.assert_array_equal(image, np.arange(48).reshape(6, 8) + number)
+
+
+def test_a_camera_over_channel_access_that_vanishes_and_comes_back(
+    tmp_path: Path, ca_camera: CaCamera
+) -> None:
+    with serving(tmp_path, {"address": "ca://T:CAM:"}) as service:
+        service.execute("engine.start", None, ME).wait(20)
+        until(lambda: service.read("source.connected").value, "the camera")
+        ca_camera.send(1)
+        until(lambda: service.read("source.received").value == 1, "the image")
+        ca_camera.go()
+        until(lambda: not service.read("source.connected").value, "its end")
+        until(
+            lambda: "no PV T:CAM:image1:ArrayData answers" in str(service.read("engine.status").value), "why"
+        )
+        ca_camera.come()
+        until(lambda: service.read("source.connected").value, "the camera")
+        ca_camera.send(2)
+        until(lambda: service.read("source.received").value == 2, "the second image")
+
+
+def test_a_wrong_name_over_channel_access_is_said_with_what_to_do(
+    tmp_path: Path, ca_camera: CaCamera
+) -> None:
+    with serving(tmp_path, {"address": "ca://T:CAN:"}) as service:
+        service.execute("engine.start", None, ME).wait(20)
+        said = "no PV T:CAN:image1:ArrayData answers; is the camera's name right"
+        until(lambda: said in str(service.read("engine.status").value), said)
