@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from caproto import (
     AccessRights,
@@ -35,8 +35,17 @@ from repstream_epics.states import Severity
 from repstream_epics.types import DESCRIPTION_LENGTH, LONG_MAX, LONG_MIN, UNIT_LENGTH, text_to_pv
 
 Raw = str | bytes | int | float
-Put = Callable[[Raw, Requester], Awaitable[bool]]
-"""Handles what a client wrote; False makes the put fail for clients that look."""
+
+
+class Put(Protocol):
+    """Handles what clients write."""
+
+    async def __call__(self, raw: Raw, requester: Requester) -> bool:
+        """False makes the put fail for clients that look."""
+
+    async def refuse(self, reason: str) -> bool:
+        """Report a put that is not even asked for; False."""
+
 
 FRONT_END = "epics"
 NO_ALARM, MINOR, MAJOR = AlarmSeverity.NO_ALARM, AlarmSeverity.MINOR_ALARM, AlarmSeverity.MAJOR_ALARM
@@ -103,16 +112,19 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
         if self._put is None or native_type(data_type) not in _NATIVE:
             return PUT_FAILED
         user, address = username or "", address_of(user_address)
-        if self._disabled:
-            self.log.warning(
-                "%s: put of %s at %s refused: .DISP is 1", self.pvname, user or "somebody", address
-            )
-            return PUT_FAILED
-        if not self._may_write(user, address):
+        if refusal := self._refusal(user, address):
+            self.log.warning("%s: %s", self.pvname, refusal)
+            await self._put.refuse(f"{self.pvname}: {refusal}")
             return PUT_FAILED
         requester = Requester(FRONT_END, user, hostname or address)
         taken = await self._put(self._raw(data, native_type(data_type)), requester)
         return NORMAL if taken else PUT_FAILED
+
+    def _refusal(self, user: str, address: str) -> str:
+        """Why this client cannot write now; empty where it can."""
+        if self._disabled:
+            return f"put of {user or 'somebody'} at {address} refused: .DISP is 1"
+        return "" if self.access.allows(user, address) else self.access.reason(user, address)
 
     def _may_write(self, user: str, address: str) -> bool:
         allowed = self.access.allows(user, address)

@@ -9,7 +9,6 @@ from typing import assert_never
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.commands import Argument
 from repstream.parameters.facts import Access, Kind, Role
-from repstream.protocol import Requester
 from repstream_epics import directory, names, types
 from repstream_epics.channels import (
     Channel,
@@ -19,7 +18,6 @@ from repstream_epics.channels import (
     LongChannel,
     NumberChannel,
     Put,
-    Raw,
     TextChannel,
 )
 from repstream_epics.levels import FIELDS, KEPT, LevelBook, LevelControl
@@ -34,7 +32,7 @@ from repstream_epics.pvs import (
 )
 from repstream_epics.refusal import CmdStatus, WriteStatus
 from repstream_epics.types import Record
-from repstream_epics.view import Binding, Control, Handlers
+from repstream_epics.view import Binding, Control, ControlPut, Handlers
 
 READABLE_LENGTH = 32
 PRECISION = 3
@@ -87,12 +85,7 @@ class CatalogueView:
         return [self._reports[owner] for owner in owners if owner in self._reports]
 
     def _put_of(self, control: Callable[[], Control]) -> Put:
-        """Hands what clients write to a control, which is made after its channels."""
-
-        async def put(raw: Raw, requester: Requester) -> bool:
-            return await self._handlers.put(control(), raw, requester)
-
-        return put
+        return ControlPut(self._handlers, control)
 
     def _add(self, name: str, make: Callable[[str], Channel]) -> Channel:
         full = names.check(self._prefix + name)

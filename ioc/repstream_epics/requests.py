@@ -53,6 +53,10 @@ class Requests:
             return await self._end(control, CmdStatus.OK, "")
         return await self._follow(control, handle)
 
+    async def refuse(self, control: Control, reason: str) -> bool:
+        """Report a put that must not reach the engine."""
+        return await self._end(control, CmdStatus.REJECTED, reason)
+
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 

@@ -92,6 +92,23 @@ class Handlers(Protocol):
     async def put(self, control: Control, raw: Raw, requester: Requester) -> bool:
         """Ask the engine for what a put wants; False where it was not taken."""
 
+    async def refuse(self, control: Control, reason: str) -> bool:
+        """Report a put as refused; False."""
+
+
+@dataclass(frozen=True)
+class ControlPut:
+    """Hands what clients write to a control, which is made after its channels; fills `channels.Put`."""
+
+    handlers: Handlers
+    control: Callable[[], Control]
+
+    async def __call__(self, raw: Raw, requester: Requester) -> bool:
+        return await self.handlers.put(self.control(), raw, requester)
+
+    async def refuse(self, reason: str) -> bool:
+        return await self.handlers.refuse(self.control(), reason)
+
 
 class View(Protocol):
     """The PVs of one engine in one shape; `channels` by full PV name."""

@@ -87,7 +87,9 @@ def test_a_disabled_record_refuses_puts_until_it_is_enabled(
     assert "ERROR" in shared_bench.tool("caput", "-c", "@Strm1:EveryNth", "4")
     assert shared_bench.get("Strm1:EveryNth_RBV") == 3
     (line,) = [r.getMessage() for r in caplog.records if ".DISP" in r.getMessage()]
-    assert line.endswith(f"Strm1:EveryNth: put of {getpass.getuser()} at 127.0.0.1 refused: .DISP is 1")
+    refused = f"Strm1:EveryNth: put of {getpass.getuser()} at 127.0.0.1 refused: .DISP is 1"
+    assert line.endswith(refused) and shared_bench.get("CmdMsg_RBV").endswith(refused)
+    assert shared_bench.get("CmdStatus_RBV") == "REJECTED"
     shared_bench.service.write({"streams.1.every_nth": 5}, Requester("test"))  # it binds EPICS only
     shared_bench.tool("caput", "-c", "@Strm1:EveryNth.DISP", "0")
     shared_bench.put("Strm1:EveryNth", 4)
@@ -113,7 +115,10 @@ def test_only_users_and_hosts_on_the_list_may_write(
         shut = tool(ioc.port, "caput", "-c", f"{PREFIX}Strm1:EveryNth.DISP", "1")
         assert service.read("streams.1.every_nth").value == (7 if allowed else 1)
         assert [("ERROR" in s or "failed" in s) for s in (str(wrote), str(shut))] == [not allowed] * 2
-        assert "INITIALIZED" in tool(ioc.port, "caget", f"{PREFIX}State_RBV").stdout
+        assert "INITIALIZED" in tool(ioc.port, "caget", "-w", "20", f"{PREFIX}State_RBV").stdout
+        if access.addresses and not allowed:  # a user who may not is held back by the client's own library
+            said = tool(ioc.port, "caget", "-w", "20", "-S", f"{PREFIX}CmdMsg_RBV").stdout
+            assert f"{PREFIX}Strm1:EveryNth: " in said and "may not write: only" in said
 
 
 def test_a_host_that_nobody_knows_cannot_be_allowed() -> None:

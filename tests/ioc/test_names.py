@@ -19,6 +19,9 @@ class RefusesAll:
     async def put(self, control: Control, raw: Raw, requester: Requester) -> bool:
         raise Refused("put", "not here")
 
+    async def refuse(self, control: Control, reason: str) -> bool:
+        raise Refused("put", reason)
+
 
 @pytest.mark.parametrize(
     ("key", "expected"),

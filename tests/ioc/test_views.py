@@ -12,14 +12,13 @@ import pytest
 from repstream.errors import Refused
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
-from repstream.protocol import Requester
 from repstream_epics import types
 from repstream_epics.channels import Channel, EnumChannel, Head, LongChannel, Put, Raw
 from repstream_epics.projection import CatalogueView
 from repstream_epics.refusal import CmdStatus
 from repstream_epics.server import IocServer
 from repstream_epics.states import NO_ALARM
-from repstream_epics.view import Binding, Control, Execute, Handlers, Write
+from repstream_epics.view import Binding, Control, ControlPut, Execute, Handlers, Write
 from tests.fakes import FakePlane, running_service
 from tests.ioc.clients import Pyepics
 from tests.ioc.conftest import PREFIX
@@ -88,10 +87,7 @@ class Detector:
         controls: list[Control] = []
 
         def put_of(number: int) -> Put:
-            async def put(raw: Raw, requester: Requester) -> bool:
-                return await handlers.put(controls[number], raw, requester)
-
-            return put
+            return ControlPut(handlers, lambda: controls[number])
 
         acquire, number = f"{prefix}cam1:Acquire", f"{prefix}cam1:NumImages"
         self.channels: dict[str, Channel] = {

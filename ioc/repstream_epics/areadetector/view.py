@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from repstream.parameters.catalogue import Catalogue
-from repstream.protocol import Requester
 from repstream_epics import names
 from repstream_epics.areadetector import acquire, table
 from repstream_epics.areadetector.controls import IgnoredPV, Report, RowPVs, WriterReport
@@ -19,11 +18,10 @@ from repstream_epics.channels import (
     Head,
     LongChannel,
     Put,
-    Raw,
     StringChannel,
     TextChannel,
 )
-from repstream_epics.view import Binding, Control, Handlers
+from repstream_epics.view import Binding, Control, ControlPut, Handlers
 
 PRECISION = 3
 
@@ -77,12 +75,7 @@ class AreaDetectorView:
             self.channels[full] = _channel(row, full, pv != row.name, put)
 
     def _put_of(self, pv: str) -> Put:
-        """Hands what clients write to the control, which is made after its channels."""
-
-        async def put(raw: Raw, requester: Requester) -> bool:
-            return await self._handlers.put(self._controls[pv], raw, requester)
-
-        return put
+        return ControlPut(self._handlers, lambda: self._controls[pv])
 
     def _row_pvs(self, row: Row) -> RowPVs:
         report = self._writer if row.name.startswith(table.HDF) else self._camera
