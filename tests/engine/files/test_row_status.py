@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.engine.files.samples import payload, plan
 
-from repstream.files import FrameFile
+from repstream.files import FrameFile, nexus
 from repstream.files.plan import GOOD, LOST, MISSING, lost_row
 from repstream.files.row_status import STATUS_WORDS, STD_DAQ, put_ours, put_std_daq
 from repstream.files.verify import verify
@@ -53,6 +53,17 @@ def test_a_row_that_is_gone_is_known_in_both() -> None:
     found = rows(status=[2**64 - 1])
     put_ours(found)
     assert found["status"].tolist() == [LOST] == [int(lost_row(found.dtype)["status"])]
+
+
+@pytest.mark.parametrize(("facts", "status"), [({}, LOST), (WORDS, 2**64 - 1)])
+def test_a_master_shows_no_word_of_the_standard_daq_for_a_file_that_is_gone(
+    facts: dict[str, str], status: int
+) -> None:
+    of = plan(Path("/data/a.h5"), attributes=facts)
+    tree = nexus.interleaved_tree(of, ["a0.h5", "a1.h5"], "aMeta.h5", 3, final=True)
+    rows = [node for node in tree.values() if isinstance(node, nexus.Virtual) and node.dtype.names]
+    assert [int(node.lost["status"]) for node in rows] == [status] * len(rows)
+    assert rows
 
 
 def test_verify_reads_them(tmp_path: Path) -> None:
