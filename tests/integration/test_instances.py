@@ -61,6 +61,9 @@ class Client:
         self._socket.close(0)
         self._context.term()
 
+    def poll(self, seconds=0.1):
+        return self._socket.poll(round(seconds * 1000))
+
     def receive(self, seconds=20):
         assert self._socket.poll(seconds * 1000), "no message came"
         return bsread.decode(self._socket.recv_multipart())

@@ -1,0 +1,160 @@
+"""What cameras read from: each kind of source, sent as it came."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pytest
+import zmq
+
+from repstream.errors import InstanceEnded, InvalidValue
+from repstream.instances.local import LocalLauncher
+from repstream.instances.registry import Instances
+from repstream.messages import bsread, packed_image
+from tests.integration.test_epics_sources import CA_CAMERA
+from tests.integration.test_instances import Client
+from tests.ports import free_port
+from tests.waiting import until
+
+IMAGE = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+
+@pytest.fixture(scope="module")
+def cameras():
+    port = free_port()
+    environment = {
+        "EPICS_CA_SERVER_PORT": str(port),
+        "EPICS_CAS_SERVER_PORT": str(port),
+        "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
+        "EPICS_CA_ADDR_LIST": "127.0.0.1",
+        "EPICS_CA_AUTO_ADDR_LIST": "NO",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        launcher = LocalLauncher("127.0.0.1")
+        cameras = Instances("camera", launcher)
+        yield cameras
+        cameras.close()
+        launcher.close()
+
+
+@pytest.fixture
+def sender():
+    context = zmq.Context()
+    yield context
+    context.destroy(0)
+
+
+@contextmanager
+def epics_camera():
+    """A camera over Channel Access; what is called sends another image."""
+    with subprocess.Popen([sys.executable, str(CA_CAMERA)], stdin=subprocess.PIPE, text=True) as worker:
+
+        def send(number):
+            worker.stdin.write(f"{number}\n")
+            worker.stdin.flush()
+
+        try:
+            yield send
+        finally:
+            worker.kill()
+
+
+def pulse(number, name="cam:FPICTURE"):
+    channels = [bsread.describe(name, IMAGE), bsread.describe("temperature", 21.5)]
+    return bsread.encode(number, channels, [IMAGE, 21.5], timestamp=(1000, number))
+
+
+def first(cameras, name, configuration, send):
+    """The first image that a camera sends, while `send` sends to it."""
+    with Client(cameras.start(name, configuration).stream_address) as client:
+        number = 0
+        while not client.poll():
+            send(number := number + 1)
+        message = client.receive()
+    cameras.stop(name)
+    return message
+
+
+@pytest.mark.parametrize("kind", ["bsread", "bschannel"])
+def test_a_channel_of_bsread_is_a_camera(cameras, sender, kind):
+    socket = sender.socket(zmq.PUSH if kind == "bsread" else zmq.PUB)
+    address = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    source = (
+        {"source": "cam", "url": address}
+        if kind == "bsread"
+        else {"source": address, "channel": "cam:FPICTURE"}
+    )
+    message = first(
+        cameras, "cam", source | {"source_type": kind}, lambda n: socket.send_multipart(pulse(50 + n))
+    )
+    assert np.array_equal(message["image"], IMAGE)
+    assert message.pulse_id > 50
+    assert message.timestamp == (1000, message.pulse_id)
+
+
+def test_a_packed_stream_is_a_camera(cameras, sender):
+    socket = sender.socket(zmq.PUB)
+    address = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    message = first(
+        cameras,
+        "cam",
+        {"source": address, "source_type": "stream"},
+        lambda n: socket.send_multipart(packed_image.encode(n, 3, 4, 2, IMAGE.tobytes())),
+    )
+    assert np.array_equal(message["image"], IMAGE)
+
+
+def test_a_file_is_replayed_in_a_loop(cameras, tmp_path):
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file["/entry/data"] = np.stack([IMAGE, IMAGE + 100])
+    source = f"{tmp_path}/images.h5:/entry/data"
+    address = cameras.start(
+        "file", {"source": source, "source_type": "hdf5", "frame_rate": 200}
+    ).stream_address
+    with Client(address) as client:
+        seen = [int(client.read()["image"][0, 0]) for _ in range(5)]
+    assert seen in ([0, 100, 0, 100, 0], [100, 0, 100, 0, 100])
+    for wrong in (f"{tmp_path}/absent.h5:/entry/data", f"{tmp_path}/images.h5:/nowhere", "images"):
+        with pytest.raises(InvalidValue) as refused:
+            cameras.start("wrong", {"source": wrong, "source_type": "hdf5"})
+        assert refused.value.subject == "source"
+
+
+def test_a_camera_over_epics_vanishes_and_returns(cameras):
+    with epics_camera() as send:
+        number = sees_images(cameras, "epics", send, 0)
+    until(lambda: "answers" in cameras.get("ca").message, "the loss")
+    with epics_camera() as send:
+        sees_images(cameras, "epics", send, number)
+    cameras.stop("ca")
+
+
+def test_area_detector_is_a_camera(cameras):
+    with epics_camera() as send:
+        sees_images(cameras, "area_detector", send, 0)
+    cameras.stop("ca")
+
+
+def sees_images(cameras, kind, send, number):
+    """Have images sent until one arrives; the number of the last."""
+    configuration = {"source": "T:CAM", "source_type": kind, "no_client_timeout": 0}
+    # The camera's server may not answer yet: then the camera is offline, and asked again.
+    until(lambda: started(cameras, configuration), "the camera")
+    with Client(cameras.get("ca").stream_address) as client:
+        while not client.poll():
+            send(number := number + 1)
+        image = client.read()["image"]
+    assert np.array_equal(image - image[0, 0], np.arange(48).reshape(6, 8))
+    return number
+
+
+def started(cameras, configuration):
+    try:
+        return cameras.ensure("ca", configuration)
+    except InstanceEnded as error:
+        assert "is offline" in str(error)
+        return None
