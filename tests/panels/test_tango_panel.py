@@ -10,7 +10,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.device_servers.serving import REPEATER, writer
+from repstream.link.server import EngineServer
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from repstream_tango.command_line import command_line
+from tests.device_servers.serving import ANY_PORT, REPEATER, running, tango_database, writer
+from tests.fakes import FakePlane, configuration
 from tests.integration.rig import IMAGES
 from tests.panels.stage import SCRIPTS, Stage, run
 
@@ -54,3 +59,24 @@ def test_a_device_that_is_no_repeater_is_refused(python: Path, stage: tuple[Stag
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 1
     assert "a device of the class HDF5Writer; name the RepStream of its server" in refused.stderr
+
+
+def test_a_panel_in_a_database_has_the_slots_of_the_engine(python: Path, tmp_path: Path) -> None:
+    options = ServiceOptions(
+        roots=(tmp_path,), configuration=configuration(tmp_path), max_streams=11, max_writers=2
+    )
+    service = Service(options, FakePlane())
+    service.start()
+    server = EngineServer(service, ANY_PORT)
+    server.start()
+    try:
+        with (
+            tango_database(tmp_path) as host,
+            running(command_line(server.address, "panel", database=host, register=True)),
+        ):
+            said = run(python, SCRIPTS / "panel_of.py", REPEATER, TANGO_HOST=host)
+    finally:
+        server.close()
+        service.close()
+    seen = json.loads(said.splitlines()[-1])
+    assert (seen["columns"], seen["writers"], seen["streams"]) == (11, 2, ["live", "preview"])

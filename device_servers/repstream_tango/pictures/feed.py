@@ -19,7 +19,11 @@ LOOK = 5.0
 """Seconds for which pictures are taken after one was read."""
 
 PATIENCE = 0.25
-"""Seconds that the first reader waits; the device answers nobody else meanwhile."""
+"""Seconds that the first reader waits at most, while the device answers nobody else.
+
+The monitor cannot be given up in between: what one request read already lies in the attributes themselves,
+where another client's request would overwrite it. Who subscribes waits for nothing.
+"""
 
 
 class Feed:

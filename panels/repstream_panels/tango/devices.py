@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Any
 
 import tango
+from msgspec import structs
 
 from repstream.errors import Refused
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, build
@@ -185,11 +187,23 @@ def attach(name: str) -> tuple[Device, tuple[Device, ...]]:
         )
     nodb = NODB.fullmatch(name)
     trl = (lambda device: f"tango://{nodb['host']}/{device}#dbase=no") if nodb else str
-    catalogue = build()
     writers = [device for kind, device in found if kind == WRITER_CLASS]
+    catalogue = catalogue_of(set(proxy.get_attribute_list()))
     return Device(name, catalogue, 0), tuple(
         Device(trl(device), catalogue, slot) for slot, device in enumerate(sorted(writers, key=_member), 1)
     )
+
+
+def catalogue_of(names: set[str]) -> Catalogue:
+    """The catalogue whose slots are those that a repeater has attributes for."""
+    usual = build()
+    slots = {}
+    for group in usual.groups.values():
+        if group.slots and group.name != Group.WRITER:
+            first = next(usual.of(group.name, 1))
+            there = (attribute_name(structs.replace(first, slot=slot)) in names for slot in count(1))
+            slots[group.name] = sum(takewhile(bool, there))
+    return build(slots=slots)
 
 
 def _member(device: str) -> tuple[int, str]:
