@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zmq
 
-from repstream.errors import InstanceEnded, InvalidValue, UnknownInstance
+from repstream.errors import ChildError, InstanceEnded, InvalidValue, UnknownInstance
 from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from repstream.messages import bsread
@@ -97,6 +97,16 @@ def is_free(address):
 def running(instances, name):
     until(lambda: instances.get(name).statistics.process_id, "a report")
     return instances.get(name)
+
+
+def test_a_launcher_says_when_instances_start_at_once():
+    launcher = LocalLauncher("127.0.0.1")
+    try:
+        assert launcher.wait_until_warm(60)
+    finally:
+        launcher.close()
+    with pytest.raises(ChildError, match="the server ends"):
+        launcher.wait_until_warm(1)
 
 
 def test_a_camera_sends_its_six_channels(cameras):

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 GF_REPSTREAM_PORT = 8888
 """Claimed twice: by the camera server and by gf_repstream."""
 
+WARM_TIME = 10.0
+"""Seconds, at most, that the first request would wait for longer than those after it."""
+
 LOOK = 0.2
 """Seconds between two looks whether a client ended the server."""
 
@@ -58,6 +61,7 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
         with until_interrupted() as stop, ExitStack() as stack:
             launcher = stack.enter_context(closing(LocalLauncher(listening.hostname)))
             app, _ = stack.enter_context(build(launcher))
+            launcher.wait_until_warm(WARM_TIME)
             server = stack.enter_context(HttpServer(app, host, port))
             if host not in LOOPBACK:
                 log.warning("everybody who reaches %s:%d may command %s", host, port, program)

@@ -19,7 +19,7 @@ from repstream import child
 from repstream.errors import ChildError
 from repstream.pipelines import control
 from repstream.pipelines.control import Notice, Request, Specification
-from repstream.pipelines.forking import Forked, Gone
+from repstream.pipelines.forking import Forked, Gone, Warm
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,11 @@ class LocalLauncher:
         running.listen()
         return running
 
+    def wait_until_warm(self, timeout: float) -> bool:
+        """Wait until instances start in milliseconds, at most `timeout` seconds; whether they do."""
+        link = self._link()
+        return link.warm.wait(timeout) and link.alive
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -125,6 +130,7 @@ class _ZygoteLink:
         self._pipe = Connection(ours.detach())
         self._asking = threading.Lock()
         self._forked: threading.Event = threading.Event()
+        self.warm = threading.Event()
         self._process_id = 0
         self._running: dict[int, LocalRunning] = {}
         self._early: dict[int, int] = {}
@@ -172,13 +178,16 @@ class _ZygoteLink:
     def _listen(self) -> None:
         with suppress(EOFError, OSError):
             while True:
-                heard = msgspec.msgpack.decode(self._pipe.recv_bytes(), type=Forked | Gone)
-                if isinstance(heard, Forked):
-                    self._process_id = heard.process_id
-                    self._forked.set()
-                else:
-                    self._bury(heard)
+                match msgspec.msgpack.decode(self._pipe.recv_bytes(), type=Warm | Forked | Gone):
+                    case Warm():
+                        self.warm.set()
+                    case Forked(process_id):
+                        self._process_id = process_id
+                        self._forked.set()
+                    case Gone() as gone:
+                        self._bury(gone)
         self.alive = False
+        self.warm.set()
         self._forked.set()
         self._process.wait()
         with self._book:

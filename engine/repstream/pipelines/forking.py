@@ -5,6 +5,10 @@ from __future__ import annotations
 import msgspec
 
 
+class Warm(msgspec.Struct, frozen=True, tag="warm"):
+    """It has loaded what instances need: they start in milliseconds from now on."""
+
+
 class Forked(msgspec.Struct, frozen=True, tag="forked"):
     """An instance runs."""
 

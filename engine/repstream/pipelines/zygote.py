@@ -22,7 +22,7 @@ import numpy as np
 import zmq
 
 from repstream.pipelines import control
-from repstream.pipelines.forking import Forked, Gone
+from repstream.pipelines.forking import Forked, Gone, Warm
 from repstream.pipelines.process import main as be_instance
 from repstream.processing.camera import Geometry
 from repstream.processing.pipeline import Pipeline, Pulse
@@ -37,6 +37,7 @@ class Zygote:
 
     def run(self) -> None:
         """Serve until the launcher has gone."""
+        self._say(Warm())
         while True:
             wanted = [(self._pipe.fileno(), zmq.POLLIN), *((fd, zmq.POLLIN) for fd in self._children)]
             ready = dict(zmq.zmq_poll(wanted, -1))
@@ -68,7 +69,7 @@ class Zygote:
         _, status = os.waitpid(process_id, 0)
         self._say(Gone(process_id, os.waitstatus_to_exitcode(status)))
 
-    def _say(self, what: Forked | Gone) -> None:
+    def _say(self, what: Warm | Forked | Gone) -> None:
         with suppress(OSError):
             self._pipe.send_bytes(msgspec.msgpack.encode(what))
 
