@@ -6,18 +6,52 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from tango import AttrQuality, DevState
+from tango.server import command
 
+from repstream.link.chronicle import Chronicle
 from repstream.parameters.facts import Value
+from repstream.protocol import Event, Subscription
 from repstream_tango.lists import ListAttribute
 from repstream_tango.pictures.device import PictureDevice
-from repstream_tango.refusal import as_devfailed
+from repstream_tango.refusal import REFUSED, as_devfailed, fail
 from repstream_tango.states import REPEATER_ROLES, repeater_state, repeater_status
+from repstream_tango.types import message_to_tango
 
 
 class RepeaterDevice(PictureDevice):
     """The repeater of one engine."""
 
     list_attributes: ClassVar[tuple[ListAttribute, ...]]
+
+    _log: Subscription | None = None
+
+    def init_device(self) -> None:
+        super().init_device()
+        if self._engine is not None:
+            engine = self._engine
+            self._chronicle = Chronicle(lambda: engine.catalogue)
+            self._log = engine.subscribe(self._note)
+            self._chronicle.begin(engine.snapshot().values)
+
+    def _note(self, event: Event) -> None:
+        self._chronicle.take(event)
+
+    def delete_device(self) -> None:
+        if self._log is not None:
+            self._log.close()
+        super().delete_device()
+
+    @command(  # type: ignore[untyped-decorator]  # pytango has no types
+        doc_in="Such as level=warning subject=writers.main acquisition=ID last=100; empty: 1,000 lines.",
+        doc_out="Lines of the log, oldest first, since this server watches the engine.",
+    )
+    def ReadLog(self, words: str) -> list[str]:
+        """The last changes of state, losses, commands and errors of the engine."""
+        self.engine("ReadLog")
+        try:
+            return [message_to_tango(str(entry)) for entry in self._chronicle.chosen(words)]
+        except ValueError as error:
+            return fail(REFUSED, f"ReadLog: {error}", f"{self.get_name()}/ReadLog")
 
     def state_keys(self) -> Iterable[str]:
         return (self.key_of_engine(role) for role in REPEATER_ROLES)

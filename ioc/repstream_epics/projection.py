@@ -9,7 +9,7 @@ from typing import assert_never
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.commands import Argument
 from repstream.parameters.facts import Access, Kind, Role
-from repstream_epics import directory, names, types
+from repstream_epics import directory, log, names, types
 from repstream_epics.channels import (
     Channel,
     DoubleChannel,
@@ -57,6 +57,11 @@ class CatalogueView:
             directory.NAME, lambda name: _text(name, directory.TITLE, directory.LENGTH)
         )
         self._directory = directory.DirectoryPV(catalogue, prefix, directory_channel)
+        lines = {
+            name: self._add(name, partial(_text, text=title, length=log.LENGTH))
+            for name, (_, title) in log.NAMES.items()
+        }
+        self._log = log.LogPVs(catalogue, lines)
         self.parameters: dict[str, ParameterPVs] = {}
         self._levels = LevelBook(catalogue.parameters, self.parameters.get)
         for parameter in catalogue.parameters.values():
@@ -74,7 +79,7 @@ class CatalogueView:
             for slot in self._catalogue.slots(Group.WRITER)
         )
         levels = (self._levels,) if KEPT in self._catalogue.parameters else ()
-        return (*levels, *self.parameters.values(), self._directory, *followed)
+        return (*levels, *self.parameters.values(), self._directory, self._log, *followed)
 
     def close(self) -> None:
         """It holds nothing else."""

@@ -39,7 +39,7 @@ class Journal:
         self.since = time.time()
         self._engine = engine
         self._lock = threading.Lock()
-        self.log = Chronicle(engine)
+        self.log = Chronicle(lambda: engine.catalogue)
         self._history = history or History(engine)
         self._own_history = history is None
         self._times: deque[float] = deque(maxlen=SAMPLES)
@@ -49,7 +49,7 @@ class Journal:
 
     def open(self) -> None:
         """Begin with what the engine says now."""
-        self.log.begin()
+        self.log.begin(self._engine.snapshot().values)
         self._sampler.start()
 
     def close(self) -> None:

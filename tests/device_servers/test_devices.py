@@ -297,6 +297,21 @@ def test_a_start_names_its_acquisition_and_can_be_waited_for(bench: Bench) -> No
     assert bench.writer.WaitFinished(0.0) == "completed"
 
 
+def test_the_log_is_read_and_filtered(bench: Bench) -> None:
+    bench.writer.NumImages = 2
+    started = bench.writer.Start()
+    bench.plane.receive(2)
+    assert bench.writer.WaitFinished(2.5) == "completed"
+    lines: list[str] = []
+    until(lambda: lines.extend(bench.repeater.ReadLog(f"acquisition={started}")) or lines, "the lines")
+    assert all(f" writers.main [{started}]: " in line for line in lines)
+    until(lambda: "FINISHED" in bench.repeater.ReadLog("subject=writers last=1")[0], "the end")
+    assert len(bench.repeater.ReadLog("")) > len(bench.repeater.ReadLog("subject=engine last=1")) == 1
+    assert "'loud' is none of level" in refused(lambda: bench.repeater.ReadLog("loud=1")).desc
+    assert "must be one of info" in refused(lambda: bench.repeater.ReadLog("level=loud")).desc
+    assert "a number from 1 on" in refused(lambda: bench.repeater.ReadLog("last=none")).desc
+
+
 def test_a_wait_ends_with_the_device_and_has_limits(bench: Bench) -> None:
     assert "must be 0 to 3600" in refused(lambda: bench.writer.WaitFinished(-1.0)).desc
     bench.writer.NumImages = 3

@@ -57,6 +57,18 @@ def test_losing_frames_is_a_minor_alarm_of_the_state(shown: Shown) -> None:
         until(states, value=1, severity=0)
 
 
+def test_the_log_is_a_pv_and_its_warnings_another(shown: Shown) -> None:
+    with shown.ca.watch(f"{PREFIX}LogWarnings_RBV") as warnings:
+        shown.engine.put({"engine.state": "STOPPED"})
+        shown.engine.put({"source.missing": 3})
+        while not (text := warnings.get(timeout=PATIENCE)["value"]):
+            pass
+    assert text.rstrip().endswith(" warning source: 3 frames missing since the start")
+    assert "STOPPED" not in text
+    both = shown.ca.value(f"{PREFIX}Log_RBV")
+    assert both.index("-> STOPPED") < both.index("3 frames missing")
+
+
 def test_a_time_can_be_read_as_one(shown: Shown) -> None:
     with shown.ca.watch(f"{PREFIX}LastErrorTimeText_RBV") as times:
         shown.engine.put({"engine.last_error_time": 1767225600.25})

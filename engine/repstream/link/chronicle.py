@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from repstream.link.happenings import happened
-from repstream.parameters.catalogue import Catalogue
+from repstream.parameters.catalogue import Catalogue, readable_time
 from repstream.parameters.facts import Role, Value
 from repstream.protocol import Change, Engine, Event
 
 MOST = 2000
 """Lines that are kept."""
+
+MOST_ASKED = 1000
+"""Lines that are shown where nobody says how many."""
+
+WORDS = ("level", "subject", "acquisition", "last")
 
 LEVELS: Mapping[str, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -32,24 +37,29 @@ class Entry(NamedTuple):
     acquisition_id: str = ""
     logged: bool = False
 
+    def __str__(self) -> str:
+        acquisition = f" [{self.acquisition_id}]" if self.acquisition_id else ""
+        return f"{readable_time(self.time)} {self.level} {self.subject}{acquisition}: {self.text}"
+
 
 class Chronicle:
     """The lines of one engine, whose events are given to `take`. Thread-safe.
 
     It begins with what is given to `begin`; where the engine is lost for a while, so is what happened
-    then, and a line says so.
+    then, and a line says so. `catalogue` is asked for each time: an engine elsewhere may come back with
+    another one.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
+        self._catalogue = catalogue
         self._lock = threading.Lock()
         self._values: dict[str, Value] = {}
         self._entries: deque[Entry] = deque(maxlen=MOST)
 
-    def begin(self) -> None:
+    def begin(self, values: Mapping[str, Value]) -> None:
         """Begin with what the engine says now; no line is made of that."""
         with self._lock:
-            self._values = {**self._engine.snapshot().values, **self._values}
+            self._values = {**values, **self._values}
 
     def take(self, event: Event) -> list[Entry]:
         """Note what an event says; the new lines."""
@@ -80,8 +90,28 @@ class Chronicle:
                 and acquisition_id in ("", entry.acquisition_id)
             ]
 
+    def chosen(self, words: str) -> list[Entry]:
+        """The lines that words such as ``level=warning subject=writers.main last=100`` ask for.
+
+        They are those of `entries` (``acquisition`` for the id), and ``last``: so many, the newest; 1,000
+        where nothing is said. Raises `ValueError` for others.
+        """
+        given = {name: value for name, _, value in (word.partition("=") for word in words.split())}
+        if unknown := given.keys() - WORDS:
+            raise ValueError(
+                f"{min(unknown)!r} is none of {', '.join(WORDS)}; such as level=warning last=100"
+            )
+        level, last = given.get("level", "info"), given.get("last", str(MOST_ASKED))
+        if level not in LEVELS:
+            raise ValueError(f"level={level} must be one of {', '.join(LEVELS)}")
+        if not last.isdecimal() or not int(last):
+            raise ValueError(f"last={last} must be a number from 1 on")
+        acquisition = given.get("acquisition", "")
+        found = self.entries(level=level, subject=given.get("subject", ""), acquisition_id=acquisition)
+        return found[-int(last) :]
+
     def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
-        catalogue = self._engine.catalogue
+        catalogue = self._catalogue()
         changed = {(p.group, p.slot): None for key in event.values if (p := catalogue.parameters.get(key))}
         for group, slot in changed:
             subject = self._subject(catalogue, group, slot)
@@ -104,9 +134,9 @@ class EngineLog:
     def __init__(self, engine: Engine, name: str) -> None:
         self._log = logging.getLogger("repstream.engine")
         self._name = name
-        self._chronicle = Chronicle(engine)
+        self._chronicle = Chronicle(lambda: engine.catalogue)
         self._subscription = engine.subscribe(self._take)
-        self._chronicle.begin()
+        self._chronicle.begin(engine.snapshot().values)
 
     def close(self) -> None:
         self._subscription.close()
