@@ -25,7 +25,7 @@ from repstream_epics.access import WriteAccess
 from repstream_epics.pva.server import PvaServer
 from tests.fakes import FakePlane, running_service
 from tests.ioc.board_engine import BoardEngine
-from tests.ioc.clients import TOOLS
+from tests.ioc.clients import TOOLS, running_tool
 from tests.ioc.pva_client import PREFIX, client, serving
 from tests.ioc.test_server import console
 from tests.ports import free_port
@@ -200,15 +200,12 @@ def test_tools_of_epics_base_read_write_and_watch(bench: Bench) -> None:
     tool(bench, "pvput", "@Strm1:EveryNth", "31")
     assert bench.service.read("streams.1.every_nth").value == 31
     assert "from 1 to" in tool(bench, "pvput", "@Strm1:EveryNth", "0")
-    command = [str(TOOLS / "pvmonitor"), PREFIX + "Strm1:EveryNth_RBV"]
-    with subprocess.Popen(command, env=environment(bench), stdout=subprocess.PIPE, text=True) as watcher:
-        lines = iter(watcher.stdout or ())
-        try:  # it also says, at times, that it is not connected yet
-            assert any(" 31 " in line for line in lines)
-            bench.service.write({"streams.1.every_nth": 37}, ME)
-            assert any(" 37 " in line for line in lines)
-        finally:
-            watcher.kill()
+    pv = PREFIX + "Strm1:EveryNth_RBV"
+    with running_tool(environment(bench), "pvmonitor", pv, stdout=subprocess.PIPE) as watcher:
+        lines = iter(watcher.stdout or ())  # it also says, at times, that it is not connected yet
+        assert any(" 31 " in line for line in lines)
+        bench.service.write({"streams.1.every_nth": 37}, ME)
+        assert any(" 37 " in line for line in lines)
 
 
 def test_who_may_not_write_is_told_so(tmp_path: Path) -> None:
