@@ -278,7 +278,7 @@ def test_unknown_paths_and_bodies_that_are_no_json(site: Site) -> None:
 @pytest.mark.parametrize("name", ["..", "%2e%2e", "..%5Cx", "a%00b", ".hidden", "x" * 300, "servers"])
 def test_a_name_is_never_a_path(site: Site, name: str) -> None:
     url = f"{site.camera_url}/api/v1/cam/{name}/config"
-    response = httpx.Client().send(httpx.Request("POST", httpx.URL(url), json=SAVED))
+    response = site.client.send(httpx.Request("POST", httpx.URL(url), json=SAVED))
     assert response.json()["state"] == "error"
     assert [path.name for path in site.folder.rglob("*") if path.is_file()] == []
 
