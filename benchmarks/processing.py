@@ -2,22 +2,29 @@
 
 1280 × 960 pixels of uint16 with a tilted beam on noise, with fits, good region, five slices and coupling.
 Both are measured by the CPU time of one thread, so that what else the machine does counts less.
+
+As many threads as there are cores (`processing_threads`) against as many processes, each of which processes
+its own images and hands on nothing: what the cores could do at most, whatever else they do.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pairs import compare
+from benchmarks.pairs import child, compare
 from benchmarks.peers import plain_processing
 from benchmarks.report import Row
 from repstream.processing.axes import counted
 from repstream.processing.camera import View
+from repstream.processing.ordered import Ordered
 from repstream.processing.pipeline import Pipeline, Pulse
 from repstream.processing.solvers import SOLVERS, Solvers
 
@@ -27,6 +34,8 @@ CONFIGURATION = {
     "image_slices": {"number_of_slices": plain_processing.SLICES, "scale": plain_processing.SCALE},
 }
 REPEATS = 20
+CORES = len(os.sched_getaffinity(0))
+IMAGES, ROOM = 100 * CORES, 20
 COMPILE_SECONDS = 120.0
 
 
@@ -40,6 +49,11 @@ def processing(rounds: int) -> Iterator[Row]:
         return pipeline.process(view, pulse)
 
     SOLVERS.prepare(COMPILE_SECONDS)
+    with ExitStack() as stack:
+        processes = [stack.enter_context(child(by_itself)) for _ in range(CORES)]
+        most = {f"{CORES} processes": lambda: together(processes)}
+        threads = compare(lambda: threaded(pipeline, view, pulse), most, rounds)
+    yield Row(f"processing_threads {CORES}, with numba", 0.8, threads)
     ready = SOLVERS.minimise, SOLVERS.profiles
     yield Row("default function, with numba", 3.0, compare(rate(ours), plain, rounds))
     without = Solvers()
@@ -48,6 +62,48 @@ def processing(rounds: int) -> Iterator[Row]:
         yield Row("default function, without numba", 2.0, compare(rate(ours), plain, rounds))
     finally:
         SOLVERS.minimise, SOLVERS.profiles = ready
+
+
+def threaded(pipeline: Pipeline, view: View, pulse: Pulse) -> float:
+    """Images a second through the threads of a pipeline."""
+    ordered: Ordered[Any] = Ordered(CORES, ROOM)
+    begin, done = time.perf_counter(), 0
+    for _ in range(IMAGES):
+        rest = pipeline.begin(view, pulse)
+        assert rest is not None
+        while not ordered.put(lambda _, rest=rest: rest()):  # type: ignore[misc]
+            done += len(ordered.take(wait=1.0))
+    while done < IMAGES:
+        done += len(ordered.take(wait=1.0))
+    rate = IMAGES / (time.perf_counter() - begin)
+    ordered.close()
+    return rate
+
+
+def together(processes: list[Connection]) -> float:
+    """Images a second of all processes at once."""
+    begin = time.perf_counter()
+    for process in processes:
+        process.send(IMAGES // CORES)
+    for process in processes:
+        process.recv()
+    return IMAGES / (time.perf_counter() - begin)
+
+
+def by_itself(pipe: Connection) -> None:
+    """A process that processes so many images each time it is asked to."""
+    SOLVERS.prepare(COMPILE_SECONDS)
+    pipeline, pulse = Pipeline(CONFIGURATION), Pulse(1, (1, 0))
+    view = View(beam(), counted(SHAPE[1]), counted(SHAPE[0]))
+    pipe.send("ready")
+    while True:
+        try:
+            number = pipe.recv()
+        except EOFError:
+            return
+        for _ in range(number):
+            pipeline.process(view, pulse)
+        pipe.send(None)
 
 
 def beam() -> NDArray[np.uint16]:

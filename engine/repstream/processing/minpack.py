@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ TOLERANCE = 1e-11
 reached on another way would else end elsewhere."""
 
 MOST_STEPS = 200
+
+_ONE_AT_A_TIME = threading.Lock()
+"""MINPACK remembers the functions that it calls, for one fit at a time."""
 
 
 class _Model:
@@ -63,7 +67,7 @@ def minimise(heights: Numbers, places: Numbers, at: Numbers) -> bool:
 
     model = _Model(heights, places)
     options: dict[str, Any] = {"ftol": TOLERANCE, "xtol": TOLERANCE, "maxfev": MOST_STEPS}
-    with np.errstate(all="ignore"):
+    with _ONE_AT_A_TIME, np.errstate(all="ignore"):
         found, _, _, _, ending = leastsq(
             model.residuals, at, Dfun=model.slopes, col_deriv=True, full_output=True, **options
         )

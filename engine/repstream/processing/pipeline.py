@@ -35,6 +35,19 @@ Function = Callable[[View, Pulse, Mapping[str, Any]], Channels | None]
 """Makes channels of a processed image, its pulse and the pipeline's parameters; None sends nothing."""
 
 
+class Rest(NamedTuple):
+    """An image after the steps, and the function that is left to call."""
+
+    view: View
+    pulse: Pulse
+    parameters: Mapping[str, Any]
+    function: Function
+
+    def __call__(self, function: Function | None = None) -> Channels | None:
+        """The channels; of another `function` where one is given (the same in another process, say)."""
+        return (function or self.function)(self.view, self.pulse, self.parameters)
+
+
 class Pipeline:
     """Images in, channels out; what it has to remember (means of images) is its own.
 
@@ -82,16 +95,23 @@ class Pipeline:
         Raises ProcessingError where the image cannot be processed as configured. With `notify_on_error`
         an image of zeros is the answer to that, and the reason in its parameters.
         """
+        rest = self.begin(given, pulse)
+        return None if rest is None else rest()
+
+    def begin(self, given: View, pulse: Pulse) -> Rest | None:
+        """As `process`, without the function: what is left to do, which any thread may do at any time.
+
+        None where there is nothing left. The image is the one that was given where no step had to change
+        it, so it must stay as it is until then.
+        """
         try:
             view = self._steps(given)
         except (ProcessingError, ValueError, MemoryError) as error:
             if not self._notify:
                 raise error if isinstance(error, ProcessingError) else ProcessingError(str(error)) from error
             blank = given._replace(image=np.zeros_like(given.image))
-            return channels.picture(blank, {**self._parameters, "processing_error": str(error)})
-        if view is None:
-            return None
-        return self._function(view, pulse, self._parameters)
+            return Rest(blank, pulse, {**self._parameters, "processing_error": str(error)}, _picture)
+        return None if view is None else Rest(view, pulse, self._parameters, self._function)
 
 
 def default(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
@@ -102,6 +122,10 @@ def default(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels
 def transparent(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
     """The function of that name: the image goes through."""
     return channels.transparent(view, pulse.timestamp, parameters)
+
+
+def _picture(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
+    return channels.picture(view, parameters)
 
 
 def _built_in(configuration: Mapping[str, Any]) -> Function:
