@@ -305,3 +305,16 @@ def test_any_stream_goes_through_with_the_channels_that_are_chosen(pipelines, ca
     configuration = {"pipeline_type": "stream", "input_stream": stream, "include": ["width", "timestamp"]}
     with Client(pipelines.start("p", configuration).stream_address) as client:
         assert list(client.read()) == ["timestamp", "width"]
+
+
+def test_threads_process_and_keep_the_order(pipelines):
+    configuration = {"camera_name": "sim", "processing_threads": 2, "mode": "PUSH"}
+    with Client(pipelines.start("p", configuration).stream_address, zmq.PULL) as client:
+        ids = [client.receive().pulse_id for _ in range(20)]
+        pipelines.reconfigure("p", {"function": "transparent"})
+        client.until(lambda m: "intensity" not in m)
+        with pytest.raises(InvalidValue):
+            pipelines.reconfigure("p", {"binning_x": -1})
+    assert ids == list(range(ids[0], ids[0] + 20))
+    pipelines.stop("p")
+    assert pipelines.exit_code("p") == 0

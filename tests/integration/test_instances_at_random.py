@@ -7,12 +7,13 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from repstream.errors import InstanceEnded, InstanceRuns, Refused, UnknownInstance
 from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from tests.integration.test_instances import is_free, is_gone
+from tests.ports import free_port
 from tests.waiting import until
 
 CAMERA = {"source": "s", "source_type": "simulation", "size_x": 16, "size_y": 12, "frame_rate": 20}
@@ -23,13 +24,15 @@ class Life(RuleBasedStateMachine):
     """Whatever is done, each name that runs has a process and an address, and what ended has neither."""
 
     launcher: LocalLauncher
+    ports: list[int]
 
     def __init__(self):
         super().__init__()
-        self.cameras = Instances("camera", self.launcher)
+        self.cameras = Instances("camera", self.launcher, ports=self.ports[:20])
         self.pipelines = Instances(
             "pipeline",
             self.launcher,
+            ports=self.ports[20:],
             find_stream=lambda kind, name: self.cameras.ensure(name, CAMERA).stream_address,
         )
         self.seen = {}
@@ -73,11 +76,11 @@ class Life(RuleBasedStateMachine):
         with pytest.raises(UnknownInstance):
             self.pipelines.exit_code(name)
 
-    @precondition(lambda self: self.cameras.running() or self.pipelines.running())
-    @rule(data=st.data())
-    def kill_one(self, data):
-        running = [*self.cameras.running(), *self.pipelines.running()]
-        victim = data.draw(st.sampled_from(sorted(running, key=lambda info: (info.kind, info.name))))
+    @rule(number=st.integers(0, 30))
+    def kill_one(self, number):
+        if not (running := [*self.cameras.running(), *self.pipelines.running()]):
+            return
+        victim = running[number % len(running)]
         registry = self.cameras if victim.kind == "camera" else self.pipelines
         process_id = self.seen[victim.stream_address, victim.started]
         with suppress(ProcessLookupError):
@@ -110,6 +113,7 @@ class Life(RuleBasedStateMachine):
 def launcher():
     launcher = LocalLauncher("127.0.0.1")
     Life.launcher = launcher
+    Life.ports = [free_port() for _ in range(80)]
     yield launcher
     launcher.close()
 

@@ -74,15 +74,14 @@ def sent_by(pipelines, stream):
     until(lambda: pipelines.get(stream).statistics.clients, "the client")
     try:
         for number in (0, 1):
-            message = camera_message(stream, number)
-            # A PUB socket says nothing of who has subscribed: the first is sent until it arrives.
-            while not client.poll(100 if number == 0 else 10000):
-                camera.send_multipart(message)
-            yield client.recv_multipart()
-            while number == 0 and client.poll(200):
-                client.recv_multipart()
-            if number == 0:
-                camera.send_multipart(camera_message(stream, 1))
+            message, (_, expected) = camera_message(stream, number), recorded(stream, number)
+            # A PUB socket says nothing of who has subscribed: each is sent until it arrives.
+            while True:
+                if not client.poll(100):
+                    camera.send_multipart(message)
+                elif json.loads((parts := client.recv_multipart())[0])["pulse_id"] == expected.pulse_id:
+                    break
+            yield parts
     finally:
         pipelines.stop(stream)
         context.destroy(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from repstream.errors import PortTakenError
 
@@ -15,7 +15,7 @@ PIPELINE_PORTS = range(11100, 11201)
 class Ports:
     """Hands out the ports of a range round robin, leaving out those that somebody listens at."""
 
-    def __init__(self, allowed: range) -> None:
+    def __init__(self, allowed: Sequence[int]) -> None:
         self._allowed = allowed
         self._next = 0
         self._taken: set[int] = set()
@@ -28,7 +28,7 @@ class Ports:
                 if port not in self._taken and _is_free(port):
                     self._taken.add(port)
                     if not wanted:
-                        self._next = (port - self._allowed.start + 1) % len(self._allowed)
+                        self._next = (self._allowed.index(port) + 1) % len(self._allowed)
                     return port
         if wanted:
             raise PortTakenError(f"port {wanted} is taken: give another `port`, or end what listens there")

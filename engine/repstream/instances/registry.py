@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -52,7 +52,7 @@ class Instances:
         *,
         find_stream: FindStream | None = None,
         folders: Folders = Folders(),  # noqa: B008
-        ports: range | None = None,
+        ports: Sequence[int] | None = None,
     ) -> None:
         self.kind: Kind = kind
         self._launcher = launcher

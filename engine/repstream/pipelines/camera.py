@@ -127,6 +127,13 @@ class CameraJob:
     def beam(self) -> None:
         """A camera does not look for it."""
 
+    woken = None
+    busy = False
+
+    def collect(self) -> Sequence[Frame]:
+        """All is made at once."""
+        return ()
+
     def rest(self) -> Sequence[Frame]:
         return ()
 

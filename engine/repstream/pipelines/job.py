@@ -67,6 +67,17 @@ class Job(Protocol):
     def hear(self, found: Input) -> None:
         """Where the input is that was asked for."""
 
+    @property
+    def woken(self) -> int | None:
+        """A descriptor that is readable when other threads have made something; None without such threads."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether no message may be taken now: other threads have enough to do."""
+
+    def collect(self) -> Sequence[Frame]:
+        """What other threads have made. Raises as `take`."""
+
     def tick(self, now: float) -> None:
         """Ten times a second. Raises as `take`."""
 

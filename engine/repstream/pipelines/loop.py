@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -21,6 +22,7 @@ from repstream.errors import (
     Refused,
     StorageError,
 )
+from repstream.messages.frame import Frame
 from repstream.pipelines import control
 from repstream.pipelines.control import (
     PORT,
@@ -76,6 +78,7 @@ class Loop:
         self._output = output
         self._no_client_timeout = no_client_timeout
         self._running = True
+        self._made: deque[Frame] = deque()
         self._usage, self._rx, self._tx, self._bytes = Usage(), Meter(), Meter(), Meter()
         self._memory = 0
         self._next_tick = self._next_report = self._last_client = time.monotonic()
@@ -101,6 +104,8 @@ class Loop:
             self._hear()
         now = time.monotonic()
         self._output.drain()
+        woken = self._job.woken
+        self._offer(self._job.collect() if woken is not None and woken in ready else (), now)
         source = self._job.source
         if source is not None and source.pollable in ready:
             self._receive(now)
@@ -112,7 +117,9 @@ class Loop:
         wanted: list[tuple[Any, int]] = [(self._pipe.fileno(), zmq.POLLIN)]
         wait = max(0.0, self._next_tick - time.monotonic())
         source, output = self._job.source, self._output
-        if source is not None and not output.blocking:
+        if (woken := self._job.woken) is not None and not self._full:
+            wanted.append((woken, zmq.POLLIN))
+        if source is not None and not self._full and not self._job.busy:
             wanted.append((source.pollable, zmq.POLLIN))
         if output.waiting:
             if output.transport.room is None:
@@ -122,15 +129,24 @@ class Loop:
         return wanted, int(wait * 1000) + 1
 
     def _receive(self, now: float) -> None:
-        job, output = self._job, self._output
+        job = self._job
         end = now + BATCH
-        while not output.blocking and not job.finished and (source := job.source) is not None:
+        while not (self._full or job.busy or job.finished) and (source := job.source) is not None:
             if (parts := source.receive()) is None:
                 return
-            for frame in job.take(parts, now):
-                output.offer(frame, now)
+            self._offer(job.take(parts, now), now)
             if (now := time.monotonic()) > end:
                 return
+
+    @property
+    def _full(self) -> bool:
+        """Whether what is made waits for room in the output, so that no more may be made."""
+        return self._output.blocking or bool(self._made)
+
+    def _offer(self, frames: Iterable[Frame], now: float) -> None:
+        self._made.extend(frames)
+        while self._made and not self._output.blocking:
+            self._output.offer(self._made.popleft(), now)
 
     def _hear(self) -> None:
         try:
@@ -176,14 +192,14 @@ class Loop:
 
     def _drain(self) -> None:
         """Send what waits, while somebody takes it."""
-        now = time.monotonic()
+        output, now = self._output, time.monotonic()
         end = now + DRAIN_TIME
-        for frame in self._job.rest():
-            self._output.offer(frame, now)
-        while self._output.waiting and self._output.transport.consumers and time.monotonic() < end:
-            self._output.drain()
+        self._offer(self._job.rest(), now)
+        while (output.waiting or self._made) and output.transport.consumers and time.monotonic() < end:
+            output.drain()
+            self._offer((), now)
             time.sleep(0.001)
-        self._output.give_up()
+        output.give_up()
 
     def _report(self, now: float) -> None:
         job, output = self._job, self._output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from threading import Event
 from typing import Any
 
@@ -25,6 +26,7 @@ from repstream.pipelines.feed import Feed
 from repstream.pipelines.gate import Gate, Verdict
 from repstream.pipelines.messages import Encoder, Made
 from repstream.pipelines.received import Received
+from repstream.pipelines.threads import Threads
 from repstream.pipelines.work import Making, Work, open_work
 from repstream.sources.made import MadeSource
 from repstream.sources.source import Source
@@ -42,7 +44,9 @@ class PipelineJob:
         self._settings = pipeline_settings(configuration)
         self._gate = Gate(self._settings)
         self._encoder = encoder_of(self._settings)
-        self._work: Work = open_work(configuration, self._settings, folders)
+        works = opened(configuration, self._settings, folders)
+        self._work = works[0]
+        self._threads = Threads(works, self._settings.thread_buffer_size) if len(works) > 1 else None
         self._made = made_by(self._work)
         self._memory = bsread.Memory()
         self.received = Received()
@@ -67,7 +71,10 @@ class PipelineJob:
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
         settings = pipeline_settings(configuration)
-        self._work.configure(configuration, settings)
+        if self._threads is None:
+            self._work.configure(configuration, settings)
+        else:
+            self._threads.each(lambda work: work.configure(configuration, settings))
         if _shapes_headers(settings) != _shapes_headers(self._settings):
             self._encoder = encoder_of(settings)
         self._gate.settings = self._settings = settings
@@ -88,7 +95,21 @@ class PipelineJob:
         stamp = message.timestamp or divmod(time.time_ns(), 10**9)
         if not self._wants(message.pulse_id, stamp, now):
             return ()
-        return self._sent(lambda: self._work.process(message, stamp))
+        if self._threads is None:
+            return self._sent(lambda: self._work.process(message, stamp))
+        self._threads.begin(lambda work: work.process(message, stamp))
+        return self.collect()
+
+    @property
+    def woken(self) -> int | None:
+        return None if self._threads is None else self._threads.woken
+
+    @property
+    def busy(self) -> bool:
+        return self._threads is not None and self._threads.is_full
+
+    def collect(self) -> Sequence[Frame]:
+        return [] if self._threads is None else self._results(self._threads.take())
 
     def hear(self, found: control.Input) -> None:
         if self._feed is not None:
@@ -108,7 +129,7 @@ class PipelineJob:
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
-        self._work.close()
+        (self._work if self._threads is None else self._threads).close()
         if self._feed is not None:
             self._feed.close()
 
@@ -117,7 +138,16 @@ class PipelineJob:
         return beam_of(channels) if channels else None
 
     def rest(self) -> Sequence[Frame]:
-        return self._encoded(self._work.rest())
+        made = [] if self._threads is None else self._results(self._threads.take(wait=True))
+        return [*made, *self._encoded(self._work.rest())]
+
+    def _results(self, taken: Sequence[Future[Sequence[Made | Frame]]]) -> list[Frame]:
+        frames: list[Frame] = []
+        for future in taken:
+            if self.finished:
+                break
+            frames += self._sent(future.result)
+        return frames
 
     def _taken(self, made: Made, now: float) -> Sequence[Frame]:
         """What goes out of what a function has made by itself."""
@@ -157,6 +187,21 @@ class PipelineJob:
 
     def _finish(self) -> None:
         self.finished = self.finished or self._gate.is_finished
+
+
+def opened(configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders) -> list[Work]:
+    """The work, once for each thread. What remembers images that came before is done by one."""
+    remembers = any(configuration.get(key) for key in ("averaging", "image_averaging"))
+    threads = settings.processing_threads if settings.pipeline_type in ("processing", "stream") else 1
+    works: list[Work] = []
+    try:
+        for _ in range(1 if remembers else max(threads, 1)):
+            works.append(open_work(configuration, settings, folders))
+    except BaseException:
+        for work in works:
+            work.close()
+        raise
+    return works
 
 
 def made_by(work: Work) -> MadeSource | None:
