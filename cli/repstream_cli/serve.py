@@ -33,6 +33,7 @@ from repstream_cli.stack import (
     StackOptions,
     TangoOptions,
 )
+from repstream_cli.traces import traced
 from repstream_tango.command_line import DEFAULT_PORT
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def serve(
 def run(options: StackOptions, stop: threading.Event, start: bool, command: str = "repstream serve") -> Exit:
     """Serve until `stop`, as `command`; returns the exit code."""
     try:
-        with Stack(options) as stack:
+        with traced(options.engine.name), Stack(options) as stack:
             typer.echo("\n".join(addresses.lines(stack)))
             if start:
                 stack.service.execute("engine.start", None, requester("serve"))

@@ -7,7 +7,8 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from repstream.dataplane import control
@@ -33,6 +34,7 @@ from repstream.service.repeater import Death, Repeater
 from repstream.service.settings import Settings
 from repstream.service.supervisor import Plane, ProcessPlane
 from repstream.service.writers import Writer
+from repstream.tracing import Call
 from repstream.version import __version__
 
 log = logging.getLogger(__name__)
@@ -141,12 +143,17 @@ class Service:
     def write(self, values: Mapping[str, Value], requester: Requester) -> None:
         what = ", ".join(f"{key} = {value!r:.60}" for key, value in values.items())
         request = self._write(values, requester)
-        self._context.owner.run(self._requested(", ".join(values), f"write {what}", requester, request))
+        with _traced("write", what, requester) as call:
+            self._context.owner.run(self._requested(", ".join(values), f"write {what}", requester, request))
+            call.done()
 
     def execute(self, command: str, argument: Value, requester: Requester) -> PendingHandle:
         name = slots.key_with_name(self._context.configuration, command)
         request = self._commands.execute(command, argument, requester)
-        return self._context.owner.run(self._requested(name, name, requester, request))
+        with _traced(name, "", requester) as call:
+            handle = self._context.owner.run(self._requested(name, name, requester, request))
+            handle.on_done(call.ended)
+        return handle
 
     def subscribe(self, callback: Callable[[Event], None]) -> Registration:
         return self._context.publisher.subscribe(callback)
@@ -260,3 +267,15 @@ class Service:
 
     def _on_unsaved(self, reason: str) -> None:
         self._context.owner.post(self._context.note_error, reason)
+
+
+@contextmanager
+def _traced(name: str, what: str, requester: Requester) -> Iterator[Call]:
+    """A call that is failed where it is refused."""
+    about = {"front_end": requester.front_end, "user": requester.user, "host": requester.host, "values": what}
+    call = Call(name, about)
+    try:
+        yield call
+    except RepstreamError as error:
+        call.failed(error)
+        raise
