@@ -67,7 +67,7 @@ def test_a_command_lasts_until_its_end(
     assert not spans.get_finished_spans()
     plane.receive(2)
     completion = handle.wait(30)
-    until(lambda: spans.get_finished_spans(), "the end of the span")
+    until(spans.get_finished_spans, "the end of the span")
     (span,) = spans.get_finished_spans()
     assert (span.name, span.status.status_code) == ("writers.main.start", trace.StatusCode.OK)
     assert span.attributes["repstream.acquisition_id"] == completion.acquisition_id != ""
