@@ -16,6 +16,7 @@ from repstream.processing.gaussian import Fit, fit
 from repstream.processing.good_region import SCALE, THRESHOLD, good_region
 from repstream.processing.profiles import Profiles, extremes, profiles
 from repstream.processing.slices import Orientation, Slice, Slicing, odd, slices
+from repstream.processing.solvers import SOLVERS
 from repstream.processing.widths import full_width
 
 Array = NDArray[Any]
@@ -44,6 +45,7 @@ def analysed(view: View, timestamp: tuple[int, int], parameters: Mapping[str, An
     With `fit_status` in the parameters each fit has one more channel, ``…_fit_converged``: false where
     its values are a first guess.
     """
+    SOLVERS.count()
     marked = bool(parameters.get("fit_status"))
     image, x_axis, y_axis = view
     found = profiles(image)

@@ -1,12 +1,14 @@
 """Which code does the heavy work: compiled where numba is installed, once it is ready, else numpy and scipy.
 
-Compiling takes seconds, at the first start on a machine: a thread does it while the other code works. What
-it made is kept beside the modules, and read in a fraction of a second by the next process.
+Compiling takes seconds, at the first use on a machine: a thread does it while the other code works. What
+it made is kept beside the modules, and read in a second by the next process. numba takes some 100 MB in each
+process, so that it is loaded only where images keep coming.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +22,12 @@ Array = NDArray[Any]
 Numbers = NDArray[np.float64]
 
 
+PATIENCE = 50
+"""Images that are processed before numba is loaded."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
 class Solvers:
     """The two functions that take the time of processing.
 
@@ -27,11 +35,19 @@ class Solvers:
     `profiles` are the sums of rows and of columns of an image of integers of up to 32 bits, int64.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int = PATIENCE) -> None:
+        self._to_come = patience
         self.minimise: Callable[[Numbers, Numbers, Numbers], bool] = minpack.minimise
         self.profiles: Callable[[Array], tuple[Array, Array]] = _profiles
         self._lock = threading.Lock()
         self._compiling: threading.Thread | None = None
+
+    def count(self) -> None:
+        """An image is processed: after `patience` of them, prepare."""
+        if self._to_come > 0:
+            self._to_come -= 1
+            if self._to_come <= 0:  # below, where several threads come at once
+                self.prepare()
 
     def prepare(self, wait: float | None = None) -> None:
         """Begin to compile, if that was not done yet; `wait` at most so many seconds for its end."""
@@ -50,6 +66,12 @@ class Solvers:
         return self.minimise is not minpack.minimise
 
     def _compile(self) -> None:
+        try:
+            self._load()
+        except Exception:
+            _LOGGER.warning("numba cannot be used: scipy fits, more slowly", exc_info=True)
+
+    def _load(self) -> None:
         from repstream.processing import column_sums, levenberg  # noqa: PLC0415 (an extra, and slow)
 
         ramp = np.arange(8.0)

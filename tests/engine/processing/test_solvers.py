@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.engine.processing.conftest import compiled
+from tests.waiting import until
 
 from repstream.processing import minpack
 from repstream.processing.gaussian import Curve, first_guess, fit
@@ -44,6 +45,15 @@ def test_both_fit_alike(profile: dict[str, Any]) -> None:
         # Flat: the sum of squares says that one is as good as the other.
         least, most = sorted(cost(at, heights, places) for at in (ours, theirs))
         assert most - least <= 1e-5 * least + 1e-9 * profile["amplitude"] ** 2
+
+
+def test_numba_is_loaded_where_images_keep_coming() -> None:
+    solvers = Solvers(patience=3)
+    for _ in range(2):
+        solvers.count()
+    assert not solvers.ready
+    solvers.count()
+    until(lambda: solvers.ready, "the compiled code", 100)
 
 
 @pytest.mark.usefixtures("solvers")
