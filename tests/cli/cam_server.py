@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,14 @@ class Servers:
 
 
 @contextmanager
-def program(name: str, folder: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def program(
+    name: str, folder: Path, *arguments: object, environment: Mapping[str, str] = os.environ
+) -> Iterator[subprocess.Popen[str]]:
     """A program such as ``camera_server`` that serves; it ends with the test."""
     code = f"from repstream_cli.cam_server.programs import {name}; {name}()"
     command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     )
     try:
         yield process

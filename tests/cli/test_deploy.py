@@ -20,6 +20,7 @@ import yaml
 from repstream_cli.lazy import LazyCommand
 from repstream_cli.main import COMMANDS
 from repstream_cli.notify import Notifier
+from tests.cli.cam_server import program
 from tests.cli.running import started
 from tests.ports import free_port
 
@@ -47,6 +48,19 @@ def test_systemd_hears_of_the_service_from_the_beginning_to_the_end(
     options = ("--engine-address", address, "--no-tango", "--no-epics", "--no-http", "--root", tmp_path)
     with started("serve", *options, environment=environment) as process:
         assert manager.recv(4096).decode() == f"READY=1\nSTATUS=serving {address}"
+        assert [manager.recv(4096) for _ in range(2)] == [b"WATCHDOG=1", b"WATCHDOG=1"]
+        process.send_signal(signal.SIGTERM)
+        while (said := manager.recv(4096)) == b"WATCHDOG=1":
+            pass
+        assert said == b"STOPPING=1"
+
+
+def test_systemd_hears_that_a_camera_server_answers(manager: socket.socket, tmp_path: Path) -> None:
+    environment = {**os.environ, "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"}
+    port = free_port()
+    arguments = ("-i", "127.0.0.1", "-p", port)
+    with program("camera_server", tmp_path, *arguments, environment=environment) as process:
+        assert manager.recv(4096).decode() == f"READY=1\nSTATUS=serving http://127.0.0.1:{port}"
         assert [manager.recv(4096) for _ in range(2)] == [b"WATCHDOG=1", b"WATCHDOG=1"]
         process.send_signal(signal.SIGTERM)
         while (said := manager.recv(4096)) == b"WATCHDOG=1":

@@ -6,8 +6,10 @@ import logging
 import socket
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,8 @@ from repstream.logs import log_to_stderr
 from repstream_cli import ports
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
+from repstream_cli.notify import Notifier
+from repstream_http.compat.cam_server.convention import API
 from repstream_http.guard import LOOPBACK
 from repstream_http.server import HttpServer
 
@@ -30,6 +34,9 @@ GF_REPSTREAM_PORT = 8888
 
 WARM_TIME = 10.0
 """Seconds, at most, that the first request would wait for longer than those after it."""
+
+ANSWER_TIME = 10.0
+"""Seconds that it has to answer itself, which systemd's watchdog asks for."""
 
 LOOK = 0.2
 """Seconds between two looks whether a client ended the server."""
@@ -66,12 +73,30 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
             if host not in LOOPBACK:
                 log.warning("everybody who reaches %s:%d may command %s", host, port, program)
             print(f"{program} at {server.url}  (Ctrl-C ends)", flush=True)
+            notifier = Notifier(_Answered(server.url))
+            notifier.ready(f"serving {server.url}")
             while not stop.wait(LOOK) and not ended.is_set():
-                pass
+                notifier.tend()
+            notifier.stopping()
     except (RepstreamError, OSError, ValueError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
     return Exit.OK
+
+
+class _Answered:
+    """When a server of this host has answered last: the pulse of this program."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}{API}/logs/txt"
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is not elsewhere
+        self._last = 0.0
+
+    def __call__(self) -> float:
+        with suppress(OSError):
+            self._opener.open(self._url, timeout=ANSWER_TIME).close()
+            self._last = time.monotonic()
+        return self._last
 
 
 def _check_port(program: str, host: str, port: int) -> None:
