@@ -29,6 +29,7 @@ HOW_TO: Mapping[str, tuple[str, ...]] = {
 }
 """Groups of how-to pages, by what their names match; all others are tasks."""
 
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 FOREIGN = re.compile(
     r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//[^>\s]+"""
@@ -73,7 +74,7 @@ def on_post_build(*, config: Any) -> None:
 
 def _navigation() -> Iterator[dict[str, Any] | str]:
     yield {"Overview": "README.md"}
-    yield {"Tutorials": _pages("tutorials")}
+    yield {"Tutorials": _titled(_pages("tutorials"))}
     left = _pages("how-to")
     groups: dict[str, list[str]] = {}
     for title, patterns in HOW_TO.items():
@@ -81,13 +82,24 @@ def _navigation() -> Iterator[dict[str, Any] | str]:
         left = [page for page in left if page not in groups[title]]
     solving = "how-to/troubleshooting.md"
     groups = {"Tasks": [page for page in left if page != solving], **groups}
-    yield {"How-to": [{title: pages} for title, pages in groups.items()]}
+    yield {"How-to": [{title: _titled(pages)} for title, pages in groups.items()]}
     yield {"Troubleshooting": solving}
-    yield {"Explanations": [*_pages("explanations"), "reliability.md"]}
-    yield {"Performance": ["performance.md", *_pages("performance")]}
-    yield {"Reference": _pages("reference")}
-    yield {"Decisions": _pages("decisions")}
+    yield {"Explanations": _titled([*_pages("explanations"), "reliability.md"])}
+    yield {"Performance": _titled(["performance.md", *_pages("performance")])}
+    yield {"Reference": _titled(_pages("reference"))}
+    yield {"Decisions": _titled(_pages("decisions"))}
     yield {"Project": [name for name in TOP if (ROOT / name).exists()]}
+
+
+def _titled(pages: list[str]) -> list[dict[str, str]]:
+    """The pages by their headings; most of those that are generated begin with a comment."""
+    texts = {page: (DOCS / page).read_text(encoding="utf-8") for page in pages}
+    return [{_heading(text) or Path(page).stem: page} for page, text in texts.items()]
+
+
+def _heading(text: str) -> str:
+    found = TITLE.search(text)
+    return found[1].replace("`", "") if found else ""
 
 
 def _pages(folder: str) -> list[str]:

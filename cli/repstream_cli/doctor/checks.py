@@ -25,7 +25,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "ports": (listening.ports,),
     "network": (network.buffers, network.queues, network.links),
     "limits": (limits.open_files, limits.memory, limits.zmq_limits),
-    "storage": (storage.roots,),
+    "storage": (storage.roots, storage.shared_memory),
     "processor": (processors.cores, processors.frequency),
     "clock": (clock.clock,),
     "tango": (control_systems.tango,),

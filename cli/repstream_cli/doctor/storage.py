@@ -57,6 +57,35 @@ def folder(root: Path, site: Site) -> Iterator[Finding]:
     yield speed(root, free, _kind(root, site), site.plan)
 
 
+def shared_memory(site: Site) -> Iterator[Finding]:
+    """Is there room for the ring buffers of the configuration, with images of the planned size?"""
+    configuration = site.configuration
+    slots = [stream.ring_slots for stream in configuration.streams.values() if is_ring(stream.address)]
+    if is_ring(configuration.source.address):
+        slots.append(configuration.source.ring_slots)
+    if site.plan is None or not slots:
+        return
+    where = site.machine.root / "dev/shm"
+    needed = sum(slots) * site.plan.image_bytes
+    try:
+        free, _ = _free(where)
+    except OSError as error:
+        found = f"ring buffers want {where}: {error.strerror}"
+        yield fail("storage", found, "mount it", "mount -t tmpfs tmpfs /dev/shm")
+        return
+    found = f"{where} has {readable(free)} free; ring buffers with {sum(slots)} slots take {readable(needed)}"
+    if needed > free:
+        advice = "lower ring_slots, or make it larger where the machine has the memory"
+        yield fail("storage", found, advice, f"mount -o remount,size={needed} /dev/shm")
+    else:
+        yield ok("storage", found)
+
+
+def is_ring(address: str) -> bool:
+    """Whether an address is that of a ring buffer in shared memory."""
+    return address.startswith("ring://")
+
+
 def space(root: Path, free: int, nodes: int | None, plan: Plan | None) -> Finding:
     """Is there room for the planned run, or for any?"""
     found = f"{root} has {readable(free)} free"

@@ -141,6 +141,18 @@ def test_a_run_that_is_too_long_and_too_fast(tmp_path: Path) -> None:
     assert "the run needs 800 TB/s" in wrong[1][1]
 
 
+def test_a_ring_that_is_larger_than_the_shared_memory(tmp_path: Path) -> None:
+    ring = Configuration.model_validate({"source": {"address": "ring://eiger", "ring_slots": 1_000_000}})
+    (tmp_path / "dev/shm").mkdir(parents=True)
+    site = Site(machine(tmp_path), ring, plan=EIGER)
+    ((verdict, text),) = bad(site, "storage")
+    assert verdict == "fail"
+    assert text.endswith("free; ring buffers with 1000000 slots take 17.9 TB")
+    assert not bad(replace(site, configuration=Configuration()), "storage")
+    ((_, text),) = bad(replace(site, machine=machine(tmp_path / "none")), "storage")
+    assert text.endswith("dev/shm: No such file or directory")
+
+
 def test_locks_that_keep_nobody_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fcntl.flock", lambda *_: None)
     ((verdict, text),) = bad(Site(roots=(tmp_path,), plan=SMALL), "storage")
