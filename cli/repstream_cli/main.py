@@ -87,8 +87,16 @@ COMMANDS: Mapping[str, Place] = {
         "List the PVs of an IOC as names, table, archiver's JSON or database; see `repstream pvs --help`.",
         PASSED_ON,
     ),
-    "cameras": Place("repstream_cli.instances", "cameras", "Cameras of a camera server."),
-    "pipelines": Place("repstream_cli.instances", "pipelines", "Pipelines of a pipeline server."),
+    "cameras": Place(
+        "repstream_cli.instances",
+        "cameras",
+        "Cameras of a camera server: list, start, change, stop, read the log.",
+    ),
+    "pipelines": Place(
+        "repstream_cli.instances",
+        "pipelines",
+        "Pipelines of a pipeline server: list, start, change, stop, read the log.",
+    ),
     "panel": Place("repstream_cli.panel", "panel", "Windows for operators."),
 }
 

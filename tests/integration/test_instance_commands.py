@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.cli.cam_server import servers
 from typer.testing import CliRunner
 
 from repstream_cli.instances import cameras, pipelines
+from tests.cli.cam_server import servers
 
 
 @pytest.fixture(scope="module")
