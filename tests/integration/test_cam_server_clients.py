@@ -61,6 +61,9 @@ def test_camera_client(cameras: client.CamClient, site: Path) -> None:
     assert cameras.get_camera_aliases() == {"A": "c"} and cameras.get_camera_groups() == {"g": ["c"]}
     assert cameras.is_camera_online("c") is True
     assert cameras.get_camera_geometry("A") == [960, 1280]
+    for turns, geometry in ((0, [1280, 960]), (1, [960, 1280])):  # the answer is that of the change
+        cameras.set_camera_config("c", {**config, "rotate": turns})
+        assert cameras.get_camera_geometry("c") == geometry
     array = cameras.get_camera_array("c")
     assert array.shape == (1280, 960) and array.dtype == np.uint16 and array.max() > 20_000
     assert cameras.get_camera_image("c").content.startswith(b"\x89PNG")

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from repstream.child import exit_reason
 from repstream.errors import InstanceEnded, InstanceReadOnly, InvalidValue, PortTakenError, Unanswered
 from repstream.instances.description import Configuration, InstanceInfo, LogRecord, Statistics
@@ -132,6 +134,8 @@ class Instance:
             )
             self._ask(whole)
             self._configuration = whole
+            # Not that of images before the change: the next report has the new one.
+            self._report = msgspec.structs.replace(self._report, camera_geometry=None)
         return dict(whole)
 
     def info(self) -> InstanceInfo:

@@ -91,6 +91,7 @@ class CameraJob:
             self._encoder = encoder
         self._geometry, self._simulates_ids = geometry, settings.simulate_pulse_id
         self._configuration = dict(configuration)
+        self.geometry = None  # until the next image
 
     def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
         try:

@@ -248,3 +248,13 @@ def test_the_log_of_one_that_ended_says_why(cameras, launcher, end, text):
     cameras.start("sim", SIMULATION)
     launcher.processes["sim"].end(*end)
     assert cameras.logs("sim")[-1].text == f"it has ended: {text}"
+
+
+def test_a_geometry_is_not_known_from_a_change_to_the_next_report(cameras, launcher):
+    cameras.start("sim", SIMULATION)
+    launcher.processes["sim"].say(Report(Statistics(rx_count=7), camera_geometry=(4, 3)))
+    cameras.reconfigure("sim", {"rotate": 1})
+    info = cameras.get("sim")
+    assert (info.camera_geometry, info.statistics.rx_count) == (None, 7)
+    launcher.processes["sim"].say(Report(Statistics(), camera_geometry=(3, 4)))
+    assert cameras.get("sim").camera_geometry == (3, 4)
