@@ -44,6 +44,8 @@ def lines(stack: Stack) -> list[str]:
     found.append(f"engine  {reachable(stack.engine_address)}")
     if stack.options.tango is not None:
         found.append(f"Tango   {tango_name(stack, 'repstream/repeater/1')}")
+        if lima := stack.options.tango.lima:
+            found.append(f"Tango   {tango_name(stack, lima)} (Lima)")
     if stack.options.epics is not None:
         found.append(f"EPICS   {stack.options.epics.prefix}State_RBV on port {stack.epics_port}")
         if prefix := stack.options.epics.area_detector:

@@ -34,7 +34,7 @@ from repstream_cli.stack import (
     TangoOptions,
 )
 from repstream_cli.traces import traced
-from repstream_tango.command_line import DEFAULT_PORT
+from repstream_tango.command_line import DEFAULT_PORT, DEVICE_NAME
 
 if TYPE_CHECKING:
     from repstream_epics.access import WriteAccess  # an extra
@@ -89,6 +89,14 @@ def serve(
         bool, typer.Option("--tango-database", help="Use and register in the database at TANGO_HOST.")
     ] = False,
     tango_instance: Annotated[str, typer.Option(help="Instance of the server in the database.")] = "1",
+    lima: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE",
+            help="Serve writer 1 as a Tango device of Lima too, of this name: bl/lima/1.",
+            show_default="not served",
+        ),
+    ] = "",
     epics: Annotated[
         bool | None, typer.Option("--epics/--no-epics", help="EPICS server.", show_default="if installed")
     ] = None,
@@ -190,7 +198,7 @@ def serve(
       repstream serve --no-epics --http-port 8080 --settings /var/lib/repstream.json
       repstream serve --root /data --view gf_repstream --view std_daq
       repstream serve --root /data --view std_daq --redis redis://localhost:6379/0
-      repstream serve --root /data --areadetector X:AD:
+      repstream serve --root /data --areadetector X:AD: --lima bl/lima/1
       repstream serve --root /data --on-close 'logger closed'
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
@@ -204,6 +212,12 @@ def serve(
         raise typer.BadParameter(
             "areaDetector's PVs are served by the EPICS server; leave out --no-epics",
             param_hint="--areadetector",
+        )
+    if lima and tango is False:
+        raise typer.BadParameter("the Tango server serves it; leave out --no-tango", param_hint="--lima")
+    if lima and not DEVICE_NAME.fullmatch(lima):
+        raise typer.BadParameter(
+            f"{lima!r} is no device name: it has three parts, such as bl/lima/1", param_hint="--lima"
         )
     if (epics_allow_user or epics_allow_host) and epics is False:
         raise typer.BadParameter(
@@ -227,7 +241,7 @@ def serve(
         key=key,
         host=host,
         on_close=on_close,
-        tango=TangoOptions(port, database, tango_instance, bool(database)) if wanted["tango"] else None,
+        tango=TangoOptions(port, database, tango_instance, bool(database), lima) if wanted["tango"] else None,
         epics=EpicsOptions(
             epics_port,
             epics_prefix,

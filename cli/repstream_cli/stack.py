@@ -22,6 +22,7 @@ from repstream.service.service import Service
 from repstream_cli import ports
 from repstream_cli.children import Child
 from repstream_tango.command_line import READY_LINE, command_line
+from repstream_tango.names import LIMA_CLASS
 
 if TYPE_CHECKING:
     from repstream_epics.access import WriteAccess  # an extra
@@ -31,12 +32,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TangoOptions:
-    """The Tango server. With a `database` (``host:port``) its devices are entered there if `register`."""
+    """The Tango server. With a `database` (``host:port``) its devices are entered there if `register`.
+
+    `lima`: name of the device for Lima's clients, which is not served without.
+    """
 
     port: int = 9601
     database: str = ""
     instance: str = "1"
     register: bool = False
+    lima: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,7 @@ class Stack:
             register=tango.register,
             host=self.options.host,
             port=tango.port,
+            more=[f"{LIMA_CLASS}::{tango.lima}"] if tango.lima else [],
         )
         environment = {"REPSTREAM_KEY": self.options.key} if self.options.key else {}
         self.tango = Child("tango", command, READY_LINE, environment)

@@ -176,9 +176,11 @@ def command_line(
     port: int = 0,
     repeater: str = "",
     writers: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> list[str]:
     """What starts the server as a process of its own, attached to the engine at `engine`.
 
+    `more`: devices of other classes, such as ``LimaCCDs::bl/lima/1``.
     Without `database` (``host:port``) it runs without one. It serves once it has printed
     `READY_LINE`, and SIGTERM ends it with status 0.
     """
@@ -186,6 +188,7 @@ def command_line(
     line += ["--database", database] if database else ["--nodb"]
     line += ["--register"] * register + ["--port", str(port)] * bool(port)
     line += ["--repeater", repeater] * bool(repeater)
+    line += [part for device in more for part in ("--device", device)]
     return line + [part for writer in writers for part in ("--writer", writer)]
 
 

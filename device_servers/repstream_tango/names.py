@@ -13,6 +13,7 @@ SERVER = "repstream-tango"
 
 REPEATER_CLASS = "RepStream"
 WRITER_CLASS = "HDF5Writer"
+LIMA_CLASS = "LimaCCDs"
 
 LONGEST = 255
 """Characters that Tango's database keeps of an attribute's or command's name (``varchar(255)``)."""

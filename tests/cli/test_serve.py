@@ -115,6 +115,17 @@ def test_a_tango_server_that_dies_is_started_again(site):
         socket.create_connection(("127.0.0.1", site.tango), timeout=5).close()
 
 
+def test_clients_of_lima_find_their_device(site):
+    name = "bl/lima/1"
+    with started("serve", *site.options, "--no-epics", "--no-http", "--lima", name) as process:
+        said = list(iter(process.stdout.readline, "serving; Ctrl-C ends it\n"))
+        address = f"tango://127.0.0.1:{site.tango}/{name}#dbase=no"
+        assert f"Tango   {address} (Lima)\n" in said
+        script = f"import tango; print(tango.DeviceProxy({address!r}).acq_status_fault_error)"
+        found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "no writer in slot 1; add one" in found.stdout
+
+
 @pytest.mark.parametrize("users", [("somebody-else",), ("somebody-else", getpass.getuser())])
 def test_only_epics_users_on_the_list_may_write(site, users):
     config = site.folder / "config.json"
@@ -133,9 +144,11 @@ def test_only_epics_users_on_the_list_may_write(site, users):
     [
         (("--epics-allow-host", "nowhere.invalid"), "is no host that may"),
         (("--epics-allow-user", "anna", "--no-epics"), "leave out --no-epics"),
+        (("--lima", "bl/lima/1", "--no-tango"), "leave out --no-tango"),
+        (("--lima", "lima"), "three parts"),
     ],
 )
-def test_an_allow_list_that_makes_no_sense_is_refused(site, options, reason):
+def test_options_that_make_no_sense_are_refused(site, options, reason):
     refused = run("serve", *site.options, *options)
     assert refused.returncode == Exit.USAGE
     assert reason in refused.stderr

@@ -64,8 +64,7 @@ def tango_server(engine: str, *, slots: int = 4, more: Sequence[str] = ()) -> It
     """A server without a database on the engine at `engine`; `more` devices as ``--device`` takes them."""
     port = free_port()
     writers = [writer(slot) for slot in range(1, slots + 1)]
-    given = [part for device in more for part in ("--device", device)]
-    with running([*command_line(engine, port=port, writers=writers), *given]):
+    with running(command_line(engine, port=port, writers=writers, more=more)):
         yield lambda device: f"tango://127.0.0.1:{port}/{device}#dbase=no"
 
 

@@ -24,6 +24,7 @@ from repstream_tango.command_line import command_line
 from repstream_tango.lima import table
 from repstream_tango.lima.conversions import KEPT
 from repstream_tango.lima.rows import Fixed, Live, Row
+from repstream_tango.names import LIMA_CLASS
 from tests.device_servers.serving import ANY_PORT, free_port, running, until, writer
 from tests.device_servers.watching import watching
 from tests.integration.rig import IMAGES, SHAPE, Detector
@@ -84,8 +85,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     server = EngineServer(service, ANY_PORT)
     server.start()
     port = free_port()
-    line = command_line(server.address, port=port, writers=[writer(1)])
-    with running([*line, "--device", f"LimaCCDs::{NAME}"]):
+    more = [f"{LIMA_CLASS}::{NAME}"]
+    with running(command_line(server.address, port=port, writers=[writer(1)], more=more)):
         lima, native = (
             tango.DeviceProxy(f"tango://127.0.0.1:{port}/{name}#dbase=no") for name in (NAME, writer(1))
         )
@@ -211,6 +212,7 @@ def test_an_acquisition_ends_when_asked_to_and_is_no_fault(bench: Bench, command
     bench.send(2)
     until(lambda: bench.lima.last_image_saved == 1, "two images to be written")
     bench.lima.command_inout(command)
+    bench.until_ready()  # the file is closed by then, unless the disk is slow
     assert (bench.lima.acq_status, bench.lima.acq_status_fault_error) == ("Ready", "No error")
     assert bench.lima.State() == DevState.ON
 

@@ -21,8 +21,11 @@ NUMBER, INCREMENT, WANTED = f"{WRITER}file_number", f"{WRITER}auto_increment", f
 KEYS = frozenset({ENGINE, RECEIVED, STATE, ACQUISITION, GATE, WRITTEN, QUEUED, NUMBER, INCREMENT, WANTED})
 """What the course follows."""
 
-PATIENCE = 0.9
-"""Seconds that a command waits for a file to be opened or closed; the device answers nobody meanwhile."""
+PATIENCE = 2.0
+"""Seconds that a command waits for a file to be opened or closed; the device answers nobody meanwhile.
+
+Lima's own commands return when that is done, and clients look at once; they wait 3 s for an answer.
+"""
 
 HOLD = 1.0
 """Seconds after startAcq for which the number of the next file stays that of its file.
@@ -49,6 +52,11 @@ class Course:
     @property
     def fault(self) -> str:
         """Why the acquisition is at fault; empty: it is not."""
+        state = self._value(STATE)
+        if state is None:
+            return "the engine has no writer in slot 1; add one to its configuration"
+        if state == WriterState.UNKNOWN:
+            return "nothing is known of the writer: the engine or its data plane does not answer"
         if self._counts and self._value(ENGINE) != RepeaterState.RUNNING:
             return f"the repeater is {self._value(ENGINE)} while images are counted"
         return self._fault
@@ -67,8 +75,7 @@ class Course:
     @property
     def status(self) -> str:
         """In Lima's words."""
-        unknown = self._value(STATE) not in (WriterState.READY, WriterState.WRITING)
-        return "Fault" if self.fault or unknown else ("Ready", "Running")[self.is_running]
+        return "Fault" if self.fault else ("Ready", "Running")[self.is_running]
 
     @property
     def last_saved(self) -> int:

@@ -14,9 +14,8 @@ from repstream_tango.events import IMPLEMENTED
 from repstream_tango.lima import table
 from repstream_tango.lima.device import LimaDevice
 from repstream_tango.lima.rows import Row
+from repstream_tango.names import LIMA_CLASS
 from repstream_tango.pictures.attributes import LIMA_VIDEO, picture_attributes
-
-LIMA_CLASS = "LimaCCDs"
 
 STEPS = {
     "prepareAcq": ("prepare", "Create the file (saving_mode AUTO_FRAME), or get ready to count images."),
