@@ -48,7 +48,7 @@ class Geometry:
 
         Raises ProcessingError for an image that the region or the background does not fit.
         """
-        image = geometry.binned(raw, *self._binning, mean=self._mean)
+        image = geometry.binned(geometry.native(raw), *self._binning, mean=self._mean)
         image = geometry.turned(geometry.mirrored(image, *self._mirrors), self._quarters)
         image = image[self._part(image.shape)]
         if self._background is not None:

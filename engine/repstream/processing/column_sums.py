@@ -23,9 +23,9 @@ WIDEST = 1 << 16
 
 def profiles(image: Array) -> tuple[Array, Array]:
     """The sums of the rows and of the columns of an image of integers, int64."""
-    if image.dtype.str[1:] not in DTYPES or image.shape[1] > WIDEST:
-        rows, columns = sums.profiles(image)
-        return rows.astype(np.int64, copy=False), columns.astype(np.int64, copy=False)
+    is_known = image.dtype.str[1:] in DTYPES and image.dtype.isnative
+    if not is_known or image.shape[1] > WIDEST:
+        return sums.int64_profiles(image)
     rows, columns = np.empty(image.shape[0], np.int64), np.zeros(image.shape[1], np.int64)
     _add(np.ascontiguousarray(image), rows, columns, np.empty(image.shape[1], np.uint32))
     return rows, columns

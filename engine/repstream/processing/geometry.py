@@ -16,6 +16,11 @@ MOST = 65535
 """What a binned pixel is held at: binned images are uint16, whatever they were."""
 
 
+def native(image: Array) -> Array:
+    """The image in this machine's byte order, in which alone it can be computed with."""
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+
 def binned(image: Array, x: int, y: int, mean: bool = False) -> Array:
     """Every `x` columns and `y` rows taken to one pixel, in uint16; the image itself where both are 1.
 
@@ -57,6 +62,6 @@ def held_region(shape: tuple[int, int], region: Sequence[float]) -> Slices:
 
 
 def _held(size: int, offset: int, length: int) -> slice:
-    length = min(length, size)
+    length = max(min(length, size), 0)
     first = max(min(offset, size - length), 0)
     return slice(first, first + length)

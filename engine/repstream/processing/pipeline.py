@@ -14,6 +14,7 @@ from repstream.processing import channels
 from repstream.processing.camera import View
 from repstream.processing.channels import Channels
 from repstream.processing.extras import need_scipy
+from repstream.processing.geometry import native
 from repstream.processing.steps import Steps
 
 Array = NDArray[Any]
@@ -105,7 +106,7 @@ class Pipeline:
         it, so it must stay as it is until then.
         """
         try:
-            view = self._steps(given)
+            view = self._steps(given._replace(image=native(given.image)))
         except (ProcessingError, ValueError, MemoryError) as error:
             if not self._notify:
                 raise error if isinstance(error, ProcessingError) else ProcessingError(str(error)) from error

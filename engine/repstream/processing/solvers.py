@@ -32,13 +32,13 @@ class Solvers:
     """The two functions that take the time of processing.
 
     `minimise` takes a first guess to the Gaussian of least squares, in place; false where there is none.
-    `profiles` are the sums of rows and of columns of an image of integers of up to 32 bits, int64.
+    `profiles` are the sums of rows and of columns of an image of integers, int64.
     """
 
     def __init__(self, patience: int = PATIENCE) -> None:
         self._to_come = patience
         self.minimise: Callable[[Numbers, Numbers, Numbers], bool] = minpack.minimise
-        self.profiles: Callable[[Array], tuple[Array, Array]] = _profiles
+        self.profiles: Callable[[Array], tuple[Array, Array]] = sums.int64_profiles
         self._lock = threading.Lock()
         self._compiling: threading.Thread | None = None
 
@@ -79,11 +79,6 @@ class Solvers:
         for dtype in column_sums.DTYPES:
             column_sums.profiles(np.zeros((2, 2), dtype))
         self.minimise, self.profiles = levenberg.minimise, column_sums.profiles
-
-
-def _profiles(image: Array) -> tuple[Array, Array]:
-    rows, columns = sums.profiles(image)
-    return rows.astype(np.int64, copy=False), columns.astype(np.int64, copy=False)
 
 
 SOLVERS = Solvers()

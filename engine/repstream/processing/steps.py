@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repstream.errors import InvalidValue
+from repstream.errors import InvalidValue, ProcessingError
 from repstream.processing import axes, background, geometry, rotation, threshold
 from repstream.processing.averaging import BlockMean, RunningMean
 from repstream.processing.camera import View
@@ -40,12 +41,17 @@ class Steps:
         return self._configuration.get("image_background_enable") or False
 
     def __call__(self, view: View) -> View | None:
-        """The view through all steps; None if one of them kept it."""
+        """The view through all steps; None if one of them kept it.
+
+        Raises ProcessingError where the background does not fit, or nothing is left.
+        """
         for step in self._steps:
             following = step(view)
             if following is None:
                 return None
             view = following
+        if not view.image.size:
+            raise ProcessingError("the binning and the region of interest leave no pixel of the image")
         return view
 
     def _made(self) -> list[Step | None]:
@@ -136,8 +142,8 @@ class Steps:
 
         def scaled(image: Array) -> Array:
             if scale:
-                image = image * _as_number(scale)
-            return image + _as_number(offset) if offset else image
+                image = _calculated(np.multiply, image, _as_number(scale))
+            return _calculated(np.add, image, _as_number(offset)) if offset else image
 
         return _of_image(scaled)
 
@@ -166,6 +172,16 @@ def _rotated(turn: Rotation) -> Step:
     return rotated
 
 
+def _calculated(take: np.ufunc, image: Array, number: float) -> Array:
+    """Integers keep their type, or take the least one that holds them and a whole `number`."""
+    if image.dtype.kind == "f" or isinstance(number, float):
+        found: Array = take(image, number)
+        return found
+    dtype = np.promote_types(image.dtype, np.min_scalar_type(number))
+    widened: Array = take(image.astype(dtype, copy=False), dtype.type(number))
+    return widened
+
+
 def _as_number(value: object) -> float | int:
     return value if isinstance(value, (int, float)) else float(str(value))
 
@@ -175,6 +191,9 @@ def _number(configuration: Mapping[str, Any], key: str, default: float = 0) -> f
     if value is None:
         return default
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise InvalidValue(key, f"a number, not {value!r}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidValue(key, f"a number, not {value!r}")
+    return number

@@ -58,6 +58,14 @@ def profiles(
     return rows, columns
 
 
+def int64_profiles(image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The same of an image of integers or bool as int64; sums that do not fit wrap around."""
+    if is_long(image.dtype):
+        return image.sum(axis=1, dtype=np.int64), image.sum(axis=0, dtype=np.int64)
+    rows, columns = profiles(image)
+    return rows.astype(np.int64, copy=False), columns.astype(np.int64, copy=False)
+
+
 def _beyond(strip: NDArray[Any], level: Any, bad: NDArray[np.bool_] | None) -> NDArray[Any]:
     higher: NDArray[Any] = np.maximum(strip, level)
     if bad is not None and level < 0:

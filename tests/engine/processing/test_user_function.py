@@ -68,7 +68,10 @@ def test_a_script_that_calls_the_default_function_adds_to_it(make: Make) -> None
     assert list(ours) == list(wanted)
     for name, value in wanted.items():
         assert np.asarray(ours[name]).dtype == np.asarray(value).dtype, name
-        np.testing.assert_array_equal(ours[name], value, err_msg=name)  # type: ignore[arg-type]
+        if isinstance(value, str):
+            assert ours[name] == value
+        else:  # one process may fit with numba already and the other not
+            np.testing.assert_allclose(ours[name], value, rtol=1e-6, err_msg=name)  # type: ignore[arg-type]
 
 
 def test_the_functions_of_scripts(make: Make) -> None:
