@@ -26,7 +26,8 @@ class FakePlane:
 
     `refuse` makes the next request fail with that reason; `die` ends the plane; while `stalled` it
     says and does nothing; while `draining` a stop ends with `drained` only; `requests` is what was
-    asked; `blocking`: every writer says that it holds up the source; `shape`: that of its images.
+    asked; `blocking`: every writer says that it holds up the source; `shape`: that of its images;
+    `calls`: how long its calls on files took.
     `slow`: a file whose images are complete is not closed before `close_file`. Nothing is written to
     disk.
     """
@@ -38,6 +39,7 @@ class FakePlane:
         self.blocking = False
         self.slow = False
         self.shape = (8, 8)
+        self.calls: dict[control.Call, control.CallReport] = {}
         self.alive = False
         self.stalled = False
         self.draining = False
@@ -214,7 +216,15 @@ class FakePlane:
     def _writer(self, slot: int, state: AcquisitionState) -> control.WriterReport:
         written, acquisition_id = self._written[slot], self._plans[slot].acquisition_id
         return control.WriterReport(
-            _ledger(written), 0.0, acquisition_id, state, slot in self._gates, 0, written, self.blocking
+            _ledger(written),
+            0.0,
+            acquisition_id,
+            state,
+            slot in self._gates,
+            0,
+            written,
+            self.blocking,
+            calls=self.calls,
         )
 
     def _report(self) -> control.Report:

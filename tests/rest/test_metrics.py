@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from repstream.dataplane.control import CALL_BOUNDS, CallReport
 from repstream.parameters.catalogue import Catalogue, build
 from repstream.service.service import Service
 from repstream_http.metrics import check_names, metric_name
@@ -63,6 +64,31 @@ def test_openmetrics_is_valid_and_carries_units_and_help(http: httpx.Client, ser
     received = families["repstream_source_received_frames"]
     assert (received.type, received.unit) == ("counter", "frames")
     assert received.documentation == service.catalogue.parameters["source.received"].text
+
+
+def test_durations_are_histograms(http: httpx.Client, plane: FakePlane) -> None:
+    counts = (3, 1, *[0] * (len(CALL_BOUNDS) - 2), 2)
+    plane.calls = {"write": CallReport(seconds=25.5, last=0.002, longest=12.0, counts=counts)}
+    http.post("/api/v1/commands/engine.start", json={"wait": 10})
+    http.post("/api/v1/commands/writers.main.arm", json={"wait": 10})
+    plane.receive(1)
+    name = "repstream_writer_write_duration_seconds"
+
+    def parsed() -> dict[str, float]:
+        text = http.get("/metrics", headers=OPENMETRICS).text
+        (family,) = (f for f in parse_openmetrics(text) if f.name == name)  # type: ignore[no-untyped-call]
+        assert (family.type, family.unit) == ("histogram", "seconds")
+        return {f"{s.name.removeprefix(name)}{s.labels.get('le', '')}": s.value for s in family.samples}
+
+    until(lambda: "_count" in parsed(), "the durations")
+    found = parsed()
+    assert (found["_count"], found["_sum"]) == (6, 25.5)
+    assert (found["_bucket0.001"], found["_bucket0.0025"], found["_bucket10.0"], found["_bucket+Inf"]) == (
+        3,
+        4,
+        4,
+        6,
+    )
 
 
 @pytest.mark.parametrize(
