@@ -318,3 +318,22 @@ def test_threads_process_and_keep_the_order(pipelines):
     assert ids == list(range(ids[0], ids[0] + 20))
     pipelines.stop("p")
     assert pipelines.exit_code("p") == 0
+
+
+def test_a_pipeline_has_a_camera_that_died_started_again(pipelines, cameras):
+    address = pipelines.start("p", {"camera_name": "sim", "camera_timeout": 1}).stream_address
+    with Client(address) as client:
+        client.read()
+        os.kill(running(cameras, "sim").statistics.process_id, signal.SIGKILL)
+        until(lambda: not cameras.running(), "the end")
+        until(cameras.running, "the camera")
+        while client.poll(0.01):
+            client.receive()
+        client.receive()
+    assert any("sent nothing" in record.text for record in pipelines.logs("p"))
+
+
+def test_the_time_without_clients_is_changed_while_it_runs(cameras):
+    cameras.start("sim", SIMULATION | {"no_client_timeout": 0})
+    cameras.reconfigure("sim", {"no_client_timeout": 0.2})
+    until(lambda: not cameras.running(), "the end")

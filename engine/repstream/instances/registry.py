@@ -29,6 +29,18 @@ ATTEMPTS = 5
 """Ports that are tried where other programs take them between the look and the bind."""
 
 
+MOST_ENDED = 200
+"""Instances whose end is remembered: exit code, reason and log."""
+
+
+class _Turn:
+    """Whose turn it is with a name, and how many want it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.waiting = 0
+
+
 class FindStream(Protocol):
     """Where a pipeline's input is: the address of a camera's (or another pipeline's) stream by name.
 
@@ -60,7 +72,7 @@ class Instances:
         self._folders = folders
         self._ports = Ports(ports or (CAMERA_PORTS if kind == "camera" else PIPELINE_PORTS))
         self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
+        self._turns: dict[str, _Turn] = {}
         self._lives: dict[str, Instance] = {}
         self._kept_ports: dict[str, int] = {}
         self._followers: dict[str, tuple[Callable[[], None], ...]] = {}
@@ -224,6 +236,9 @@ class Instances:
         )
         with self._lock:
             self._lives[name] = life
+            ended = [of for of, other in self._lives.items() if other.ended.is_set()]
+            for of in ended[:-MOST_ENDED]:
+                del self._lives[of]
         return life
 
     def _port(self, name: str, wanted: int) -> int:
@@ -293,6 +308,13 @@ class Instances:
         if not name or (len(name) > LONGEST_NAME and not name.startswith("\0")):
             raise Refused("name", f"a name of 1 to {LONGEST_NAME} characters is needed")
         with self._lock:
-            lock = self._locks.setdefault(name, threading.Lock())
-        with lock:
-            yield
+            turn = self._turns.setdefault(name, _Turn())
+            turn.waiting += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._lock:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    del self._turns[name]

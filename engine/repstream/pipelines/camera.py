@@ -53,9 +53,8 @@ class CameraJob:
         self._context = context
         self._folders = folders
         self._configuration = dict(configuration)
-        settings = _settings(configuration)
+        settings = self._settings = _settings(configuration)
         self._geometry, self._encoder = self._made(configuration, settings)
-        self._simulates_ids = settings.simulate_pulse_id
         self._input = self._opened(settings)
         self.received = Received()
         self.problem = ""
@@ -70,6 +69,10 @@ class CameraJob:
     @property
     def source(self) -> Source:
         return self._input.source
+
+    @property
+    def no_client_timeout(self) -> float:
+        return self._settings.no_client_timeout
 
     @property
     def header_changes(self) -> int:
@@ -89,7 +92,7 @@ class CameraJob:
             self._input = opened
         if changed & OF_OUTPUT:
             self._encoder = encoder
-        self._geometry, self._simulates_ids = geometry, settings.simulate_pulse_id
+        self._geometry, self._settings = geometry, settings
         self._configuration = dict(configuration)
         self.geometry = None  # until the next image
 
@@ -152,7 +155,7 @@ class CameraJob:
 
     def _pulse_id(self, frame_id: int) -> int:
         self._number += 1
-        if self._simulates_ids:
+        if self._settings.simulate_pulse_id:
             self._last_tick = max(self._last_tick + 1, int(time.time() * TICKS))
             return self._last_tick
         return self._input.first_id + self._number - 1 if self._input.counts else frame_id

@@ -36,6 +36,10 @@ class Job(Protocol):
     def header_changes(self) -> int:
         """How often the data header became another one."""
 
+    @property
+    def no_client_timeout(self) -> float:
+        """Seconds without a client after which the instance ends; 0 or less: never."""
+
     def beam(self) -> dict[str, float | None] | None:
         """The beam in the newest image; None where there is none, or none since the last time."""
 

@@ -56,10 +56,7 @@ log = logging.getLogger(__name__)
 
 
 class Loop:
-    """Runs a job until it is asked to stop, has finished, failed, or nobody listens any more.
-
-    `no_client_timeout` gives the seconds without a client after which it ends, 0 or less for never.
-    """
+    """Runs a job until it is asked to stop, has finished, failed, or nobody listens any more."""
 
     def __init__(
         self,
@@ -68,7 +65,6 @@ class Loop:
         *,
         job: Job,
         output: StreamOutput,
-        no_client_timeout: Callable[[], float],
         log_lines: Callable[[], Iterable[LogRecord]],
     ) -> None:
         self._pipe = pipe
@@ -76,7 +72,6 @@ class Loop:
         self._outbox = outbox
         self._job = job
         self._output = output
-        self._no_client_timeout = no_client_timeout
         self._running = True
         self._made: deque[Frame] = deque()
         self._usage, self._rx, self._tx, self._bytes = Usage(), Meter(), Meter(), Meter()
@@ -179,8 +174,8 @@ class Loop:
         self._job.tick(now)
         if self._output.transport.consumers:
             self._last_client = now
-        elif 0 < self._no_client_timeout() < now - self._last_client:
-            log.info("nobody has listened for %g s", self._no_client_timeout())
+        elif 0 < self._job.no_client_timeout < now - self._last_client:
+            log.info("nobody has listened for %g s", self._job.no_client_timeout)
             self.stop()
         if (beam := self._job.beam()) is not None:
             self._outbox.put(Measured(beam))

@@ -66,6 +66,11 @@ class PipelineJob:
         return self._gate.skipped
 
     @property
+    def no_client_timeout(self) -> float:
+        # A file has no clients.
+        return 0.0 if self._settings.mode == "FILE" else self._settings.no_client_timeout
+
+    @property
     def header_changes(self) -> int:
         return self._encoder.changes
 

@@ -86,7 +86,6 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
             outbox,
             job=job,
             output=output,
-            no_client_timeout=lambda: patience_of(settings),
             log_lines=lines.take,
         )
         signal.signal(signal.SIGTERM, lambda *_: loop.stop())
@@ -95,11 +94,6 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
         if job is not None:
             job.close()
         context.term()
-
-
-def patience_of(settings: Any) -> float:
-    """Seconds that it waits for clients; a file has none."""
-    return 0.0 if getattr(settings, "mode", None) == "FILE" else float(settings.no_client_timeout)
 
 
 def _open_job(pipe: Connection, outbox: Outbox[Notice], specification: Specification, context: Any) -> Job:

@@ -18,6 +18,7 @@ from repstream.errors import (
     Refused,
     UnknownInstance,
 )
+from repstream.instances import registry
 from repstream.instances.registry import Instances
 from repstream.pipelines.control import Logged, LogRecord, Ready, Report, Statistics, Wanted
 
@@ -258,3 +259,15 @@ def test_a_geometry_is_not_known_from_a_change_to_the_next_report(cameras, launc
     assert (info.camera_geometry, info.statistics.rx_count) == (None, 7)
     launcher.processes["sim"].say(Report(Statistics(), camera_geometry=(3, 4)))
     assert cameras.get("sim").camera_geometry == (3, 4)
+
+
+def test_not_every_end_is_remembered_for_ever(pipelines, monkeypatch):
+    monkeypatch.setattr(registry, "MOST_ENDED", 3)
+    for number in range(10):
+        pipelines.start(str(number), PIPELINE)
+        pipelines.stop(str(number))
+    pipelines.start("last", PIPELINE)
+    with pytest.raises(UnknownInstance):
+        pipelines.exit_code("0")
+    assert pipelines.exit_code("9") == 0
+    assert not pipelines._turns
