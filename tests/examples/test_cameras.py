@@ -25,13 +25,15 @@ SAYS = {
     "new_camera.py": r"_marker_width': 5000\.0.*\n.*'screen 1': 'new_camera'.*\nwidth and height: \[1280",
     "one_message.py": r"threshold 5000: maximum 58981\nx_axis, y_axis, image, .*y_fit_mean",
     "own_function.py": r"centre 6[34]\d\.\d, [1-9]\d* bright pixels",
+    "pipeline_to_file.py": r"10 messages, pulses \d+ to \d+, mean centre 6[34]\d\.\d",
     "stream_to_file.py": r"x_fit_mean/data \(10, 1\)",
 }
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with servers(tmp_path_factory.mktemp("site"), "server", "--allow-scripts") as found:
+    anywhere = ("--root", tmp_path_factory.getbasetemp())
+    with servers(tmp_path_factory.mktemp("site"), "server", "--allow-scripts", *anywhere) as found:
         yield found
 
 
@@ -51,7 +53,7 @@ def test_an_example_does_what_it_says(name: str, running: Servers, tmp_path: Pat
     assert said, seen.stdout
     if name == "background.py":
         assert 0 < int(said["after"]) < int(said["before"]) / 2
-    if file:
+    if name == "stream_to_file.py":
         with h5py.File(file[0]) as stored:
             ids = stored["x_fit_mean/pulse_id"][:]
             assert (ids[1:] - ids[:-1] == 1).all()
