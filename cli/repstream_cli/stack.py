@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,6 +15,7 @@ from repstream.errors import PortTakenError
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.history import History
 from repstream.link.server import EngineServer
+from repstream.protocol import Engine
 from repstream.service.kind import REPEATER_ENGINE, EngineKind
 from repstream.service.on_close import CloseCommand
 from repstream.service.options import ServiceOptions
@@ -164,20 +165,8 @@ class Stack:
         self._open.callback(close)
 
     def _start_epics(self, epics: EpicsOptions) -> None:
-        from repstream_epics.server import IocServer  # noqa: PLC0415 - an extra
-        from repstream_epics.views import chosen  # noqa: PLC0415
-
-        name, views = self.options.engine.name, chosen(epics.area_detector)
-        engines, host, access = {name: self.service}, self.options.host, epics.access
-        ioc = IocServer(engines, epics.prefix, epics.port, host, views, access=access)
-        self._opened(ioc.start, ioc.stop)
-        self.epics_port = ioc.port
-        if epics.pva_port is not None:
-            from repstream_epics.pva.server import PvaServer  # noqa: PLC0415 - an extra
-
-            pva = PvaServer(engines, epics.prefix, epics.pva_port, host, access=access)
-            self._opened(pva.start, pva.stop)
-            self.pva_port = pva.port
+        servers = epics_servers({self.options.engine.name: self.service}, epics, self.options.host)
+        self.epics_port, self.pva_port = self._open.enter_context(servers)
 
     def _history(self) -> History:
         settings = self.options.engine.settings
@@ -229,6 +218,25 @@ class Stack:
         environment = {"REPSTREAM_KEY": self.options.key} if self.options.key else {}
         self.tango = Child("tango", command, READY_LINE, environment)
         self._opened(self.tango.start, self.tango.stop)
+
+
+@contextmanager
+def epics_servers(engines: Mapping[str, Engine], epics: EpicsOptions, host: str) -> Iterator[tuple[int, int]]:
+    """The IOC of these engines by name, and their PV Access where it is wanted; the ports (0: not served)."""
+    from repstream_epics.server import IocServer  # noqa: PLC0415 - an extra
+    from repstream_epics.views import chosen  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        views = chosen(epics.area_detector)
+        ioc = IocServer(engines, epics.prefix, epics.port, host, views, access=epics.access)
+        stack.enter_context(ioc)
+        if epics.pva_port is None:
+            yield ioc.port, 0
+            return
+        from repstream_epics.pva.server import PvaServer  # noqa: PLC0415 - an extra
+
+        pva = PvaServer(engines, epics.prefix, epics.pva_port, host, access=epics.access)
+        yield ioc.port, stack.enter_context(pva).port
 
 
 def check_ports(options: StackOptions) -> None:

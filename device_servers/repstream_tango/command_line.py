@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from repstream.errors import RegistrationError
 from repstream.link.attach import DEFAULT_ADDRESS
@@ -20,6 +21,8 @@ READY_LINE = "Ready to accept request"
 """What the server prints on a line of its own when its devices answer."""
 
 DEVICE_NAME = re.compile(r"[^\s/:#]+/[^\s/:#]+/[^\s/:#]+")
+
+NO_REPEATERS: Mapping[str, str] = MappingProxyType({})
 
 EPILOG = """\
 examples:
@@ -40,10 +43,14 @@ GIOP = re.compile(r"giop:tcp:(\[.*\]|[^:]*):(\d*)")
 
 @dataclass(frozen=True)
 class Device:
-    """A device of a server: its Tango class and its name ``domain/family/member``."""
+    """A device of a server: its Tango class, its name ``domain/family/member``, and its engine's address.
+
+    Without an address it is that of the server.
+    """
 
     tango_class: str
     name: str
+    engine: str = ""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,9 +83,11 @@ def parser() -> argparse.ArgumentParser:
     add("--register", action="store_true", help="enter the devices into the database first")
     add(
         "--repeater",
-        type=_device_name,
-        metavar="DEVICE",
-        help="name of the RepStream device (default: repstream/repeater/1)",
+        type=_repeater,
+        metavar="DEVICE[=ADDRESS]",
+        action="append",
+        help="name of a RepStream device, and of its engine's address where the server shows several engines"
+        " of one kind (default: repstream/repeater/1)",
     )
     add(
         "--writer",
@@ -157,11 +166,13 @@ def _end_point(text: str) -> list[str]:
     return ["--host", host, *(["--port", port] if port else [])]
 
 
-def devices(repeater: str | None, writers: Sequence[str] | None, catalogue: Catalogue) -> list[Device]:
+def devices(
+    repeaters: Sequence[Device] | None, writers: Sequence[str] | None, catalogue: Catalogue
+) -> list[Device]:
     """The devices of a server: one repeater, and a writer for each slot unless they are named."""
     names = writers or [f"repstream/writer/{slot}" for slot in catalogue.slots(Group.WRITER)]
     return [
-        Device(REPEATER_CLASS, repeater or "repstream/repeater/1"),
+        *(repeaters or [Device(REPEATER_CLASS, "repstream/repeater/1")]),
         *(Device(WRITER_CLASS, n) for n in names),
     ]
 
@@ -174,12 +185,13 @@ def command_line(
     register: bool = False,
     host: str = "127.0.0.1",
     port: int = 0,
-    repeater: str = "",
+    repeaters: Mapping[str, str] = NO_REPEATERS,
     writers: Sequence[str] = (),
     more: Sequence[str] = (),
 ) -> list[str]:
     """What starts the server as a process of its own, attached to the engine at `engine`.
 
+    `repeaters` gives a device of each name to the engine of its own address; empty: that of the server.
     `more`: devices of other classes, such as ``LimaCCDs::bl/lima/1``.
     Without `database` (``host:port``) it runs without one. It serves once it has printed
     `READY_LINE`, and SIGTERM ends it with status 0.
@@ -187,7 +199,8 @@ def command_line(
     line = [sys.executable, "-m", "repstream_tango.server", instance, "--engine", engine, "--host", host]
     line += ["--database", database] if database else ["--nodb"]
     line += ["--register"] * register + ["--port", str(port)] * bool(port)
-    line += ["--repeater", repeater] * bool(repeater)
+    for repeater, address in repeaters.items():
+        line += ["--repeater", f"{repeater}={address}" if address else repeater]
     line += [part for device in more for part in ("--device", device)]
     return line + [part for writer in writers for part in ("--writer", writer)]
 
@@ -197,6 +210,13 @@ def _port(text: str) -> int:
     if not 0 < port < 65536:
         raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
     return port
+
+
+def _repeater(text: str) -> Device:
+    name, _, address = text.rpartition("=")
+    if "://" not in address:
+        name, address = text, ""
+    return Device(REPEATER_CLASS, _device_name(name), address)
 
 
 def _device(text: str) -> Device:

@@ -34,6 +34,8 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
 
     publisher: ClassVar[Publisher]
     catalogue: ClassVar[Catalogue]
+    engines: ClassVar[Mapping[str, str]]
+    """Addresses of the engines of devices that have one of their own, by name in lower case."""
     parameters: ClassVar[tuple[Parameter, ...]]
     """What the class shows; for a class of one slot a device, the parameters of slot 1."""
 
@@ -54,8 +56,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
                 self.set_alarm_event(name, True, False)
             self.slot = self.find_slot()
             self._shown = {self.key(p): p for p in self.parameters}
-            self._levelled = {key: p for key, p in self._shown.items() if p.alarm and p.kind in GRADUAL}
-            self._engine = self.publisher.attach(_address(self.Engine), self)
+            self._engine = self.publisher.attach(_address(self._where()), self)
         except Exception as error:
             self._trouble = f"This device cannot be used: {error}. Correct its properties, then Init."
             log.error("%s: %s", self.get_name(), self._trouble, exc_info=not isinstance(error, ValueError))
@@ -68,6 +69,23 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """
         with AutoTangoAllowThreads(self):
             self.publisher.detach(self)
+
+    def _where(self) -> str:
+        return self.engines.get(self.get_name().lower(), self.Engine)
+
+    def of_this_engine(self, key: str, parameter: Parameter) -> Parameter:
+        """A parameter as the device's own engine declares it, with alarm levels of its own."""
+        if self._engine is None:
+            return parameter
+        return self._engine.catalogue.parameters.get(key, parameter)
+
+    def levelled(self) -> Iterator[tuple[str, Parameter]]:
+        """The numbers with alarm levels, by key."""
+        for key, shown in self._shown.items():
+            if shown.kind in GRADUAL:
+                parameter = self.of_this_engine(key, shown)
+                if parameter.alarm:
+                    yield key, parameter
 
     def find_slot(self) -> int:
         """The slot that this device shows, 0 where it shows no slots; raises `ValueError`."""
@@ -97,7 +115,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def dev_status(self) -> str:
         if self._trouble:
             return message_to_tango(self._trouble)
-        levels = (level_line(p, label(p), self.value(key)) for key, p in self._levelled.items())
+        levels = (level_line(p, label(p), self.value(key)) for key, p in self.levelled())
         return message_to_tango("\n".join((self.engine_status(), *filter(None, levels))))
 
     def reading(self, key: str) -> Reading:
@@ -136,8 +154,9 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """Value, time and quality of an attribute."""
         name = attribute_name(parameter)
         with as_devfailed(f"{self.get_name()}/{name}"):
-            reading = self.reading(self.key(parameter))
-        return _reading(parameter, reading.value, reading.time)
+            key = self.key(parameter)
+            reading = self.reading(key)
+        return _reading(self.of_this_engine(key, parameter), reading.value, reading.time)
 
     def read_text(self, parameter: Parameter) -> tuple[str, float, AttrQuality]:
         """As `read_parameter`, as people read it."""
@@ -180,9 +199,11 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
             with AutoTangoMonitor(self):
                 for key, value in values.items():
                     if key in self._shown:
-                        self._push(self._shown[key], value, times.get(key, at), bool(times))
+                        shown = self.of_this_engine(key, self._shown[key])
+                        self._push(shown, value, times.get(key, at), bool(times))
                 self.push_more(values, times, at)
-                if not values.keys().isdisjoint(self.state_keys()) or values.keys() & self._levelled.keys():
+                causes = (*self.state_keys(), *(key for key, _ in self.levelled()))
+                if not values.keys().isdisjoint(causes):
                     self._push_state(bool(times))
         except DevFailed as failed:
             # A busy device or a subscriber that went: the next full round brings it.

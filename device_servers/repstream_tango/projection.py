@@ -11,6 +11,7 @@ from tango.server import attribute, device_property
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Format, Kind, Value
+from repstream_tango.command_line import NO_REPEATERS
 from repstream_tango.commands import tango_command
 from repstream_tango.device import EngineDevice
 from repstream_tango.events import IMPLEMENTED
@@ -74,8 +75,11 @@ def device_classes(
     publisher: Publisher,
     engine: str = DEFAULT_ADDRESS,
     classes: Sequence[MakeClass] = CLASSES,
+    engines: Mapping[str, str] = NO_REPEATERS,
 ) -> tuple[type[EngineDevice], ...]:
     """The classes for a catalogue; `engine` is the default of their property `Engine`.
+
+    `engines` are the addresses of devices that have one of their own, by name in lower case.
 
     Raises `ValueError` where the catalogue's names do not fit into Tango.
     """
@@ -83,6 +87,7 @@ def device_classes(
     common = {
         "publisher": publisher,
         "catalogue": catalogue,
+        "engines": engines,
         "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
     }
     # A class without a device makes cppTango make one called NoName, which has no writer to show either.

@@ -29,15 +29,16 @@ def is_registered(database: Database, server: str) -> bool:
     return any(tango_class != "DServer" for _, tango_class in zip(known, known, strict=True))
 
 
-def registered_engine(database: Database, server: str) -> str | None:
-    """The property `Engine` of the first device of `server` that has one."""
+def registered_engines(database: Database, server: str) -> list[str]:
+    """The properties `Engine` of the devices of `server`, each once."""
+    found: dict[str, None] = {}
     known = iter(database.get_device_class_list(server))
     for device, tango_class in zip(known, known, strict=True):
         if tango_class != "DServer" and (
             addresses := database.get_device_property(device, "Engine")["Engine"]
         ):
-            return str(addresses[0])
-    return None
+            found[str(addresses[0])] = None
+    return list(found)
 
 
 def register(
@@ -69,7 +70,7 @@ def register(
         info = DbDevInfo()
         info.server, info._class, info.name = server, device.tango_class, device.name
         database.add_device(info)
-        database.put_device_property(device.name, {"Engine": [engine]})
+        database.put_device_property(device.name, {"Engine": [device.engine or engine]})
     for name, alias in aliases.items():
         database.put_device_alias(name, alias)
 

@@ -8,8 +8,10 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from time import monotonic
 
+import msgspec
 from tango import ApiUtil, DevFailed
 from tango.server import run
 
@@ -25,7 +27,7 @@ from repstream_tango.registration import (
     is_registered,
     open_database,
     register,
-    registered_engine,
+    registered_engines,
 )
 
 JOIN_TIME = 5.0
@@ -48,14 +50,14 @@ def main(argv: Sequence[str] | None = None, classes: Sequence[MakeClass] = CLASS
         if options.database:
             os.environ["TANGO_HOST"] = options.database
         _refuse_used(options.host, _port_of(options))
-        catalogue = catalogue_of(_engine_address(options))
+        catalogue = catalogue_of(_engine_addresses(options))
         arguments = tango_arguments(options, catalogue)
     except RegistrationError as error:
         print(f"{SERVER}: {error}", file=sys.stderr)
         return USAGE
     try:
         run(
-            device_classes(catalogue, Publisher(_connect), options.engine, classes),
+            device_classes(catalogue, Publisher(_connect), options.engine, classes, _own_engines(options)),
             args=arguments,
             msg_stream=_Unbuffered(),
             raises=True,
@@ -118,24 +120,48 @@ def _is_here(host: str) -> bool:
     return host.partition(".")[0] == socket.gethostname().partition(".")[0]
 
 
-def catalogue_of(address: str) -> Catalogue:
-    """The catalogue of the engine at `address`, whose slots become devices and attributes.
+def catalogue_of(addresses: Sequence[str]) -> Catalogue:
+    """The catalogue of the engines at these addresses, whose slots become devices and attributes.
 
-    That of an engine with the usual slots where none answers in time: attributes cannot follow later.
+    That of an engine with the usual slots where none answers in time: attributes cannot follow later. Where
+    engines have different alarm levels, those are no level of the class: each device minds its own. Raises
+    `RegistrationError` where they are of different kinds.
     """
-    with closing(_connect(address)) as engine:
-        try:
-            engine.wait_connected(JOIN_TIME)
-        except EngineUnreachable as error:
-            log.warning("%s; serving the usual slots as INVALID until then", error)
-        return engine.catalogue
+    with ExitStack() as stack:
+        engines = [stack.enter_context(closing(_connect(address))) for address in addresses]
+        until = monotonic() + JOIN_TIME
+        for engine in engines:
+            try:
+                engine.wait_connected(max(0.0, until - monotonic()))
+            except EngineUnreachable as error:
+                log.warning("%s; serving the usual slots as INVALID until then", error)
+        catalogues = [e.catalogue for e in engines if e.connected] or [engines[0].catalogue]
+        return _common(catalogues)
 
 
-def _engine_address(options: argparse.Namespace) -> str:
-    """Where the engine is: a registered server goes by the property of its devices."""
-    if _without_database(options) or options.register:
-        return str(options.engine)
-    return registered_engine(open_database(), _server(options)) or str(options.engine)
+def _common(catalogues: Sequence[Catalogue]) -> Catalogue:
+    first = catalogues[0]
+    for other in catalogues[1:]:
+        if other.parameters.keys() != first.parameters.keys():
+            raise RegistrationError("these engines are of different kinds: start a server for each kind")
+    parameters = {}
+    for key, parameter in first.parameters.items():
+        alike = all(other.parameters[key].alarm == parameter.alarm for other in catalogues)
+        parameters[key] = parameter if alike else msgspec.structs.replace(parameter, alarm=None)
+    return msgspec.structs.replace(first, parameters=parameters)
+
+
+def _engine_addresses(options: argparse.Namespace) -> list[str]:
+    """Where the engines are: a registered server goes by the properties of its devices."""
+    if not (_without_database(options) or options.register):
+        found = registered_engines(open_database(), _server(options))
+    else:
+        found = list(dict.fromkeys(device.engine for device in options.repeater or () if device.engine))
+    return found or [str(options.engine)]
+
+
+def _own_engines(options: argparse.Namespace) -> dict[str, str]:
+    return {d.name.lower(): d.engine for d in options.repeater or () if d.engine}
 
 
 def _without_database(options: argparse.Namespace) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from repstream.errors import RegistrationError
 from repstream.parameters.catalogue import build
-from repstream_tango.command_line import command_line, devices, from_tango, parser
+from repstream_tango.command_line import Device, command_line, devices, from_tango, parser
 from repstream_tango.server import main, tango_arguments, unreachable_from
 from tests.device_servers.serving import free_port
 
@@ -23,14 +23,14 @@ def test_the_server_understands_the_line_that_others_start_it_by() -> None:
         register=True,
         host="::1",
         port=7,
-        repeater="a/b/c",
+        repeaters={"a/b/c": ""},
         writers=["a/w/2"],
     )
     options = parser().parse_args(line[3:])
     assert line[0] == sys.executable
     assert (options.engine, options.instance, options.database) == ("tcp://h:1", "bl", "db:10000")
     assert (options.register, options.host, options.port) == (True, "::1", 7)
-    assert (options.repeater, options.writer) == ("a/b/c", ["a/w/2"])
+    assert (options.repeater, options.writer) == ([Device("RepStream", "a/b/c")], ["a/w/2"])
 
 
 def test_without_names_there_is_a_writer_for_each_slot() -> None:

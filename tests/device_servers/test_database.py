@@ -62,12 +62,12 @@ def test_registered_once_it_starts_from_the_database_alone(database: str, engine
 
 def test_a_device_of_another_server_is_not_taken(database: str, engine: str) -> None:
     line = command_line(
-        engine, "one", database=database, register=True, repeater="x/rep/1", writers=["x/w/1"]
+        engine, "one", database=database, register=True, repeaters={"x/rep/1": ""}, writers=["x/w/1"]
     )
     with running(line):
         pass
     thief = command_line(
-        engine, "two", database=database, register=True, repeater="y/rep/1", writers=["x/w/1"]
+        engine, "two", database=database, register=True, repeaters={"y/rep/1": ""}, writers=["x/w/1"]
     )
     ended = subprocess.run(thief, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
@@ -78,7 +78,7 @@ def test_a_device_of_another_server_is_not_taken(database: str, engine: str) -> 
 
 def test_a_wrong_property_is_fault_that_init_mends(database: str, engine: str) -> None:
     line = command_line(
-        engine, "fix", database=database, register=True, repeater="fix/rep/1", writers=["fix/w/7"]
+        engine, "fix", database=database, register=True, repeaters={"fix/rep/1": ""}, writers=["fix/w/7"]
     )
     with running(line):
         wrong = proxy(database, "fix/w/7")
@@ -105,7 +105,7 @@ def test_a_wrong_property_is_fault_that_init_mends(database: str, engine: str) -
 
 def test_aliases_are_entered_once_and_not_taken_from_others(database: str, engine: str) -> None:
     line = command_line(
-        engine, "alias", database=database, register=True, repeater="al/rep/1", writers=["al/w/1"]
+        engine, "alias", database=database, register=True, repeaters={"al/rep/1": ""}, writers=["al/w/1"]
     )
     for _ in range(2):
         with running([*line, "--alias", "al/rep/1=eiger"]):
@@ -120,7 +120,7 @@ def test_one_server_shows_several_engines(database: str, tmp_path: Path) -> None
     (tmp_path / "b").mkdir()
     with engine_at(tmp_path / "a") as (first, _), engine_at(tmp_path / "b") as (second, _):
         line = command_line(
-            first, "two", database=database, register=True, repeater="two/rep/1", writers=["two/w/1"]
+            first, "two", database=database, register=True, repeaters={"two/rep/1": ""}, writers=["two/w/1"]
         )
         with running([*line, "--device", "RepStream::two/rep/2", "--device", "HDF5Writer::two/w/12"]):
             other, its_writer = proxy(database, "two/rep/2"), proxy(database, "two/w/12")

@@ -65,6 +65,8 @@ ELSEWHERE = {
     "repstream look": "tests/cli",
     "repstream doctor": "tests/cli/doctor",
     "repstream panel grafana": "tests/panels/test_grafana.py",
+    "camonitor beam:": "tests/integration/test_camera_control_systems.py",
+    "8889/api/v1/pipeline/beam/config": "tests/integration/test_camera_control_systems.py",
     "cat >": "tests/examples/test_examples.py",
 }
 """How a block begins, or a line of it, that is run by another test."""

@@ -69,9 +69,24 @@ def parser_of(program: Program) -> argparse.ArgumentParser:
         add("-s", "--servers", default="", help="without effect: instances are processes of this host")
     for name, short in _WITHOUT_EFFECT.items():
         add(short, f"--{name}", help=argparse.SUPPRESS)
+    _front_ends(parser, program)
     add("--log_level", choices=LEVELS, default="WARNING", help="log level")
     add("--version", action="version", version=__version__)
     return parser
+
+
+def _front_ends(parser: argparse.ArgumentParser, program: Program) -> None:
+    """Options for control systems, which the original has none of."""
+    title = f"the {program.kind}s of the configuration folder in control systems"
+    add = parser.add_argument_group(title).add_argument
+    add("--tango", action="store_true", help="serve each as a Tango device")
+    add("--tango-port", type=_port, default=9601, help="port of the Tango server without a database")
+    add("--tango-database", action="store_true", help="use and register in the database at TANGO_HOST")
+    add("--tango-instance", default=f"{program.kind}s", help="instance of the Tango server in the database")
+    add("--epics", action="store_true", help="serve each as EPICS PVs")
+    add("--epics-port", type=_port, default=5064, help="port of the EPICS server")
+    add("--epics-prefix", default="$(ENGINE):", help="beginning of PV names; $(ENGINE) is the name of each")
+    add("--only", action="append", metavar="NAME", help="show this one and no others; may be repeated")
 
 
 def level(name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import threading
@@ -11,8 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from repstream.instances.saved.camera_server import CameraServer
+from repstream_cli.cam_server.control_systems import ControlSystems
 from repstream_cli.cam_server.options import Program, folder, level, parser_of
 from repstream_cli.cam_server.running import Build, Listening, run
+from repstream_cli.front_ends import installed
+from repstream_cli.stack import EpicsOptions, TangoOptions
 from repstream_http.compat.cam_server import build
 
 CAMERA_SERVER = Program(
@@ -62,7 +66,8 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
     """Run a program until it is interrupted, or a client ends it; the exit code."""
     parser = parser_of(program)
     given = parser.parse_args(arguments)
-    listening = Listening(program.name, given.interface, given.port, given.hostname)
+    control_systems = _control_systems(parser, given)
+    listening = Listening(program.name, given.interface, given.port, given.hostname, control_systems)
     ended = threading.Event()
     with ExitStack() as stack:
         if program.keeps:
@@ -79,6 +84,20 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
             end=ended.set,
         )
         return run(listening, _build(parser, given, program, settings), level(given.log_level), ended)
+
+
+def _control_systems(parser: argparse.ArgumentParser, given: argparse.Namespace) -> ControlSystems:
+    for name in ("tango", "epics"):
+        if getattr(given, name) and not installed(name):
+            parser.error(f"--{name}: it is not installed: pip install 'repstream[{name}]'")
+    database = os.environ.get("TANGO_HOST", "") if given.tango_database else ""
+    if given.tango_database and not database:
+        parser.error("--tango-database needs TANGO_HOST=host:port in the environment")
+    tango = TangoOptions(0 if database else given.tango_port, database, given.tango_instance, bool(database))
+    epics = EpicsOptions(given.epics_port, given.epics_prefix)
+    return ControlSystems(
+        tango if given.tango else None, epics if given.epics else None, tuple(given.only or ())
+    )
 
 
 def _build(

@@ -8,18 +8,22 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
 from repstream.errors import PortTakenError, RepstreamError
 from repstream.instances.launcher import Launcher
 from repstream.instances.local import LocalLauncher
+from repstream.instances.saved.cameras import SavedCameras
+from repstream.instances.saved.engines import engines_of
+from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.logs import log_to_stderr
 from repstream_cli import ports
+from repstream_cli.cam_server.control_systems import ControlSystems, served
+from repstream_cli.children import Child
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.notify import Notifier
@@ -41,17 +45,22 @@ ANSWER_TIME = 10.0
 LOOK = 0.2
 """Seconds between two looks whether a client ended the server."""
 
-Build = Callable[[Launcher], AbstractContextManager[tuple[FastAPI, Any]]]
+Saved = SavedCameras | SavedPipelines
+Build = Callable[[Launcher], AbstractContextManager[tuple[FastAPI, Saved]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a program listens: its name, address and port, and the host that streams are found by."""
+    """Where a program listens: its name, address and port, and the host that streams are found by.
+
+    `control_systems` show what it has, too.
+    """
 
     program: str
     interface: str
     port: int
     hostname: str
+    control_systems: ControlSystems = field(default_factory=ControlSystems)
 
     @property
     def address(self) -> str:
@@ -65,18 +74,22 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
     program, host, port = listening.program, listening.interface, listening.port
     try:
         _check_port(program, host, port)
+        listening.control_systems.check_ports(host)
         with until_interrupted() as stop, ExitStack() as stack:
             launcher = stack.enter_context(closing(LocalLauncher(listening.hostname)))
-            app, _ = stack.enter_context(build(launcher))
+            app, saved = stack.enter_context(build(launcher))
+            lines, children = stack.enter_context(_shown(saved, listening))
             launcher.wait_until_warm(WARM_TIME)
             server = stack.enter_context(HttpServer(app, host, port))
             if host not in LOOPBACK:
                 log.warning("everybody who reaches %s:%d may command %s", host, port, program)
-            print(f"{program} at {server.url}  (Ctrl-C ends)", flush=True)
+            print("\n".join([*lines, f"{program} at {server.url}  (Ctrl-C ends)"]), flush=True)
             notifier = Notifier(_Answered(server.url))
             notifier.ready(f"serving {server.url}")
             while not stop.wait(LOOK) and not ended.is_set():
                 notifier.tend()
+                for child in children:
+                    child.tend()
             notifier.stopping()
     except (RepstreamError, OSError, ValueError) as error:
         print(f"{program}: {error}", file=sys.stderr)
@@ -97,6 +110,19 @@ class _Answered:
             self._opener.open(self._url, timeout=ANSWER_TIME).close()
             self._last = time.monotonic()
         return self._last
+
+
+@contextmanager
+def _shown(saved: Saved, listening: Listening) -> Iterator[tuple[list[str], list[Child]]]:
+    wanted = listening.control_systems
+    if wanted.tango is None and wanted.epics is None:
+        yield [], []
+        return
+    with (
+        engines_of(saved, wanted.only) as engines,
+        served(engines, saved.instances.kind, wanted, listening.interface) as found,
+    ):
+        yield found
 
 
 def _check_port(program: str, host: str, port: int) -> None:

@@ -34,6 +34,7 @@ from repstream.instances.registry import Instances
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Publisher, Registration
 from repstream.parameters import instance
+from repstream.parameters.beam_alarms import with_alarms
 from repstream.parameters.catalogue import Catalogue, Group, build, key_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.facts import Section, Status, Value
@@ -50,6 +51,8 @@ from repstream.parameters.instance import (
     PipelineControls,
     StreamStatus,
 )
+from repstream.parameters.pipeline import PipelineSettings
+from repstream.pipelines.configurations import settings
 from repstream.protocol import Event, Reading, Requester, Snapshot
 from repstream.service.board import Board
 from repstream.states import RepeaterState
@@ -62,15 +65,24 @@ LOSING_TIME = 5.0
 MB, MIB = 1e6, 2**20
 
 
-def catalogue_of(kind: Kind) -> Catalogue:
-    """The catalogue of a camera or a pipeline."""
-    return build(CAMERA_GROUPS if kind == "camera" else PIPELINE_GROUPS)
+def catalogue_of(kind: Kind, configuration: Configuration) -> Catalogue:
+    """The catalogue of a camera or a pipeline; a pipeline's has the alarm levels of its configuration.
+
+    One that is wrong gives no levels of its own; a start says what is wrong.
+    """
+    found = build(CAMERA_GROUPS if kind == "camera" else PIPELINE_GROUPS)
+    with suppress(InvalidValue):
+        checked = settings(kind, configuration)
+        if isinstance(checked, PipelineSettings):
+            return with_alarms(found, checked.alarms)
+    return found
 
 
 class InstanceEngine:
     """The instance of this name in a registry; fills `protocol.Engine`. `close` it after use.
 
-    `saved` gives the configuration that it is started with; it may raise `Refused`.
+    `saved` gives the configuration that it is started with; it may raise `Refused`. The alarm levels
+    are those that it has now, since front ends show them once and for all.
     """
 
     def __init__(self, instances: Instances, name: str, saved: Callable[[], Configuration]) -> None:
@@ -78,7 +90,7 @@ class InstanceEngine:
         self._name = name
         self._saved = saved
         self._group, self._controls = _settings(instances.kind)
-        self.catalogue = catalogue_of(instances.kind)
+        self.catalogue = catalogue_of(instances.kind, self._configuration())
         self._board = Board(self.catalogue, uuid.uuid4().hex, time.time())
         self._publisher = Publisher(name)
         self._publishing = threading.Lock()
@@ -180,8 +192,8 @@ class InstanceEngine:
         configuration = self._configuration()
         values = self._shown(Group.ENGINE, self._engine(info, configuration))
         values |= self._shown(STREAM, _stream(info))
-        settings = instance.controls(self._controls, configuration)
-        values |= {key_of(self._group, 0, field): value for field, value in settings.items()}
+        controls = instance.controls(self._controls, configuration)
+        values |= {key_of(self._group, 0, field): value for field, value in controls.items()}
         if self._instances.kind == "pipeline":
             values |= self._shown(BEAM, BeamStatus.model_validate(self._instances.beam(self._name)))
         return values

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from repstream.parameters.beam_alarms import AlarmLevels, check_numbers
 from repstream.parameters.camera import Packing, StreamSettings
 from repstream.parameters.facts import Unit
 
@@ -115,6 +116,17 @@ class PipelineSettings(StreamSettings):
         title="Reordering buffer",
         description="Messages that are put in order of pulse ids.",
     )
+    alarms: dict[str, AlarmLevels] = Field(
+        {},
+        title="Alarm levels",
+        description="Levels of the beam's numbers that front ends show as warnings and alarms, by name.",
+    )
+
+    @field_validator("alarms")
+    @classmethod
+    def _are_numbers_of_the_beam(cls, alarms: dict[str, AlarmLevels]) -> dict[str, AlarmLevels]:
+        check_numbers(alarms)
+        return alarms
 
 
 DEFAULTS: dict[str, Any] = {

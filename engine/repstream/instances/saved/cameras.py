@@ -72,6 +72,10 @@ class SavedCameras:
             saved = self.configurations.read(name)
         return complete("camera", saved)
 
+    def ready(self, name: str) -> Document:
+        """The configuration that an instance is started with; raises `Refused`."""
+        return self.configuration(name)
+
     def configure(self, name: str, document: Mapping[str, Any]) -> Document:
         """Save a configuration, and have a running camera take it at once; both or neither.
 

@@ -47,9 +47,17 @@ class SavedPipelines:
         self._fill_in = fill_in
         self._saving = threading.Lock()
 
+    def names(self) -> list[str]:
+        """The names of all that are saved."""
+        return self.configurations.names()
+
     def configuration(self, name: str) -> Document:
         """The saved configuration with all defaults; raises `Refused`."""
         return complete("pipeline", self.configurations.read(name))
+
+    def ready(self, name: str) -> Document:
+        """The saved configuration as an instance is started with it; raises `Refused`."""
+        return self._completed(self.configurations.read(name))
 
     def save(self, name: str, document: Mapping[str, Any]) -> Document:
         """Save a configuration with its defaults; instances that run keep theirs. Raises `Refused`."""
@@ -89,7 +97,7 @@ class SavedPipelines:
                 "pipeline",
                 f"Instance '{instance_id}' is not present on server and it is not a saved pipeline name.",
             )
-        whole = self._completed(self.configurations.read(instance_id))
+        whole = self.ready(instance_id)
         return self.instances.ensure(instance_id, whole)
 
     def share(self, document: Mapping[str, Any] | None) -> InstanceInfo:

@@ -1,0 +1,119 @@
+"""A beam at a known place, read by clients of Tango and EPICS from the programs that serve pipelines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import httpx
+import numpy as np
+import pytest
+
+from tests.cli.cam_server import program, wait_until_ready
+from tests.ioc.clients import Pyepics
+from tests.ports import free_port
+from tests.waiting import until
+
+tango = pytest.importorskip("tango")
+
+WIDTH, HEIGHT = 96, 64
+X, Y, SIGMA = 30.25, 41.5, 4.0
+MINOR, MAJOR, INVALID = 1, 2, 3
+
+
+class Beamline(NamedTuple):
+    """The pipelines "inside", whose limits the beam keeps, and "outside"."""
+
+    devices: dict[str, Any]
+    epics: Pyepics
+    pipelines: str
+
+
+@pytest.fixture(scope="module")
+def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
+    folder = tmp_path_factory.mktemp("beamline")
+    _write_images(folder / "images.h5")
+    camera = {"source": f"{folder}/images.h5:/images", "source_type": "hdf5", "frame_rate": 20}
+    outside = {
+        "x_center": {"warning_high": X - 1},
+        "y_center": {"alarm_low": Y + 1},
+        "x_width": {"alarm_low": 0.5 * SIGMA, "warning_high": 2 * SIGMA},
+    }
+    _save(folder / "configuration/camera_config", "screen", camera)
+    pipelines = folder / "configuration/pipeline_config"
+    _save(pipelines, "inside", {"camera_name": "screen", "alarms": {"x_center": {"warning_high": X + 9}}})
+    _save(pipelines, "outside", {"camera_name": "screen", "alarms": outside})
+    ports = [free_port() for _ in range(4)]
+    here = ("-i", "127.0.0.1", "-n", "127.0.0.1", "-p")
+    shown = ("--tango", "--tango-port", ports[2], "--epics", "--epics-port", ports[3])
+    prefix = ("--epics-prefix", "T:$(ENGINE):")
+    with (
+        program("camera_server", folder, *here, ports[0]) as cameras,
+        program(
+            "pipeline_server", folder, *here, ports[1], "-c", f"http://127.0.0.1:{ports[0]}", *shown, *prefix
+        ) as served,
+    ):
+        wait_until_ready(cameras)
+        wait_until_ready(served)
+        address = f"tango://127.0.0.1:{ports[2]}/repstream/pipeline/{{}}#dbase=no"
+        devices = {name: tango.DeviceProxy(address.format(name)) for name in ("inside", "outside")}
+        with Pyepics(ports[3]) as epics:
+            yield Beamline(devices, epics, f"http://127.0.0.1:{ports[1]}")
+
+
+def test_the_beam_is_where_it_was_put(beamline: Beamline) -> None:
+    inside, epics = beamline.devices["inside"], beamline.epics
+    assert inside.State() == tango.DevState.OFF
+    assert epics.do("get", "T:inside:Beam:XCenter_RBV")["severity"] == INVALID
+    inside.Start()
+    until(lambda: inside.BeamXCenter is not None, "the beam in Tango")
+    assert inside.BeamXCenter == pytest.approx(X, abs=0.05)
+    assert inside.BeamYCenter == pytest.approx(Y, abs=0.05)
+    assert inside.BeamXWidth == pytest.approx(SIGMA, abs=0.05)
+    assert inside.State() == tango.DevState.RUNNING
+    until(lambda: epics.do("get", "T:inside:Beam:XCenter_RBV")["severity"] == 0, "the beam in EPICS")
+    assert epics.value("T:inside:Beam:XCenter_RBV") == pytest.approx(X, abs=0.05)
+    assert epics.value("T:inside:Beam:YCenter_RBV") == pytest.approx(Y, abs=0.05)
+    assert epics.value("T:inside:Beam:Quality_RBV") > 0.95
+    assert inside.read_attribute("BeamXCenter").quality == tango.AttrQuality.ATTR_VALID
+
+
+def test_what_is_out_of_its_limits_is_an_alarm(beamline: Beamline) -> None:
+    outside, epics = beamline.devices["outside"], beamline.epics
+    assert epics.do("put", "T:outside:Start", 1), "the start was never answered"
+    until(lambda: epics.do("get", "T:outside:Beam:XCenter_RBV")["severity"] == MINOR, "the warning")
+    assert epics.do("get", "T:outside:Beam:YCenter_RBV")["severity"] == MAJOR
+    assert epics.do("get", "T:outside:Beam:XWidth_RBV")["severity"] == 0
+    assert epics.do("info", "T:outside:Beam:XCenter_RBV")["upper_warning_limit"] == X - 1
+    until(lambda: outside.BeamXCenter is not None, "the beam in Tango")
+    assert outside.read_attribute("BeamXCenter").quality == tango.AttrQuality.ATTR_WARNING
+    assert outside.read_attribute("BeamYCenter").quality == tango.AttrQuality.ATTR_ALARM
+    assert outside.read_attribute("BeamXWidth").quality == tango.AttrQuality.ATTR_VALID
+    assert "Centre in y" in outside.Status()
+
+
+def test_levels_that_make_no_sense_are_refused(beamline: Beamline) -> None:
+    for alarms, reason in (
+        ({"x_centre": {}}, "there is no 'x_centre'"),
+        ({"x_center": {"warning_low": 3, "alarm_high": 2}}, "is above alarm_high"),
+        ({"x_center": {"high": 2}}, "there is no field 'high'"),
+    ):
+        body = {"camera_name": "screen", "alarms": alarms}
+        answer = httpx.post(f"{beamline.pipelines}/api/v1/pipeline/refused/config", json=body).json()
+        assert answer["state"] == "error"
+        assert reason in answer["status"]
+
+
+def _write_images(path: Path) -> None:
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    beam = 100 + 20_000 * np.exp(-((x - X) ** 2 + (y - Y) ** 2) / (2 * SIGMA**2))
+    with h5py.File(path, "w") as file:
+        file["images"] = np.stack([beam.astype(np.uint16)] * 3)
+
+
+def _save(folder: Path, name: str, configuration: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(configuration))
