@@ -27,7 +27,8 @@ PATIENCE = 5.0
 GEOMETRY_KEYS = ("mirror_x", "mirror_y", "rotate", "roi", "image_background", "binning_x", "binning_y")
 """What changes an image on its way from the source."""
 
-FOR_EVER: Mapping[str, Any] = {"no_client_timeout": 0}
+CLIENT_TIMEOUT = "no_client_timeout"
+FOR_EVER: Mapping[str, Any] = {CLIENT_TIMEOUT: 0}
 """What has an instance run also while nobody listens."""
 
 _RAW = "{} (raw)"
@@ -135,7 +136,11 @@ class SavedCameras:
         self.configurations.write(name, whole)
         try:
             with suppress(UnknownInstance):
-                self.instances.reconfigure(name, whole, replace=True)
+                running = self.instances.get(name).config.get(CLIENT_TIMEOUT)
+                saved = (before or {}).get(CLIENT_TIMEOUT)
+                # A permanent camera runs without clients, whatever is saved, and goes on doing so.
+                stays = running == FOR_EVER[CLIENT_TIMEOUT] != saved
+                self.instances.reconfigure(name, {**whole, **FOR_EVER} if stays else whole, replace=True)
         except Refused:
             if before is None:
                 self.configurations.delete(name)

@@ -6,6 +6,7 @@ The instances are processes of this host, so there is one server in all lists: t
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from repstream.version import __version__
 from repstream_http.compat.cam_server import shapes
 from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
 from repstream_http.compat.cam_server.server import Common, text
+
+log = logging.getLogger(__name__)
 
 PREFIX = API + "/proxy"
 
@@ -48,6 +51,8 @@ class Manager:
         self._permanent = permanent
         self._save = save
         self._servers_file: Path = configurations.folder / SERVERS_FILE
+        if self._servers_file.is_file():
+            log.warning("all instances run on this host: %s has no effect", self._servers_file)
 
     def routes(self) -> list[Route]:
         """All of them, with their whole paths."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -155,3 +156,22 @@ def test_cameras_have_a_manager_too(site: Site) -> None:
     assert ok(httpx.get(f"{proxy}/servers"))["instances"] == [["simulation"]]
     ok(httpx.post(f"{proxy}/permanent", json={"always": "simulation"}))
     until(lambda: "always" in ok(site.cam.get("/info"))["info"]["active_instances"])
+
+
+def test_a_permanent_camera_stays_so_when_it_is_configured(site: Site) -> None:
+    url, config = f"{site.camera_url}/api/v1/proxy/permanent", {"source": "", "source_type": "simulation"}
+    ok(site.cam.post("/c/config", json=config))
+    ok(httpx.post(url, json={"c": ""}))
+    until(lambda: "c" in ok(site.cam.get("/info"))["info"]["active_instances"])
+    saved = ok(site.cam.post("/c/config", json={**config, "rotate": 1, "no_client_timeout": 5}))["config"]
+    running = site.launcher.processes["c"].configuration
+    assert (running["rotate"], running["no_client_timeout"], saved["no_client_timeout"]) == (1, 0, 5)
+
+
+def test_a_manager_says_that_a_file_of_servers_has_no_effect(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(tmp_path, managers=True)
+    (tmp_path / "camera_config" / "servers.json").write_text("{}")
+    with site.served():
+        assert ["has no effect" in record.message for record in caplog.records] == [True]
