@@ -1,9 +1,9 @@
-"""The function of a pipeline: a script in the folder of scripts, run by a process of its own."""
+"""The function of a pipeline: a script in the folder of scripts, run by processes of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from repstream.pipelines.control import Folders
 from repstream.pipelines.scripts import script_path
@@ -12,13 +12,21 @@ from repstream.processing.user_function import UserFunction
 
 
 class NamedFunction:
-    """The script that a configuration names, loaded when another is named or it is to be reloaded."""
+    """The script that a configuration names, loaded when another is named or it is to be reloaded.
 
-    def __init__(self, kind: Kind, folders: Folders) -> None:
+    There are as many processes of it as `threads` that call it; `of` is that of one of them.
+    """
+
+    def __init__(self, kind: Kind, folders: Folders, threads: int = 1) -> None:
         self._kind: Kind = kind
         self._folders = folders
+        self._threads = threads
         self._name = ""
-        self._function: UserFunction | None = None
+        self._functions: list[UserFunction] = []
+
+    def of(self, thread: int) -> UserFunction | None:
+        """The function for a thread; None where none is named."""
+        return self._functions[thread] if self._functions else None
 
     @contextmanager
     def becoming(self, name: str, reload: bool) -> Iterator[UserFunction | None]:
@@ -27,34 +35,28 @@ class NamedFunction:
         Raises `InvalidValue` for a script that is not there, `FunctionError` for one that cannot be loaded.
         """
         if name == self._name and not reload:
-            yield self._function
+            yield self.of(0)
             return
-        found = self._loaded(name) if name else None
-        try:
-            yield found
-        except BaseException:
-            if found is not None:
-                found.close()
-            raise
+        with ExitStack() as failed:
+            found = [self._loaded(name, failed) for _ in range(self._threads)] if name else []
+            yield found[0] if found else None
+            failed.pop_all()
         self.close()
-        self._name, self._function = name, found
+        self._name, self._functions = name, found
 
     def close(self) -> None:
-        """End its process."""
-        if self._function is not None:
-            self._function.close()
-            self._function = None
+        """End its processes."""
+        for function in self._functions:
+            function.close()
+        self._functions = []
 
-    def _loaded(self, name: str) -> UserFunction:
+    def _loaded(self, name: str, failed: ExitStack) -> UserFunction:
         libraries = self._folders.libraries
         function = UserFunction(
             script_path("function", name, self._folders.scripts),
             self._kind,
             folders=() if libraries is None else (libraries,),
         )
-        try:
-            function.start()
-        except BaseException:
-            function.close()
-            raise
+        failed.callback(function.close)
+        function.start()
         return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -26,8 +26,8 @@ from repstream.pipelines.feed import Feed
 from repstream.pipelines.gate import Gate, Verdict
 from repstream.pipelines.messages import Encoder, Made
 from repstream.pipelines.received import Received
-from repstream.pipelines.threads import Threads
-from repstream.pipelines.work import Making, Work, open_work
+from repstream.pipelines.work import Making, Result, Work, open_work
+from repstream.processing.ordered import Done, Ordered
 from repstream.sources.made import MadeSource
 from repstream.sources.source import Source
 
@@ -44,9 +44,10 @@ class PipelineJob:
         self._settings = pipeline_settings(configuration)
         self._gate = Gate(self._settings)
         self._encoder = encoder_of(self._settings)
-        works = opened(configuration, self._settings, folders)
-        self._work = works[0]
-        self._threads = Threads(works, self._settings.thread_buffer_size) if len(works) > 1 else None
+        threads, self._room = self._settings.processing_threads, self._settings.thread_buffer_size
+        self._work = open_work(configuration, self._settings, folders, max(threads, 1))
+        self._threads: Ordered[Result] | None = Ordered(threads, self._room) if threads else None
+        self._done: list[Done[Result]] = []
         self._made = made_by(self._work)
         self._memory = bsread.Memory()
         self.received = Received()
@@ -76,10 +77,8 @@ class PipelineJob:
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
         settings = pipeline_settings(configuration)
-        if self._threads is None:
-            self._work.configure(configuration, settings)
-        else:
-            self._threads.each(lambda work: work.configure(configuration, settings))
+        self._done += self._all_done()
+        self._work.configure(configuration, settings)
         if _shapes_headers(settings) != _shapes_headers(self._settings):
             self._encoder = encoder_of(settings)
         self._gate.settings = self._settings = settings
@@ -100,21 +99,21 @@ class PipelineJob:
         stamp = message.timestamp or divmod(time.time_ns(), 10**9)
         if not self._wants(message.pulse_id, stamp, now):
             return ()
-        if self._threads is None:
-            return self._sent(lambda: self._work.process(message, stamp))
-        self._threads.begin(lambda work: work.process(message, stamp))
-        return self.collect()
+        return self._begun(message, stamp)
 
     @property
     def woken(self) -> int | None:
-        return None if self._threads is None else self._threads.woken
+        return None if self._threads is None else self._threads.fileno()
 
     @property
     def busy(self) -> bool:
-        return self._threads is not None and self._threads.is_full
+        return self._threads is not None and len(self._threads) >= self._room
 
     def collect(self) -> Sequence[Frame]:
-        return [] if self._threads is None else self._results(self._threads.take())
+        if self._threads is None:
+            return ()
+        self._done += self._threads.take()
+        return self._results()
 
     def hear(self, found: control.Input) -> None:
         if self._feed is not None:
@@ -134,7 +133,9 @@ class PipelineJob:
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
-        (self._work if self._threads is None else self._threads).close()
+        if self._threads is not None:
+            self._threads.close()
+        self._work.close()
         if self._feed is not None:
             self._feed.close()
 
@@ -143,15 +144,34 @@ class PipelineJob:
         return beam_of(channels) if channels else None
 
     def rest(self) -> Sequence[Frame]:
-        made = [] if self._threads is None else self._results(self._threads.take(wait=True))
-        return [*made, *self._encoded(self._work.rest())]
+        self._done += self._all_done()
+        return [*self._results(), *self._encoded(self._work.rest())]
 
-    def _results(self, taken: Sequence[Future[Sequence[Made | Frame]]]) -> list[Frame]:
+    def _begun(self, message: bsread.Message, stamp: Timestamp) -> Sequence[Frame]:
+        """What goes out now of a message that is wanted, and of those that threads have done."""
+        try:
+            task = self._work.begin(message, stamp)
+        except ProcessingError as error:
+            self._done.append(Done(None, error))
+            return self._results() if self._threads is None else self.collect()
+        if task is None:
+            return ()
+        if self._threads is None:
+            return self._sent(lambda: task(0))
+        self._threads.put(task)
+        return self.collect()
+
+    def _all_done(self) -> list[Done[Result]]:
+        """Wait for the threads."""
+        found: list[Done[Result]] = []
+        while self._threads is not None and len(self._threads):
+            found += self._threads.take(wait=1.0)
+        return found
+
+    def _results(self) -> list[Frame]:
         frames: list[Frame] = []
-        for future in taken:
-            if self.finished:
-                break
-            frames += self._sent(future.result)
+        while self._done and not self.finished:
+            frames += self._sent(partial(_result, self._done.pop(0)))
         return frames
 
     def _taken(self, made: Made, now: float) -> Sequence[Frame]:
@@ -164,7 +184,7 @@ class PipelineJob:
         self.finished = self.finished or verdict is Verdict.END
         return verdict is Verdict.TAKE
 
-    def _sent(self, make: Callable[[], Sequence[Made | Frame]]) -> Sequence[Frame]:
+    def _sent(self, make: Callable[[], Result]) -> Sequence[Frame]:
         try:
             frames = self._encoded(make())
         except (ProcessingError, ValueError) as error:
@@ -194,19 +214,10 @@ class PipelineJob:
         self.finished = self.finished or self._gate.is_finished
 
 
-def opened(configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders) -> list[Work]:
-    """The work, once for each thread. What remembers images that came before is done by one."""
-    remembers = any(configuration.get(key) for key in ("averaging", "image_averaging"))
-    threads = settings.processing_threads if settings.pipeline_type in ("processing", "stream") else 1
-    works: list[Work] = []
-    try:
-        for _ in range(1 if remembers else max(threads, 1)):
-            works.append(open_work(configuration, settings, folders))
-    except BaseException:
-        for work in works:
-            work.close()
-        raise
-    return works
+def _result(done: Done[Result]) -> Result:
+    if done.error is not None:
+        raise done.error
+    return done.result or ()
 
 
 def made_by(work: Work) -> MadeSource | None:

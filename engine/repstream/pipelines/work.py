@@ -42,31 +42,40 @@ SHOWN: Mapping[str, Any] = {
 COMPRESSIONS = ("data_compression", "data_header_compression")
 
 
+Result = Sequence[Made | Frame]
+"""Channels to send, or messages that go on as they are."""
+
+Task = Callable[[int], Result]
+"""What is left to do for a message, by the thread of this number (0 where there are none)."""
+
+
 class Work(Protocol):
-    """Channels of a message, from a message. Used from one thread."""
+    """What is done with messages, in their order; tasks may be done by several threads at once."""
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Take another configuration; raises `Refused` and keeps the former one then."""
 
-    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
-        """What is sent: channels, or a message that goes on as it is. Raises `ProcessingError`."""
+    def begin(self, message: Message, timestamp: Timestamp) -> Task | None:
+        """What is left to do for a message, None for nothing. It, and its task, raise `ProcessingError`."""
 
-    def rest(self) -> Sequence[Made | Frame]:
+    def rest(self) -> Result:
         """What is held back, at the end."""
 
     def close(self) -> None:
         """Let go of everything."""
 
 
-def open_work(configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders) -> Work:
-    """The work of a pipeline of this type. Raises `Refused`."""
+def open_work(
+    configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders, threads: int
+) -> Work:
+    """The work of a pipeline of this type, whose tasks so many threads may do. Raises `Refused`."""
     match settings.pipeline_type:
         case "processing":
-            return Processing(configuration, settings, folders)
+            return Processing(configuration, settings, folders, threads)
         case "store":
             return Storing(settings)
         case "stream":
-            return Streaming(configuration, settings, folders)
+            return Streaming(configuration, settings, folders, threads)
         case "custom":
             return Making(configuration, settings, folders)
         case "fanout" | "fanin":
@@ -74,45 +83,48 @@ def open_work(configuration: Mapping[str, Any], settings: PipelineSettings, fold
     raise InvalidValue("pipeline_type", f"{settings.pipeline_type} is not supported yet")
 
 
+def _made(pulse: Pulse, channels: Mapping[str, Any] | None) -> Result:
+    return () if channels is None else (Made(pulse.id, pulse.timestamp, channels),)
+
+
 class _Immediate:
     """Work that holds nothing back, with the function of a user where one is named."""
 
-    def __init__(self, function: NamedFunction | None = None) -> None:
+    def __init__(self, function: NamedFunction) -> None:
         self._function = function
 
-    def rest(self) -> Sequence[Made | Frame]:
+    def rest(self) -> Result:
         return ()
 
     def close(self) -> None:
-        if self._function is not None:
-            self._function.close()
+        self._function.close()
 
 
 class Processing(_Immediate):
     """The image of a camera through the steps and the function of the configuration."""
 
     def __init__(
-        self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders
+        self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders, threads: int
     ) -> None:
-        super().__init__(NamedFunction("image", folders))
+        super().__init__(NamedFunction("image", folders, threads))
         self._folders = folders
         self._pipeline = self._configured(configuration, settings, Pipeline)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         self._configured(configuration, settings, self._pipeline.configure)
 
-    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+    def begin(self, message: Message, timestamp: Timestamp) -> Task | None:
         found = values_of(message)
         others = {name: value for name, value in found.items() if name not in OF_PICTURE}
-        made = self._pipeline.process(view_of(found), Pulse(message.pulse_id, timestamp, others))
-        return () if made is None else (Made(message.pulse_id, timestamp, made),)
+        pulse = Pulse(message.pulse_id, timestamp, others)
+        rest = self._pipeline.begin(view_of(found), pulse)
+        return None if rest is None else lambda thread: _made(pulse, rest(self._function.of(thread)))
 
     def _configured(
         self, configuration: Mapping[str, Any], settings: PipelineSettings, make: Callable[..., T]
     ) -> T:
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
-        assert self._function is not None
         name = "" if settings.function in (None, TRANSPARENT) else settings.function or ""
         with self._function.becoming(name, settings.reload) as function:
             return make({**configuration, **shown(configuration)}, background, function)
@@ -146,44 +158,50 @@ def _axis(axis: Any, size: int) -> np.ndarray[Any, Any]:
     return np.atleast_1d(np.asarray(axis))
 
 
-class Storing(_Immediate):
+class Storing:
     """The image alone, under the name of its camera."""
 
     def __init__(self, settings: PipelineSettings) -> None:
-        super().__init__()
         self._channel = f"{settings.camera_name}:FPICTURE"
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Nothing of it can change."""
 
-    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+    def begin(self, message: Message, timestamp: Timestamp) -> Task:
         if "image" not in message.header.index:
             raise ProcessingError("the message has no channel image")
-        return (Made(message.pulse_id, timestamp, {self._channel: message["image"]}),)
+        made = Made(message.pulse_id, timestamp, {self._channel: message["image"]})
+        return lambda thread: (made,)
+
+    def rest(self) -> Result:
+        return ()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Streaming(_Immediate):
     """The channels of any stream, or what a function of a user makes of them."""
 
     def __init__(
-        self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders
+        self, configuration: Mapping[str, Any], settings: PipelineSettings, folders: Folders, threads: int
     ) -> None:
-        super().__init__(NamedFunction("stream", folders))
-        self._called: UserFunction | None = None
+        super().__init__(NamedFunction("stream", folders, threads))
         self._parameters: Mapping[str, Any] = {}
         self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        assert self._function is not None
-        with self._function.becoming(settings.function or "", settings.reload) as function:
-            self._called, self._parameters = function, configuration
+        with self._function.becoming(settings.function or "", settings.reload):
+            self._parameters = configuration
 
-    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
-        values = values_of(message)
-        made: Mapping[str, Any] | None = values
-        if self._called is not None:
-            made = self._called.stream(Pulse(message.pulse_id, timestamp, values), self._parameters)
-        return () if made is None else (Made(message.pulse_id, timestamp, made),)
+    def begin(self, message: Message, timestamp: Timestamp) -> Task:
+        pulse, parameters = Pulse(message.pulse_id, timestamp, values_of(message)), self._parameters
+
+        def task(thread: int) -> Result:
+            function = self._function.of(thread)
+            return _made(pulse, pulse.data if function is None else function.stream(pulse, parameters))
+
+        return task
 
 
 class Making(_Immediate):
@@ -200,7 +218,6 @@ class Making(_Immediate):
         self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        assert self._function is not None
         with self._function.becoming(settings.function or "", settings.reload) as function:
             self._called, self._parameters = function, configuration
 
@@ -213,8 +230,8 @@ class Making(_Immediate):
             if made is not None:
                 yield (Made(made.pulse_id, made.timestamp, made.channels),)
 
-    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
-        return ()
+    def begin(self, message: Message, timestamp: Timestamp) -> None:
+        """It receives nothing."""
 
 
 class Forwarding:
@@ -232,12 +249,13 @@ class Forwarding:
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         self._length = settings.pid_buffer or 0
 
-    def process(self, message: Message, timestamp: Timestamp) -> Sequence[Made | Frame]:
+    def begin(self, message: Message, timestamp: Timestamp) -> Task:
         self._number += 1  # messages of one id keep their order
         heappush(self._held, (message.pulse_id, self._number, frame_of(message)))
-        return [heappop(self._held)[2] for _ in range(len(self._held) - self._length)]
+        leaving = [heappop(self._held)[2] for _ in range(len(self._held) - self._length)]
+        return lambda thread: leaving
 
-    def rest(self) -> Sequence[Made | Frame]:
+    def rest(self) -> Result:
         return [heappop(self._held)[2] for _ in range(len(self._held))]
 
     def close(self) -> None:
