@@ -8,16 +8,15 @@ import pytest
 from repstream_cli.exits import Exit
 from tests.cli.running import free_port
 
-WITHOUT = (
+WITHOUT_ANY = (
     "import sys\n"
     "sys.modules.update(dict.fromkeys(('tango', 'caproto', 'fastapi', 'uvicorn', 'databaseds')))\n"
-    "from repstream_cli.main import main\n"
-    "main()\n"
 )
+WITHOUT = WITHOUT_ANY + "from repstream_cli.main import main\nmain()\n"
 
 
-def run_without_extras(*arguments):
-    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+def run_without_extras(*arguments, program=WITHOUT):
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -26,6 +25,13 @@ def test_a_front_end_that_is_asked_for_but_missing_is_told(front_end):
     seen = run_without_extras("serve", f"--{front_end}")
     assert seen.returncode == Exit.USAGE
     assert f"repstream[{front_end}]" in seen.stderr
+
+
+def test_a_camera_server_tells_what_it_needs():
+    program = f"{WITHOUT_ANY}from repstream_cli.cam_server.programs import camera_server\ncamera_server()\n"
+    seen = run_without_extras(program=program)
+    assert seen.returncode == Exit.USAGE
+    assert "repstream[http]" in seen.stderr
 
 
 def test_the_demo_tells_what_it_needs():

@@ -10,14 +10,17 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repstream.instances.saved.camera_server import CameraServer
 from repstream_cli.cam_server.control_systems import ControlSystems
 from repstream_cli.cam_server.options import Program, folder, level, parser_of
-from repstream_cli.cam_server.running import Build, Listening, run
 from repstream_cli.front_ends import installed
 from repstream_cli.stack import EpicsOptions, TangoOptions
-from repstream_http.compat.cam_server import build
+
+if TYPE_CHECKING:
+    from repstream_cli.cam_server.running import Build  # an extra
+    from repstream_http.compat.cam_server.build import Settings
 
 CAMERA_SERVER = Program(
     "camera_server",
@@ -66,6 +69,11 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
     """Run a program until it is interrupted, or a client ends it; the exit code."""
     parser = parser_of(program)
     given = parser.parse_args(arguments)
+    if not installed("http"):
+        parser.error("it needs the HTTP front end: pip install 'repstream[http]'")
+    from repstream_cli.cam_server.running import Listening, run  # noqa: PLC0415 - an extra
+    from repstream_http.compat.cam_server.build import Settings  # noqa: PLC0415
+
     control_systems = _control_systems(parser, given)
     listening = Listening(program.name, given.interface, given.port, given.hostname, control_systems)
     ended = threading.Event()
@@ -74,7 +82,7 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
             base = folder(parser, given.base, "base")
         else:
             base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{program.name}-")))
-        settings = build.Settings(
+        settings = Settings(
             configurations=base,
             backgrounds=folder(parser, given.background_base, "background_base"),
             scripts=folder(parser, given.scripts_base, "scripts_base"),
@@ -101,8 +109,10 @@ def _control_systems(parser: argparse.ArgumentParser, given: argparse.Namespace)
 
 
 def _build(
-    parser: argparse.ArgumentParser, given: argparse.Namespace, program: Program, settings: build.Settings
+    parser: argparse.ArgumentParser, given: argparse.Namespace, program: Program, settings: Settings
 ) -> Build:
+    from repstream_http.compat.cam_server import build  # noqa: PLC0415 - an extra
+
     if program.kind == "camera":
         return lambda launcher: build.camera_server(settings, launcher)
     try:
