@@ -1,4 +1,4 @@
-"""Which code does the heavy work: compiled where numba is installed, once it is ready, else numpy and scipy.
+"""Which code does the heavy work: compiled where numba is installed, once it is ready, else not.
 
 Compiling takes seconds, at the first use on a machine: a thread does it while the other code works. What
 it made is kept beside the modules, and read in a second by the next process. numba takes some 100 MB in each
@@ -22,6 +22,8 @@ Array = NDArray[Any]
 Numbers = NDArray[np.float64]
 
 
+HAS_NUMBA = importlib.util.find_spec("numba") is not None
+
 PATIENCE = 50
 """Images that are processed before numba is loaded."""
 
@@ -39,6 +41,10 @@ class Solvers:
         self._to_come = patience
         self.minimise: Callable[[Numbers, Numbers, Numbers], bool] = minpack.minimise
         self.profiles: Callable[[Array], tuple[Array, Array]] = sums.int64_profiles
+        if not HAS_NUMBA:
+            from repstream.processing import levenberg  # noqa: PLC0415 (it would load numba)
+
+            self.minimise = levenberg.minimise
         self._lock = threading.Lock()
         self._compiling: threading.Thread | None = None
 
@@ -51,7 +57,7 @@ class Solvers:
 
     def prepare(self, wait: float | None = None) -> None:
         """Begin to compile, if that was not done yet; `wait` at most so many seconds for its end."""
-        if importlib.util.find_spec("numba") is None:
+        if not HAS_NUMBA:
             return
         with self._lock:
             if self._compiling is None:
@@ -63,7 +69,7 @@ class Solvers:
     @property
     def ready(self) -> bool:
         """Whether the compiled ones are in use."""
-        return self.minimise is not minpack.minimise
+        return HAS_NUMBA and self.minimise is not minpack.minimise
 
     def _compile(self) -> None:
         try:

@@ -1,12 +1,17 @@
-"""Both ways to fit and to count."""
+"""All ways to fit and to count."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from repstream.processing import minpack
 from repstream.processing.solvers import SOLVERS, Solvers
 
 
@@ -19,10 +24,28 @@ def compiled() -> Solvers:
     return made
 
 
-@pytest.fixture(params=["numba", "scipy"])
+@cache
+def plain() -> Solvers:
+    """Those of a place without numba."""
+    path = Path(minpack.__file__).with_name("levenberg.py")
+    spec = importlib.util.spec_from_file_location("levenberg_without_numba", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with patch.dict(sys.modules, {"numba": None}):
+        spec.loader.exec_module(module)
+    assert module.njit is None
+    made = Solvers()
+    made.minimise = module.minimise
+    return made
+
+
+SOLVERS_BY_NAME = {"numba": compiled, "scipy": Solvers, "neither": plain}
+
+
+@pytest.fixture(params=SOLVERS_BY_NAME)
 def solvers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Solvers]:
     """Runs a test with each of them in use."""
-    used = compiled() if request.param == "numba" else Solvers()
+    used = SOLVERS_BY_NAME[request.param]()
     monkeypatch.setattr(SOLVERS, "minimise", used.minimise)
     monkeypatch.setattr(SOLVERS, "profiles", used.profiles)
     yield used

@@ -5,6 +5,7 @@ Of beams wider than a pixel: of narrower ones there is not enough to tell one cu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.engine.processing.conftest import compiled
+from tests.engine.processing.conftest import compiled, plain
 from tests.waiting import until
 
 from repstream.processing import minpack
@@ -34,13 +35,13 @@ PROFILES = st.fixed_dictionaries(
 
 
 @settings(deadline=None, max_examples=150, derandomize=True)
-@given(PROFILES)
-def test_both_fit_alike(profile: dict[str, Any]) -> None:
+@given(PROFILES, st.sampled_from([compiled, plain]))
+def test_all_fit_alike(profile: dict[str, Any], solvers: Callable[[], Solvers]) -> None:
     heights, places = made(**profile)
     guess = first_guess(heights, places)
     theirs, ours = np.array(guess), np.array(guess)
     found = minpack.minimise(heights, places, theirs)
-    assert compiled().minimise(heights, places, ours) == found
+    assert solvers().minimise(heights, places, ours) == found
     if found and not np.allclose(ours, theirs, rtol=1e-4, atol=1e-4):
         # Flat: the sum of squares says that one is as good as the other.
         least, most = sorted(cost(at, heights, places) for at in (ours, theirs))
