@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import signal
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 FORK_TIME = 20.0
 """Seconds that the process which is forked from has at most, its own start included."""
+
+IMPROVE_AFTER = 10.0
+"""Seconds until numba is loaded: a server that starts has other things to do."""
 
 EXIT_TIME = 5.0
 """Seconds from the end of an instance's pipe until its exit code is known."""
@@ -81,15 +85,19 @@ class LocalRunning:
 class LocalLauncher:
     """Fills `Launcher`. The process that is forked from is started at once, and anew if it dies.
 
-    `host` is the name or address of this machine for clients; left out, its name.
+    Where numba is installed another one takes its place after a while that has loaded it, which takes too
+    long to begin with. `host` is the name or address of this machine for clients; left out, its name.
     """
 
     def __init__(self, host: str = "") -> None:
         self.host = host or socket.gethostname()
         self._lock = threading.Lock()
         self._zygote: _ZygoteLink | None = None
-        self._closed = False
+        self._replaced: list[_ZygoteLink] = []
+        self._closing = threading.Event()
         self._link()
+        if importlib.util.find_spec("numba") is not None:
+            threading.Thread(target=self._improve, name="compiled zygote", daemon=True).start()
 
     def launch(
         self,
@@ -108,25 +116,41 @@ class LocalLauncher:
 
     def close(self) -> None:
         with self._lock:
-            self._closed = True
-            zygote, self._zygote = self._zygote, None
-        if zygote is not None:
+            self._closing.set()
+            zygotes = [*self._replaced, *([self._zygote] if self._zygote is not None else [])]
+            self._replaced, self._zygote = [], None
+        for zygote in zygotes:
             zygote.close()
 
     def _link(self) -> _ZygoteLink:
         with self._lock:
-            if self._closed:
+            if self._closing.is_set():
                 raise ChildError("no instance is started any more: the server ends")
             if self._zygote is None or not self._zygote.alive:
                 self._zygote = _ZygoteLink()
             return self._zygote
 
+    def _improve(self) -> None:
+        """Fork from a process with compiled code, as soon as there is one."""
+        if self._closing.wait(IMPROVE_AFTER):
+            return
+        better = _ZygoteLink("--compiled")
+        while not (warm := better.warm.wait(0.2)) and not self._closing.is_set():
+            pass
+        with self._lock:
+            if warm and better.alive and not self._closing.is_set():
+                if self._zygote is not None:
+                    self._replaced.append(self._zygote)  # its instances end with their own pipes
+                self._zygote = better
+                return
+        better.close()
+
 
 class _ZygoteLink:
     """The process that is forked from, and the thread that hears it."""
 
-    def __init__(self) -> None:
-        self._process, ours = child.start("repstream.pipelines.zygote")
+    def __init__(self, *options: str) -> None:
+        self._process, ours = child.start("repstream.pipelines.zygote", *options)
         self._pipe = Connection(ours.detach())
         self._asking = threading.Lock()
         self._forked: threading.Event = threading.Event()

@@ -21,11 +21,16 @@ import msgspec
 import numpy as np
 import zmq
 
+from repstream.errors import ProcessingError
 from repstream.pipelines import control
 from repstream.pipelines.forking import Forked, Gone, Warm
 from repstream.pipelines.process import main as be_instance
 from repstream.processing.camera import Geometry
 from repstream.processing.pipeline import Pipeline, Pulse
+from repstream.processing.solvers import SOLVERS
+
+COMPILE_TIME = 60.0
+"""Seconds for numba: some twenty at the first start on a machine, one or two later."""
 
 
 class Zygote:
@@ -74,14 +79,17 @@ class Zygote:
             self._pipe.send_bytes(msgspec.msgpack.encode(what))
 
 
-def warm_up() -> None:
-    """Process one image, so that all that this loads and compiles is there.
+def warm_up(compiled: bool = False) -> None:
+    """Process one image, so that all that this loads is there; with `compiled` numba is, too.
 
-    Where the libraries of the extra "cameras" are not installed, cameras work, and pipelines say what lacks.
+    It takes some 100 MB, which instances share then instead of loading it each for itself. Where the
+    libraries of the extra "cameras" are not installed, cameras work, and pipelines say what lacks.
     """
     image = np.add.outer(np.hanning(9), np.hanning(8))
     everything = {"image_good_region": {"threshold": 0.1}, "image_slices": {"number_of_slices": 3}}
-    with suppress(ImportError):
+    with suppress(ImportError, ProcessingError):
+        if compiled:
+            SOLVERS.prepare(COMPILE_TIME)  # by a thread, which has ended before anything is forked
         Pipeline(everything).process(Geometry({})(image), Pulse(0, (0, 0)))
 
 
@@ -89,11 +97,12 @@ def main() -> None:
     """Be the process that instances are forked from."""
     parser = argparse.ArgumentParser(description="Starts cameras and pipelines; started by their server.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the launcher's socket pair")
+    parser.add_argument("--compiled", action="store_true", help="load numba before anything is forked")
     arguments = parser.parse_args()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("repstream-zygo")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warm_up()
+    warm_up(arguments.compiled)
     gc.collect()
     gc.freeze()  # else the collector would write to the memory that instances share
     Zygote(Connection(arguments.fd)).run()
