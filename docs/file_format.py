@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from repstream.files import channels, goniometer, nexus
+from repstream.files import channels, goniometer
 from repstream.files.columns import ARRIVAL_TIME
 from repstream.files.detector import DetectorFacts
+from repstream.files.nexus import nodes, places, trees
 from repstream.files.plan import FilePlan
 from repstream.parameters.experiment import ExperimentConfig
 
@@ -78,13 +79,13 @@ PLAN = FilePlan(
 PART = replace(PLAN, attributes={**FACTS, "master": "scan.h5", "part": 1}, detector=None)
 META = replace(PLAN, attributes={**FACTS, "metadata_of": "scan.h5"}, detector=None)
 
-TREES: Mapping[str, Mapping[str, nexus.Node]] = {
-    "F": nexus.image_tree(PLAN),
-    "W": nexus.waiting_tree(replace(PLAN, shape=(0, 0), members=(), detector=None, channels=(), axes=())),
-    "P": nexus.image_tree(PART),
-    "S": nexus.master_tree(PLAN, ["scan_part0001.h5"], 1000),
-    "T": nexus.interleaved_tree(PLAN, ["scan_part0.h5", "scan_part1.h5"], "scan_meta.h5", 10),
-    "R": nexus.rows_tree(META),
+TREES: Mapping[str, Mapping[str, nodes.Node]] = {
+    "F": trees.image_tree(PLAN),
+    "W": trees.waiting_tree(replace(PLAN, shape=(0, 0), members=(), detector=None, channels=(), axes=())),
+    "P": trees.image_tree(PART),
+    "S": trees.master_tree(PLAN, ["scan_part0001.h5"], 1000),
+    "T": trees.interleaved_tree(PLAN, ["scan_part0.h5", "scan_part1.h5"], "scan_meta.h5", 10),
+    "R": trees.rows_tree(META),
 }
 """Kinds of files by their letter in the table."""
 
@@ -119,37 +120,37 @@ def entries() -> Iterator[Entry]:
         letter = next(letter for letter in kinds if letter != "W" or kinds == "W")
         tree = TREES[letter]
         node = tree[path]
-        target = tree[node.target] if isinstance(node, nexus.Link) else node
+        target = tree[node.target] if isinstance(node, nodes.Link) else node
         shape, kind = described(target)
-        link = f" = `{node.target}`" if isinstance(node, nexus.Link) else ""
+        link = f" = `{node.target}`" if isinstance(node, nodes.Link) else ""
         unit = str(getattr(target, "attributes", {}).get("units", ""))
         yield Entry(path, kinds, shape, kind + link, unit, when(path, target))
 
 
-def described(node: nexus.Node) -> tuple[str, str]:
+def described(node: nodes.Node) -> tuple[str, str]:
     """Shape and type of a node as text."""
     match node:
-        case nexus.Group():
+        case nodes.Group():
             return "", str(node.attributes.get("NX_class", "group"))
-        case nexus.Stack() | nexus.Virtual() | nexus.Interleaved():
+        case nodes.Stack() | nodes.Virtual() | nodes.Interleaved():
             size = ("n", "height", "width") if node.item_shape else ("n",)
             return " × ".join(size), _type(node.dtype)
-        case nexus.Table():
+        case nodes.Table():
             return " × ".join(map(str, node.data.shape)), _type(node.data.dtype)
-        case nexus.Zeros():
+        case nodes.Zeros():
             return "height × width", _type(node.dtype)
-        case nexus.External():
+        case nodes.External():
             return "", "link to the part"
         case _:
             return "one", _type(node.dtype)
 
 
-def when(path: str, node: nexus.Node) -> str:
+def when(path: str, node: nodes.Node) -> str:
     """When the values are written."""
-    if isinstance(node, nexus.Stack | nexus.Virtual | nexus.Interleaved):
+    if isinstance(node, nodes.Stack | nodes.Virtual | nodes.Interleaved):
         return GROWS
-    name = path.removeprefix(f"{nexus.ACQUISITION}/")
-    return END if name in nexus.RESULTS or path in (nexus.END_TIME, nexus.NIMAGES) else MADE
+    name = path.removeprefix(f"{places.ACQUISITION}/")
+    return END if name in places.RESULTS or path in (places.END_TIME, places.NIMAGES) else MADE
 
 
 def _type(dtype: np.dtype[Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from repstream.errors import StorageError
-from repstream.files.nexus import UNFINISHED
+from repstream.files.nexus.places import UNFINISHED
 from repstream.files.reader import Extent
 from repstream.files.reader import follow as look
 from repstream_cli.exits import Exit

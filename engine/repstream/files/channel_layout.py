@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from repstream.files import nexus
+from repstream.files.nexus import nodes
 
 Layout = Literal["DEFAULT", "FLAT"]
 
@@ -96,20 +96,20 @@ def time_path(name: str, layout: Layout) -> str:
 
 def tree(
     channels: Mapping[str, Channel], layout: Layout, general: Mapping[str, str | int]
-) -> dict[str, nexus.Node]:
+) -> dict[str, nodes.Node]:
     """The empty file. `general` are created, user, pid and host."""
-    nodes: dict[str, nexus.Node] = {}
+    made: dict[str, nodes.Node] = {}
     for name, value in general.items():
         dtype = TIME if isinstance(value, int) else np.dtype(f"S{max(len(value.encode()), 1)}")
-        nodes[f"/general/{name}"] = nexus.Field(dtype, value)
+        made[f"/general/{name}"] = nodes.Field(dtype, value)
     names = [name.encode() for name in channels]
     if names:
-        nodes["/general/datasets"] = nexus.Table(np.array(names))
+        made["/general/datasets"] = nodes.Table(np.array(names))
     for name, channel in channels.items():
-        nodes[value_path(name, layout)] = _stack(channel)
-        nodes[time_path(name, layout)] = _stack(Channel(TIME, (2,)))
-    return nodes | {GLOBAL_TIMESTAMP: _stack(Channel(TIME, (2,))), PULSE_ID: _stack(Channel(TIME))}
+        made[value_path(name, layout)] = _stack(channel)
+        made[time_path(name, layout)] = _stack(Channel(TIME, (2,)))
+    return made | {GLOBAL_TIMESTAMP: _stack(Channel(TIME, (2,))), PULSE_ID: _stack(Channel(TIME))}
 
 
-def _stack(channel: Channel) -> nexus.Stack:
-    return nexus.Stack(channel.shape, channel.dtype, channel.rows_per_chunk)
+def _stack(channel: Channel) -> nodes.Stack:
+    return nodes.Stack(channel.shape, channel.dtype, channel.rows_per_chunk)

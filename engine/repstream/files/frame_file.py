@@ -19,12 +19,14 @@ from typing import Any, Self
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5, nexus
+from repstream.files import hdf5
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.column_store import ColumnStore
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, PAGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, DatasetPlaces
+from repstream.files.nexus import trees
+from repstream.files.nexus.places import extra_values_path, images_paths, metadata_path, rows_per_chunk
 from repstream.files.pieces import Pieces
 from repstream.files.plan import EXTRA_VALUE, FilePlan, Scalar
 from repstream.files.publish import check_in_place, damage_of, is_same_file, may_overwrite, publish, settle
@@ -64,12 +66,12 @@ class FrameFile:
         ahead = min(max(_AHEAD_FRAMES * row_nbytes, _AHEAD_LEAST), _AHEAD_MOST)
         self._stated = StatedEnd(fd, image.data, ahead)
         self._row_dtype = plan.row_dtype
-        self._rows = RowStore(self._row_dtype, nexus.rows_per_chunk(self._row_dtype))
-        self._extra = RowStore(EXTRA_VALUE, nexus.rows_per_chunk(EXTRA_VALUE))
+        self._rows = RowStore(self._row_dtype, rows_per_chunk(self._row_dtype))
+        self._extra = RowStore(EXTRA_VALUE, rows_per_chunk(EXTRA_VALUE))
         self._images = [ChunkIndex((1, *plan.shape)) for _ in range(self._datasets)]
-        self._images_places = [image.stacks[path] for path in nexus.images_paths(plan)]
-        self._rows_places = image.stacks[nexus.metadata_path(plan.detector_name)]
-        self._extra_places = image.stacks[nexus.extra_values_path(plan.detector_name)]
+        self._images_places = [image.stacks[path] for path in images_paths(plan)]
+        self._rows_places = image.stacks[metadata_path(plan.detector_name)]
+        self._extra_places = image.stacks[extra_values_path(plan.detector_name)]
         self._extra_shown = 0
         columns = plan.columns
         self._columns = ColumnStore(columns)
@@ -99,7 +101,7 @@ class FrameFile:
         `replacing` is the state of the one file that may be replaced, whatever the plan says
         of overwriting. Raises StorageError where the file exists or cannot be made.
         """
-        image = hdf5.build(nexus.image_tree(plan))
+        image = hdf5.build(trees.image_tree(plan))
 
         def may_replace() -> bool:
             if replacing is None:
@@ -292,7 +294,7 @@ class FrameFile:
             self._stated.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
-        """Enter the results (names of `nexus.RESULTS`), end the file where its content ends, close.
+        """Enter the results (names of `places.RESULTS`), end the file where its content ends, close.
 
         All is on the disk then, its name too, unless the storage had failed before. Raises
         ValueError for a result without a field, before anything is written, and StorageError

@@ -16,7 +16,8 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from repstream.files import late_name, layout, nexus
+from repstream.files import late_name, layout
+from repstream.files.nexus import nodes
 from repstream.messages.compression import compress_zeros
 
 _BLOCK_SIZE_BY_LIBRARY = 0
@@ -47,7 +48,7 @@ class FileImage:
     fields: Mapping[str, FieldPlace]
 
 
-def build(tree: Mapping[str, nexus.Node]) -> FileImage:
+def build(tree: Mapping[str, nodes.Node]) -> FileImage:
     """Make the file that `tree` describes, with the oldest structures of the format only.
 
     Raises ValueError for a name or type that HDF5 does not take.
@@ -59,24 +60,24 @@ def build(tree: Mapping[str, nexus.Node]) -> FileImage:
         file.attrs["HDF5_Version"] = h5py.version.hdf5_version
         groups = _Groups(file)
         for path, node in tree.items():
-            if isinstance(node, nexus.Group):
+            if isinstance(node, nodes.Group):
                 groups.at(path).attrs.update(node.attributes)
                 continue
             group, name = groups.place(path)
-            if isinstance(node, nexus.Link):
+            if isinstance(node, nodes.Link):
                 target = h5py.h5o.open(file.id, node.target.encode())
                 h5py.h5o.link(target, group.id, name.encode(), _links(name.isascii()))
-            elif isinstance(node, nexus.External):
+            elif isinstance(node, nodes.External):
                 group[name] = h5py.ExternalLink(node.name, node.target)
-            elif isinstance(node, nexus.Virtual):
+            elif isinstance(node, nodes.Virtual):
                 _make_virtual(file, path, node)
-            elif isinstance(node, nexus.Interleaved):
+            elif isinstance(node, nodes.Interleaved):
                 _make_interleaved(file, path, node)
-            elif isinstance(node, nexus.Table):
+            elif isinstance(node, nodes.Table):
                 group.create_dataset(name, data=node.data).attrs.update(node.attributes)
-            elif isinstance(node, nexus.Zeros):
+            elif isinstance(node, nodes.Zeros):
                 _make_zeros(group, name, node)
-            elif isinstance(node, nexus.Stack):
+            elif isinstance(node, nodes.Stack):
                 headers[path] = _make_stack(group, name, node)
             else:
                 fields[path] = _make_field(group, name, node)
@@ -111,7 +112,7 @@ class _Groups:
         return self.at(parent), name
 
 
-def _make_stack(group: h5py.Group, name: str, stack: nexus.Stack) -> int:
+def _make_stack(group: h5py.Group, name: str, stack: nodes.Stack) -> int:
     """Make an empty growing dataset; return the address of its object header."""
     filters: Mapping[str, Any] = (
         {}
@@ -136,7 +137,7 @@ def _header(item: h5py.HLObject) -> int:
     return int(h5py.h5o.get_info(item.id).addr)
 
 
-def _make_zeros(group: h5py.Group, name: str, zeros: nexus.Zeros) -> None:
+def _make_zeros(group: h5py.Group, name: str, zeros: nodes.Zeros) -> None:
     packed = compress_zeros(zeros.shape[0] * zeros.shape[1] * zeros.dtype.itemsize, zeros.dtype.itemsize)
     dataset = group.create_dataset(
         name,
@@ -148,7 +149,7 @@ def _make_zeros(group: h5py.Group, name: str, zeros: nexus.Zeros) -> None:
     dataset.id.write_direct_chunk((0, 0), packed)
 
 
-def _make_virtual(file: h5py.File, path: str, virtual: nexus.Virtual) -> None:
+def _make_virtual(file: h5py.File, path: str, virtual: nodes.Virtual) -> None:
     """Make a dataset of other files; h5py's own VirtualLayout does not take one that may grow."""
     creation = _virtual_creation(virtual.lost)
     item, items, grows = virtual.item_shape, virtual.items, virtual.count is None
@@ -163,7 +164,7 @@ def _make_virtual(file: h5py.File, path: str, virtual: nexus.Virtual) -> None:
     _make_dataset(file, path, virtual, h5py.h5s.create_simple((total, *item), limits), creation)
 
 
-def _make_interleaved(file: h5py.File, path: str, node: nexus.Interleaved) -> None:
+def _make_interleaved(file: h5py.File, path: str, node: nodes.Interleaved) -> None:
     """Make a dataset of a fixed size, so that no reader ever sees a place whose file is behind.
 
     HDF5 opens a selection with a stride in quadratic time (HDFGroup/hdf5#5295), so the turns are a
@@ -195,7 +196,7 @@ def _make_interleaved(file: h5py.File, path: str, node: nexus.Interleaved) -> No
     _make_dataset(file, path, node, h5py.h5s.create_simple(whole), creation)
 
 
-def _make_singly(file: h5py.File, path: str, node: nexus.Interleaved) -> None:
+def _make_singly(file: h5py.File, path: str, node: nodes.Interleaved) -> None:
     creation = _virtual_creation(node.lost)
     whole, parts = (node.count, *node.item_shape), len(node.files)
     names, source = [name.encode() for name in node.files], node.path.encode()
@@ -215,7 +216,7 @@ def _virtual_creation(lost: Any) -> h5py.h5p.PropDCID:
 def _make_dataset(
     file: h5py.File,
     path: str,
-    node: nexus.Virtual | nexus.Interleaved,
+    node: nodes.Virtual | nodes.Interleaved,
     space: h5py.h5s.SpaceID,
     creation: h5py.h5p.PropDCID,
 ) -> None:
@@ -241,7 +242,7 @@ def _run_of(first: int, count: int, item: tuple[int, ...], limits: tuple[int, ..
     return space
 
 
-def _make_field(group: h5py.Group, name: str, field: nexus.Field) -> FieldPlace:
+def _make_field(group: h5py.Group, name: str, field: nodes.Field) -> FieldPlace:
     # By the library's own calls: those of h5py take three times as long, and a file has dozens of fields.
     kind = _type_of(field.dtype)
     scalar, creation = h5py.h5s.create(h5py.h5s.SCALAR), _without_times()
@@ -249,7 +250,7 @@ def _make_field(group: h5py.Group, name: str, field: nexus.Field) -> FieldPlace:
     h5py.h5o.link(dataset, group.id, name.encode(), _links(name.isascii()))
     if field.attributes:
         h5py.Dataset(dataset).attrs.update(field.attributes)
-    value = np.frombuffer(nexus.encode(field.value, field.dtype), field.dtype)
+    value = np.frombuffer(nodes.encode(field.value, field.dtype), field.dtype)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, value, kind)
     return FieldPlace(int(dataset.get_offset()), field.dtype)
 

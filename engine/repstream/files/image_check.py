@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from repstream.errors import MalformedMessage
 from repstream.files import checksum
-from repstream.files.nexus import STORED_AS
+from repstream.files.nexus.places import STORED_AS
 from repstream.files.plan import GOOD
 from repstream.messages import compression
 

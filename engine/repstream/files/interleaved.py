@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5, nexus
+from repstream.files import hdf5
 from repstream.files.intact import HEAD
+from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.results import ResultFields, close, write_results
@@ -93,7 +94,7 @@ class InterleavedMaster:
 
     def _publish(self, *, final: bool) -> None:
         meta = self._meta
-        tree = nexus.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
+        tree = trees.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
         image = hdf5.build(tree)
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
         self._hang_up()

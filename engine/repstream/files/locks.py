@@ -16,7 +16,7 @@ from pathlib import Path
 
 import h5py
 
-from repstream.files.nexus import ACQUISITION, UNFINISHED
+from repstream.files.nexus.places import ACQUISITION, UNFINISHED
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from numpy.lib import recfunctions
 from numpy.typing import NDArray
 
 from repstream.errors import StorageError
-from repstream.files import hdf5, nexus
+from repstream.files import hdf5
 from repstream.files.confinement import check_confined
+from repstream.files.nexus import nodes
 from repstream.files.paths import check_target
 from repstream.files.plan import lost
 from repstream.files.publish import publish, settle
@@ -166,10 +167,10 @@ def _with_meta(rows: NDArray[Any], meta: NDArray[Any] | None) -> NDArray[Any]:
     return joined
 
 
-def _tree(files: Sequence[str], part: _Part, count: int, rows: NDArray[Any]) -> dict[str, nexus.Node]:
-    tree: dict[str, nexus.Node] = {
-        "/": nexus.Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
-        SHOWN_IMAGES: nexus.Interleaved(
+def _tree(files: Sequence[str], part: _Part, count: int, rows: NDArray[Any]) -> dict[str, nodes.Node]:
+    tree: dict[str, nodes.Node] = {
+        "/": nodes.Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
+        SHOWN_IMAGES: nodes.Interleaved(
             part.item_shape,
             part.dtype,
             files,
@@ -178,15 +179,15 @@ def _tree(files: Sequence[str], part: _Part, count: int, rows: NDArray[Any]) -> 
             final=True,
             lost=lost(part.dtype),
         ),
-        "/entry": nexus.Group({"NX_class": "NXentry", "default": "data"}),
-        "/entry/data": nexus.Group({"NX_class": "NXdata", "signal": "data"}),
-        IMAGES: nexus.Link(SHOWN_IMAGES),
+        "/entry": nodes.Group({"NX_class": "NXentry", "default": "data"}),
+        "/entry/data": nodes.Group({"NX_class": "NXdata", "signal": "data"}),
+        IMAGES: nodes.Link(SHOWN_IMAGES),
     }
     if rows.dtype.names:
         tree |= {
-            SHOWN_ROWS: nexus.Table(rows),
-            "/entry/instrument": nexus.Group({"NX_class": "NXinstrument"}),
-            "/entry/instrument/detector": nexus.Group({"NX_class": "NXdetector"}),
-            ROWS: nexus.Link(SHOWN_ROWS),
+            SHOWN_ROWS: nodes.Table(rows),
+            "/entry/instrument": nodes.Group({"NX_class": "NXinstrument"}),
+            "/entry/instrument/detector": nodes.Group({"NX_class": "NXdetector"}),
+            ROWS: nodes.Link(SHOWN_ROWS),
         }
     return tree

@@ -15,10 +15,11 @@ from typing import Any, Self
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import goniometer, hdf5, nexus
+from repstream.files import goniometer, hdf5
 from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile
 from repstream.files.intact import HEAD, check_intact
+from repstream.files.nexus import trees
 from repstream.files.plan import Axis, Compression, FilePlan, Scalar
 from repstream.files.publish import check_unchanged, may_overwrite, publish
 from repstream.files.results import ResultFields, close, write_results
@@ -34,7 +35,7 @@ class Placeholder:
     def __init__(self, plan: FilePlan) -> None:
         self._plan = plan
         self.path = plan.path
-        image = hdf5.build(nexus.waiting_tree(plan))
+        image = hdf5.build(trees.waiting_tree(plan))
         self._results = ResultFields(image.fields)
         self._head, self._size = image.data[:HEAD], len(image.data)
         self._fd = publish(

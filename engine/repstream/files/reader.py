@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from repstream.errors import StorageError
 from repstream.files import channels
 from repstream.files.confinement import check_confined
-from repstream.files.nexus import ACQUISITION, CHANNELS, UNFINISHED
+from repstream.files.nexus.places import ACQUISITION, CHANNELS, UNFINISHED
 
 IMAGES = "/entry/data/data"
 ROWS = "/entry/instrument/detector/metadata"
@@ -109,7 +109,7 @@ class FileReader:
         return self._outcome
 
     def result(self, name: str) -> str | int | float | None:
-        """A fact or result of the acquisition (`nexus.RESULTS`), None where the file has none."""
+        """A fact or result of the acquisition (`places.RESULTS`), None where the file has none."""
         path = f"{ACQUISITION}/{name}"
         if path not in self._file:
             return None

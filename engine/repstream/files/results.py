@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from repstream.errors import StorageError
 from repstream.files.hdf5 import FieldPlace
-from repstream.files.nexus import ACQUISITION, END_TIME, NIMAGES, RESULTS, encode, iso_time
+from repstream.files.nexus.nodes import encode
+from repstream.files.nexus.places import ACQUISITION, END_TIME, NIMAGES, RESULTS, iso_time
 from repstream.files.plan import Scalar
 from repstream.files.raw_io import write_all
 
@@ -22,7 +23,7 @@ class ResultFields:
         """(offset, bytes) of each result; the outcome comes last, since it says that all is there.
 
         `images`: how many places the file has. Raises ValueError for a name that is not in
-        `nexus.RESULTS` or a value of the wrong kind.
+        `places.RESULTS` or a value of the wrong kind.
         """
         unknown = sorted(set(results) - set(RESULTS))
         if unknown:

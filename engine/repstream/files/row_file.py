@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5, nexus
+from repstream.files import hdf5
 from repstream.files.appending import append
 from repstream.files.column_store import ColumnStore
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS
+from repstream.files.nexus import places, trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, damage_of, is_same_file, publish, settle
 from repstream.files.raw_io import write_all
@@ -40,10 +41,10 @@ class RowFile:
         self.path = plan.path
         self.row_dtype = plan.row_dtype
         self.count = 0
-        image = hdf5.build(nexus.rows_tree(plan))
+        image = hdf5.build(trees.rows_tree(plan))
         self._results = ResultFields(image.fields)
-        self._places = image.stacks[nexus.metadata_path(plan.detector_name)]
-        self._rows = RowStore(plan.row_dtype, nexus.rows_per_chunk(plan.row_dtype))
+        self._places = image.stacks[places.metadata_path(plan.detector_name)]
+        self._rows = RowStore(plan.row_dtype, places.rows_per_chunk(plan.row_dtype))
         columns = plan.columns
         self._columns = ColumnStore(columns)
         self._columns_places = [image.stacks[column.path] for column in columns]

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5, nexus
+from repstream.files import hdf5
 from repstream.files.closed_parts import ClosedParts
 from repstream.files.frame_file import NO_EXTRA, FrameFile, extra_between
 from repstream.files.intact import HEAD
+from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer
@@ -189,7 +190,7 @@ class FileSeries:
     def _publish_master(self, count: int | None = None) -> None:
         """Show the parts that there are; `count` images in all, None while the last part grows."""
         names = [part_path(self.path, number).name for number in range(1, self._parts + 1)]
-        image = hdf5.build(nexus.master_tree(self._plan, names, self._per_file, count))
+        image = hdf5.build(trees.master_tree(self._plan, names, self._per_file, count))
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
         if self._fd >= 0:
             close(self._fd, self.path)

@@ -17,7 +17,7 @@ from repstream.errors import StorageError
 from repstream.files import channels as channel_names
 from repstream.files import checksum, gaps, sources
 from repstream.files.image_check import ImageCheck
-from repstream.files.nexus import ACQUISITION, CHANNELS, UNFINISHED
+from repstream.files.nexus.places import ACQUISITION, CHANNELS, UNFINISHED
 from repstream.files.plan import GOOD
 from repstream.files.reader import IMAGES, ROWS, open_file
 from repstream.files.row_status import is_std_daq, put_ours

@@ -16,9 +16,10 @@ from tests.engine.files.samples import payload, plan, rows
 
 from repstream.dataplane.storing.frame_store import FrameStore, Placed
 from repstream.dataplane.storing.parts_store import PartsStore
-from repstream.files import FrameFile, Placeholder, goniometer, nexus
+from repstream.files import FrameFile, Placeholder, goniometer
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.experiment import EV_ANGSTROM
+from repstream.files.nexus import trees
 from repstream.files.reader import FileReader
 from repstream.files.verify import verify
 from repstream.messages import dectris_v2, formats
@@ -201,7 +202,7 @@ def test_without_a_number_of_images_no_end_is_estimated_unless_the_detector_stat
     endless = {**FACTS, "num_requested": 0}
     for told, stated in ((TOLD, False), ({**TOLD, "nimages": 3, "ntrigger": 3}, True)):
         of = plan(tmp_path / "a.h5", attributes=endless, detector=DetectorFacts(1, "", json.dumps(told)))
-        tree = nexus.image_tree(of)
+        tree = trees.image_tree(of)
         assert ("/entry/end_time_estimated" in tree, "/entry/definition" in tree) == (stated, stated)
 
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.files.samples import payload, plan, rows
 
-from repstream.files import FrameFile, Placeholder, hdf5, late_name, nexus
-from repstream.files.nexus import END_TIME
+from repstream.files import FrameFile, Placeholder, hdf5, late_name
+from repstream.files.nexus import nodes, trees
+from repstream.files.nexus.places import END_TIME
 from repstream.files.results import ResultFields
 
 NUMBER = np.dtype("<i8")
@@ -35,8 +36,8 @@ def values(data: bytes) -> dict[str, Any]:
 def test_all_names_but_the_late_one_are_there_until_the_write(names: set[str], data: st.DataObject) -> None:
     late = data.draw(st.sampled_from(sorted(names)))
     expected = dict(zip(sorted(names), range(len(names)), strict=True))
-    fields = {f"/group/{name}": nexus.Field(NUMBER, n, late=name == late) for name, n in expected.items()}
-    image = hdf5.build({"/group": nexus.Group({}), **fields})
+    fields = {f"/group/{name}": nodes.Field(NUMBER, n, late=name == late) for name, n in expected.items()}
+    image = hdf5.build({"/group": nodes.Group({}), **fields})
     assert values(image.data) == {name: n for name, n in expected.items() if name != late}
     place = image.fields[f"/group/{late}"]
     assert place.name is not None
@@ -49,11 +50,11 @@ def test_all_names_but_the_late_one_are_there_until_the_write(names: set[str], d
 
 def test_the_only_name_of_a_group_cannot_be_late() -> None:
     with pytest.raises(ValueError, match="no name that can be hidden"):
-        hdf5.build({"/group": nexus.Group({}), "/group/a": nexus.Field(NUMBER, 1, late=True)})
+        hdf5.build({"/group": nodes.Group({}), "/group/a": nodes.Field(NUMBER, 1, late=True)})
 
 
 def test_what_is_no_group_is_refused() -> None:
-    image = hdf5.build({"/group": nexus.Group({}), "/group/a": nexus.Field(NUMBER, 1)}).data
+    image = hdf5.build({"/group": nodes.Group({}), "/group/a": nodes.Field(NUMBER, 1)}).data
     with h5py.File(io.BytesIO(image)) as file:
         field = h5py.h5o.get_info(file["/group/a"].id).addr
     with pytest.raises(ValueError, match="no group"):
@@ -82,7 +83,7 @@ def test_a_file_without_images_has_its_end(tmp_path: Path) -> None:
 
 def test_a_kill_between_the_results_leaves_the_end_whole_or_absent(tmp_path: Path) -> None:
     of = plan(tmp_path / "a.h5")
-    image = hdf5.build(nexus.image_tree(of))
+    image = hdf5.build(trees.image_tree(of))
     data, seen = bytearray(image.data), []
     for offset, written in ResultFields(image.fields).encode(
         {"outcome": "completed", "stop_time": 1.6e9, "written": 3}

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.files.samples import plan
 
-from repstream.files import hdf5, layout, nexus
+from repstream.files import hdf5, layout
+from repstream.files.nexus import nodes, trees
 
 TYPES = [">u2", "<f8", "i1", [("image_id", "<u8"), ("a_rather_long_member_name", "<f4")]]
 
@@ -25,8 +26,8 @@ def test_the_extent_is_the_number_that_the_library_reads(
     item: list[int], dtype: object, attributes: int, extent: int
 ) -> None:
     named = {f"attribute {number}": "x" * number for number in range(attributes)}
-    stack = nexus.Stack(tuple(item), np.dtype(dtype), 1, attributes=named)
-    image = hdf5.build({"/det": nexus.Group({}), "/det/data": stack})
+    stack = nodes.Stack(tuple(item), np.dtype(dtype), 1, attributes=named)
+    image = hdf5.build({"/det": nodes.Group({}), "/det/data": stack})
     changed = bytearray(image.data)
     layout.ADDRESS.pack_into(changed, image.stacks["/det/data"].extent, extent)
     with h5py.File.in_memory(bytes(changed)) as file:
@@ -35,12 +36,12 @@ def test_the_extent_is_the_number_that_the_library_reads(
 
 
 def test_the_stated_end_is_the_end_of_the_file() -> None:
-    image = hdf5.build(nexus.empty_tree(plan(Path("/a.h5"))))
+    image = hdf5.build(trees.empty_tree(plan(Path("/a.h5"))))
     assert layout.ADDRESS.unpack_from(image.data, layout.END_OF_FILE)[0] == len(image.data)
 
 
 def test_the_index_of_an_empty_dataset_is_undefined() -> None:
-    image = hdf5.build({"/data": nexus.Stack((2,), np.dtype("u1"), 1)})
+    image = hdf5.build({"/data": nodes.Stack((2,), np.dtype("u1"), 1)})
     assert layout.ADDRESS.unpack_from(image.data, image.stacks["/data"].index)[0] == layout.UNDEFINED
 
 

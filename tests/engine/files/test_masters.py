@@ -13,8 +13,9 @@ from tests.engine.files.samples import extra, image, images, payload, plan, rows
 from tests.engine.files.test_interleaved import begun as interleaved
 from tests.engine.files.test_interleaved import parts_of
 
-from repstream.files import FrameFile, Placeholder, hdf5, nexus
+from repstream.files import FrameFile, Placeholder, hdf5
 from repstream.files.interleaved import meta_path, turn_paths
+from repstream.files.nexus import trees
 from repstream.files.plan import LOST, lost
 from repstream.files.series import part_path, parts_there
 from repstream.files.verify import verify
@@ -76,7 +77,7 @@ def test_a_large_master_has_few_selections(tmp_path: Path) -> None:
     of = plan(tmp_path / "a.h5")
     names = [f"a_part{n}.h5" for n in range(100)]
     for final in (False, True):
-        built = hdf5.build(nexus.interleaved_tree(of, names, "a_meta.h5", 999_999, final=final))
+        built = hdf5.build(trees.interleaved_tree(of, names, "a_meta.h5", 999_999, final=final))
         assert len(built.data) < 200_000
         of.path.write_bytes(built.data)
         with h5py.File(of.path) as read:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tests.engine.files.samples import payload, plan
 
-from repstream.files import FrameFile, nexus
+from repstream.files import FrameFile
+from repstream.files.nexus import nodes, trees
 from repstream.files.plan import GOOD, LOST, MISSING, lost_row
 from repstream.files.row_status import STATUS_WORDS, STD_DAQ, put_ours, put_std_daq
 from repstream.files.verify import verify
@@ -60,8 +61,8 @@ def test_a_master_shows_no_word_of_the_standard_daq_for_a_file_that_is_gone(
     facts: dict[str, str], status: int
 ) -> None:
     of = plan(Path("/data/a.h5"), attributes=facts)
-    tree = nexus.interleaved_tree(of, ["a0.h5", "a1.h5"], "aMeta.h5", 3, final=True)
-    rows = [node for node in tree.values() if isinstance(node, nexus.Virtual) and node.dtype.names]
+    tree = trees.interleaved_tree(of, ["a0.h5", "a1.h5"], "aMeta.h5", 3, final=True)
+    rows = [node for node in tree.values() if isinstance(node, nodes.Virtual) and node.dtype.names]
     assert [int(node.lost["status"]) for node in rows] == [status] * len(rows)
     assert rows
 

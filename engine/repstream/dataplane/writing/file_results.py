@@ -21,7 +21,7 @@ def results_of(
     malformed: int,
     now: float,
 ) -> Mapping[str, Scalar]:
-    """The results by their names in `nexus.RESULTS`; `now` in Unix seconds.
+    """The results by their names in `places.RESULTS`; `now` in Unix seconds.
 
     received = written + dropped + skipped: frames that are kept for the next file belong to
     none of these.
