@@ -39,6 +39,7 @@ def policy_of(config: OutputConfig) -> decimation.Policy:
     return decimation.make(
         config.policy,
         every_nth=config.every_nth,
+        every_nth_offset=config.every_nth_offset,
         every_sec=config.every_sec,
         burst=config.burst,
         frame_block=config.frame_block,

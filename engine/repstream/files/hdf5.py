@@ -181,10 +181,10 @@ def _make_interleaved(file: h5py.File, path: str, node: nodes.Interleaved) -> No
     grid = (rows + (rest > 0), parts, *item)
     creation = _virtual_creation(node.lost)
     for number, name in enumerate(node.files):
-        count = rows + (number < rest)
-        if count:
-            column = _block(grid, (0, number), (count, 1))
-            there = _run_of(0, count, item, (h5py.h5s.UNLIMITED, *item))
+        own = node.turns_of(number)
+        if own:
+            column = _block(grid, (own.start, number), (len(own), 1))
+            there = _run_of(0, len(own), item, (h5py.h5s.UNLIMITED, *item))
             creation.set_virtual(column, name.encode(), node.path.encode(), there)
     _make_dataset(file, turns, node, h5py.h5s.create_simple(grid), creation)
     creation = _virtual_creation(node.lost)
@@ -201,8 +201,10 @@ def _make_singly(file: h5py.File, path: str, node: nodes.Interleaved) -> None:
     whole, parts = (node.count, *node.item_shape), len(node.files)
     names, source = [name.encode() for name in node.files], node.path.encode()
     for number in range(node.count):
-        index, part = divmod(number, parts)
-        there = _run_of(index, 1, node.item_shape, (h5py.h5s.UNLIMITED, *node.item_shape))
+        turn, part = divmod(number, parts)
+        if turn not in (own := node.turns_of(part)):
+            continue
+        there = _run_of(turn - own.start, 1, node.item_shape, (h5py.h5s.UNLIMITED, *node.item_shape))
         creation.set_virtual(_block(whole, (number,), (1,)), names[part], source, there)
     _make_dataset(file, path, node, h5py.h5s.create_simple(whole), creation)
 

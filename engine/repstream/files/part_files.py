@@ -44,7 +44,9 @@ class Interleaved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
+    """One of the files: how many images of which kind it has, under which group, and their metadata."""
+
     path: Path
     group: str
     count: int
@@ -64,27 +66,37 @@ def interleave(
     target = check_target(output, roots, user_id=user_id)
     if target.parent != folder.resolve():
         raise StorageError(f"{target} must lie beside the files that it shows, in {folder}")
-    parts = [_part(path, roots) for path in _named(folder, prefix)]
+    parts = [part_at(path, roots) for path in _named(folder, prefix)]
+    first = parts[0]
+    check_alike(parts)
+    count = min(part.count * len(parts) + number for number, part in enumerate(parts))
+    if not count:
+        raise StorageError(f"{first.path} has no image")
+    rows = _with_meta(_in_turn(parts, count), _beside(folder / f"{prefix}Meta.h5", first.group, roots))
+    files = tuple(part.path.name for part in parts)
+    store(target, shown_tree(files, first, count, rows), user_id)
+    return Interleaved(target, files, count, sum(part.count for part in parts) - count)
+
+
+def check_alike(parts: Sequence[Part]) -> None:
+    """Raise StorageError where the images of two files differ in kind."""
     first = parts[0]
     for part in parts[1:]:
         for fact in ("group", "item_shape", "dtype"):
             ours, theirs = getattr(first, fact), getattr(part, fact)
             if ours != theirs:
                 raise StorageError(f"{part.path.name} and {first.path.name} differ: {theirs} and {ours}")
-    count = min(part.count * len(parts) + number for number, part in enumerate(parts))
-    if not count:
-        raise StorageError(f"{first.path} has no image")
-    rows = _with_meta(_in_turn(parts, count), _beside(folder / f"{prefix}Meta.h5", first.group, roots))
-    files = tuple(part.path.name for part in parts)
-    image = hdf5.build(_tree(files, first, count, rows))
-    fd = publish(target, image.data, lambda: False, user_id)
+
+
+def store(target: Path, tree: dict[str, nodes.Node], user_id: int = 0) -> None:
+    """Make the file `target`, whole and on the disk; StorageError where it is there already."""
+    fd = publish(target, hdf5.build(tree).data, lambda: False, user_id)
     try:
         settle(fd, target)
     except OSError as error:
         raise StorageError(f"{target} cannot be stored: {error.strerror}") from error
     finally:
         os.close(fd)
-    return Interleaved(target, files, count, sum(part.count for part in parts) - count)
 
 
 def _named(folder: Path, prefix: str) -> list[Path]:
@@ -99,7 +111,8 @@ def _named(folder: Path, prefix: str) -> list[Path]:
     return [found[number] for number in range(len(found))]
 
 
-def _part(path: Path, roots: Sequence[Path]) -> _Part:
+def part_at(path: Path, roots: Sequence[Path]) -> Part:
+    """What `path` has. Raises StorageError where it cannot be read, or leads out of the folders `roots`."""
     with _opened(path, roots) as file:
         for name in file:
             group = _own(file, name)
@@ -108,7 +121,7 @@ def _part(path: Path, roots: Sequence[Path]) -> _Part:
                 check_confined(file, f"{name}/metadata", roots)
                 rows = _own(group, "metadata")
                 read = rows[:] if isinstance(rows, h5py.Dataset) and rows.dtype.names else np.zeros(0, [])
-                return _Part(path, name, len(images), images.shape[1:], images.dtype, read)
+                return Part(path, name, len(images), images.shape[1:], images.dtype, read)
     raise StorageError(f"{path} has no images: a group of the detector's name with the dataset 'data'")
 
 
@@ -137,7 +150,7 @@ def _own(group: h5py.Group, name: str) -> h5py.HLObject | None:
     return group[name] if isinstance(link, h5py.HardLink) else None
 
 
-def _in_turn(parts: Sequence[_Part], count: int) -> NDArray[Any]:
+def _in_turn(parts: Sequence[Part], count: int) -> NDArray[Any]:
     """The rows of the images in order; without fields where a file has none."""
     whole = min(parts, key=lambda part: len(part.rows.dtype.names or ())).rows.dtype
     rows = np.zeros(count, whole)
@@ -167,7 +180,10 @@ def _with_meta(rows: NDArray[Any], meta: NDArray[Any] | None) -> NDArray[Any]:
     return joined
 
 
-def _tree(files: Sequence[str], part: _Part, count: int, rows: NDArray[Any]) -> dict[str, nodes.Node]:
+def shown_tree(
+    files: Sequence[str], part: Part, count: int, rows: NDArray[Any], turns: Sequence[range] = ()
+) -> dict[str, nodes.Node]:
+    """Path -> node of a file that shows `count` images as `part` has them; `turns`: `Interleaved`."""
     tree: dict[str, nodes.Node] = {
         "/": nodes.Group({"NX_class": "NXroot", "default": "entry", "creator": "repstream"}),
         SHOWN_IMAGES: nodes.Interleaved(
@@ -178,6 +194,7 @@ def _tree(files: Sequence[str], part: _Part, count: int, rows: NDArray[Any]) -> 
             count,
             final=True,
             lost=lost(part.dtype),
+            turns=turns,
         ),
         "/entry": nodes.Group({"NX_class": "NXentry", "default": "data"}),
         "/entry/data": nodes.Group({"NX_class": "NXdata", "signal": "data"}),

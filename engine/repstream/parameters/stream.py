@@ -37,6 +37,13 @@ class OutputConfig(Section):
         title="Every nth frame",
         description="send_every_nth: a frame is sent if its id is a multiple of this number.",
     )
+    every_nth_offset: Annotated[int, Access.ALWAYS, Unit("frames"), Level.EXPERT] = Field(
+        0,
+        ge=0,
+        le=1_000_000_000,
+        title="Offset of every nth frame",
+        description="send_every_nth: subtracted from the id first, so that N outputs can share the frames.",
+    )
     every_sec: Annotated[float, Access.ALWAYS, Unit("s")] = Field(
         1.0,
         ge=0.0,

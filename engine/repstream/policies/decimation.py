@@ -7,7 +7,7 @@ own past, so that lost frames and a numbering that begins anew never make one st
 
 | policy | sends a frame when |
 |---|---|
-| `send_every_nth` | id % every_nth == 0 |
+| `send_every_nth` | (id - every_nth_offset) % every_nth == 0 |
 | `send_every_sec` | every_sec seconds or more have passed since the last one sent; the first at once |
 | `send_every_nth_frame`, `batch` | id % frame_block < burst |
 | `strides` | (id // stride) is even |
@@ -57,15 +57,17 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class EveryNth:
-    """Frames whose id is a multiple of `every_nth`."""
+    """Frames whose id is `offset`, or a multiple of `every_nth` from there, up or down."""
 
     every_nth: int
+    offset: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check_counts(self)
+        if self.every_nth < 1:
+            raise ValueError(f"every_nth = {self.every_nth}: must be 1 or more")
 
     def decide(self, frame_id: int, now: float) -> bool:
-        return frame_id % self.every_nth == 0
+        return (frame_id - self.offset) % self.every_nth == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def make(
     policy: Decimation,
     *,
     every_nth: int = 1,
+    every_nth_offset: int = 0,
     every_sec: float = 1.0,
     burst: int = 1,
     frame_block: int = 15,
@@ -188,7 +191,7 @@ def make(
         case Decimation.FORWARD:
             return Forward()
         case Decimation.SEND_EVERY_NTH:
-            return EveryNth(every_nth)
+            return EveryNth(every_nth, offset=every_nth_offset)
         case Decimation.SEND_EVERY_SEC:
             return EverySec(every_sec)
         case Decimation.SEND_EVERY_NTH_FRAME | Decimation.BATCH:

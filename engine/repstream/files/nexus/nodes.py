@@ -54,6 +54,7 @@ class Interleaved:
 
     `files`: their names, in the same folder; item i is number i // len(files) of file
     i % len(files). `count` is 1 or more. `final`: no further ones come. `lost` as in `Virtual`.
+    `turns`: for each file the turns whose items it holds, from its first item on, where these are not all.
     """
 
     item_shape: tuple[int, ...]
@@ -64,6 +65,12 @@ class Interleaved:
     final: bool
     lost: Any
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    turns: Sequence[range] = ()
+
+    def turns_of(self, number: int) -> range:
+        """The turns whose items lie in a file, given its number."""
+        parts = len(self.files)
+        return self.turns[number] if self.turns else range((self.count - number + parts - 1) // parts)
 
 
 @dataclass(frozen=True, slots=True)
