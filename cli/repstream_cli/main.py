@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Place] = {
     "status": Place(
         "repstream_cli.status", "status", "Show the state of an engine, its streams and its writers."
     ),
+    "cluster": Place("repstream_cli.cluster", "cluster", "Several hosts that write one acquisition."),
     "doctor": Place(
         "repstream_cli.doctor.command",
         "doctor",
