@@ -8,25 +8,27 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
 from repstream.cluster.acquisition import Request
 from repstream.cluster.cluster import Cluster
 from repstream.cluster.member import Look, Progress
 from repstream.errors import Refused
 from repstream.files.verify import verify
+from repstream.link.remote import RemoteEngine
 from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
+from repstream_cli.cluster import cluster as command
 from tests.cli.processes import below, still_alive
-from tests.cli.running import repstream
 from tests.integration.rig import IMAGES, SHAPE, Detector, free_port, until
 
 ME = Requester("test")
@@ -62,10 +64,13 @@ class Host:
         self.process.wait(10)
         assert not still_alive(everything)
 
-    def close(self) -> None:
+    def terminate(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.wait(30)
 
 
 @dataclass
@@ -114,6 +119,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for host in hosts.values():
             host.start()
             stack.callback(host.close)
+        stack.callback(lambda: [host.terminate() for host in hosts.values()])
         cluster = stack.enter_context(Cluster({host.name: host.address for host in hosts.values()}))
         until(lambda: all(look.reachable for look in cluster.look()), "the engines", 30)
         repeater.execute("engine.start", None, ME).wait(20)
@@ -122,6 +128,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def whole(ended: list[Progress]) -> bool:
     return [each.result for each in ended] == ["completed"] * len(HOSTS)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in arguments])
 
 
 def assert_shows(path: Path, ids: range, lost: set[int]) -> None:
@@ -172,20 +182,32 @@ def test_an_image_that_is_lost_before_a_host_is_named_and_its_place_is_blank(sit
 
 def test_one_host_that_cannot_begin_keeps_all_from_it(site: Site) -> None:
     request = site.request(30)
-    request.file_of("south").write_text("somebody else's")
-    before = [look.writer.start_count for look in site.cluster.look()]
-    with pytest.raises(Refused, match=r"south \(tcp://.*exists.*the other hosts gave theirs up"):
-        site.cluster.begin(request)
+    other = Requester("test", "somebody", "elsewhere")
+    with closing(RemoteEngine(site.hosts["south"].address)) as south:
+        south.wait_connected(10)
+        south.execute("engine.lock", None, other).wait(10)
+        try:
+            with pytest.raises(Refused, match=r"south \(tcp://.*lock.*the other hosts gave theirs up"):
+                site.cluster.begin(request)
+        finally:
+            south.execute("engine.unlock", None, other).wait(10)
     looks = site.cluster.look()
     assert [look.writer.state for look in looks] == ["READY"] * 3
-    assert [look.newest.num_written for look in looks if look.name != "south"] != [None]
-    assert len(before) == 3
-    assert not request.file.exists()
-    assert request.file_of("south").read_text() == "somebody else's"
-    other = site.request(6)  # nothing is left that hinders the next one
-    going = site.cluster.begin(other)
-    site.detector.send(range(6))
+    assert [look.writer.gate for look in looks] == ["shut"] * 3
+    assert not list(request.file.parent.glob(f"{request.file.stem}*"))
+    going = site.cluster.begin(request)  # nothing is left that hinders the next one
+    site.detector.send(range(30))
     assert whole(going.wait(30))
+
+
+def test_a_file_that_exists_is_refused_before_anything_is_done(site: Site) -> None:
+    request = site.request(30)
+    request.file_of("south").write_text("somebody else's")
+    before = [look.writer.start_count for look in site.cluster.look()]
+    with pytest.raises(Refused, match=r"scan.*_south.h5 exists"):
+        site.cluster.begin(request)
+    assert [look.writer.start_count for look in site.cluster.look()] == before
+    assert request.file_of("south").read_text() == "somebody else's"
 
 
 def test_a_host_that_is_set_up_for_another_number_is_refused_before_anything_is_done(site: Site) -> None:
@@ -209,12 +231,12 @@ def test_the_command_line_writes_one_and_shows_the_hosts(site: Site) -> None:
     assert process.returncode == 0, text
     assert f"{request.file}: 9 of 9 images; completed" in text
     assert_shows(request.file, range(9), set())
-    shown = repstream("cluster", "status", *site.engines)
-    assert shown.returncode == 0
+    shown = run("status", *site.engines)
+    assert shown.exit_code == 0
     assert all(f"{name} at {site.hosts[name].address}: RUNNING" in shown.stdout for name in HOSTS)
     request.file.unlink()
-    again = repstream("cluster", "join", request.file, "-n", "9", *site.engines)
-    assert again.returncode == 0, again.stderr
+    again = run("join", request.file, "-n", "9", *site.engines)
+    assert again.exit_code == 0, again.output
     assert_shows(request.file, range(9), set())
 
 
@@ -242,8 +264,8 @@ def test_a_host_that_dies_is_named_and_the_others_write_on(site: Site) -> None:
         assert verify(request.file_of(name)).images == 20
     with pytest.raises(Refused, match=r"south \(tcp://.*nothing was begun"):
         site.cluster.begin(site.request(30))
-    shown = repstream("cluster", "status", "--timeout", "1", *site.engines)
-    assert shown.returncode == 1
+    shown = run("status", "--timeout", "1", *site.engines)
+    assert shown.exit_code == 1
     assert f"south at {site.hosts['south'].address}: UNREACHABLE" in shown.stdout
     site.hosts["south"].start()
     until(lambda: site.look("south").reachable, "south", 30)

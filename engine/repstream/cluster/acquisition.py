@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from repstream.cluster.member import Member, Progress
-from repstream.errors import Refused, RepstreamError
+from repstream.errors import Refused, RepstreamError, StorageError
 from repstream.files import host_files
 from repstream.files.nexus import UNFINISHED
 from repstream.files.paths import check_target
@@ -116,7 +117,8 @@ def begin(members: Mapping[str, Member], request: Request) -> Acquisition:
     hosts = len(members)
     if request.images < hosts:
         raise Refused(subject, f"{request.images} images are fewer than the {hosts} hosts: ask for more")
-    check_target(request.file, [request.file.parent])
+    for path in (request.file, *map(request.file_of, members)):
+        check_target(path, [request.file.parent])
     complaints = {host: why for host, member in members.items() if (why := member.complaint(hosts))}
     _refuse(subject, members, complaints, "nothing was begun")
     before = {host: member.settings() for host, member in members.items()}
@@ -131,8 +133,11 @@ def begin(members: Mapping[str, Member], request: Request) -> Acquisition:
     if not failed:
         _, failed = _concurrently(members, lambda member: member.command("start"))
     if failed:
-        _concurrently(members, lambda member: _withdraw(member, before[member.name], member.name in ids))
-        _refuse(subject, members, failed, "the other hosts gave theirs up")
+        _, stuck = _concurrently(
+            members, lambda member: _withdraw(member, request, before[member.name], ids.get(member.name))
+        )
+        left = "".join(f"; {host} did not: {why}" for host, why in stuck.items() if host not in failed)
+        _refuse(subject, members, failed, f"the other hosts gave theirs up{left}")
     return Acquisition(request, members, ids)
 
 
@@ -147,10 +152,22 @@ def _settings(request: Request, host: str, share: int) -> dict[str, object]:
     return settings if request.idle_timeout is None else settings | {"idle_timeout": request.idle_timeout}
 
 
-def _withdraw(member: Member, before: Mapping[str, object], is_armed: bool) -> None:
-    if is_armed:
+def _withdraw(
+    member: Member, request: Request, before: Mapping[str, object], acquisition_id: str | None
+) -> None:
+    if acquisition_id is not None:
         member.abort(ARM_TIME)
+        _remove_empty(request.file_of(member.name), acquisition_id)
     member.engine.write(before)
+
+
+def _remove_empty(path: Path, acquisition_id: str) -> None:
+    """Remove the file of an acquisition that was given up before its first image, and no other."""
+    with suppress(OSError, StorageError):  # then it stays, and the next start says that it exists
+        with FileReader(path) as file:
+            is_ours = file.result("acquisition_id") == acquisition_id and not file.count
+        if is_ours:
+            path.unlink()
 
 
 def _refuse(subject: str, members: Mapping[str, Member], reasons: Mapping[str, str], rest: str) -> None:

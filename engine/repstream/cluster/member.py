@@ -16,7 +16,16 @@ from repstream.parameters.writer import WriterConfig
 from repstream.parameters.writer_status import NEWEST, PREVIOUS, AcquisitionStatus, WriterStatus
 from repstream.states import ENDED, RepeaterState, WriterState, is_whole
 
-SETTINGS = ("folder", "file_name", "file_template", "num_images", "first_image_id", "placement", "run_id")
+SETTINGS = (
+    "folder",
+    "file_name",
+    "file_template",
+    "num_images",
+    "first_image_id",
+    "placement",
+    "run_id",
+    "idle_timeout",
+)
 """What an acquisition of the cluster sets, and what a refused one puts back."""
 
 

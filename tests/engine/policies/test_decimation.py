@@ -42,6 +42,8 @@ def test_the_names_are_those_that_configurations_use() -> None:
     ("policy", "parameters", "expected"),
     [
         ("send_every_nth", {"every_nth": 5}, [0, 5, 10, 15, 20]),
+        ("send_every_nth", {"every_nth": 5, "every_nth_offset": 2}, [2, 7, 12, 17]),
+        ("send_every_nth", {"every_nth": 5, "every_nth_offset": 13}, [3, 8, 13, 18]),
         ("send_every_nth_frame", {"burst": 2, "frame_block": 5}, [0, 1, 5, 6, 10, 11, 15, 16, 20]),
         ("batch", {"burst": 2, "frame_block": 5}, [0, 1, 5, 6, 10, 11, 15, 16, 20]),
         ("strides", {"stride": 3}, [0, 1, 2, 6, 7, 8, 12, 13, 14, 18, 19, 20]),
@@ -212,3 +214,11 @@ def test_periodic_counts_from_the_first_frame() -> None:
     policy = make(Decimation.PERIODIC, burst=1, burst_rate=1.0)
     times = [10.25, 11.0, 11.24, 11.25, 12.24, 12.25]
     assert [now for now in times if policy.decide(0, now)] == [10.25, 11.25, 12.25]
+
+
+@given(ids=st.lists(IDS, max_size=50), outputs=st.integers(1, 40))
+def test_outputs_with_offsets_share_the_frames_each_to_one(ids: list[int], outputs: int) -> None:
+    shares = [make(Decimation.SEND_EVERY_NTH, every_nth=outputs, every_nth_offset=k) for k in range(outputs)]
+    assert [[k for k, share in enumerate(shares) if share.decide(i, 0.0)] for i in ids] == [
+        [i % outputs] for i in ids
+    ]
