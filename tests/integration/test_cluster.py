@@ -50,7 +50,7 @@ class Host:
         settings = self.folder / f"{self.name}.json"
         source = {"address": self.stream, "id_step": len(HOSTS)}
         settings.write_text(json.dumps({"source": source, "writers": {"main": {"folder": str(self.folder)}}}))
-        options = ["--no-tango", "--no-epics", "--no-http", "--name", self.name]
+        options = ["--no-tango", "--no-epics", "--no-http", "--start", "--name", self.name]
         options += ["--engine-address", self.address, "--root", self.folder, "--config", settings]
         line = [sys.executable, "-m", "repstream_cli", "serve", *map(str, options)]
         self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -121,7 +121,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             stack.callback(host.close)
         stack.callback(lambda: [host.terminate() for host in hosts.values()])
         cluster = stack.enter_context(Cluster({host.name: host.address for host in hosts.values()}))
-        until(lambda: all(look.reachable for look in cluster.look()), "the engines", 30)
+        until(lambda: all(look.engine.state == "RUNNING" for look in cluster.look()), "the engines", 30)
         repeater.execute("engine.start", None, ME).wait(20)
         yield Site(folder, detector, repeater, hosts, cluster)
 
@@ -220,7 +220,7 @@ def test_a_host_that_is_set_up_for_another_number_is_refused_before_anything_is_
     assert [look.writer.start_count for look in site.cluster.look()] == before
 
 
-def test_the_command_line_writes_one_and_shows_the_hosts(site: Site) -> None:
+def test_the_command_line_writes_one_and_shows_the_hosts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     request = site.request(9)
     line = [sys.executable, "-m", "repstream_cli", "cluster", "acquire", str(request.file), "-n", "9"]
     with subprocess.Popen([*line, *site.engines], stdout=subprocess.PIPE, text=True) as process:
@@ -231,7 +231,8 @@ def test_the_command_line_writes_one_and_shows_the_hosts(site: Site) -> None:
     assert process.returncode == 0, text
     assert f"{request.file}: 9 of 9 images; completed" in text
     assert_shows(request.file, range(9), set())
-    shown = run("status", *site.engines)
+    monkeypatch.setenv("REPSTREAM_ENGINES", " ".join(site.engines[1::2]))
+    shown = run("status")
     assert shown.exit_code == 0
     assert all(f"{name} at {site.hosts[name].address}: RUNNING" in shown.stdout for name in HOSTS)
     request.file.unlink()
@@ -268,5 +269,13 @@ def test_a_host_that_dies_is_named_and_the_others_write_on(site: Site) -> None:
     assert shown.exit_code == 1
     assert f"south at {site.hosts['south'].address}: UNREACHABLE" in shown.stdout
     site.hosts["south"].start()
-    until(lambda: site.look("south").reachable, "south", 30)
-    assert all(look.is_well for look in site.cluster.look() if look.name == "south")
+    until(lambda: site.look("south").is_well, "south", 30)
+    site.detector.send(range(60, 63))
+    until(lambda: site.look("south").source.last_frame_id == 61, "what waited for south")
+    again = site.request(30)
+    going = site.cluster.begin(again)
+    site.detector.send(range(30))
+    ended_again = going.wait(30)
+    assert whole(ended_again), ended_again
+    going.join(ended_again)
+    assert_shows(again.file, range(30), set())

@@ -67,6 +67,8 @@ ELSEWHERE = {
     "repstream panel grafana": "tests/panels/test_grafana.py",
     "camonitor beam:": "tests/integration/test_camera_control_systems.py",
     "8889/api/v1/pipeline/beam/config": "tests/integration/test_camera_control_systems.py",
+    "repstream cluster": "tests/integration/test_cluster.py",
+    "from repstream.cluster": "tests/integration/test_cluster.py",
     "cat >": "tests/examples/test_examples.py",
 }
 """How a block begins, or a line of it, that is run by another test."""

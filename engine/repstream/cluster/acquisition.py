@@ -13,7 +13,7 @@ from typing import TypeVar
 from repstream.cluster.member import Member, Progress
 from repstream.errors import Refused, RepstreamError, StorageError
 from repstream.files import host_files
-from repstream.files.nexus import UNFINISHED
+from repstream.files.nexus.places import UNFINISHED
 from repstream.files.paths import check_target
 from repstream.files.plan import Scalar
 from repstream.files.reader import FileReader

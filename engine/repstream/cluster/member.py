@@ -96,13 +96,15 @@ class Member:
         """Why it cannot take part in an acquisition of so many members; empty if it can."""
         try:
             self.engine.check_connected()
-            fields = self._fields(self.engine.snapshot().values)
+            values, catalogue = self.engine.snapshot().values, self.engine.catalogue
+            fields = self._fields(values)
         except RepstreamError as error:
             return str(error)
-        step = SourceConfig.of(
-            self.engine.catalogue.fields(self.engine.snapshot().values, Group.SOURCE)
-        ).id_step
+        state = EngineStatus.of(catalogue.fields(values, Group.ENGINE)).state
+        step = SourceConfig.of(catalogue.fields(values, Group.SOURCE)).id_step
         writer, config = WriterStatus.of(fields), WriterConfig.of(fields)
+        if state is not RepeaterState.RUNNING:
+            return f"the engine is {state}; start it, so that no images from before wait for the acquisition"
         if step != members:
             return f"source.id_step is {step}; set it to {members}, the number of hosts that share the images"
         if config.policy != "forward":
