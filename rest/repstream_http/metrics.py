@@ -124,11 +124,11 @@ def _add(
     family.add_sample(f"{name}{suffix}", labels, _scaled(parameter, value))
 
 
-def _add_histogram(family: Metric, name: str, labels: dict[str, str], told: Mapping[str, Any]) -> None:
-    for bound, count in told["le"].items():
+def _add_histogram(family: Metric, name: str, labels: dict[str, str], times: Mapping[str, Any]) -> None:
+    for bound, count in times["le"].items():
         family.add_sample(f"{name}_bucket", {**labels, "le": bound}, count)
-    family.add_sample(f"{name}_count", labels, told["count"])
-    family.add_sample(f"{name}_sum", labels, told["sum"])
+    family.add_sample(f"{name}_count", labels, times["count"])
+    family.add_sample(f"{name}_sum", labels, times["sum"])
 
 
 def _family(name: str, parameter: Parameter, labels: Iterable[str]) -> Metric:

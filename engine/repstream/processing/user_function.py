@@ -1,7 +1,7 @@
 """A function that a user wrote, in a process of its own.
 
 It may fail, hang, take all memory, change its image in place, return rubbish or end its process: the pipeline
-is told why, with the line of the user's file, and goes on.
+gets the reason, with the line of the user's file, and goes on.
 """
 
 from __future__ import annotations

@@ -151,11 +151,11 @@ class PictureKeeper(Keeper):
 
     def _converse(self, pipe: Connection) -> str | None:
         """Until the process is no longer needed (None), has gone (empty), or does not answer (a reason)."""
-        told, patience, heard = -1, START_TIME, time.monotonic()
+        sent, patience, heard = -1, START_TIME, time.monotonic()
         while self._needed and not self._ending:
             try:
-                if told != self._wanted[0]:
-                    told = self._tell(pipe)
+                if sent != self._wanted[0]:
+                    sent = self._tell(pipe)
                 while self._openings:
                     control.send(pipe, self._openings.popleft())
                 left = heard + patience - time.monotonic()

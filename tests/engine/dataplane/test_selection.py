@@ -45,17 +45,17 @@ class Noted:
         self.room = 1_000_000
         self.ids: list[int] = []
         self.places: list[int | None] = []
-        self.told: list[SeriesStart | None] = []
+        self.series_starts: list[SeriesStart | None] = []
         self.runs: list[int] = []
 
     @property
     def taken(self) -> int:
         return len(self.ids)
 
-    def take(self, one: Frame, place: Place | None, told: SeriesStart | None) -> int:
+    def take(self, one: Frame, place: Place | None, series_start: SeriesStart | None) -> int:
         self.ids.append(one.frame_id)
         self.places.append(None if place is None else place.number)
-        self.told.append(told)
+        self.series_starts.append(series_start)
         self.ledger.book_queued()
         self.blocking = self.taken >= self.room
         return self.taken
@@ -548,11 +548,11 @@ def test_a_series_that_begins_in_the_open_gate_is_numbered_from_0() -> None:
     start = series(4)
     case.selection.begin_series(start)
     case.admit(1, 0, 3)
-    assert (case.acquisition.places, case.acquisition.told) == ([1, 0, 3], [start] * 3)
+    assert (case.acquisition.places, case.acquisition.series_starts) == ([1, 0, 3], [start] * 3)
     case.selection.end_series()
     assert case.acquisition.numbering.missing_ids == [(2, 2)]
     case.admit(2)
-    assert case.acquisition.told[-1] is None
+    assert case.acquisition.series_starts[-1] is None
 
 
 def test_a_series_said_before_the_opening_counts_from_there() -> None:
@@ -583,7 +583,7 @@ def test_nor_does_one_that_is_over() -> None:
     case.selection.open(0)
     case.admit(4)
     assert case.selection.is_whole
-    assert case.acquisition.told == [None]
+    assert case.acquisition.series_starts == [None]
 
 
 def test_nor_one_whose_frames_went_through_the_opening_before() -> None:

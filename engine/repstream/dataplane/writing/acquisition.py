@@ -87,15 +87,16 @@ class Acquisition:
         with self._lock:
             return self.ledger.sent + self.ledger.queued
 
-    def take(self, frame: Frame, place: Place | None, told: SeriesStart | None) -> int:
+    def take(self, frame: Frame, place: Place | None, series_start: SeriesStart | None) -> int:
         """Put a frame on its way to the file; how many are in it or on their way then.
 
-        `place`: where in the file, None behind the last. `told`: what the detector said about the series.
+        `place`: where in the file, None behind the last. `series_start`: what the detector said about
+        the series.
         """
         job = self._job
         assert job is not None
         if not self._images:
-            job.told = told
+            job.series_start = series_start
         self._images += 1
         self._last_id = frame.frame_id
         taken = job.offer(frame, place)

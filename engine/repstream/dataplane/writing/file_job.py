@@ -54,7 +54,7 @@ class FileJob:
 
     `lock` guards `ledger`, which both sides book in. `wake` is called from the thread when
     `opened` or `closed` has become true. `results` is asked once, under the lock, when no more
-    frames come. `told`: what the detector said before the first frame, set before that is offered.
+    frames come. `series_start`: what the detector said before the first frame, set before that is offered.
 
     The thread waits for `_changed`, a condition on that lock which the loop's side and the queue
     notify; nobody else waits for it. What is done for each frame takes the lock itself, in less time.
@@ -82,7 +82,7 @@ class FileJob:
         self.message = ""
         self.nbytes = 0
         self.disk = DiskMeter()
-        self.told: SeriesStart | None = None
+        self.series_start: SeriesStart | None = None
         self._queue = queue
         # Parts judge what they read in place; packing, sums and other files want pixels that stay.
         self._reads_rings = plan.reads_rings and isinstance(queue, MemoryQueue)
@@ -216,7 +216,7 @@ class FileJob:
         return FrameStore(self.plan, self._detector)
 
     def _detector(self) -> DetectorFacts | None:
-        return facts_of(self.told, self.plan.threshold) if self.told is not None else None
+        return facts_of(self.series_start, self.plan.threshold) if self.series_start is not None else None
 
     def _take(self, store: Store) -> list[Placed]:
         """The frames that are written next; none when the job has come to its end."""
