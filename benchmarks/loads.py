@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from repstream.messages import array_1_0, bsread, compression, dectris_v1
 from repstream.messages.pixels import Pixels
 from repstream.sources.images import Images
@@ -15,7 +17,7 @@ MARK = 987654321
 
 SOCKET_BYTES = 32 << 20
 
-Format = Literal["array-1.0", "bsread bitshuffle_lz4", "DECTRIS bs16-lz4<"]
+Format = Literal["array-1.0", "camera", "bsread bitshuffle_lz4", "DECTRIS bs16-lz4<"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,23 @@ def _array(load: Load) -> list[bytes]:
     return [array_1_0.gigafrost_header(MARK, load.shape), load.images()[0]]
 
 
+def _camera(load: Load) -> list[bytes]:
+    """What a camera's stream has: the image, its sizes, time and axes."""
+    image = Images(load.shape, "uint16", seed=1)(0)
+    height, width = load.shape
+    x_axis, y_axis = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    values = {
+        "image": image,
+        "timestamp": 1.5,
+        "width": width,
+        "height": height,
+        "x_axis": x_axis,
+        "y_axis": y_axis,
+    }
+    channels = [bsread.describe(name, value) for name, value in values.items()]
+    return bsread.encode(MARK, channels, list(values.values()), timestamp=(1, 5))
+
+
 def _bsread(load: Load) -> list[bytes]:
     image = Images(load.shape, "uint16", seed=1)(0)
     camera = bsread.describe("camera", image, "bitshuffle_lz4")
@@ -70,6 +89,7 @@ def _dectris(load: Load) -> list[bytes]:
 
 _ENCODERS: dict[str, Callable[[Load], list[bytes]]] = {
     "array-1.0": _array,
+    "camera": _camera,
     "bsread bitshuffle_lz4": _bsread,
     "DECTRIS bs16-lz4<": _dectris,
 }

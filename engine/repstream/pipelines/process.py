@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 MOST_LINES = 200
 """Lines of the log that wait to be handed to the registry."""
 
+IO_THREADS = 2
+"""One may receive while the other sends, as in the data plane."""
+
 FAILED = 1
 """Exit code of an instance that ends for a reason."""
 
@@ -69,7 +72,7 @@ def pipe_end(pipe: Connection, notices: Iterable[Notice]) -> None:
 
 
 def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification, lines: Lines) -> None:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(IO_THREADS)
     job: Job | None = None
     settings = settings_of(specification.kind, specification.configuration)
     try:
