@@ -19,6 +19,8 @@ TYPES = {
 }
 """Media type by extension; a file of any other is not served."""
 
+INDEX = "index.html"
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -41,8 +43,8 @@ def _files() -> dict[str, tuple[bytes, str]]:
 
 @router.get("/")
 def index(request: Request) -> Response:
-    """The page itself."""
-    return _answer("index.html", request)
+    """The page itself: that of engines, unless the application names another in its `state.index`."""
+    return _answer(getattr(request.app.state, "index", INDEX), request)
 
 
 @router.get("/page/{path:path}")

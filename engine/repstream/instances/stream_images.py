@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,24 +18,56 @@ CHANNEL = "image"
 """The channel that a camera's stream has its images in."""
 
 
-def images(address: str, patience: float, channel: str = CHANNEL) -> Iterator[npt.NDArray[Any]]:
-    """The images that a PUB stream sends from now on, [height, width] and read-only, without end.
+class Sent(NamedTuple):
+    """What an instance sent at once: pulse id, time in Unix seconds, and the values of its channels."""
 
-    Messages without one are passed over. Raises `Refused` where none comes within `patience` seconds.
+    pulse_id: int
+    time: float
+    values: Mapping[str, Any]
+
+
+def messages(address: str, patience: float) -> Generator[Sent]:
+    """What a PUB stream sends from now on, without end; what is malformed is passed over.
+
+    Raises `Refused` where nothing comes within `patience` seconds.
     """
     memory = bsread.Memory()
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
         socket.subscribe(b"")
         socket.connect(address)
-        due = time.monotonic() + patience
         while True:
-            if not socket.poll(max(0, int(1000 * (due - time.monotonic())))):
-                raise Refused(channel, f"no image came from {address} within {patience:g} s")
-            image = _image(socket.recv_multipart(copy=False), channel, memory)
+            if not socket.poll(int(1000 * patience)):
+                raise Refused("stream", f"nothing came from {address} within {patience:g} s")
+            parts = socket.recv_multipart(copy=False)
+            with suppress(MalformedMessage):
+                found = bsread.decode([part.buffer for part in parts], memory)
+                seconds, nanoseconds = found.timestamp or divmod(time.time_ns(), 10**9)
+                values = {name: found.values[at] for name, at in found.header.index.items()}
+                yield Sent(found.pulse_id, seconds + nanoseconds / 1e9, values)
+
+
+def images(address: str, patience: float, channel: str = CHANNEL) -> Iterator[npt.NDArray[Any]]:
+    """The images that a PUB stream sends from now on, [height, width] and read-only, without end.
+
+    Messages without one are passed over. Raises `Refused` where none comes within `patience` seconds.
+    """
+    due = time.monotonic() + patience
+    with suppress(Refused), closing(messages(address, patience)) as received:
+        for sent in received:
+            image = image_of(sent, channel)
             if image is not None:
                 yield image
                 due = time.monotonic() + patience
+            elif time.monotonic() > due:
+                break
+    raise Refused(channel, f"no image came from {address} within {patience:g} s")
+
+
+def image_of(sent: Sent, channel: str = CHANNEL) -> npt.NDArray[Any] | None:
+    """The image in a message, [height, width]; None where it has none."""
+    value = sent.values.get(channel)
+    return value if isinstance(value, np.ndarray) and value.ndim == 2 else None
 
 
 def mean_image(address: str, count: int, patience: float) -> npt.NDArray[np.uint16]:
@@ -51,11 +84,3 @@ def mean_image(address: str, count: int, patience: float) -> npt.NDArray[np.uint
         total += image
     taken.close()  # type: ignore[attr-defined]  # a generator
     return np.clip(total / count, 0, np.iinfo(np.uint16).max).astype(np.uint16)
-
-
-def _image(parts: list[zmq.Frame], channel: str, memory: bsread.Memory) -> npt.NDArray[Any] | None:
-    try:
-        value = bsread.decode([part.buffer for part in parts], memory)[channel]
-    except (MalformedMessage, KeyError):
-        return None
-    return value if isinstance(value, np.ndarray) and value.ndim == 2 else None

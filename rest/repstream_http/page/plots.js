@@ -9,7 +9,8 @@ import { lossesOf } from "./losses.js";
 /**
  * @typedef {import("./history.js").History} History
  * @typedef {{key: string, label: string, colour: string}} Line
- * @typedef {{title: string, lines: () => Line[], now: () => string, least: number}} Plan `least`: least span of the axis
+ * @typedef {{title: string, lines: () => Line[], now: () => string, least: number,
+ *   free?: boolean}} Plan `least`: least span of the axis; `free`: it need not begin at 0
  */
 
 const HEIGHT = 132;
@@ -93,7 +94,7 @@ export class Plot {
         padding: [8, 14, 0, 0],
         scales: {
           x: { time: false },
-          y: { range: (/** @type {any} */ _p, /** @type {number} */ _low, /** @type {number | null} */ high) => [0, 1.15 * Math.max(this.plan.least, high ?? 0)] },
+          y: { range: (/** @type {any} */ _p, /** @type {number | null} */ low, /** @type {number | null} */ high) => spanOf(this.plan, low ?? 0, high ?? 0) },
         },
         axes: [
           { ...axis, splits: minutes, values: ago, size: 24, gap: 4, grid: { show: false } },
@@ -110,4 +111,18 @@ export class Plot {
       return h("span", {}, key, l.label);
     }));
   }
+}
+
+/**
+ * The ends of a vertical axis.
+ * @param {{least: number, free?: boolean}} plan
+ * @param {number} low
+ * @param {number} high
+ * @returns {[number, number]}
+ */
+export function spanOf({ least, free }, low, high) {
+  if (!free) return [0, 1.15 * Math.max(least, high)];
+  const middle = (low + high) / 2;
+  const half = 0.6 * Math.max(least, high - low);
+  return [middle - half, middle + half];
 }

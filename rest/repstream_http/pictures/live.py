@@ -9,7 +9,7 @@ asked for. So a client that does not read costs nothing, and one that is slow ge
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from fastapi import WebSocket
@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from repstream.errors import RepstreamError
 from repstream.pictures.picture import Box, Picture, View
-from repstream.pictures.protocol import Pictures
+from repstream.pictures.protocol import Callback
+from repstream.protocol import Subscription
 from repstream_http.duplex import until_one_ends
 from repstream_http.pictures import wire
 from repstream_http.pictures.look import LARGEST, Look
@@ -38,6 +39,13 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     encoding: str | None = None
     look: dict[str, Any] | None = None
     ack: int | None = None
+
+
+class Pictures(Protocol):
+    """What a viewer asks: `next` of `repstream.pictures.protocol.Pictures`."""
+
+    def next(self, slot: int, callback: Callback, view: View | None = None, after: int = 0) -> Subscription:
+        """Call back once, with the newest picture whose `number` is above `after`."""
 
 
 class Client:

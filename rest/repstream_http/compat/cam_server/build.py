@@ -25,6 +25,7 @@ from repstream_http.compat.cam_server.kept_log import KeptLog
 from repstream_http.compat.cam_server.manager import Manager
 from repstream_http.compat.cam_server.server import Common
 from repstream_http.compat.cam_server.stored import Stored
+from repstream_http.instances.page import with_page
 
 LIBRARIES = "lib"
 """The folder of the libraries in that of the scripts."""
@@ -64,7 +65,9 @@ def camera_server(settings: Settings, launcher: Launcher) -> Iterator[tuple[Fast
         routes = camera.routes(common, stored, cameras)
         if permanent is not None:
             routes += Manager(common, cameras.configurations, permanent, cameras.configure).routes()
-        yield convention.create_app("Camera server", camera.PREFIX, routes), cameras
+        app = convention.create_app("Camera server", camera.PREFIX, routes)
+        with with_page(app, cameras):
+            yield app, cameras
 
 
 @contextmanager
@@ -91,7 +94,9 @@ def pipeline_server(
         routes = pipeline.routes(common, stored, pipelines, libraries, permanent)
         if permanent is not None:
             routes += Manager(common, pipelines.configurations, permanent, pipelines.save).routes()
-        yield convention.create_app("Pipeline server", pipeline.PREFIX, routes), pipelines
+        app = convention.create_app("Pipeline server", pipeline.PREFIX, routes)
+        with with_page(app, pipelines):
+            yield app, pipelines
 
 
 def _permanent(settings: Settings, start: Callable[[str, str], object]) -> Permanent | None:
