@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from repstream.cluster.acquisition import Request
+from repstream.cluster.acquisition import Acquisition, Request
 from repstream.cluster.cluster import Cluster
 from repstream.cluster.member import Look, Progress
 from repstream.errors import Refused
@@ -239,6 +240,49 @@ def test_the_command_line_writes_one_and_shows_the_hosts(site: Site, monkeypatch
     again = run("join", request.file, "-n", "9", *site.engines)
     assert again.exit_code == 0, again.output
     assert_shows(request.file, range(9), set())
+
+
+def test_of_two_clients_at_most_one_begins(site: Site) -> None:
+    requests = [site.request(30), site.request(33)]
+    addresses = {host.name: host.address for host in site.hosts.values()}
+
+    def begin(request: Request) -> Acquisition | None:
+        with Cluster(addresses) as cluster:
+            cluster.wait_reachable(20)
+            try:
+                return cluster.begin(request)
+            except Refused:
+                return None
+
+    with ThreadPoolExecutor(2) as pool:
+        begun = [each for each in pool.map(begin, requests) if each is not None]
+    assert len(begun) <= 1
+    writing = {look.newest.full_file_name for look in site.cluster.look() if look.writer.state == "WRITING"}
+    assert writing == {str(begun[0].request.file_of(name)) for name in HOSTS} if begun else not writing
+    site.cluster.stop()
+    until(lambda: all(look.writer.state == "READY" for look in site.cluster.look()), "the end")
+
+
+def test_a_host_that_is_cut_off_for_a_while_is_found_where_it_is(site: Site) -> None:
+    request = site.request(30)
+    going = site.cluster.begin(request)
+    with pytest.raises(Refused, match=r"north .*writer main is WRITING.*nothing was begun"):
+        site.cluster.begin(site.request(30))
+    site.detector.send(range(15))
+    until(lambda: sum(each.written for each in going.progress()) == 15, "the first half")
+    process = site.hosts["east"].process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)  # the service; its data plane writes on
+    try:
+        until(lambda: not site.look("east").reachable, "the loss of east")
+        site.detector.send(range(15, 30))
+        until(lambda: [e.result for e in going.progress(60)] == ["completed", "completed", ""], "the others")
+    finally:
+        process.send_signal(signal.SIGCONT)
+    ended = going.wait(30, patience=60)
+    assert whole(ended), ended
+    assert going.join(ended).missing_ids == []
+    assert_shows(request.file, range(30), set())
 
 
 def test_a_host_that_dies_is_named_and_the_others_write_on(site: Site) -> None:

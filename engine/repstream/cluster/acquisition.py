@@ -125,9 +125,8 @@ def begin(members: Mapping[str, Member], request: Request) -> Acquisition:
     places = {host: place for place, host in enumerate(members)}
 
     def arm(member: Member) -> str:
-        place = places[member.name]
-        member.write(_settings(request, member.name, request.share(place, hosts)))
-        return member.arm(ARM_TIME)
+        share = request.share(places[member.name], hosts)
+        return member.arm(_settings(request, member.name, share), ARM_TIME)
 
     ids, failed = _concurrently(members, arm)
     if not failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from repstream.errors import EngineUnreachable, RepstreamError
 from repstream.link.remote import RemoteEngine
@@ -119,17 +120,24 @@ class Member:
         """What an acquisition changes, as it is now, to be written back."""
         return {key: self.engine.read(key).value for key in map(self.key, SETTINGS)}
 
-    def write(self, fields: Mapping[str, object]) -> None:
-        """Set parameters of the writer, all or none."""
-        self.engine.write({self.key(field): value for field, value in fields.items()})
+    def arm(self, fields: Mapping[str, object], timeout: float) -> str:
+        """Set parameters of the writer and have its file made; the id of the acquisition.
 
-    def arm(self, timeout: float) -> str:
-        """Have the file made; the id of the acquisition. Raises `Refused` or what `engine.execute` raises."""
+        Raises `Refused` and what else the engine raises, RepstreamError where the file could not be made, or
+        where somebody else changed the parameters in between.
+        """
         self._written, self._silent_since = 0, None
+        self.engine.write({self.key(field): value for field, value in fields.items()})
         completion = self.engine.execute(self.key("arm")).wait(timeout)
         if not completion.ok:
             raise RepstreamError(completion.message)
-        return str(self.engine.read(self.key("start_id")).value)
+        armed = self.look().newest
+        # By the name alone: what leads to the folder may differ from host to host.
+        made, wanted = Path(armed.full_file_name).name, Path(str(fields["output_file"])).name
+        if (made, armed.num_requested) != (wanted, fields["num_images"]):
+            self.abort(timeout)
+            raise RepstreamError(f"somebody else had {armed.full_file_name} made meanwhile; both gave up")
+        return armed.acquisition_id
 
     def abort(self, timeout: float) -> None:
         """Give up what was armed, and wait until its file is closed."""
