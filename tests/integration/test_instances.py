@@ -186,7 +186,8 @@ def test_store_sends_the_image_alone_to_one_client(pipelines):
 
 def test_an_instance_ends_after_its_records(pipelines):
     address = pipelines.start("p", {"camera_name": "sim", "records": 3, "mode": "PUSH"}).stream_address
-    with Client(address, zmq.PULL) as client:
+    until(lambda: pipelines.get("p").statistics.rx_count >= 3, "all that it takes")
+    with Client(address, zmq.PULL) as client:  # which comes late
         for _ in range(3):
             client.receive()
         until(lambda: not pipelines.running(), "the end")

@@ -86,7 +86,8 @@ class Loop:
         """Loop to the end. Raises `ProcessingError` where the job failed."""
         self._outbox.put(Ready())
         try:
-            while self._running and not self._job.finished:
+            # What it has made goes out before it ends by itself: a PUSH waits for its client.
+            while self._running and (not self._job.finished or self._output.waiting or self._made):
                 self._turn()
             self._drain()
         finally:
@@ -114,7 +115,7 @@ class Loop:
         source, output = self._job.source, self._output
         if (woken := self._job.woken) is not None and not self._full:
             wanted.append((woken, zmq.POLLIN))
-        if source is not None and not self._full and not self._job.busy:
+        if source is not None and not (self._full or self._job.busy or self._job.finished):
             wanted.append((source.pollable, zmq.POLLIN))
         if output.waiting:
             if output.transport.room is None:
