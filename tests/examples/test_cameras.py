@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
 import pytest
+import zmq
 
+from repstream.protocol import Requester
 from tests.cli.cam_server import Servers, servers
+from tests.integration.rig import Detector, running_rig
 
 pytest.importorskip("cam_server_client")
 
@@ -20,6 +26,7 @@ SAYS = {
     "simulation_stream.py": r"(pulse \d+: \(960, 1280\) uint16, brightest 58981\n){3}",
     "basic_pipeline.py": r"x: centre 6[34]\d\.\d, width \d+\.\d pixels\ny: centre 4[78]\d\.\d, width \d",
     "background.py": r"simulation_\d{8}_\d{6}_\d{6}: intensity (?P<before>\d+) before, (?P<after>\d+) after",
+    "detector_stream.py": r"(201 × 120, intensity [1-9]\d+, good region \[\d+, \d+, \d+, \d+\]\n){3}",
     "stream_by_name.py": r"tcp://127\.0\.0\.1:11\d\d\d: intensity [1-9]\d+",
     "change_configurations.py": r"is: \(960, 1280\)\nturned: \(1280, 960\)\na region of it: \(100, 200\)",
     "new_camera.py": r"_marker_width': 5000\.0.*\n.*'screen 1': 'new_camera'.*\nwidth and height: \[1280",
@@ -37,16 +44,42 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a stream of an engine that repeats a detector."""
+    folder = tmp_path_factory.mktemp("engine")
+    with running_rig(folder) as rig, ExitStack() as stack:
+        rig.service.execute("engine.start", None, Requester("test"))
+        end = threading.Event()
+        sender = threading.Thread(target=_send, args=(rig.detector, end))
+        stack.callback(sender.join, 15)
+        stack.callback(end.set)
+        # The PUSH output must have a consumer: otherwise it holds up the detector.
+        rig.consumer("all", zmq.PULL)
+        sender.start()
+        yield f"tcp://127.0.0.1:{rig.ports['fifth']}"
+
+
+def _send(detector: Detector, end: threading.Event) -> None:
+    for frame_id in itertools.count(1):
+        if end.wait(0.01):
+            return
+        detector.send(range(frame_id, frame_id + 1))
+
+
 def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == SAYS.keys()
 
 
 @pytest.mark.parametrize("name", SAYS)
-def test_an_example_does_what_it_says(name: str, running: Servers, tmp_path: Path) -> None:
+def test_an_example_does_what_it_says(
+    name: str, running: Servers, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     source = (EXAMPLES / name).read_text()
     file = [str(tmp_path / "stream.h5")] if "FILE" in source else []
+    stream = [request.getfixturevalue("live")] if "[STREAM" in source else []
     wanted = [running.camera] * ("CAMERA_SERVER" in source) + [running.pipeline] * ("PIPELINE_" in source)
-    command = [sys.executable, "-W", "ignore", EXAMPLES / name, *file, *wanted]
+    command = [sys.executable, "-W", "ignore", EXAMPLES / name, *stream, *file, *wanted]
     seen = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert seen.returncode == 0, seen.stderr
     said = re.search(SAYS[name], seen.stdout)
