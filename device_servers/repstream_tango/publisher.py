@@ -3,7 +3,9 @@
 Engines call back from threads of their own; a push takes the device's monitor and may wait
 seconds for it. So callbacks only queue, and this thread does the pushing. It also publishes
 everything again every few seconds, since Tango drops events silently where a subscriber is slow
-(over 1,000 waiting), and no client should stay behind for longer than that.
+(over 1,000 waiting), and no client should stay behind for longer than that. Where it falls
+behind itself, since many clients poll, such a round takes the place of what waits: the last
+values come, and the queue does not grow.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from repstream.protocol import Change, Engine, Event, Snapshot, Subscription
 REPUBLISH_SECONDS = 4.0
 LEAVE_SECONDS = 10.0
 """Longer than anybody waits for a monitor (3.2 s), and a push takes."""
+
+MOST_WAITING = 200
+"""Changes that may wait: about as many as cost more than a round of everything."""
 
 log = logging.getLogger(__name__)
 
@@ -134,13 +139,20 @@ class Publisher:
         if attachment is None:
             return
         if event is None:
-            snapshot = attachment.engine.snapshot()
-            attachment.published = (snapshot.epoch, snapshot.sequence)
-            self._publish_to(attachment, snapshot)
+            self._publish_all(attachment)
         elif isinstance(event, Change):
             epoch, sequence = attachment.published
-            if event.epoch != epoch or event.sequence >= sequence:  # else older than what is out
+            if event.epoch == epoch and event.sequence < sequence:
+                return  # older than what is out
+            if self._queue.qsize() > MOST_WAITING:
+                self._publish_all(attachment)
+            else:
                 self._publish_to(attachment, event)
+
+    def _publish_all(self, attachment: _Attachment) -> None:
+        snapshot = attachment.engine.snapshot()
+        attachment.published = (snapshot.epoch, snapshot.sequence)
+        self._publish_to(attachment, snapshot)
 
     def _publish_to(self, attachment: _Attachment, what: Change | Snapshot) -> None:
         times = what.times if isinstance(what, Snapshot) else {}

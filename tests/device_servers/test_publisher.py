@@ -9,7 +9,7 @@ from queue import Queue
 from repstream.parameters.catalogue import Catalogue, build
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Event, Handle, Reading, Requester, Snapshot
-from repstream_tango.publisher import Publisher
+from repstream_tango.publisher import MOST_WAITING, Publisher
 
 
 class SmallEngine:
@@ -172,3 +172,28 @@ def test_everything_is_published_again_without_any_change() -> None:
     engines[0].values = {"engine.heartbeat": 9}
     assert device.next() == {"engine.heartbeat": 9}
     publisher.detach(device)
+
+
+def test_what_waits_behind_a_busy_device_becomes_one_round_with_the_last_values() -> None:
+    """It used to wait for good: with 20 clients that poll, the queue and the server's memory grew."""
+    publisher, engines = made()
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    class Busy(SmallDevice):
+        def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+            entered.set()
+            assert may_go_on.wait(20)
+            super().publish(values, times, at)
+
+    publisher.attach("a", device := Busy())
+    assert entered.wait(20)
+    changes = 5 * MOST_WAITING
+    for number in range(1, changes + 1):
+        engines[0].sequence, engines[0].values = number, {"x": number}
+        engines[0].emit(number, x=number)
+    may_go_on.set()
+    published = [device.next()]
+    while published[-1] != {"x": changes}:
+        published.append(device.next())
+    publisher.detach(device)
+    assert len(published) == 2
