@@ -84,3 +84,16 @@ class Storage:
         beside = self._word.with_suffix(".new")
         beside.write_text(word)
         beside.replace(self._word)
+
+    def fails(self, call: str, number: int, error: str, part: str) -> None:
+        """Let one call fail, the `number`-th of its kind that concerns a path with `part` in it."""
+        self.does("")
+        for suffix in (".count", ".hit"):
+            self._word.with_name(self._word.name + suffix).unlink(missing_ok=True)
+        self.does(f"fail {call} {number} {error} {part}")
+
+    @property
+    def hit(self) -> str:
+        """The path that the failed call concerned, empty where none has failed."""
+        found = self._word.with_name(self._word.name + ".hit")
+        return found.read_text() if found.exists() else ""

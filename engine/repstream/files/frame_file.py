@@ -31,7 +31,7 @@ from repstream.files.pieces import Pieces
 from repstream.files.plan import EXTRA_VALUE, FilePlan, Scalar
 from repstream.files.publish import check_in_place, damage_of, is_same_file, may_overwrite, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
-from repstream.files.results import ResultFields, close, write_results
+from repstream.files.results import ResultFields, close, enter_failure, write_results
 from repstream.files.stated_end import StatedEnd
 
 _AHEAD_FRAMES, _AHEAD_LEAST, _AHEAD_MOST = 512, 4 << 20, 128 << 20
@@ -302,19 +302,34 @@ class FrameFile:
         """
         writes = self._results.encode(results, self._staged)
         failed = self._failure
+        if self._fd < 0:  # the number may be another file's by now
+            raise StorageError(failed)
         try:
             if not failed and self._unsynced:
                 self.sync()
             # Nothing is entered in what is not ours any more.
-            self._stated.check()
-            self._stated.settle(self._end, durable=not failed)
-            write_results(self._fd, writes)
-            if not failed:
-                settle(self._fd, self.path)
-        except OSError as error:
-            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+            self._check_intact()
+            self._write_end(writes, durable=not failed)
         finally:
             self.close()
+
+    def _check_intact(self) -> None:
+        try:
+            self._stated.check()
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+
+    def _write_end(self, writes: list[tuple[int, bytes]], *, durable: bool) -> None:
+        """Enter the results, `durable` with all else on the disk; a file that cannot be ended says so."""
+        try:
+            self._stated.settle(self._end, durable=durable)
+            write_results(self._fd, writes)
+            if durable:
+                settle(self._fd, self.path)
+        except OSError as error:
+            reason = f"{self.path} cannot be finished: {error.strerror or error}"
+            enter_failure(self._fd, self._results, reason)
+            raise StorageError(reason) from error
 
     def close(self) -> None:
         """Give up the file as it is; a second time does nothing."""

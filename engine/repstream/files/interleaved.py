@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from repstream.files.intact import HEAD
 from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
-from repstream.files.results import ResultFields, close, write_results
+from repstream.files.results import ResultFields, as_failed, close, discard, enter_failure, write_results
 from repstream.parameters.file_names import PartNames
 from repstream.states import AcquisitionResult
 
@@ -55,6 +54,7 @@ class Rows(Protocol):
     def sync(self) -> None: ...
     def check_in_place(self) -> None: ...
     def finish(self, results: Mapping[str, Scalar]) -> None: ...
+    def close(self) -> None: ...
 
 
 class InterleavedMaster:
@@ -97,7 +97,8 @@ class InterleavedMaster:
         tree = trees.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
         image = hdf5.build(tree)
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
-        self._hang_up()
+        if self._fd >= 0:
+            discard(self._fd)
         self._fd, self._state = fd, os.fstat(fd)
         self._results = ResultFields(image.fields)
         self._head, self._size = image.data[:HEAD], len(image.data)
@@ -117,21 +118,34 @@ class InterleavedMaster:
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does, in both files."""
+        if self._fd < 0:  # the number may be another file's by now
+            raise StorageError(f"{self.path} is closed")
         self._results.encode(results)
         if results.get("outcome") != AcquisitionResult.FAILED:
             check_unchanged(self.path, self._fd, self._head, self._size)
             self._publish(final=True)
+        failure = self._finish_meta(results)
         try:
             # The master says how it ended, also where the metadata cannot any more.
-            with ExitStack() as meta:
-                meta.callback(self._meta.finish, {**results, "message": f"Metadata of {self.path.name}."})
-                check_unchanged(self.path, self._fd, self._head, self._size)
-                write_results(self._fd, self._results.encode(results))
-                settle(self._fd, self.path)
+            check_unchanged(self.path, self._fd, self._head, self._size)
+            own = results if failure is None else as_failed(results, failure)
+            write_results(self._fd, self._results.encode(own))
+            settle(self._fd, self.path)
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+            reason = f"{self.path} cannot be finished: {error.strerror or error}"
+            enter_failure(self._fd, self._results, reason)
+            raise StorageError(reason) from error
         finally:
             self._hang_up()
+        if failure is not None:
+            raise failure
+
+    def _finish_meta(self, results: Mapping[str, Scalar]) -> StorageError | None:
+        try:
+            self._meta.finish({**results, "message": f"Metadata of {self.path.name}."})
+        except StorageError as error:
+            return error
+        return None
 
     def _hang_up(self) -> None:
         if self._fd >= 0:

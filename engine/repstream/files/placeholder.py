@@ -22,7 +22,7 @@ from repstream.files.intact import HEAD, check_intact
 from repstream.files.nexus import trees
 from repstream.files.plan import Axis, Compression, FilePlan, Scalar
 from repstream.files.publish import check_unchanged, may_overwrite, publish
-from repstream.files.results import ResultFields, close, write_results
+from repstream.files.results import ResultFields, close, discard, write_results
 from repstream.files.series import FileSeries
 
 
@@ -97,7 +97,7 @@ class Placeholder:
             file = FileSeries(plan, images_per_file, self.state)
         else:
             file = FrameFile.create(plan, replacing=self.state)
-        self.close()
+        self.discard()
         return file
 
     def plan_of(
@@ -136,6 +136,8 @@ class Placeholder:
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does."""
         writes = self._results.encode(results)
+        if self._fd < 0:  # the number may be another file's by now
+            raise StorageError(f"{self.path} is closed")
         try:
             check_intact(self._fd, self._head, self._size)
             write_results(self._fd, writes)
@@ -149,3 +151,9 @@ class Placeholder:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             close(fd, self.path)
+
+    def discard(self) -> None:
+        """Close the file, which another one has replaced."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            discard(fd)

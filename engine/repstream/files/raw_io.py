@@ -1,4 +1,4 @@
-"""Writing buffers at offsets, all of each, however many system calls that takes."""
+"""Writing buffers at offsets, and reading them, all of each, however many system calls that takes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ def write_all(fd: int, data: bytes | bytearray | memoryview, offset: int) -> Non
     while view:
         done = os.pwrite(fd, view, offset)
         view, offset = view[done:], offset + done
+
+
+def read_all(fd: int, size: int, offset: int) -> bytes:
+    """Read `size` bytes from `offset` on, fewer only at the end of the file. Raises OSError."""
+    data = b""
+    while len(data) < size and (more := os.pread(fd, size - len(data), offset + len(data))):
+        data += more
+    return data
 
 
 def write_buffers(fd: int, buffers: Sequence[Buffer | None], sizes: Sequence[int], offset: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 from repstream.errors import StorageError
 from repstream.files.hdf5 import FieldPlace
@@ -11,6 +12,7 @@ from repstream.files.nexus.nodes import encode
 from repstream.files.nexus.places import ACQUISITION, END_TIME, NIMAGES, RESULTS, iso_time
 from repstream.files.plan import Scalar
 from repstream.files.raw_io import write_all
+from repstream.states import AcquisitionResult
 
 
 class ResultFields:
@@ -54,3 +56,20 @@ def close(fd: int, name: object) -> None:
         os.close(fd)
     except OSError as error:
         raise StorageError(f"{name} cannot be closed: {error.strerror or error}") from error
+
+
+def as_failed(results: Mapping[str, Scalar], reason: object) -> dict[str, Scalar]:
+    """These results of an acquisition that has failed at its very end."""
+    return {**results, "outcome": AcquisitionResult.FAILED.value, "message": f"ERROR:{reason}"}
+
+
+def enter_failure(fd: int, fields: ResultFields, reason: str) -> None:
+    """Let a file that cannot be finished say so itself, where the storage still takes that."""
+    with suppress(OSError):
+        write_results(fd, fields.encode(as_failed({}, reason)))
+
+
+def discard(fd: int) -> None:
+    """Close a file that another one has replaced; what the storage could not keep of it is of no concern."""
+    with suppress(OSError):
+        os.close(fd)

@@ -23,7 +23,7 @@ from repstream.files.nexus import places, trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_in_place, damage_of, is_same_file, publish, settle
 from repstream.files.raw_io import write_all
-from repstream.files.results import ResultFields, close, write_results
+from repstream.files.results import ResultFields, close, enter_failure, write_results
 from repstream.files.stated_end import StatedEnd
 
 _AHEAD = 4 << 20
@@ -87,12 +87,18 @@ class RowFile:
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results, end the file where its content ends, close; as `FrameFile.finish`."""
         writes = self._results.encode(results)
+        if self._fd < 0:  # the number may be another file's by now
+            raise StorageError(f"{self.path} is closed")
+        with self._failing("cannot be finished"):
+            self._stated.check()
         try:
             with self._failing("cannot be finished"):
-                self._stated.check()
                 self._stated.settle(self._end)
                 write_results(self._fd, writes)
                 settle(self._fd, self.path)
+        except StorageError as error:
+            enter_failure(self._fd, self._results, str(error))
+            raise
         finally:
             self.close()
 

@@ -24,7 +24,7 @@ from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer
-from repstream.files.results import ResultFields, close, write_results
+from repstream.files.results import ResultFields, as_failed, close, discard, enter_failure, write_results
 from repstream.states import AcquisitionResult
 
 
@@ -57,7 +57,11 @@ class FileSeries:
         self._closed = ClosedParts()
         self._head, self._size = b"", 0
         self.path = plan.path
-        self._begin_part()
+        try:
+            self._begin_part()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def blank(self) -> bytes:
@@ -126,6 +130,8 @@ class FileSeries:
         self._closed.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
+        if self._fd < 0:  # the number may be another file's by now
+            raise StorageError(f"{self.path} is closed")
         self._results.encode(results)
         places = self.places
         if results.get("outcome") != AcquisitionResult.FAILED:
@@ -138,11 +144,15 @@ class FileSeries:
         try:
             # The master says how it ended, also where a part cannot any more.
             failure = self._finish_parts(results)
+            if failure is not None:
+                results = as_failed(results, failure)
             check_unchanged(self.path, self._fd, self._head, self._size)
             write_results(self._fd, self._results.encode(results, places))
             settle(self._fd, self.path)
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+            reason = f"{self.path} cannot be finished: {error.strerror or error}"
+            enter_failure(self._fd, self._results, reason)
+            raise StorageError(reason) from error
         finally:
             self.close()
         if failure:
@@ -193,7 +203,7 @@ class FileSeries:
         image = hdf5.build(trees.master_tree(self._plan, names, self._per_file, count))
         fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
         if self._fd >= 0:
-            close(self._fd, self.path)
+            discard(self._fd)
         self._fd, self._state = fd, os.fstat(fd)
         self._head, self._size = image.data[:HEAD], len(image.data)
         self._results = ResultFields(image.fields)

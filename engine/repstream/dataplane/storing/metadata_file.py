@@ -41,7 +41,7 @@ class OwnMetadataFile:
         waiting = self._waiting
         plan = waiting.plan_of(kind.shape, kind.pixel_type, members, kind.compression, detector=None)
         file = RowFile(replace(plan, axes=axes), waiting.state)
-        waiting.close()
+        waiting.discard()
         return file
 
     def check_in_place(self) -> None:

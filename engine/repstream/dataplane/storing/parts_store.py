@@ -67,6 +67,7 @@ class PartsStore:
         self._taken = self._seen = 0
         self.holes: Counter[str] = Counter()
         self._next_show = 0.0
+        self._is_broken = False  # true where a version of the master could not be made: no other follows
         self._parts: list[PartProcess] = []
         self._waiting_master: Placeholder | None = None
         self._waiting_meta: MetadataFile | None = None
@@ -124,9 +125,13 @@ class PartsStore:
 
     def salvage(self) -> list[Stored]:
         """Have the master show what is known to be complete, also after a fault; which frames these are."""
+        if self._is_broken:
+            return []
         begun = time.monotonic()
         if self._complete:
+            self._is_broken = True
             self._show()
+            self._is_broken = False
             if self._master is not None and self._plan.sync_interval:
                 self._master.sync()
         now = time.monotonic()
@@ -205,8 +210,12 @@ class PartsStore:
         plan = waiting.plan_of(*facts, detector=self._detector, channels=kind.channels)
         meta = self._waiting_meta.begin(kind, plan.axes)
         names = [part.path.name for part in self._parts]
-        self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
-        waiting.close()
+        try:
+            self._master = InterleavedMaster(plan, names, waiting.state, meta, rows)
+        except BaseException:
+            meta.close()
+            raise
+        waiting.discard()
 
     def _flush(self) -> None:
         for part in self._parts:

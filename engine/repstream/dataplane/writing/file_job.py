@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, Call
@@ -324,7 +324,7 @@ class FileJob:
         if self._given_up:
             return
         if self._store is not None:
-            with suppress(StorageError, OSError):
+            with self._as_far_as_possible():
                 self._book(self._store.salvage())
         with self._changed:
             self._failed = True
@@ -334,8 +334,18 @@ class FileJob:
             self.result, self.message = AcquisitionResult.FAILED, f"ERROR:{reason}"
             results = self._results(self.result, self.message)
         if self._store is not None:
-            with suppress(StorageError, OSError):
+            with self._as_far_as_possible():
                 self._store.finish(results)
+
+    @contextmanager
+    def _as_far_as_possible(self) -> Iterator[None]:
+        """Whatever goes wrong within the block, after a fault, the acquisition comes to its end."""
+        try:
+            yield
+        except (StorageError, OSError) as error:
+            log.info("acquisition %s, after its fault: %s", self.plan.acquisition_id, error)
+        except Exception:
+            log.exception("acquisition %s", self.plan.acquisition_id)
 
     def _discard(self, reason: str) -> None:
         waiting = self._queue.backlog + len(self._held)

@@ -8,13 +8,14 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
 
 from repstream.dataplane.storing.frame_store import Placed
 from repstream.errors import StorageError
-from repstream.files.raw_io import write_buffers
+from repstream.files.raw_io import read_all, write_buffers
 from repstream.messages.header import header_of, size_of
 from repstream.policies.slow_consumer import Outcome, OutputQueue, SlowRule
 
@@ -37,6 +38,7 @@ class SpillFile:
     """
 
     def __init__(self, folder: str, most: int) -> None:
+        self.folder = folder
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  open for long
         self._most = most
         self._records: deque[_Record] = deque()
@@ -66,7 +68,7 @@ class SpillFile:
         record = self._records[0]
         parts, offset = [], record.offset
         for size in record.sizes:
-            data = os.pread(self._file.fileno(), size, offset)
+            data = read_all(self._file.fileno(), size, offset)
             if len(data) != size:
                 raise OSError(f"{len(data)} bytes instead of {size}")
             parts.append(data)
@@ -84,13 +86,17 @@ class SpillFile:
         return self._records[0].placed.frame.nbytes if self._records else 0
 
     def clear(self) -> None:
-        """Forget every frame, and give their space back."""
+        """Forget every frame, and give their space back where the storage takes it."""
         self._records.clear()
         self._end = 0
-        self._file.truncate(0)
+        try:
+            os.ftruncate(self._file.fileno(), 0)
+        except OSError as error:
+            log.warning("the spill file in %s keeps its size: %s", self.folder, error.strerror or error)
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # nothing in it is wanted any more
+            self._file.close()
 
 
 class SpillingQueue:
@@ -221,7 +227,9 @@ class SpillingQueue:
             item = self._file.get()
         except OSError as error:
             with self._work:
-                self._failure = f"the spill file cannot be read: {error.strerror or error}"
+                self._failure = (
+                    f"the spill file in {self._file.folder} cannot be read: {error.strerror or error}"
+                )
                 self._on_ready()
             return
         with self._work:
@@ -235,7 +243,9 @@ class SpillingQueue:
         try:
             written = self._file.put(item)
         except OSError as error:
-            log.warning("the spill file cannot be written: %s", error.strerror or error)
+            log.warning(
+                "the spill file in %s cannot be written: %s", self._file.folder, error.strerror or error
+            )
             written = False
         with self._work:
             if not written:
