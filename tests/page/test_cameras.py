@@ -11,6 +11,7 @@ import h5py
 import httpx
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.cli.cam_server import Servers, servers
@@ -103,6 +104,15 @@ def test_a_pipeline_is_looked_at_and_set(browser: Browser, site: Servers) -> Non
         until(lambda: saved(site)["image_background_enable"] is True, "the background in the configuration")
         assert str(saved(site)["image_background"]).startswith("screen_")
     assert not [error for error in errors if "status of 404" not in error]
+
+
+@pytest.mark.parametrize("place_of", ["", "#beam"])
+def test_axe_finds_nothing_serious(browser: Browser, site: Servers, place_of: str) -> None:
+    with open_page(browser, f"{site.pipeline}/{place_of}", dark=bool(place_of)) as page:
+        expect(page.get_by_role("button", name=re.compile("Start|Stop")).first).to_be_visible()
+        found = Axe().run(page).response["violations"]
+        serious = [v for v in found if v["impact"] in ("serious", "critical")]
+        assert not serious, [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in serious]
 
 
 def test_a_camera_is_calibrated_with_the_mouse(browser: Browser, site: Servers) -> None:
