@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# What N writing engines behind one repeater reach on this machine: one line of JSON for each N.
+#
+#   benchmarks/scaling.sh [-n IMAGES] [-s HxW] [-d FOLDER] N...      (default: 2000 images of 512x512, N = 1 2 4)
+#
+# {"hosts": 2, "images": 2000, "bytes": 1048576000, "seconds": 1.31, "gb_per_s": 0.80, "cores": 16}
+#
+# `seconds` runs from the arrival of the first image to the last file that is closed; the images are uint16 and
+# are all there, or the script fails. Everything shares this machine: detector,
+# repeater, engines and disk, so it says how far one machine goes, and is a lower bound for several.
+set -euo pipefail
+
+command -v repstream > /dev/null || { echo "repstream is not installed here: pip install repstream" >&2; exit 2; }
+
+answers() { # COMMAND...: wait until it succeeds
+    for _ in {1..20}; do
+        "$@" > /dev/null 2>&1 && return
+        sleep 0.2
+    done
+    "$@" >&2
+}
+
+images=2000 size=512x512 folder=$(mktemp -d) made=yes
+while getopts n:s:d: option; do
+    case $option in
+        n) images=$OPTARG ;;
+        s) size=$OPTARG ;;
+        d) rmdir "$folder"; folder=$OPTARG made= ;;
+        *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+bytes=$((images * ${size%x*} * ${size#*x} * 2))
+port=${PORT:-19600}
+started=()
+
+end() {
+    [ ${#started[@]} = 0 ] || kill "${started[@]}" 2>/dev/null || true
+    wait
+    started=()
+}
+finish() {
+    end
+    [ -z "$made" ] || rm -rf "$folder"
+}
+trap finish EXIT
+
+serve() { # NAME PORT CONFIGURATION
+    printf '%s' "$3" > "$folder/$1.json"
+    repstream serve --no-tango --no-epics --no-http --start --name "$1" --root "$folder" \
+        --engine-address "tcp://127.0.0.1:$2" --config "$folder/$1.json" > "$folder/$1.log" 2>&1 &
+    started+=($!)
+}
+
+for hosts in "${@:-1 2 4}"; do
+    for n in $hosts; do
+        streams= REPSTREAM_ENGINES=
+        for ((k = 0; k < n; k++)); do
+            from=tcp://127.0.0.1:$((port + 200 + k))
+            streams+="${streams:+, }\"to$k\": {\"address\": \"$from\", \"policy\": \"send_every_nth\", \"every_nth\": $n,"
+            streams+=" \"every_nth_offset\": $k, \"on_slow\": \"block\"}"
+            serve "host$k" $((port + 1 + k)) \
+                "{\"source\": {\"address\": \"$from\", \"id_step\": $n}, \"writers\": {\"main\": {\"folder\": \"$folder\"}}}"
+            REPSTREAM_ENGINES+="host$k=tcp://127.0.0.1:$((port + 1 + k)) "
+        done
+        export REPSTREAM_ENGINES
+        serve gateway "$port" \
+            "{\"source\": {\"address\": \"tcp://127.0.0.1:$((port + 199))\"}, \"streams\": {$streams}}"
+        answers repstream status -a "tcp://127.0.0.1:$port" --timeout 10
+        answers repstream cluster status --timeout 10
+
+        rm -f "$folder"/scaling*.h5
+        coproc repstream cluster acquire "$folder/scaling.h5" -n "$images" --timeout 30 --idle-timeout 60 \
+            2> "$folder/progress.log"
+        acquiring=$COPROC_PID
+        exec 3<&"${COPROC[0]}"
+        read -r _ <&3 # all of them wait for images
+        repstream simulate -a "tcp://127.0.0.1:$((port + 199))" --size "$size" -n "$images" --rate 0 -q > /dev/null &
+        cat <&3 > "$folder/acquire.log"
+        wait "$acquiring" || { cat "$folder/acquire.log" >&2; exit 1; }
+        exec 3<&-
+        python - "$folder" "$n" "$bytes" <<'MEASURE'
+import json, os, sys
+from pathlib import Path
+import h5py
+
+folder, hosts, nbytes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+begun, ended = [], []
+for number in range(hosts):
+    with h5py.File(folder / f"scaling_host{number}.h5") as file:
+        begun.append(file["detector/metadata"]["arrival_time"].min())
+        ended.append(file["entry/acquisition/stop_time"][()])
+with h5py.File(folder / "scaling.h5") as file:
+    images = int(file["entry/acquisition/written"][()])
+seconds = max(ended) - min(begun)
+found = {"hosts": hosts, "images": images, "bytes": nbytes, "seconds": round(seconds, 3)}
+print(json.dumps(found | {"gb_per_s": round(nbytes / seconds / 1e9, 3), "cores": os.cpu_count()}))
+MEASURE
+        end
+    done
+done
