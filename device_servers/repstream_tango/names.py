@@ -67,10 +67,13 @@ def text_name(parameter: Parameter) -> str:
 
 
 def label(parameter: Parameter) -> str:
-    """The title, unique on the device: with source or stream in front where the device shows several."""
-    if parameter.group in _UNPREFIXED:
-        return parameter.title
+    """The title, unique on the device: with source or stream in front where the device shows several.
+
+    Also where Tango's own State and Status have that label.
+    """
     group = group_name(parameter.group)
+    if parameter.group in _UNPREFIXED:
+        return f"{group}: {parameter.title}" if pascal(parameter.field) in OWN_NAMES else parameter.title
     return f"{group} {parameter.slot or ''}".strip() + f": {parameter.title}"
 
 

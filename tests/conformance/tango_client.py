@@ -83,9 +83,18 @@ class TangoClient:
         }
 
     def _title(self, key: str, label: str) -> str:
-        """The title in a label, which has source or stream in front where a device shows several."""
+        """The title in a label, which has source or stream in front where a device shows several.
+
+        So have those that Tango's own State and Status would meet.
+        """
         group, slot = self._catalogue.parameters[key].group, self._catalogue.parameters[key].slot
-        heads = {"engine": "", "writers": "", "source": "Source: ", "streams": f"Stream {slot}: "}
+        own = key.rpartition(".")[2] in ("state", "status")
+        heads = {
+            "engine": "Engine: " * own,
+            "writers": "Writer: " * own,
+            "source": "Source: ",
+            "streams": f"Stream {slot}: ",
+        }
         head = heads.get(group, f"{group.capitalize()} {slot or ''}".strip() + ": ")
         assert label.startswith(head)
         return label.removeprefix(head)

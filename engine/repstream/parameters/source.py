@@ -37,7 +37,7 @@ class SourceConfig(Section):
         title="Socket type",
         description="PULL for a detector that pushes, SUB for one that publishes.",
     )
-    connection: Annotated[Literal["connect", "bind"], Access.WHILE_IDLE] = Field(
+    connection: Annotated[Literal["connect", "bind"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "connect",
         title="Connect or bind",
         description="Whether the input connects to the address or binds it.",
@@ -66,21 +66,21 @@ class SourceConfig(Section):
         title="Ring buffer slots",
         description="Number of slots of a ring buffer (ring://name); must be that of its producer.",
     )
-    image_height: Annotated[int, Access.WHILE_IDLE, Unit("pixels")] = Field(
+    image_height: Annotated[int, Access.WHILE_IDLE, Unit("pixels"), Level.EXPERT] = Field(
         0,
         ge=0,
         le=1_000_000,
         title="Image height",
         description="Required height of the images; 0 takes that of the first frame.",
     )
-    image_width: Annotated[int, Access.WHILE_IDLE, Unit("pixels")] = Field(
+    image_width: Annotated[int, Access.WHILE_IDLE, Unit("pixels"), Level.EXPERT] = Field(
         0,
         ge=0,
         le=1_000_000,
         title="Image width",
         description="Required width of the images; 0 takes that of the first frame.",
     )
-    image_type: Annotated[ImageType, Access.WHILE_IDLE] = Field(
+    image_type: Annotated[ImageType, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "any",
         title="Pixel type",
         description="Required pixel type of the images; any takes that of the first frame.",

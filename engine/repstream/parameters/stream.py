@@ -51,38 +51,38 @@ class OutputConfig(Section):
         title="Minimum interval",
         description="send_every_sec: minimum time between two frames sent.",
     )
-    burst: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
+    burst: Annotated[int, Access.ALWAYS, Unit("frames"), Level.EXPERT] = Field(
         1,
         ge=1,
         le=1_000_000_000,
         title="Burst length",
         description="send_every_nth_frame, batch, periodic: number of consecutive frames sent (Y).",
     )
-    frame_block: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
+    frame_block: Annotated[int, Access.ALWAYS, Unit("frames"), Level.EXPERT] = Field(
         15,
         ge=1,
         le=1_000_000_000,
         title="Block length",
         description="send_every_nth_frame, batch: number of frames in a block (N).",
     )
-    stride: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
+    stride: Annotated[int, Access.ALWAYS, Unit("frames"), Level.EXPERT] = Field(
         1,
         ge=1,
         le=1_000_000_000,
         title="Stride",
         description="strides: this number of frames is sent, then the same number is skipped.",
     )
-    burst_rate: Annotated[float, Access.ALWAYS, Unit("Hz")] = Field(
+    burst_rate: Annotated[float, Access.ALWAYS, Unit("Hz"), Level.EXPERT] = Field(
         1.0, ge=0.001, le=100_000.0, title="Burst rate", description="periodic: bursts per second (F)."
     )
-    modulo: Annotated[int, Access.ALWAYS, Unit("frames")] = Field(
+    modulo: Annotated[int, Access.ALWAYS, Unit("frames"), Level.EXPERT] = Field(
         1,
         ge=1,
         le=1_000_000_000,
         title="Modulo",
         description="modulo: one frame is sent out of this number received, whatever their ids.",
     )
-    on_slow: Annotated[SlowRule, Access.WHILE_IDLE] = Field(
+    on_slow: Annotated[SlowRule, Access.WHILE_IDLE, Level.EXPERT] = Field(
         SlowRule.DROP_OLDEST,
         title="When the queue is full",
         description="With a full queue: block the source, drop the newest frame or drop the oldest frame.",
@@ -114,7 +114,7 @@ class StreamConfig(OutputConfig):
         title="Address",
         description="Address that consumers connect to, such as tcp://*:9610.",
     )
-    mode: Annotated[Literal["PUSH", "PUB"], Access.WHILE_IDLE] = Field(
+    mode: Annotated[Literal["PUSH", "PUB"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "PUSH",
         title="Socket type",
         description="PUSH distributes frames among its consumers, PUB sends every frame to each of them.",
@@ -124,28 +124,28 @@ class StreamConfig(OutputConfig):
         title="Header",
         description="Whether headers are sent as received or rewritten for an external std-det-writer.",
     )
-    format: Annotated[Literal["unchanged", "array-1.0", "bsread"], Access.WHILE_IDLE] = Field(
+    format: Annotated[Literal["unchanged", "array-1.0", "bsread"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "unchanged",
         title="Format",
         description="Format of the messages: as received, or every image as array-1.0 or as bsread.",
     )
-    channel: Annotated[str, Access.WHILE_IDLE] = Field(
+    channel: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "image",
         min_length=1,
         max_length=128,
         title="bsread image channel",
         description="bsread: name of the channel that holds the image.",
     )
-    compression: Annotated[Literal["none", "lz4", "bitshuffle_lz4"], Access.WHILE_IDLE] = Field(
+    compression: Annotated[Literal["none", "lz4", "bitshuffle_lz4"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "none", title="bsread compression", description="bsread: compression of the image."
     )
-    pulse_id: Annotated[str, Access.WHILE_IDLE] = Field(
+    pulse_id: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=128,
         title="bsread pulse id",
         description="bsread: attribute that is the pulse id; empty takes the frame id.",
     )
-    attribute_channels: Annotated[str, Access.WHILE_IDLE] = Field(
+    attribute_channels: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "*",
         max_length=1023,
         title="bsread channels of attributes",
@@ -158,7 +158,7 @@ class StreamConfig(OutputConfig):
         title="Ring buffer slots",
         description="Number of slots of a ring buffer (ring://name) in shared memory.",
     )
-    alarm_on_drop: Annotated[bool, Access.ALWAYS] = Field(
+    alarm_on_drop: Annotated[bool, Access.ALWAYS, Level.EXPERT] = Field(
         True,
         title="Alarm on dropped frames",
         description="Whether a frame dropped here counts as losing; switch it off for previews.",
