@@ -10,6 +10,7 @@
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #                        BENCH="repeater writer" BASE=COMMIT: the data plane against an earlier commit's
 #   make release VERSION=0.2.0   checks, tests, version, changelog, wheel, tag; nothing leaves this machine
+#   make audit           known faults of the libraries; asks PyPI
 #   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"
 # PYTHON=… takes another interpreter (3.11 to 3.13), VENV=… another folder, EXTRAS=… what is installed there,
 # TESTS=… some tests only, WORKERS=… how many processes run them (most tests wait rather than compute).
@@ -30,7 +31,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak mutants docs release clean
+.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak mutants audit docs release clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -75,6 +76,10 @@ bench: $(READY)
 
 soak: $(READY)
 	@$(BIN)/python -m pytest -m soak --timeout 0 -s $(TESTS)
+
+audit: $(READY)
+	@$(BIN)/python -m pip install --quiet --only-binary=:all: pip-audit
+	@$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 mutants: $(READY)
 	@$(BIN)/python -m pip install --quiet --only-binary=:all: mutmut==3.8.1
