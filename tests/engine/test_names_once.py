@@ -24,6 +24,7 @@ ALLOWED = {
     "cli/repstream_cli/simulator.py": "settings of another detector's simulator",
     "cli/repstream_cli/std_cli": "names of the standard DAQ's interface",
     "cli/repstream_cli/std_daq": "names of the standard DAQ's interface, and configurations",
+    "engine/repstream/cluster": "the settings that it gives to the writer of each host",
     "engine/repstream/client.py": "an example in a text for users",
     "engine/repstream/files": FORMATS,
     "engine/repstream/dataplane/storing/parts_store.py": FORMATS,
