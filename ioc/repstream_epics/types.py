@@ -137,11 +137,16 @@ def from_pv(item: Parameter | Argument, raw: str | bytes | int | float) -> Value
 def cannot(catalogue: Catalogue) -> frozenset[str]:
     """The facts that Channel Access cannot carry, as ``fact`` or ``fact:key``.
 
-    A record has no default, and no word for operators and experts.
+    A record has no default, and no word for operators and experts; one of text has no unit.
     There is room for the title only (``.DESC``), not for the description; limits beyond 2^53 are rounded.
     """
     rounded = {f"limits:{p.key}" for p in catalogue.parameters.values() if is_rounded(p)}
-    return frozenset({"default", "description", "level", *rounded})
+    return frozenset({"default", "description", "level", *rounded, *texts_with_unit(catalogue)})
+
+
+def texts_with_unit(catalogue: Catalogue) -> set[str]:
+    """``unit:key`` of each text that has a unit, which it is for whoever reads the numbers in it."""
+    return {f"unit:{p.key}" for p in catalogue.parameters.values() if p.kind is Kind.TEXT and p.unit}
 
 
 def _check_choices(parameter: Parameter) -> None:

@@ -35,6 +35,14 @@ class Watch:
                 return told
             self.others.append(told.value)
 
+    def comes(self, wanted: Callable[[Any], bool], seconds: float) -> bool:
+        """Whether an event whose value is as `wanted` comes within this time."""
+        try:
+            self.next_where(lambda told: wanted(told.value), seconds)
+        except AssertionError:
+            return False
+        return True
+
     def next_value(self, value: object) -> Any:
         """The next event with this value."""
         return self.next_where(lambda told: told.value == value)

@@ -47,11 +47,13 @@ def code_of(parameter: Parameter | Argument) -> str:
 def cannot(catalogue: Catalogue) -> frozenset[str]:
     """The facts that PV Access cannot carry, as ``fact`` or ``fact:key``.
 
-    A text has no length, and there is room for the title only. A negative number that a client writes to an
-    unsigned one is a large number when it arrives.
+    A text has neither length nor unit, and there is room for the title only. A negative number that a
+    client writes to an unsigned one is a large number when it arrives.
     """
     unsigned = {f"negative:{p.key}" for p in catalogue.parameters.values() if code_of(p) == "L"}
-    return frozenset({"default", "description", "length", "level", *unsigned})
+    return frozenset(
+        {"default", "description", "length", "level", *unsigned, *types.texts_with_unit(catalogue)}
+    )
 
 
 @cache
