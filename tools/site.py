@@ -84,7 +84,8 @@ def _navigation() -> Iterator[dict[str, Any] | str]:
     groups = {"Tasks": [page for page in left if page != solving], **groups}
     yield {"How-to": [{title: _titled(pages)} for title, pages in groups.items()]}
     yield {"Troubleshooting": solving}
-    yield {"Explanations": _titled([*_pages("explanations"), "reliability.md"])}
+    beside = [page for page in _pages(".") if page not in ("README.md", "performance.md")]
+    yield {"Explanations": _titled([*_pages("explanations"), *beside])}
     yield {"Performance": _titled(["performance.md", *_pages("performance")])}
     yield {"Reference": _titled(_pages("reference"))}
     yield {"Decisions": _titled(_pages("decisions"))}
@@ -103,7 +104,7 @@ def _heading(text: str) -> str:
 
 
 def _pages(folder: str) -> list[str]:
-    return sorted(f"{folder}/{path.name}" for path in (DOCS / folder).glob("*.md"))
+    return sorted(path.relative_to(DOCS).as_posix() for path in (DOCS / folder).glob("*.md"))
 
 
 def _link(match: re.Match[str], page: str) -> str:
