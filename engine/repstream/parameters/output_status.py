@@ -60,7 +60,7 @@ class OutputStatus(Status):
         title="Queue usage",
         description="How full the queue is, by frames or by memory, whichever is higher.",
     )
-    sent_bytes: Annotated[Total, Unit("B")] = Field(
+    sent_bytes: Annotated[Total, Unit("B"), Level.EXPERT] = Field(
         0, title="Bytes sent", description="Bytes sent by a stream or written by a writer."
     )
     rate: Annotated[Rate, Unit("Hz")] = Field(

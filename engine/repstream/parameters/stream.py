@@ -114,7 +114,7 @@ class StreamConfig(OutputConfig):
         title="Address",
         description="Address that consumers connect to, such as tcp://*:9610.",
     )
-    mode: Annotated[Literal["PUSH", "PUB"], Access.WHILE_IDLE, Level.EXPERT] = Field(
+    mode: Annotated[Literal["PUSH", "PUB"], Access.WHILE_IDLE] = Field(
         "PUSH",
         title="Socket type",
         description="PUSH distributes frames among its consumers, PUB sends every frame to each of them.",
@@ -124,7 +124,7 @@ class StreamConfig(OutputConfig):
         title="Header",
         description="Whether headers are sent as received or rewritten for an external std-det-writer.",
     )
-    format: Annotated[Literal["unchanged", "array-1.0", "bsread"], Access.WHILE_IDLE, Level.EXPERT] = Field(
+    format: Annotated[Literal["unchanged", "array-1.0", "bsread"], Access.WHILE_IDLE] = Field(
         "unchanged",
         title="Format",
         description="Format of the messages: as received, or every image as array-1.0 or as bsread.",

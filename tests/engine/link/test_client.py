@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from tests.engine.link.conftest import FREE
 from tests.fakes import FakePlane
+from tests.waiting import until
 
 from repstream import Client, EngineUnreachable, InvalidValue, MalformedMessage, Refused, UnknownKey
 from repstream.link import wire
@@ -225,6 +226,6 @@ def test_refusals_are_refusals(client: Client) -> None:
 def test_the_control_lock_goes_with_its_holder(server: EngineServer, client: Client) -> None:
     holder = Client(server.address)
     holder.engine.lock("beamtime 7").wait(5)
-    assert str(client.engine.locked_by).startswith("beamtime 7")
+    until(lambda: str(client.engine.locked_by).startswith("beamtime 7"), "the lock")
     holder.close()
     assert client.wait("engine.locked_by", "", 10) == ""

@@ -90,4 +90,7 @@ def test_several_threads_make_what_one_makes() -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.error is None and ours.result is not None and theirs is not None
         for name, value in theirs.items():
-            np.testing.assert_array_equal(ours.result[name], value, err_msg=name)  # type: ignore[arg-type]
+            if isinstance(value, str):
+                assert ours.result[name] == value
+            else:  # sums depend on how numpy's memory lies
+                np.testing.assert_allclose(ours.result[name], value, rtol=1e-12, err_msg=name)  # type: ignore[arg-type]
