@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Queue
 from typing import Any
 
@@ -18,6 +18,7 @@ from repstream_epics.pva import scalars
 from tests.conformance.client import FrontEndClient, Rejected
 from tests.ioc import pva_client
 from tests.ioc.pva_client import PREFIX
+from tests.waiting import until
 
 TIMEOUT = 60
 LEVELS = ("lowAlarm", "lowWarning", "highWarning", "highAlarm")
@@ -79,7 +80,14 @@ class PvaClient:
         def take(update: Any) -> None:
             values.put(_value(parameter, update))
 
-        with self._context.monitor(PREFIX + names.readback(parameter), take):
+        with ExitStack() as subscription:
+            for _ in range(3):
+                # p4p loses an update that comes before its client knows the subscription, and all behind it.
+                subscription.close()
+                subscription.enter_context(self._context.monitor(PREFIX + names.readback(parameter), take))
+                with suppress(AssertionError):
+                    until(lambda: not values.empty(), "the first update", seconds=2)
+                    break
             yield values
 
     def _readback(self, key: str) -> Any:

@@ -103,6 +103,7 @@ def test_one_start_wins_and_the_others_get_the_reason(crowd: Crowd) -> None:
 def test_a_stop_is_allowed_to_all_and_ends_the_acquisition_once(crowd: Crowd) -> None:
     handle = crowd.service.execute("writers.1.start", None, Requester("test"))
     results = [future.result(60) for future in crowd.all_at_once("writers.1.stop")]
-    assert results == [""] * len(crowd.clients)
+    assert len(results) == len(crowd.clients)
+    assert {*results} <= {"", "nothing to do"}  # the latter to those that came after the end
     assert handle.wait(20).result == "interrupted"
     assert crowd.service.read("writers.1.state").value == "READY"

@@ -129,7 +129,8 @@ def test_a_stall_is_seen_and_no_rate_is_shown(service: Service, plane: FakePlane
     until(lambda: value(service, "source.received") == 10)
     plane.stalled = True
     until(lambda: value(service, "engine.state") == "UNKNOWN")
-    assert "the data plane has not answered since" in str(value(service, "engine.status"))
+    said = "the data plane has not answered since"
+    until(lambda: said in str(value(service, "engine.status")))
     assert value(service, "source.rate") is None
     assert value(service, "streams.live.throughput") is None
     plane.go_on()
