@@ -9,8 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,9 +20,10 @@ from repstream.errors import StorageError
 from repstream.files import channel_layout, hdf5
 from repstream.files.appending import append
 from repstream.files.channel_layout import Channel, Layout
+from repstream.files.failing import failing
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS, DatasetPlaces
-from repstream.files.publish import check_in_place, damage_of, publish, settle
+from repstream.files.publish import DAMAGED, check_in_place, publish, settle
 from repstream.files.raw_io import write_all
 from repstream.files.results import close
 from repstream.files.stated_end import StatedEnd
@@ -115,7 +115,7 @@ class ChannelFile:
             in_place.append(target.store.add(data.astype(channel_layout.TIME), tail))
             added.append(target)
         indices = {dataset.places: dataset.store.index for dataset in added}
-        with self._failing("cannot be written"):
+        with failing(self.path, "cannot be written"):
             append(self._fd, self._stated, tail, in_place, indices, first=not self.count)
             for dataset in added:
                 write_all(self._fd, ADDRESS.pack(self.count + 1), dataset.places.extent)
@@ -126,9 +126,9 @@ class ChannelFile:
         """End the file where its content ends, put it on the disk, close it. Raises StorageError."""
         try:
             check_in_place(self.path, self._fd)
-            with damage_of(self.path):
+            with failing(self.path, DAMAGED):
                 self._stated.check()
-            with self._failing("cannot be finished"):
+            with failing(self.path, "cannot be finished"):
                 self._stated.settle(self._end)
                 settle(self._fd, self.path)
         finally:
@@ -139,13 +139,6 @@ class ChannelFile:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             close(fd, self.path)
-
-    @contextmanager
-    def _failing(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(f"{self.path} {what}: {error.strerror or error}") from error
 
 
 class ChannelWriter:

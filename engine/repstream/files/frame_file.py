@@ -22,6 +22,7 @@ from repstream.errors import StorageError
 from repstream.files import hdf5
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.column_store import ColumnStore
+from repstream.files.failing import failing
 from repstream.files.gaps import Ranges
 from repstream.files.growing import LARGE, PAGE, RowStore, Tail, payload_sizes
 from repstream.files.layout import ADDRESS, DatasetPlaces
@@ -29,7 +30,7 @@ from repstream.files.nexus import trees
 from repstream.files.nexus.places import extra_values_path, images_paths, metadata_path, rows_per_chunk
 from repstream.files.pieces import Pieces
 from repstream.files.plan import EXTRA_VALUE, FilePlan, Scalar
-from repstream.files.publish import check_in_place, damage_of, is_same_file, may_overwrite, publish, settle
+from repstream.files.publish import DAMAGED, check_in_place, is_same_file, may_overwrite, publish, settle
 from repstream.files.raw_io import Buffer, write_all, write_buffers
 from repstream.files.results import ResultFields, close, enter_failure, write_results
 from repstream.files.stated_end import StatedEnd
@@ -290,7 +291,7 @@ class FrameFile:
     def check_in_place(self) -> None:
         """Raise StorageError where the file is not under its name any more, or others damaged it."""
         check_in_place(self.path, self._fd)
-        with damage_of(self.path):
+        with failing(self.path, DAMAGED):
             self._stated.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
@@ -308,16 +309,11 @@ class FrameFile:
             if not failed and self._unsynced:
                 self.sync()
             # Nothing is entered in what is not ours any more.
-            self._check_intact()
+            with failing(self.path, "cannot be finished"):
+                self._stated.check()
             self._write_end(writes, durable=not failed)
         finally:
             self.close()
-
-    def _check_intact(self) -> None:
-        try:
-            self._stated.check()
-        except OSError as error:
-            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
 
     def _write_end(self, writes: list[tuple[int, bytes]], *, durable: bool) -> None:
         """Enter the results, `durable` with all else on the disk; a file that cannot be ended says so."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from repstream.errors import StorageError
 from repstream.files import hdf5
+from repstream.files.failing import failing
 from repstream.files.intact import HEAD
 from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
@@ -111,10 +112,8 @@ class InterleavedMaster:
     def sync(self) -> None:
         """Put all that is shown and the names on the disk. Raises StorageError."""
         self._meta.sync()
-        try:
+        with failing(self.path, "is not safe on the disk"):
             settle(self._fd, self.path)
-        except OSError as error:
-            raise StorageError(f"{self.path} is not safe on the disk: {error.strerror or error}") from error
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does, in both files."""

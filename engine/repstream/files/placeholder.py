@@ -17,6 +17,7 @@ import numpy as np
 from repstream.errors import StorageError
 from repstream.files import goniometer, hdf5
 from repstream.files.detector import DetectorFacts
+from repstream.files.failing import failing
 from repstream.files.frame_file import FrameFile
 from repstream.files.intact import HEAD, check_intact
 from repstream.files.nexus import trees
@@ -139,10 +140,9 @@ class Placeholder:
         if self._fd < 0:  # the number may be another file's by now
             raise StorageError(f"{self.path} is closed")
         try:
-            check_intact(self._fd, self._head, self._size)
-            write_results(self._fd, writes)
-        except OSError as error:
-            raise StorageError(f"{self.path} cannot be finished: {error.strerror or error}") from error
+            with failing(self.path, "cannot be finished"):
+                check_intact(self._fd, self._head, self._size)
+                write_results(self._fd, writes)
         finally:
             self.close()
 

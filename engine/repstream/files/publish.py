@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from repstream.errors import StorageError
 from repstream.files import locks
+from repstream.files.failing import failing
 from repstream.files.intact import check_intact
 from repstream.files.raw_io import write_all
 from repstream.files.users import acting_as
+
+DAMAGED = "is damaged"
+"""What is wrong with a file that another program cut or wrote over."""
 
 
 def publish(path: Path, data: bytes, replace: Callable[[], bool], user_id: int = 0) -> int:
@@ -51,10 +54,8 @@ def is_same_file(path: Path, state: os.stat_result) -> bool:
 
 def check_in_place(path: Path, fd: int) -> None:
     """Raise StorageError where the name no longer stands for the file that is open as `fd`."""
-    try:
+    with failing(path, "cannot be found any more"):
         there = is_same_file(path, os.fstat(fd))
-    except OSError as error:
-        raise StorageError(f"{path} cannot be found any more: {error.strerror or error}") from error
     if not there:
         raise StorageError(f"{path} was removed, renamed or replaced while it was written")
 
@@ -62,17 +63,8 @@ def check_in_place(path: Path, fd: int) -> None:
 def check_unchanged(path: Path, fd: int, head: bytes, size: int) -> None:
     """As `check_in_place`, and where another program cut the file or wrote over its beginning."""
     check_in_place(path, fd)
-    with damage_of(path):
+    with failing(path, DAMAGED):
         check_intact(fd, head, size)
-
-
-@contextmanager
-def damage_of(path: Path) -> Iterator[None]:
-    """What a check within the block finds wrong becomes a StorageError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{path} is damaged: {error.strerror or error}") from error
 
 
 def settle(fd: int, path: Path) -> None:

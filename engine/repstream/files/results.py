@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from repstream.errors import StorageError
+from repstream.files.failing import failing
 from repstream.files.hdf5 import FieldPlace
 from repstream.files.nexus.nodes import encode
 from repstream.files.nexus.places import ACQUISITION, END_TIME, NIMAGES, RESULTS, iso_time
@@ -52,10 +52,8 @@ def write_results(fd: int, writes: list[tuple[int, bytes]]) -> None:
 
 def close(fd: int, name: object) -> None:
     """Close a file; some storage reports only then what it could not keep (StorageError)."""
-    try:
+    with failing(name, "cannot be closed"):
         os.close(fd)
-    except OSError as error:
-        raise StorageError(f"{name} cannot be closed: {error.strerror or error}") from error
 
 
 def as_failed(results: Mapping[str, Scalar], reason: object) -> dict[str, Scalar]:

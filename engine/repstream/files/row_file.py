@@ -7,8 +7,7 @@ is what readers look at, comes last, so a kill between any two writes leaves a v
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,12 @@ from repstream.errors import StorageError
 from repstream.files import hdf5
 from repstream.files.appending import append
 from repstream.files.column_store import ColumnStore
+from repstream.files.failing import failing
 from repstream.files.growing import RowStore, Tail
 from repstream.files.layout import ADDRESS
 from repstream.files.nexus import places, trees
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_in_place, damage_of, is_same_file, publish, settle
+from repstream.files.publish import DAMAGED, check_in_place, is_same_file, publish, settle
 from repstream.files.raw_io import write_all
 from repstream.files.results import ResultFields, close, enter_failure, write_results
 from repstream.files.stated_end import StatedEnd
@@ -65,7 +65,7 @@ class RowFile:
         self._columns.keep(rows)
         indices = {self._places: self._rows.index}
         indices |= dict(zip(self._columns_places, self._columns.indices, strict=True))
-        with self._failing("cannot be written"):
+        with failing(self.path, "cannot be written"):
             in_place = [(offset, data), *self._columns.take()]
             append(self._fd, self._stated, tail, in_place, indices, first=not self.count)
             for places in (*self._columns_places, self._places):
@@ -75,13 +75,13 @@ class RowFile:
 
     def sync(self) -> None:
         """Put everything on the disk. Raises StorageError."""
-        with self._failing("is not safe on the disk"):
+        with failing(self.path, "is not safe on the disk"):
             os.fdatasync(self._fd)
 
     def check_in_place(self) -> None:
         """As `FrameFile.check_in_place`."""
         check_in_place(self.path, self._fd)
-        with damage_of(self.path):
+        with failing(self.path, DAMAGED):
             self._stated.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
@@ -89,10 +89,10 @@ class RowFile:
         writes = self._results.encode(results)
         if self._fd < 0:  # the number may be another file's by now
             raise StorageError(f"{self.path} is closed")
-        with self._failing("cannot be finished"):
+        with failing(self.path, "cannot be finished"):
             self._stated.check()
         try:
-            with self._failing("cannot be finished"):
+            with failing(self.path, "cannot be finished"):
                 self._stated.settle(self._end)
                 write_results(self._fd, writes)
                 settle(self._fd, self.path)
@@ -107,10 +107,3 @@ class RowFile:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             close(fd, self.path)
-
-    @contextmanager
-    def _failing(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(f"{self.path} {what}: {error.strerror or error}") from error
