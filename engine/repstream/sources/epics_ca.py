@@ -7,7 +7,6 @@ leaves out for a slow client cannot be seen.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from repstream.errors import Refused
 from repstream.messages.ntndarray import message_of, time_of
 from repstream.messages.std_daq_frame import refused_message
 from repstream.parameters.source import SourceConfig
-from repstream.sources.inbox import Inbox, messages_for
+from repstream.sources.inbox import InboxSource, messages_for
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def read_text(name: str, timeout: float = 3.0) -> str:
         client.disconnect()
 
 
-class CaSource:
+class CaSource(InboxSource):
     """The images of one camera in the order of their coming; fills `Source`.
 
     The first array of a connection is what was there before, and is left out. A camera that vanishes may
@@ -75,7 +74,7 @@ class CaSource:
     def __init__(self, prefix: str, convention: Convention, most: int) -> None:
         self._names = convention.names(prefix)
         self._ready = convention.ready
-        self._inbox = Inbox(most)
+        super().__init__(most)
         self._held: dict[str, Any] = {}
         self._number = 0
         self._first = True
@@ -89,11 +88,6 @@ class CaSource:
             subscription = pv.subscribe(data_type=ChannelType.TIME_STRING if is_ready else "time")
             subscription.add_callback(self._callback)
             self._subscriptions.append(subscription)
-
-    @property
-    def pollable(self) -> Any:
-        """An eventfd, readable while images wait."""
-        return self._inbox.readable
 
     @property
     def connected(self) -> bool:
@@ -115,14 +109,6 @@ class CaSource:
         if self._ready is not None and (said := self._held.get(self._names[3])) != self._ready[1]:
             return f"{self._names[3]} reads {said}, not {self._ready[1]}: the camera is not ready"
         return ""
-
-    @property
-    def capacity(self) -> int:
-        return self._inbox.capacity
-
-    def receive(self, patient: bool = False) -> Sequence[Any] | None:
-        """The next image as an array-1.0 message, or one that is malformed and says why."""
-        return self._inbox.take(patient)
 
     def update(self) -> None:
         """Notice a camera that is gone: what it shows first when it is back is not new."""

@@ -6,7 +6,6 @@ What a client has missed the server does not send again: the ids between are mis
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import zmq
@@ -16,7 +15,7 @@ from repstream.errors import MalformedMessage
 from repstream.messages import ntndarray
 from repstream.messages.std_daq_frame import refused_message
 from repstream.parameters.source import SourceConfig
-from repstream.sources.inbox import Inbox, messages_for
+from repstream.sources.inbox import InboxSource, messages_for
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def open_source(
     return PvaSource(config.address.removeprefix(SCHEME), messages_for(config, expected))
 
 
-class PvaSource:
+class PvaSource(InboxSource):
     """The images of one PV in the order of their coming; fills `Source`.
 
     The first value of a connection is what was there before, and is left out. Where the server numbers
@@ -44,7 +43,7 @@ class PvaSource:
 
     def __init__(self, name: str, most: int) -> None:
         self._name = name
-        self._inbox = Inbox(most)
+        super().__init__(most)
         self.connected = False
         self._problem = (
             f"no PV {name} answers; is that its name, and does EPICS_PVA_ADDR_LIST reach its server?"
@@ -56,21 +55,8 @@ class PvaSource:
         self._monitor = self._context.monitor(name, self._take, request=REQUEST, notify_disconnect=True)
 
     @property
-    def pollable(self) -> Any:
-        """An eventfd, readable while images wait."""
-        return self._inbox.readable
-
-    @property
     def problem(self) -> str:
         return "" if self.connected else self._problem
-
-    @property
-    def capacity(self) -> int:
-        return self._inbox.capacity
-
-    def receive(self, patient: bool = False) -> Sequence[Any] | None:
-        """The next image as an array-1.0 message, or one that is malformed and says why."""
-        return self._inbox.take(patient)
 
     def update(self) -> None:
         """p4p follows the server by itself."""

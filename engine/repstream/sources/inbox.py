@@ -54,3 +54,24 @@ class Inbox:
             os.close(self.readable)
             self.readable = -1
             self._waiting.clear()
+
+
+class InboxSource:
+    """What sources share whose messages another thread puts into an `Inbox`; the rest is theirs."""
+
+    def __init__(self, most: int) -> None:
+        self._inbox = Inbox(most)
+
+    @property
+    def pollable(self) -> Any:
+        """An eventfd, readable while images wait."""
+        return self._inbox.readable
+
+    @property
+    def capacity(self) -> int:
+        """How many images may wait."""
+        return self._inbox.capacity
+
+    def receive(self, patient: bool = False) -> Sequence[Any] | None:
+        """The next image as an array-1.0 message, or one that is malformed and says why."""
+        return self._inbox.take(patient)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from repstream.errors import RepstreamError
-from repstream.sources.inbox import Inbox
+from repstream.sources.inbox import InboxSource
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ END_TIME = 2.0
 """Seconds that the thread has to end."""
 
 
-class MadeSource:
+class MadeSource(InboxSource):
     """Messages from an iterator that takes its time, run by a thread; fills `Source`.
 
     `stop` is set at the end, for the iterator to heed. What it raises is the `problem`, and the end of the
@@ -27,7 +27,7 @@ class MadeSource:
     """
 
     def __init__(self, messages: Iterator[Sequence[Any]], stop: threading.Event) -> None:
-        self._inbox = Inbox(WAITING)
+        super().__init__(WAITING)
         self._messages = messages
         self._stop = stop
         self.problem = ""
@@ -35,20 +35,8 @@ class MadeSource:
         self._thread.start()
 
     @property
-    def pollable(self) -> Any:
-        """An eventfd, readable while images wait."""
-        return self._inbox.readable
-
-    @property
     def connected(self) -> bool:
         return not self.problem
-
-    @property
-    def capacity(self) -> int:
-        return self._inbox.capacity
-
-    def receive(self, patient: bool = False) -> Sequence[Any] | None:
-        return self._inbox.take(patient)
 
     def update(self) -> None:
         """Nobody comes or goes."""
