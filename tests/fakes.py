@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from repstream.accounting import InputSnapshot, OutputSnapshot
 from repstream.dataplane import control
+from repstream.files.fence import Start
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.storage import parse
@@ -41,6 +42,7 @@ class FakePlane:
         self.shape = (8, 8)
         self.calls: dict[control.Call, control.CallReport] = {}
         self.alive = False
+        self.start: Start | None = None
         self.stalled = False
         self.draining = False
         self.configuration = Configuration()

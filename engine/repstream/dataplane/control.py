@@ -13,6 +13,7 @@ import msgspec
 
 from repstream.accounting import COUNT_LIMIT, InputSnapshot, OutputSnapshot
 from repstream.files.checksum import Checksum
+from repstream.files.fence import Start
 from repstream.files.plan import Axis
 from repstream.parameters.file_names import PartNames
 from repstream.states import AcquisitionResult, AcquisitionState
@@ -52,7 +53,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     """One acquisition as the service has checked it; the folder of `path` exists.
 
     `attributes` go into the file as they are; `num_images` 0 goes on until stopped; the rest as
-    in `WriterConfig`.
+    in `WriterConfig`. `start`: that of the data plane, where they are counted.
     """
 
     acquisition_id: str
@@ -83,6 +84,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     axis: Axis = "image_id"
     experiment: dict[str, str | int | float] = {}
     header_columns: tuple[tuple[str, str], ...] = ()
+    start: Start | None = None
 
     @property
     def reads_rings(self) -> bool:

@@ -109,7 +109,7 @@ class FrameFile:
                 return plan.overwrite and may_overwrite(plan.path)
             return is_same_file(plan.path, replacing)
 
-        file = cls(plan, image, publish(plan.path, image.data, may_replace, plan.user_id))
+        file = cls(plan, image, publish(plan.path, image.data, may_replace, plan.user_id, plan.start))
         try:
             file._stated.make_room(file.nbytes)
             file._stated.claim(file.nbytes)

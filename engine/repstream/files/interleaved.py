@@ -97,7 +97,10 @@ class InterleavedMaster:
         meta = self._meta
         tree = trees.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
         image = hdf5.build(tree)
-        fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
+        plan = self._plan
+        fd = publish(
+            self.path, image.data, lambda: is_same_file(self.path, self._state), plan.user_id, plan.start
+        )
         if self._fd >= 0:
             discard(self._fd)
         self._fd, self._state = fd, os.fstat(fd)

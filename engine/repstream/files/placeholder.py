@@ -18,6 +18,7 @@ from repstream.errors import StorageError
 from repstream.files import goniometer, hdf5
 from repstream.files.detector import DetectorFacts
 from repstream.files.failing import failing
+from repstream.files.fence import Start
 from repstream.files.frame_file import FrameFile
 from repstream.files.intact import HEAD, check_intact
 from repstream.files.nexus import trees
@@ -40,7 +41,11 @@ class Placeholder:
         self._results = ResultFields(image.fields)
         self._head, self._size = image.data[:HEAD], len(image.data)
         self._fd = publish(
-            plan.path, image.data, lambda: plan.overwrite and may_overwrite(plan.path), plan.user_id
+            plan.path,
+            image.data,
+            lambda: plan.overwrite and may_overwrite(plan.path),
+            plan.user_id,
+            plan.start,
         )
 
     @classmethod
@@ -56,6 +61,7 @@ class Placeholder:
         axis: Axis = "image_id",
         experiment: Mapping[str, Scalar] | None = None,
         block_size: int = 0,
+        start: Start | None = None,
     ) -> Self:
         """Make the file; arguments as in `FilePlan`. Raises StorageError as `FrameFile.create` does."""
         return cls(
@@ -71,6 +77,7 @@ class Placeholder:
                 axis=axis,
                 experiment=experiment or {},
                 block_size=block_size,
+                start=start,
             )
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 from repstream.files import goniometer
 from repstream.files.columns import Column, columns_of
 from repstream.files.detector import DetectorFacts
+from repstream.files.fence import Start
 from repstream.messages.compression import compress
 
 Scalar = str | int | float
@@ -83,7 +84,8 @@ class FilePlan:
     `experiment`: settings of `ExperimentConfig`. `channels`: their names in the stream, where each image
     is one of several (`files.channels`), all of this shape and type; nothing where it is one alone.
     `axes`: those of the goniometer (`goniometer.axes`). `block_size`: bytes of a block whose boundaries
-    images do not cross needlessly, 0 where it does not matter.
+    images do not cross needlessly, 0 where it does not matter. `start`: that of the data plane which
+    makes the file, None where nobody counts them.
     """
 
     path: Path
@@ -102,6 +104,7 @@ class FilePlan:
     channels: tuple[str, ...] = ()
     axes: tuple[goniometer.Axis, ...] = ()
     block_size: int = 0
+    start: Start | None = None
 
     @property
     def row_dtype(self) -> np.dtype[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from repstream.errors import StorageError
-from repstream.files import locks
+from repstream.files import fence, locks
 from repstream.files.failing import failing
 from repstream.files.intact import check_intact
 from repstream.files.raw_io import write_all
@@ -18,17 +18,25 @@ DAMAGED = "is damaged"
 """What is wrong with a file that another program cut or wrote over."""
 
 
-def publish(path: Path, data: bytes, replace: Callable[[], bool], user_id: int = 0) -> int:
+def publish(
+    path: Path,
+    data: bytes,
+    replace: Callable[[], bool],
+    user_id: int = 0,
+    start: fence.Start | None = None,
+) -> int:
     """Write `data` to a new file, give it the name `path`, return its open descriptor.
 
     The file is made under a hidden name in the same folder and gets its own name in one step.
     A file that has the name already stays untouched unless `replace()`, asked at the last
-    moment, says that it may go. Raises StorageError with the system's reason.
+    moment, says that it may go; no other writer names a file in the folder between that and the
+    replacement. `start`: which one of the engine this is; one that was followed by another names no file
+    any more. Raises StorageError with the reason.
     """
     hidden = path.parent / f".repstream-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         with acting_as(user_id):
-            return _publish(path, hidden, data, replace)
+            return _publish(path, hidden, data, replace, start)
     except FileExistsError as error:
         raise StorageError(
             f"{path} exists and stays as it is: choose another name or allow overwriting"
@@ -77,16 +85,19 @@ def settle(fd: int, path: Path) -> None:
         os.close(folder)
 
 
-def _publish(path: Path, hidden: Path, data: bytes, replace: Callable[[], bool]) -> int:
+def _publish(
+    path: Path, hidden: Path, data: bytes, replace: Callable[[], bool], start: fence.Start | None
+) -> int:
     fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         locks.hold(fd, path)
         write_all(fd, data, 0)
-        if replace():
-            hidden.replace(path)
-        else:
-            os.link(hidden, path)
-            hidden.unlink()
+        with fence.passing(path.parent, start):
+            if replace():
+                hidden.replace(path)
+            else:
+                os.link(hidden, path)
+                hidden.unlink()
     except BaseException:
         os.close(fd)
         hidden.unlink(missing_ok=True)

@@ -49,7 +49,9 @@ class RowFile:
         self._columns = ColumnStore(columns)
         self._columns_places = [image.stacks[column.path] for column in columns]
         self._end = len(image.data)
-        self._fd = publish(self.path, image.data, lambda: is_same_file(self.path, replacing), plan.user_id)
+        self._fd = publish(
+            self.path, image.data, lambda: is_same_file(self.path, replacing), plan.user_id, plan.start
+        )
         self._stated = StatedEnd(self._fd, image.data, _AHEAD)
 
     @property

@@ -201,7 +201,10 @@ class FileSeries:
         """Show the parts that there are; `count` images in all, None while the last part grows."""
         names = [part_path(self.path, number).name for number in range(1, self._parts + 1)]
         image = hdf5.build(trees.master_tree(self._plan, names, self._per_file, count))
-        fd = publish(self.path, image.data, lambda: is_same_file(self.path, self._state), self._plan.user_id)
+        plan = self._plan
+        fd = publish(
+            self.path, image.data, lambda: is_same_file(self.path, self._state), plan.user_id, plan.start
+        )
         if self._fd >= 0:
             discard(self._fd)
         self._fd, self._state = fd, os.fstat(fd)

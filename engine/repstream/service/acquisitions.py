@@ -14,6 +14,7 @@ from repstream.accounting import WINDOW
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused, StorageError
 from repstream.files import paths
+from repstream.files.fence import Start
 from repstream.files.file_set import FileSet
 from repstream.files.locks import is_written
 from repstream.files.row_status import STATUS_WORDS, STD_DAQ
@@ -93,8 +94,9 @@ class Preparation:
         *,
         now: float,
         requester: Requester,
+        start: Start | None = None,
     ) -> AcquisitionPlan:
-        """The plan of an acquisition into `files` that starts `now` (Unix seconds).
+        """The plan of an acquisition into `files` that starts `now` (Unix seconds), for this `start`.
 
         The file names are taken until `release`. Raises `Refused` where another acquisition has them.
         """
@@ -129,6 +131,7 @@ class Preparation:
             max_duration=writer.max_duration,
             follow_series=writer.follow_series,
             header_columns=parse_columns(writer.header_columns),
+            start=start,
             threshold=configuration.source.threshold,
             axis=writer.data_axis,
             experiment=writer.model_dump(include=set(ExperimentConfig.model_fields)),

@@ -64,8 +64,13 @@ class Service:
             self._release_settings()
             raise
         keep = (lambda _: None) if self._settings is None else self._settings.keep
+        starts = None if self._settings is None else self._settings.starts
         self._context = ServiceContext(
-            self._catalogue, configuration, plane or ProcessPlane(kind.configuration), options.name, keep
+            self._catalogue,
+            configuration,
+            plane or ProcessPlane(kind.configuration, starts),
+            options.name,
+            keep,
         )
         self._lock = ControlLock(lambda: self._context.configuration.engine.lock_timeout)
         self._repeater = Repeater(self._context, self._take)

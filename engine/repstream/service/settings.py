@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.file_names import has_number
 from repstream.parameters.writer import MOST_FILE_NUMBER, WriterConfig
+from repstream.service.start_count import StartCount
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,8 @@ class Settings:
     """The file at `path`, held by this engine alone until `close`.
 
     Every configuration given to `keep` is saved at once by a thread of its own, whole or not at
-    all, and tried again while that fails; `on_failure` takes the reason, once for each.
+    all, and tried again while that fails; `on_failure` takes the reason, once for each. `starts` counts
+    the starts of its data plane, in the file by which it holds the settings.
     Raises `Refused` where another engine holds the file, or the folder cannot be written.
     """
 
@@ -45,8 +48,9 @@ class Settings:
         self._closing = False
         beside = path.with_name(f".{path.name}.lock")
         try:
-            self._held = beside.open("a")
+            self._held = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+", errors="replace")
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.starts = StartCount(self._held)
         except BlockingIOError as error:
             self._held.close()
             raise Refused(

@@ -106,6 +106,7 @@ class Starting:
             files,
             now=now,
             requester=requester,
+            start=self._context.asking.plane.start,
         )
         follow = partial(self.take_images, "arm", requester, frames)
         try:

@@ -13,7 +13,9 @@ from typing import Protocol
 
 from repstream import child
 from repstream.dataplane import control
+from repstream.files.fence import Start
 from repstream.parameters.configuration import Configuration
+from repstream.service.start_count import StartCount
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,10 @@ class Plane(Protocol):
     @property
     def process_id(self) -> int | None:
         """Its process while it lives."""
+
+    @property
+    def start(self) -> Start | None:
+        """Which start of the engine's data plane the last one was; None where nobody counts."""
 
     def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         """Start it; does nothing while it lives."""
@@ -44,8 +50,10 @@ class Plane(Protocol):
 class ProcessPlane:
     """A data plane in a child process (fills `Plane`), which takes configurations of a kind of engine."""
 
-    def __init__(self, model: type[Configuration]) -> None:
+    def __init__(self, model: type[Configuration], starts: StartCount | None = None) -> None:
         self._model = model
+        self._starts = starts
+        self.start: Start | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._outgoing: SimpleQueue[control.Request | None] = SimpleQueue()
@@ -60,6 +68,7 @@ class ProcessPlane:
     def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
         if self._process is not None:
             return
+        self.start = None if self._starts is None else self._starts.next()
         process, ours = child.start("repstream.dataplane.process", "--configuration", self._model.path())
         pipe = Connection(ours.detach())
         self._process, self._pipe, self._outgoing = process, pipe, SimpleQueue()

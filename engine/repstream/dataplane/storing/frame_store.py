@@ -101,6 +101,7 @@ def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
         axis=plan.axis,
         experiment=plan.experiment,
         block_size=plan.block_size,
+        start=plan.start,
     )
 
 

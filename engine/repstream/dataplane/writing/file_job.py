@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, Call
@@ -18,6 +19,7 @@ from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.disk_meter import DiskMeter
 from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue
 from repstream.errors import StorageError
+from repstream.files import fence
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.plan import Scalar
 from repstream.messages.frame import Frame
@@ -244,8 +246,12 @@ class FileJob:
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
             self.disk.begin(now)
-            store.check_in_place()
+            self._check_in_place(store)
             self.disk.cancel()
+
+    def _check_in_place(self, store: Store) -> None:
+        fence.check(Path(self.plan.path).parent, self.plan.start)
+        store.check_in_place()
 
     def _pop(self) -> list[Placed]:
         frames = self._queue.take(BATCH_FRAMES, BATCH_BYTES)
@@ -306,7 +312,7 @@ class FileJob:
         self._settle(store, store.sync)
         if self._given_up:
             return
-        store.check_in_place()
+        self._check_in_place(store)
         if self.result is AcquisitionResult.ABORTED:
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"
