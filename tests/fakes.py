@@ -59,10 +59,13 @@ class FakePlane:
     def process_id(self) -> int | None:
         return 4242 if self.alive else None
 
-    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
+    def launch(
+        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None], settings: str
+    ) -> bool:
         self.alive = True
         self._tell, self._on_death = on_notice, on_death
         threading.Thread(target=self._beat, name="fake plane", daemon=True).start()
+        return False
 
     def close(self) -> None:
         self.alive = False

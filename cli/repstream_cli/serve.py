@@ -18,7 +18,9 @@ from repstream.parameters.catalogue import Group
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Role
 from repstream.parameters.first import first_configuration
+from repstream.protocol import Engine
 from repstream.service.options import ServiceOptions
+from repstream.states import RepeaterState
 from repstream_cli import addresses
 from repstream_cli.exits import Exit
 from repstream_cli.front_ends import installed
@@ -57,6 +59,16 @@ def serve(
     settings: Annotated[
         Path | None, typer.Option(help="File in which changes are saved; it is read at the next start.")
     ] = None,
+    keep_data_plane: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Where the engine dies, let its data plane go on as long as that; the next start with the "
+            "same --settings takes it up.",
+            show_default="it ends",
+        ),
+    ] = 0.0,
     root: Annotated[
         list[Path] | None, typer.Option(help="Folder below which files may be written; may be repeated.")
     ] = None,
@@ -228,6 +240,11 @@ def serve(
         raise typer.BadParameter(
             "PV Access is served by the EPICS server; leave out --no-epics", param_hint="--pva"
         )
+    if keep_data_plane and settings is None:
+        raise typer.BadParameter(
+            "the next start finds the data plane by its settings; add --settings",
+            param_hint="--keep-data-plane",
+        )
     wanted = {
         front_end: chosen(front_end, wish)
         for front_end, wish in (("tango", tango), ("epics", epics), ("http", http))
@@ -236,7 +253,9 @@ def serve(
     database = _database() if tango_database and wanted["tango"] else ""
     port = tango_port or (0 if database else DEFAULT_PORT)
     options = StackOptions(
-        engine=engine_options(name, config, settings, root or [], host, user_ids=user_id or ()),
+        engine=engine_options(
+            name, config, settings, root or [], host, user_ids=user_id or (), plane_patience=keep_data_plane
+        ),
         engine_address=engine_address or f"tcp://{host}:9600",
         key=key,
         host=host,
@@ -267,7 +286,7 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
     try:
         with traced(options.engine.name), Stack(options) as stack:
             typer.echo("\n".join(addresses.lines(stack)))
-            if start:
+            if start and not _is_running(stack.service):
                 stack.service.execute("engine.start", None, requester("serve"))
             heartbeat = stack.service.catalogue.key(Role.HEARTBEAT, Group.ENGINE)
             notifier = Notifier(lambda: stack.service.read(heartbeat).value)
@@ -282,6 +301,11 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
         typer.echo(f"{command}: {error}", err=True)
         return Exit.USAGE if isinstance(error, PortTakenError) else Exit.FAULTS
     return Exit.OK
+
+
+def _is_running(engine: Engine) -> bool:
+    """Whether the repeater runs already, since its data plane was taken up."""
+    return engine.read(engine.catalogue.key(Role.STATE, Group.ENGINE)).value == RepeaterState.RUNNING
 
 
 def chosen(front_end: str, wish: bool | None) -> bool:
@@ -359,6 +383,7 @@ def engine_options(
     host: str,
     *,
     user_ids: Sequence[int] = (),
+    plane_patience: float = 0.0,
 ) -> ServiceOptions:
     """The engine's options; refuses what could not work, before anything is started."""
     for root in roots:
@@ -376,6 +401,7 @@ def engine_options(
         user_ids=tuple(user_ids),
         settings=settings.resolve() if settings is not None else None,
         configuration=configuration,
+        plane_patience=plane_patience,
         pictures_address=f"tcp://{host}:*",
     )
 

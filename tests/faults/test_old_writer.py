@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -11,49 +10,19 @@ from pathlib import Path
 
 import pytest
 
-import repstream
 from repstream.errors import Unanswered
 from repstream.files.verify import verify
 from tests.cli.processes import still_alive
-from tests.cli.running import free_port, started
+from tests.faults.starts import Start, prepare
 from tests.integration.rig import Detector, assert_holds, until
-
-QUIET = ("--no-tango", "--no-epics", "--no-http")
-
-
-class Start:
-    """One start of the engine whose settings are in `folder`, with a detector of its own."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        address = f"tcp://127.0.0.1:{free_port()}"
-        site = ("--engine-address", address, "--root", folder, "--settings", folder / "settings.json")
-        self.process = stack.enter_context(started("serve", *site, "--config", folder / "first.json", *QUIET))
-        assert self.process.stdout
-        assert any("serving" in line for line in self.process.stdout)
-        self.client = stack.enter_context(repstream.Client(address))
-        self.detector = Detector()
-        stack.callback(self.detector.close)
-        self.client.write("source.address", self.detector.address)
-        self.client.execute("engine.start")
-        self.plane = int(str(self.client.read("engine.process_id")))
-
-    def write(self, images: int) -> None:
-        self.client.write("writers.main.num_images", images)
-        handle = self.client.execute("writers.main.start")
-        self.detector.send(range(images))
-        assert handle.wait(30).ok
-
-    def kill(self) -> None:
-        """Kill the service; its data plane stands still and knows nothing of it."""
-        self.process.kill()
-        self.process.wait(10)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    writer = {"output_file": str(tmp_path / "scan.h5"), "overwrite": True}
-    (tmp_path / "first.json").write_text(json.dumps({"schema_version": 1, "writers": {"main": writer}}))
-    return tmp_path
+def detectors() -> Iterator[tuple[Detector, Detector]]:
+    both = Detector(), Detector()
+    yield both
+    for detector in both:
+        detector.close()
 
 
 @contextmanager
@@ -73,37 +42,40 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("scan*")}
 
 
-def test_a_request_that_waited_in_its_pipe_makes_no_file(folder: Path) -> None:
+def test_a_request_that_waited_in_its_pipe_makes_no_file(
+    tmp_path: Path, detectors: tuple[Detector, Detector]
+) -> None:
+    prepare(tmp_path)
     with ExitStack() as stack:
-        old = Start(folder, stack)
+        old = Start(tmp_path, stack, detectors[0])
         with stopped(old):
             with pytest.raises(Unanswered):
                 old.client.execute("writers.main.start")
             old.kill()
-            new = Start(folder, stack)
+            new = Start(tmp_path, stack, detectors[1])
             new.write(10)
-            written = files(folder)
-        assert files(folder) == written
-        assert_holds(folder / "scan.h5", range(10))
+            written = files(tmp_path)
+        assert files(tmp_path) == written
+        assert_holds(tmp_path / "scan.h5", range(10))
         new.write(5)
-        assert_holds(folder / "scan.h5", range(5))
+        assert_holds(tmp_path / "scan.h5", range(5))
 
 
-def test_a_series_in_the_middle_goes_nowhere(folder: Path) -> None:
+def test_a_series_in_the_middle_goes_nowhere(tmp_path: Path, detectors: tuple[Detector, Detector]) -> None:
+    prepare(tmp_path, images_per_file=4)
     with ExitStack() as stack:
-        old = Start(folder, stack)
-        old.client.write("writers.main.images_per_file", 4)
-        old.client.execute("writers.main.start")
+        old = Start(tmp_path, stack, detectors[0])
+        old.begin(20)
         old.detector.send(range(6))
-        until(lambda: old.client.read("writers.main.num_written") == 6, "the first images")
+        until(lambda: old.value("num_written") == 6, "the first images")
         with stopped(old):
             old.detector.send(range(6, 20))
             old.kill()
-            for path in folder.glob("scan*"):
+            for path in tmp_path.glob("scan*"):
                 path.unlink()
-            new = Start(folder, stack)
+            new = Start(tmp_path, stack, detectors[1])
             new.write(12)
-            written = files(folder)
-        assert files(folder) == written
-        assert verify(folder / "scan.h5").damaged == []
-        assert_holds(folder / "scan.h5", range(12))
+            written = files(tmp_path)
+        assert files(tmp_path) == written
+        assert verify(tmp_path / "scan.h5").damaged == []
+        assert_holds(tmp_path / "scan.h5", range(12))

@@ -141,13 +141,24 @@ class Flush(msgspec.Struct, frozen=True, tag="flush"):
     slot: int
 
 
+class Adopt(msgspec.Struct, frozen=True, tag="adopt"):
+    """Go on for the service that asks, where the one before has died; `Adopted` follows the answer.
+
+    `start`: which one it takes the data plane for. `configuration`: what the service has, as in `Open`.
+    """
+
+    request: int
+    start: Start
+    configuration: str
+
+
 class Bye(msgspec.Struct, frozen=True, tag="bye"):
     """The service ends on purpose: drain and close everything, then end the process."""
 
     request: int
 
 
-Request = Open | Close | Update | Arm | OpenGate | ShutGate | End | Flush | Bye
+Request = Open | Close | Update | Arm | OpenGate | ShutGate | End | Flush | Adopt | Bye
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -285,6 +296,26 @@ class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
     report: WriterReport | None = None
 
 
+class Told(msgspec.Struct, frozen=True):
+    """An acquisition as it was begun (see `Arm`), and each state that was reported of it."""
+
+    plan: AcquisitionPlan
+    frames: int | None
+    notices: tuple[AcquisitionNotice, ...] = ()
+
+
+class Adopted(msgspec.Struct, frozen=True, tag="adopted"):
+    """What goes on in a data plane that a service has taken up; every other notice comes after it.
+
+    `draining`: it was stopped and is not closed yet. `acquisitions`: by slot, the newest last; `gates`:
+    the slots of the writers whose gate is open.
+    """
+
+    draining: bool
+    acquisitions: dict[int, list[Told]]
+    gates: tuple[int, ...]
+
+
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
     """Everything is closed after `Close`; the last report, and how many frames found no taker."""
 
@@ -303,7 +334,7 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     message: str
 
 
-Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | Closed | Note
+Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | Adopted | Closed | Note
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

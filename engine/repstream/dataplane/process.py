@@ -1,7 +1,8 @@
 """The data plane's process: ``python -m repstream.dataplane.process --fd N``.
 
 N is an inherited file descriptor, one end of a socket pair; the service holds the other. The
-process ends when that end is closed, at the latest after five seconds.
+process ends when that end is closed, at the latest after five seconds; with ``--patience`` it goes on
+as long as that for another service, if anything is open.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import msgspec
+
 from repstream.dataplane.garbage_collection import spare_frames
+from repstream.dataplane.line import Line
 from repstream.dataplane.router import Router
+from repstream.files.fence import Start
 from repstream.logs import log_to_stderr
 from repstream.parameters.configuration import Configuration, at_path
 
@@ -36,6 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Data plane of repstream; started by the service.")
     parser.add_argument("--fd", type=int, required=True, help="inherited end of the service's socket pair")
     parser.add_argument("--configuration", default=Configuration.path(), help="class of the configuration")
+    parser.add_argument("--start", default="null", help="which start of the engine this is, as JSON")
+    parser.add_argument("--patience", type=float, default=0.0, help="seconds to go on without a service")
     arguments = parser.parse_args()
     log_to_stderr()
     with suppress(PermissionError):  # already the leader of a session
@@ -44,7 +51,9 @@ def main() -> None:
         Path("/proc/self/comm").write_text("repstream-data")
     sys.setswitchinterval(SWITCH_INTERVAL)
     spare_frames()
-    router = Router(Connection(arguments.fd), _end_in_time, at_path(arguments.configuration))
+    start = msgspec.json.decode(arguments.start, type=Start | None)
+    line = Line(Connection(arguments.fd), start, arguments.patience)
+    router = Router(line, _end_in_time, at_path(arguments.configuration))
     # Ctrl-C in the terminal is for the service, which then closes this process orderly.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: router.end())

@@ -150,6 +150,14 @@ class Repeater:
         self._hand_over()
         return number
 
+    def misfit(self, configuration: Configuration) -> str:
+        """Why a service with this configuration cannot take this over; empty where it can."""
+        ours = self._configuration
+        for what in ("source", "streams", "slots"):
+            if getattr(ours, what) != getattr(configuration, what):
+                return f"runs with other settings ({what})"
+        return ""
+
     def update(self, configuration: Configuration) -> None:
         """Take the parameters that may change while running."""
         self._configuration = configuration

@@ -10,16 +10,16 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from multiprocessing.connection import Connection
 from typing import Any
 
 import zmq
 from pydantic import ValidationError
 
 from repstream.dataplane import control
+from repstream.dataplane.line import Line
 from repstream.dataplane.loss import LossLog
-from repstream.dataplane.outbox import Outbox
 from repstream.dataplane.repeater import Repeater
+from repstream.dataplane.story import Story
 from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
@@ -50,7 +50,9 @@ class _Closing:
 
 
 class Router:
-    """Does what the service at the other end of `pipe` asks, until that hangs up or `end` is called.
+    """Does what the service at the other end of `line` asks, until that hangs up or `end` is called.
+
+    Where another service may take the line up, it goes on meanwhile if anything is open.
 
     `on_end` is called once when that happens, before everything is drained and closed. `model` is the
     configuration of the kind of engine.
@@ -58,14 +60,14 @@ class Router:
 
     def __init__(
         self,
-        pipe: Connection,
+        line: Line,
         on_end: Callable[[], None] = lambda: None,
         model: type[Configuration] = Configuration,
     ) -> None:
-        self._pipe = pipe
+        self._line = line
         self._model = model
         self._on_end = on_end
-        self._outbox: Outbox[control.Notice] = Outbox(pipe, control.send)
+        self._story = Story()
         self._repeater: Repeater | None = None
         self._closing: _Closing | None = None
         self._expected = 0  # bytes of the largest frame so far, for the next start
@@ -75,7 +77,7 @@ class Router:
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._calls = select.poll()
-        for descriptor in (self._woken, pipe.fileno()):
+        for descriptor in (self._woken, line.descriptor):
             self._calls.register(descriptor, select.POLLIN)
 
     def run(self) -> None:
@@ -99,8 +101,8 @@ class Router:
         ready = dict(zmq.zmq_poll(*self._interest()))
         if self._woken in ready:
             os.read(self._woken, 4096)
-        if self._pipe.fileno() in ready:
-            self._serve()
+        if self._line.descriptor in ready:
+            self._listen()
         repeater = self._repeater
         if repeater is not None:
             repeater.poll()
@@ -114,13 +116,13 @@ class Router:
             self._close_further(repeater, received)
         else:
             self._beat()
-        self._outbox.flush()
+        self._line.outbox.flush()
 
     def _interest(self) -> tuple[list[tuple[Any, int]], int]:
         """What to wait for, and at most how long (ms)."""
         wanted: list[tuple[Any, int]] = [(self._woken, zmq.POLLIN)]
         if self._serving:
-            wanted.append((self._pipe.fileno(), zmq.POLLIN))
+            wanted.append((self._line.descriptor, zmq.POLLIN))
         repeater = self._repeater
         if repeater is None:
             return wanted, round(REPORT_INTERVAL * 1000)
@@ -146,25 +148,44 @@ class Router:
         return True
 
     def _beat(self) -> None:
-        if self._report_is_due() and not self._outbox.waiting:
-            self._outbox.put(control.Beat())
+        if self._report_is_due() and not self._line.outbox.waiting:
+            self._tell(control.Beat())
 
     def _report(self, repeater: Repeater) -> None:
         if not self._report_is_due():
             return
         repeater.watch()
         # A service that is behind gets its notices first and a fresh report afterwards.
-        if not self._outbox.waiting:
+        if not self._line.outbox.waiting:
             report = repeater.report()
-            self._outbox.put(report)
+            self._tell(report)
             for note in self._losses.notes(report, repeater.last_malformed):
-                self._outbox.put(note)
+                self._tell(note)
+
+    def _tell(self, notice: control.Notice) -> None:
+        if isinstance(notice, control.AcquisitionNotice):
+            self._story.heard(notice)
+        self._line.outbox.put(notice)
+
+    def _listen(self) -> None:
+        """Do what the service asks; or let in the one that takes its place."""
+        before = self._line.descriptor
+        if not self._line.is_lost:
+            self._serve()
+        elif self._line.take_up():
+            log.info("another service is here")
+        if self._line.descriptor != before:
+            self._calls.unregister(before)
+            self._calls.register(self._line.descriptor, select.POLLIN)
 
     def _serve(self) -> None:
+        pipe = self._line.pipe
         try:
-            while self._pipe.poll():
-                self._outbox.answer(partial(self._answer, control.receive_request(self._pipe)))
+            while pipe.poll():
+                self._line.outbox.answer(partial(self._answer, control.receive_request(pipe)))
         except (EOFError, OSError):
+            if self._serving and self._repeater is not None and self._line.lose():
+                return
             if self._serving:
                 log.warning("the service is gone without a farewell")
             self.end()
@@ -181,6 +202,8 @@ class Router:
                 return self._close(request.patience, request.disk_patience)
             case control.Update():
                 return self._update(request.configuration)
+            case control.Adopt():
+                return self._adopt(request)
             case control.Bye():
                 self.end()
                 return ""
@@ -197,9 +220,11 @@ class Router:
             case control.Arm():
                 if self._closing is not None:
                     return "the repeater is being stopped"
-                reason = writer.arm(request.plan)
-                if reason or request.frames is None:
+                if reason := writer.arm(request.plan):
                     return reason
+                self._story.begun(request)
+                if request.frames is None:
+                    return ""
                 return writer.open_gate(request.frames)
             case control.OpenGate():
                 return writer.open_gate(request.frames)
@@ -209,6 +234,19 @@ class Router:
                 return writer.end(request.discard, request.acquisition_id)
             case control.Flush():
                 return writer.flush()
+
+    def _adopt(self, request: control.Adopt) -> str:
+        repeater = self._repeater
+        if repeater is None:
+            return "has nothing open"
+        if request.start != self._line.start:
+            return f"belongs to another start, {self._line.start}"
+        if reason := repeater.misfit(_configuration(request.configuration, self._model)):
+            return reason
+        gates = tuple(slot for slot, writer in repeater.writers.items() if writer.report().gate_open)
+        told = dict(self._story.acquisitions)
+        self._tell(control.Adopted(self._closing is not None, told, gates))
+        return ""
 
     def _writer(self, slot: int) -> WriterOutput | str:
         if self._repeater is None:
@@ -220,9 +258,7 @@ class Router:
         if self._repeater is not None:
             return "the last stop still drains" if self._closing is not None else "running already"
         try:
-            repeater = Repeater(
-                _configuration(text, self._model), self._outbox.put, self._wake, self._expected
-            )
+            repeater = Repeater(_configuration(text, self._model), self._tell, self._wake, self._expected)
         except Refused as error:
             return str(error)
         self._repeater = repeater
@@ -251,6 +287,8 @@ class Router:
 
     def _close_further(self, repeater: Repeater, received: int) -> None:
         """Go on with a stop: what had reached the input, then what waits, then the sockets."""
+        if self._line.is_given_up:
+            self.end()
         if self._closing is None:
             if self._serving:
                 return
@@ -273,10 +311,13 @@ class Router:
     def _closed(self, repeater: Repeater, undelivered: int) -> None:
         report = repeater.report()
         for note in self._losses.notes(report, repeater.last_malformed, final=True):
-            self._outbox.put(note)
-        self._outbox.put(control.Closed(report, undelivered))
+            self._tell(note)
+        self._tell(control.Closed(report, undelivered))
         self._expected = repeater.largest
         self._repeater = self._closing = None
+        self._story = Story()
+        if self._line.is_lost:
+            self.end()
 
     def _called(self) -> bool:
         """Whether the service or a writer's thread wants something."""

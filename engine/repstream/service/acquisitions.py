@@ -150,6 +150,12 @@ class Preparation:
             },
         )
 
+    def take(self, plan: AcquisitionPlan) -> None:
+        """The file names of an acquisition that goes on are taken until `release`."""
+        self._under_way[plan.acquisition_id] = FileSet(
+            Path(plan.path), plan.images_per_file, plan.number_of_parts, plan.part_names, plan.in_parts
+        )
+
     def release(self, acquisition_id: str) -> None:
         """The files of this acquisition are closed, or will not be made."""
         self._under_way.pop(acquisition_id, None)

@@ -33,14 +33,14 @@ class Asking:
         self._asked: dict[int, _Asked] = {}
 
     async def launch(
-        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]
-    ) -> None:
-        """Start the data plane if there is none."""
+        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None], settings: str
+    ) -> bool:
+        """Start the data plane if there is none; whether one was taken up, as `Plane.launch` says."""
         if self.pulse.lives:
-            return
+            return False
         self.pulse.launched(time.monotonic())
         try:
-            await aside(partial(self.plane.launch, on_notice, on_death))
+            return await aside(partial(self.plane.launch, on_notice, on_death, settings))
         except OSError as error:
             self.pulse.ended()
             raise EngineFault("engine", f"the data plane cannot be started: {error}") from error

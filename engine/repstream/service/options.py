@@ -17,7 +17,9 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     `settings`: file in which accepted changes are kept and found again after a restart; None keeps
     nothing. `configuration`: what to start from; where `settings` exists already, that counts.
     `max_streams`, `max_writers`: slots, where not the number that the kind of engine has.
-    `pictures_address`: where the pictures of streams are served.
+    `plane_patience`: seconds that the data plane goes on, if anything is open, for the next start of an
+    engine with the same `settings`, where this one dies. `pictures_address`: where the pictures of
+    streams are served.
     """
 
     name: str = "repstream"
@@ -27,4 +29,5 @@ class ServiceOptions(msgspec.Struct, frozen=True):
     configuration: Configuration | None = None
     max_streams: int | None = None
     max_writers: int | None = None
+    plane_patience: float = 0.0
     pictures_address: str = "tcp://127.0.0.1:*"

@@ -50,6 +50,7 @@ class Repeater:
         self._drained = asyncio.Event()
         self._drained.set()
         self._gone = asyncio.Event()
+        self._taken_up = asyncio.Event()
         self._stalled = False
         self._killed_for = ""
         self._stops: list[PendingHandle] = []
@@ -86,8 +87,8 @@ class Repeater:
     async def follow(self, command: str) -> None:
         """Have a data plane ready, and enter the state that a command leads to; clears the error."""
         following = after(REPEATER, self.state, command, f"engine.{command}")
-        await self._launch()
-        self._enter(following)
+        if not await self._launch():
+            self._enter(following)
 
     async def start(self, subject: str = "engine.start") -> None:
         """Bind everything and run; raises `Refused` and leaves the state as it was."""
@@ -191,6 +192,13 @@ class Repeater:
     def losing(self) -> bool:
         return states.is_open(self.state) and time.monotonic() - self._lost_at < LOSS_TIME
 
+    def on_adopted(self, notice: control.Adopted) -> None:
+        """A data plane was taken up in the middle: what it does is the state."""
+        self._opened(after(REPEATER, self.state, "start", "engine"))
+        if notice.draining:
+            self._closing(after(REPEATER, self.state, "stop", "engine"))
+        self._taken_up.set()
+
     def on_closed(self, notice: control.Closed) -> None:
         """Everything is drained and closed, and its last report published."""
         self._drained.set()
@@ -208,8 +216,8 @@ class Repeater:
     def on_death(self, reason: str) -> None:
         """The data plane died: ERROR, with the reason."""
         self._stalled, self._killed_for = False, ""
-        self._drained.set()
-        self._gone.set()
+        for event in (self._drained, self._gone, self._taken_up):
+            event.set()
         with self._context.changing_engine() as engine:
             engine.process_id, engine.draining, engine.draining_time = 0, 0, None
         source = self._context.status(SourceStatus, Group.SOURCE)
@@ -238,15 +246,21 @@ class Repeater:
         with self._context.changing_engine() as engine:
             engine.status = sentence
 
-    async def _launch(self) -> None:
-        """Start the data plane if there is none."""
+    async def _launch(self) -> bool:
+        """Start the data plane if there is none; whether one was taken up, whose state is shown then."""
         self._gone.clear()
+        self._taken_up.clear()
         post = self._context.owner.post
-        await self._context.asking.launch(
-            lambda notice: post(self._take, notice), lambda reason: post(self._take, Death(reason))
+        taken_up = await self._context.asking.launch(
+            lambda notice: post(self._take, notice),
+            lambda reason: post(self._take, Death(reason)),
+            storage.dump(self._context.configuration),
         )
+        if taken_up:
+            await self._taken_up.wait()
         with self._context.changing_engine() as engine:
             engine.process_id = self._context.asking.plane.process_id or 0
+        return taken_up
 
     def _kill(self, why: str) -> None:
         self._killed_for = why

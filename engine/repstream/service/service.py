@@ -68,7 +68,7 @@ class Service:
         self._context = ServiceContext(
             self._catalogue,
             configuration,
-            plane or ProcessPlane(kind.configuration, starts),
+            plane or ProcessPlane(kind.configuration, starts, options.plane_patience),
             options.name,
             keep,
         )
@@ -222,6 +222,10 @@ class Service:
                 self._repeater.describe()
             case control.GateNotice():
                 self._writers[notice.slot].on_gate(notice)
+            case control.Adopted():
+                for slot, told in notice.acquisitions.items():
+                    self._writers[slot].on_adopted(told, is_open=slot in notice.gates)
+                self._repeater.on_adopted(notice)
             case control.Closed():
                 self._on_report(notice.report)
                 self._repeater.on_closed(notice)

@@ -48,7 +48,9 @@ class Settings:
         self._closing = False
         beside = path.with_name(f".{path.name}.lock")
         try:
-            self._held = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+", errors="replace")
+            self._held = os.fdopen(
+                os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+", errors="replace"
+            )
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.starts = StartCount(self._held)
         except BlockingIOError as error:

@@ -151,6 +151,16 @@ class Starting:
                         subject, lambda number: control.End(number, self._writer.number, False, ending)
                     )
 
+    def adopt(self, plan: control.AcquisitionPlan, frames: int | None) -> None:
+        """Show an acquisition that the data plane had begun for a service that has died."""
+        self._preparation.take(plan)
+        self._writer.handles = {NEWEST: AcquisitionHandles(), PREVIOUS: self._writer.handles[NEWEST]}
+        requester = Requester("engine", "the start before")
+        self._next = partial(self.take_images, "arm", requester, frames) if plan.follow_series else None
+        self._board.show_begun(plan, float(plan.attributes["start_time"]))
+        self._board.show_state(after(WRITER, self._writer.state, "arm", "writer"))
+        self._note_accepted()
+
     def _begun(
         self,
         plan: control.AcquisitionPlan,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import socket
-import subprocess
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Protocol
 
+import msgspec
+
 from repstream import child
 from repstream.dataplane import control
 from repstream.files.fence import Start
 from repstream.parameters.configuration import Configuration
+from repstream.service import adopting
+from repstream.service.adopting import Child, Process
 from repstream.service.start_count import StartCount
 
 log = logging.getLogger(__name__)
@@ -34,8 +37,13 @@ class Plane(Protocol):
     def start(self) -> Start | None:
         """Which start of the engine's data plane the last one was; None where nobody counts."""
 
-    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
-        """Start it; does nothing while it lives."""
+    def launch(
+        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None], settings: str
+    ) -> bool:
+        """Start it, or take up the one that lives and runs with `settings` (as in `control.Open`).
+
+        True where it was taken up: `control.Adopted` is its first notice. Does nothing while it lives.
+        """
 
     def send(self, request: control.Request) -> None:
         """Send a request, never waiting; its answer, or the death, comes as a notice."""
@@ -48,13 +56,19 @@ class Plane(Protocol):
 
 
 class ProcessPlane:
-    """A data plane in a child process (fills `Plane`), which takes configurations of a kind of engine."""
+    """A data plane in a child process (fills `Plane`), which takes configurations of a kind of engine.
 
-    def __init__(self, model: type[Configuration], starts: StartCount | None = None) -> None:
+    Where `starts` are counted, it goes on for `patience` seconds if this process dies.
+    """
+
+    def __init__(
+        self, model: type[Configuration], starts: StartCount | None = None, patience: float = 0.0
+    ) -> None:
         self._model = model
         self._starts = starts
         self.start: Start | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._patience = patience
+        self._process: Process | None = None
         self._pipe: Connection | None = None
         self._outgoing: SimpleQueue[control.Request | None] = SimpleQueue()
         self._threads: tuple[threading.Thread, ...] = ()
@@ -65,12 +79,14 @@ class ProcessPlane:
         process = self._process
         return process.pid if process is not None else None
 
-    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
+    def launch(
+        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None], settings: str
+    ) -> bool:
         if self._process is not None:
-            return
-        self.start = None if self._starts is None else self._starts.next()
-        process, ours = child.start("repstream.dataplane.process", "--configuration", self._model.path())
-        pipe = Connection(ours.detach())
+            return False
+        taken_up = None if self._starts is None else adopting.take_up(self._starts.now, settings)
+        process, pipe = taken_up or self._started()
+        self.start = None if self._starts is None else self._starts.now
         self._process, self._pipe, self._outgoing = process, pipe, SimpleQueue()
         self._closing = False
         listener = threading.Thread(
@@ -86,6 +102,7 @@ class ProcessPlane:
         self._threads = (sender, listener)
         for thread in self._threads:
             thread.start()
+        return taken_up is not None
 
     def send(self, request: control.Request) -> None:
         self._outgoing.put(request)
@@ -108,14 +125,23 @@ class ProcessPlane:
         _hang_up(pipe)
         try:
             process.wait(END_TIME)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             process.kill()
             process.wait()
         listener.join(1)
 
+    def _started(self) -> tuple[Process, Connection]:
+        """A new one, with its number, and the pipe to it."""
+        options = ["--configuration", self._model.path()]
+        if self._starts is not None:
+            start = msgspec.json.encode(self._starts.next()).decode()
+            options += ["--start", start, "--patience", str(self._patience)]
+        process, ours = child.start("repstream.dataplane.process", *options)
+        return Child(process), Connection(ours.detach())
+
     def _listen(
         self,
-        process: subprocess.Popen[bytes],
+        process: Process,
         pipe: Connection,
         outgoing: SimpleQueue[control.Request | None],
         on_notice: Callable[[control.Notice], None],
@@ -126,12 +152,12 @@ class ProcessPlane:
                 on_notice(control.receive_notice(pipe))
         except (EOFError, OSError):
             pass
-        status = process.wait()
+        reason = process.wait()
         self._process = self._pipe = None
         outgoing.put(None)
         pipe.close()
         if not self._closing:
-            on_death(child.exit_reason(status))
+            on_death(reason)
 
 
 def _send_all(pipe: Connection, outgoing: SimpleQueue[control.Request | None]) -> None:

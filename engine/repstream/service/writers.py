@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from repstream.dataplane import control
@@ -115,6 +116,14 @@ class Writer:
         subject = self._writer.subject("flush")
         after(WRITER, self._writer.state, "flush", subject, self._context.way_out)
         await self._context.ask(subject, lambda number: control.Flush(number, self._writer.number))
+
+    def on_adopted(self, told: Sequence[control.Told], *, is_open: bool) -> None:
+        """A data plane was taken up that had begun these; `is_open`: the gate of the newest."""
+        for each in told:
+            self._starting.adopt(each.plan, each.frames)
+            for notice in each.notices:
+                self.on_notice(notice)
+        self._board.show_gate(is_open)
 
     def on_notice(self, notice: control.AcquisitionNotice) -> None:
         """Follow an acquisition. Order at an end: counters, message, result, state, completion."""

@@ -16,6 +16,7 @@ import zmq
 
 from repstream.accounting import InputLedger
 from repstream.dataplane import control
+from repstream.dataplane.line import Line
 from repstream.dataplane.router import Router
 from repstream.dataplane.writing.writer import Tell, WriterOutput
 from repstream.messages import array_1_0
@@ -84,7 +85,7 @@ class Plane:
 def routing() -> Iterator[Plane]:
     """A router in a thread; at the end the pipe is hung up, which must end it."""
     ours, theirs = Pipe()
-    thread = threading.Thread(target=Router(theirs).run, daemon=True)
+    thread = threading.Thread(target=Router(Line(theirs)).run, daemon=True)
     thread.start()
     with ours:
         plane = Plane(ours)
