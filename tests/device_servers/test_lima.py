@@ -14,6 +14,7 @@ import pytest
 import tango
 from tango import DevState
 
+from repstream.files.verify import verify
 from repstream.link.server import EngineServer
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind
@@ -164,7 +165,7 @@ def test_a_file_that_exists_is_refused_or_overwritten_as_the_policy_says(bench: 
     bench.lima.saving_next_number = 5
     said = refusal(bench.lima.prepareAcq)
     assert "exists_0005.h5 exists" in said
-    assert "no" in refusal(bench.lima.startAcq)
+    assert "Run prepareAcq before starting acquisition" in refusal(bench.lima.startAcq)
     bench.saving("exists_", 1, policy="overwrite")
     assert bench.writer.Overwrite
     bench.lima.saving_next_number = 5
@@ -175,18 +176,39 @@ def test_a_file_that_exists_is_refused_or_overwritten_as_the_policy_says(bench: 
     assert ids_in(bench.folder / "exists_0005.h5") == ids
 
 
-def test_a_setting_after_prepareAcq_takes_another_prepareAcq(bench: Bench) -> None:
-    bench.saving("again_", 1)
+@pytest.mark.parametrize(
+    ("name", "value"), [("acq_nb_frames", 2), ("acq_expo_time", 0.125), ("saving_mode", "MANUAL")]
+)
+def test_a_setting_after_prepareAcq_takes_another_prepareAcq(bench: Bench, name: str, value: Any) -> None:
+    bench.saving(f"again_{name}_", 1)
+    bench.lima.acq_expo_time = 1.0
     bench.lima.prepareAcq()
     bench.lima.acq_nb_frames = 1  # as it is: the file goes on waiting
     assert bench.writer.State() == DevState.RUNNING
-    bench.lima.acq_nb_frames = 2
-    assert "prepareAcq" in refusal(bench.lima.startAcq)
+    bench.lima.write_attribute(name, value)
+    assert "Run prepareAcq before starting acquisition" in refusal(bench.lima.startAcq)
+    assert not list(bench.folder.glob("again_*"))
+    bench.lima.saving_mode = "AUTO_FRAME"
     bench.lima.prepareAcq()
     bench.lima.startAcq()
-    ids = bench.send(2)
+    ids = bench.send(bench.lima.acq_nb_frames)
     bench.until_ready()
-    assert ids_in(bench.folder / "again_0001.h5") == ids
+    assert ids_in(bench.folder / f"again_{name}_0000.h5") == ids
+    (bench.folder / f"again_{name}_0000.h5").unlink()
+
+
+@pytest.mark.parametrize("starts", [False, True], ids=["prepared", "started"])
+@pytest.mark.parametrize("command", ["stopAcq", "abortAcq"])
+def test_an_acquisition_without_images_leaves_no_file(bench: Bench, command: str, starts: bool) -> None:
+    bench.saving("nothing_", 3)
+    bench.lima.prepareAcq()
+    assert (bench.folder / "nothing_0000.h5").exists()
+    if starts:
+        bench.lima.startAcq()
+    bench.lima.command_inout(command)
+    bench.until_ready()
+    assert not list(bench.folder.glob("nothing_*"))
+    assert bench.lima.saving_next_number == 0
 
 
 def test_without_saving_images_are_counted(bench: Bench) -> None:
@@ -201,7 +223,63 @@ def test_without_saving_images_are_counted(bench: Bench) -> None:
     bench.send(5)
     bench.until_ready()
     assert (bench.lima.last_image_ready, bench.lima.last_image_saved) == (3, -1)
-    assert "saving_mode must be AUTO_FRAME" in refusal(bench.lima.readImage, 0)
+
+
+def one_by_one(bench: Bench, count: int) -> list[int]:
+    """Send images so slowly that picture 1 shows each of them."""
+    first = bench.sent
+    for _ in range(count):
+        bench.send(1)
+        until(lambda: bench.service.read("pictures.1.image_id").value == bench.sent - 1, "the picture")
+    return list(range(first, bench.sent))
+
+
+def pixels(answer: tuple[str, Any]) -> Any:
+    return np.frombuffer(bytes(answer[1])[80:], "<u2").reshape(SHAPE)
+
+
+def test_images_without_a_file_are_read_from_memory_and_saved_by_hand(bench: Bench) -> None:
+    bench.saving("hand_", 3)
+    bench.lima.saving_mode = "MANUAL"
+    bench.lima.prepareAcq()
+    assert "no image was taken yet" in refusal(bench.lima.readImage, 0)
+    bench.lima.startAcq()
+    ids = one_by_one(bench, 3)
+    bench.until_ready()
+    for number, image_id in enumerate(ids):
+        assert np.array_equal(pixels(bench.lima.readImage(number)), IMAGES(image_id))
+    assert np.array_equal(pixels(bench.lima.readImage(-1)), IMAGES(ids[-1]))
+    assert not list(bench.folder.glob("hand_*"))
+    for number in (1, -1):
+        bench.lima.writeImage(number)
+    assert (bench.lima.last_image_saved, bench.lima.saving_next_number) == (2, 2)
+    for file, image_id in (("hand_0000.h5", ids[1]), ("hand_0001.h5", ids[2])):
+        assert ids_in(bench.folder / file) == [image_id]
+        assert verify(bench.folder / file).complete
+    bench.lima.saving_next_number = 0
+    assert "hand_0000.h5 exists" in refusal(bench.lima.writeImage, 0)
+
+
+def test_an_image_that_the_stream_left_out_is_refused_with_those_that_are_there(bench: Bench) -> None:
+    bench.lima.saving_mode, bench.lima.acq_nb_frames = "MANUAL", 2
+    sparse = {"streams.preview.policy": "send_every_nth", "streams.preview.every_nth": 1_000_000}
+    bench.service.write(sparse, Requester("test"))
+    bench.lima.prepareAcq()
+    bench.lima.startAcq()
+    bench.send(1)
+    until(lambda: bench.lima.last_image_ready == 0, "an image that is counted")
+    bench.service.write({"streams.preview.policy": "forward"}, Requester("test"))
+    ids = one_by_one(bench, 1)
+    bench.until_ready()
+    said = refusal(bench.lima.readImage, 0)
+    assert "of stream preview at most 10 a second (pictures.1.rate) are kept" in said
+    assert said.endswith(str(ids[0]))
+    assert np.array_equal(pixels(bench.lima.readImage(1)), IMAGES(ids[0]))
+
+
+def test_saving_by_hand_is_for_the_mode_of_saving_by_hand(bench: Bench) -> None:
+    bench.saving("auto_", 1)
+    assert "only permitted when saving mode == Manual" in refusal(bench.lima.writeImage, 0)
 
 
 @pytest.mark.parametrize("command", ["stopAcq", "abortAcq"])

@@ -5,7 +5,7 @@ With saving, `prepareAcq` opens the file and `startAcq` the gate. Without, image
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 from repstream.errors import Refused
@@ -15,9 +15,11 @@ from repstream.states import AcquisitionState, RepeaterState, StartResult, Write
 from repstream_tango.lima.conversions import WRITER
 
 ENGINE, RECEIVED = "engine.state", "source.received"
+LAST_ID, ID_STEP = "source.last_frame_id", "source.id_step"
 STATE, ACQUISITION, GATE = f"{WRITER}state", f"{WRITER}acq_state", f"{WRITER}gate"
 WRITTEN, QUEUED = f"{WRITER}num_written", f"{WRITER}queued"
 NUMBER, INCREMENT, WANTED = f"{WRITER}file_number", f"{WRITER}auto_increment", f"{WRITER}num_images"
+KEEP_EMPTY = f"{WRITER}keep_empty_file"
 KEYS = frozenset({ENGINE, RECEIVED, STATE, ACQUISITION, GATE, WRITTEN, QUEUED, NUMBER, INCREMENT, WANTED})
 """What the course follows."""
 
@@ -33,6 +35,9 @@ HOLD = 1.0
 Sardana reads the number after startAcq to know the name of the file, which may be complete by then.
 """
 
+AS_IN_LIMA: Mapping[str, Value] = {INCREMENT: True, KEEP_EMPTY: False}
+"""What `prepareAcq` sets of the writer: each file has a number of its own, and none is without images."""
+
 _WAITS = {AcquisitionState.NONE, AcquisitionState.WAITING_IMAGES}
 
 
@@ -47,6 +52,8 @@ class Course:
         self._started = float("-inf")
         self._counting = False
         self._since = self._counted = 0
+        self._first_id: int | None = None
+        self._by_hand = -1
         self._fault = ""
 
     @property
@@ -79,8 +86,8 @@ class Course:
 
     @property
     def last_saved(self) -> int:
-        """Number of the last image in the file."""
-        return int(self._value(WRITTEN) or 0) - 1 if self._saves else -1
+        """Number of the last image in the file, or of the one that was saved last by hand."""
+        return int(self._value(WRITTEN) or 0) - 1 if self._saves else self._by_hand
 
     @property
     def last_ready(self) -> int:
@@ -91,6 +98,21 @@ class Course:
     def last_acquired(self) -> int:
         """Number of the last image that was taken."""
         return self.last_ready + (int(self._value(QUEUED) or 0) if self._saves else 0)
+
+    @property
+    def saves(self) -> bool:
+        """Whether the images of the newest acquisition are in a file."""
+        return self._saves
+
+    def id_of(self, number: int) -> int:
+        """Id of an image that was counted without a file, from 0; raises `ValueError` where none was yet."""
+        values = self._engine.snapshot().values
+        step, counted = int(values[ID_STEP] or 1), int(values[RECEIVED] or 0) - self._since
+        if self._first_id is None and counted > 0:
+            self._first_id = int(values[LAST_ID] or 0) - (counted - 1) * step
+        if self._first_id is None:
+            raise ValueError("no image was taken yet")
+        return self._first_id + number * step
 
     @property
     def next_number(self) -> Value:
@@ -108,8 +130,8 @@ class Course:
         self.take_back(requester)
         self.forget()
         if saves:
-            if not self._value(INCREMENT):
-                self._engine.write({INCREMENT: True}, requester)
+            if changes := {key: value for key, value in AS_IN_LIMA.items() if self._value(key) != value}:
+                self._engine.write(changes, requester)
             opened = _settled(self._engine.execute(f"{WRITER}arm", None, requester))
             if opened is not None and not opened.ok:
                 raise Refused("prepareAcq", opened.message)
@@ -118,15 +140,19 @@ class Course:
     def start(self, requester: Requester) -> None:
         """Take images; raises `Refused`."""
         if not self._prepared:
-            raise Refused("startAcq", "nothing is prepared; call prepareAcq first")
+            raise Refused("startAcq", "Run prepareAcq before starting acquisition")
         self._stopped = False
         if self._saves:
             self._start = self._engine.execute(f"{WRITER}start", None, requester)
             self._started = monotonic()
             self._start.on_done(self._ended)
         else:
-            runs = self._value(ENGINE) == RepeaterState.RUNNING
-            self._since = int(self._value(RECEIVED) or 0) if runs else 0
+            values = self._engine.snapshot().values
+            runs, last = values[ENGINE] == RepeaterState.RUNNING, values[LAST_ID]
+            self._since = int(values[RECEIVED] or 0) if runs else 0
+            self._first_id = (
+                int(last) + int(values[ID_STEP] or 1) if runs and self._since and last is not None else None
+            )
             if not runs:
                 self._engine.execute("engine.start", None, requester)
             self._counting = True
@@ -137,22 +163,37 @@ class Course:
         self._counted, self._counting = self._count(), False
         self._stopped, self._prepared, self._fault = True, False, ""
         if self._value(STATE) == WriterState.WRITING:
-            _settled(self._engine.execute(f"{WRITER}{command}", None, requester))
+            self._end(command, requester)
 
     def take_back(self, requester: Requester) -> None:
-        """Close the file that was prepared and not started, so that settings may be written."""
+        """Take back what was prepared and not started, with its file, so that settings may be written."""
         if self._prepared and self._saves:
-            _settled(self._engine.execute(f"{WRITER}stop", None, requester))
+            self._end("abort", requester)
         self._prepared = False
 
     def forget(self) -> None:
         """The acquisition before is none any more."""
         self._start, self._started = None, float("-inf")
-        self._counting, self._counted, self._fault = False, 0, ""
+        self._counting, self._counted, self._by_hand, self._fault = False, 0, -1, ""
 
     def numbered(self) -> None:
         """The number of the next file was written."""
         self._started = float("-inf")
+
+    def saved_by_hand(self, number: int) -> None:
+        """An image of an acquisition without a file was saved."""
+        self._by_hand = number
+        self.numbered()
+        self._changed()
+
+    def _end(self, command: str, requester: Requester) -> None:
+        """End what is written; a file without images goes, and the next one gets its number, as in Lima."""
+        ended = _settled(self._engine.execute(f"{WRITER}{command}", None, requester))
+        if ended is None or self._value(WRITTEN) or self._value(KEEP_EMPTY) or not self._value(INCREMENT):
+            return
+        if number := int(self._value(NUMBER) or 0):
+            self._engine.write({NUMBER: number - 1}, requester)
+            self.numbered()
 
     def _ended(self, completion: Completion) -> None:
         if not self._stopped and completion.result != StartResult.COMPLETED:

@@ -7,26 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
 
 from repstream.errors import Refused, StorageError
-from repstream.files.reader import FileReader
-from repstream.parameters.facts import Access, Role, Value
+from repstream.parameters.facts import Role, Value
 from repstream_tango.lima import table, values
 from repstream_tango.lima.conversions import WRITER, number_after, template
 from repstream_tango.lima.course import KEYS, Course
 from repstream_tango.lima.images import HEADERS, data_array
 from repstream_tango.lima.rows import Course as What
 from repstream_tango.lima.rows import Row, Shown
+from repstream_tango.lima.stored import Images
 from repstream_tango.pictures.device import PictureDevice
 from repstream_tango.refusal import as_devfailed
 from repstream_tango.types import text_to_tango
 
 STATES = {"Ready": DevState.ON, "Running": DevState.RUNNING, "Fault": DevState.FAULT}
 ROWS: Mapping[str, Row] = {row.name: row for row in table.ROWS}
-MOST_BYTES = 1 << 30
-"""Bytes of images that one command returns at most."""
+VIDEO = "video_"
+"""What names of settings begin with that no acquisition depends on."""
 
 
 class LimaDevice(PictureDevice):
@@ -36,16 +35,23 @@ class LimaDevice(PictureDevice):
     """Property: version of the header of images."""
 
     _course: Course | None = None
+    _stored: Images | None = None
 
     def init_device(self) -> None:
         super().init_device()
         if self._engine is not None:
             self._course = Course(self._engine, lambda: self.publisher.post(self, self._push_course))
+            self._stored = Images(self._engine, self._course, self.pictures)
             if self.DataArrayVersion not in HEADERS:
                 versions = ", ".join(map(str, HEADERS))
                 self._trouble = (
                     f"the property DataArrayVersion says {self.DataArrayVersion}, but there are {versions}"
                 )
+
+    def delete_device(self) -> None:
+        if self._stored is not None:
+            self._stored.close()
+        super().delete_device()
 
     def state_keys(self) -> Iterable[str]:
         return KEYS
@@ -64,6 +70,13 @@ class LimaDevice(PictureDevice):
         self.engine("State")
         assert self._course is not None
         return self._course
+
+    @property
+    def stored(self) -> Images:
+        """The images of the acquisition; DevFailed where a property keeps from having any."""
+        self.engine("State")
+        assert self._stored is not None
+        return self._stored
 
     def shown(self, row: Row) -> Shown:
         """The value of an attribute."""
@@ -94,7 +107,7 @@ class LimaDevice(PictureDevice):
             return _reading(row, self.shown(row), max(times, default=self.reading(WRITER + "state").time))
 
     def write_row(self, row: Row, value: Any) -> None:
-        """Change what stands behind an attribute; a file that only waits is closed for that."""
+        """Change what stands behind an attribute; what was only prepared is taken back for that."""
         with self.asked(row.name):
             try:
                 self._write(row, _value(value))
@@ -113,7 +126,7 @@ class LimaDevice(PictureDevice):
         if row.name == table.PREFIX:
             changes = {**changes, f"{WRITER}file_number": self._free_number(str(value))}
         changes = {key: new for key, new in changes.items() if self.value(key) != new}
-        if any(self.catalogue.parameters[key].access is Access.WHILE_IDLE for key in changes):
+        if changes and not row.name.startswith(VIDEO):
             self.course.take_back(self.requester())
         if changes:
             self.engine(row.name).write(changes, self.requester())
@@ -162,30 +175,25 @@ class LimaDevice(PictureDevice):
                 f"is {most}; set it to {frames} or more",
             )
         self.course.prepare(saves, requester)
+        self.stored.begin(saves)
 
     def images(self, name: str, numbers: Sequence[int]) -> tuple[str, bytes]:
-        """These images of the newest file as Lima hands them out; DevFailed with the reason."""
+        """These images of the newest acquisition as Lima hands them out; DevFailed with the reason."""
         with as_devfailed(f"{self.get_name()}/{name}"):
             try:
-                return data_array(self._images(numbers), self.DataArrayVersion)
+                return data_array(self.stored.read(numbers), self.DataArrayVersion)
             except (ValueError, IndexError, StorageError) as error:
                 raise Refused(name, str(error)) from None
 
-    def _images(self, numbers: Sequence[int]) -> Iterable[NDArray[Any]]:
-        last = self.course.last_saved
-        if last < 0:
-            raise ValueError(
-                f"images are read from their file, and there is none yet; {table.SAVING_MODE} must be "
-                f"{table.AUTO_FRAME}, and last_image_saved at least 0"
-            )
-        wanted = [last if number == -1 else number for number in numbers]
-        if wrong := [number for number in wanted if not 0 <= number <= last]:
-            raise ValueError(f"there is no image {wrong[0]}, only 0 to {last}")
-        with FileReader(str(self.value(f"{WRITER}full_file_name"))) as reader:
-            size = len(wanted) * int(np.prod(reader.shape)) * reader.dtype.itemsize
-            if size > MOST_BYTES:
-                raise ValueError(f"{len(wanted)} images are {size} bytes, at most {MOST_BYTES} are returned")
-            return [reader.image(number) for number in wanted]
+    def save_image(self, name: str, number: int) -> None:
+        """Write an image of an acquisition without a file to one; DevFailed with the reason."""
+        with self.asked(name):
+            if values.kept(ROWS[table.SAVING_MODE], self.value) != table.MANUAL or self.course.saves:
+                raise Refused(name, "Manual saving is only permitted when saving mode == Manual")
+            try:
+                self.stored.write(number, self.requester())
+            except (ValueError, StorageError) as error:
+                raise Refused(name, str(error)) from None
 
     def words_of(self, name: str) -> list[str]:
         """What may be written to an attribute; DevFailed where there is none of this name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tango import AttrWriteType, CmdArgType
+from tango import AttrWriteType, CmdArgType, DispLevel
 from tango.server import attribute, device_property
 
 from repstream.parameters.catalogue import Catalogue
@@ -13,7 +13,7 @@ from repstream_tango.commands import tango_command
 from repstream_tango.events import IMPLEMENTED
 from repstream_tango.lima import table
 from repstream_tango.lima.device import LimaDevice
-from repstream_tango.lima.rows import Row
+from repstream_tango.lima.rows import Fixed, Row
 from repstream_tango.names import LIMA_CLASS
 from repstream_tango.pictures.attributes import LIMA_VIDEO, picture_attributes
 
@@ -58,6 +58,7 @@ def _attribute(row: Row) -> attribute:
         label=row.title,
         doc=f"{row.title}.",
         unit=row.unit,
+        display_level=DispLevel.EXPERT if isinstance(row.what, Fixed) else DispLevel.OPERATOR,
         **spectrum,
         **IMPLEMENTED,
     )
@@ -72,6 +73,9 @@ def _commands() -> Iterator[tuple[str, Callable[..., Any]]]:
 
     def images(device: LimaDevice, ends: Any) -> tuple[str, bytes]:
         return device.images("readImageSeq", range(*map(int, ends[:3])))
+
+    def save(device: LimaDevice, number: int) -> None:
+        device.save_image("writeImage", number)
 
     def words(device: LimaDevice, name: str) -> list[str]:
         return device.words_of(name)
@@ -88,6 +92,15 @@ def _commands() -> Iterator[tuple[str, Callable[..., Any]]]:
             "The image of this number (-1: the last) as DATA_ARRAY.",
             CmdArgType.DevLong,
             encoded,
+        ),
+    )
+    yield (
+        "writeImage",
+        tango_command(
+            "writeImage",
+            save,
+            "Write the image of this number (-1: the last) to a file (saving_mode MANUAL).",
+            CmdArgType.DevLong,
         ),
     )
     yield (

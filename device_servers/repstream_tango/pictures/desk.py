@@ -12,7 +12,6 @@ from tango import AttrQuality, AutoTangoMonitor, DevFailed
 from repstream.errors import UnknownKey
 from repstream.pictures.link import PictureLink
 from repstream.pictures.picture import Picture
-from repstream.protocol import Engine
 from repstream_tango.pictures.attributes import PictureAttribute
 from repstream_tango.pictures.feed import Feed
 from repstream_tango.publisher import Publisher
@@ -21,15 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class PictureDesk:
-    """Feeds of the engine's pictures; `close` after use."""
+    """Feeds of the engine's pictures, which `link` brings; `close` after use."""
 
     def __init__(
-        self, device: Any, engine: Engine, shown: Sequence[PictureAttribute], publisher: Publisher
+        self, device: Any, link: PictureLink, shown: Sequence[PictureAttribute], publisher: Publisher
     ) -> None:
         self._device, self._shown, self._publisher = device, shown, publisher
-        self._link = PictureLink(engine)
         slots = dict.fromkeys(one.slot for one in shown)
-        self._feeds = {slot: Feed(self._link, slot, partial(self._arrived, slot)) for slot in slots}
+        self._feeds = {slot: Feed(link, slot, partial(self._arrived, slot)) for slot in slots}
         self._of_request: dict[int, Picture | None] = {}
 
     def begin_request(self) -> None:
@@ -54,7 +52,6 @@ class PictureDesk:
         """Ask for no more pictures."""
         for feed in self._feeds.values():
             feed.close()
-        self._link.close()
 
     def _arrived(self, slot: int) -> None:
         self._publisher.post(self._device, partial(self._push, slot))

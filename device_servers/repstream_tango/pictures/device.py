@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from tango import AttrQuality
 
 from repstream.parameters.facts import Value
+from repstream.pictures.link import PictureLink
 from repstream.pictures.picture import Picture
 from repstream_tango.device import EngineDevice
 from repstream_tango.pictures.attributes import PictureAttribute
@@ -20,18 +21,21 @@ class PictureDevice(EngineDevice):
     """A device with attributes that show pictures of its engine."""
 
     picture_attributes: ClassVar[tuple[PictureAttribute, ...]]
+    pictures: PictureLink
     _desk: PictureDesk | None = None
 
     def init_device(self) -> None:
         super().init_device()
         if self._engine is not None:
-            self._desk = PictureDesk(self, self._engine, self.picture_attributes, self.publisher)
+            self.pictures = PictureLink(self._engine)
+            self._desk = PictureDesk(self, self.pictures, self.picture_attributes, self.publisher)
 
     def delete_device(self) -> None:
         super().delete_device()
         if self._desk is not None:
             self._desk.close()
             self._desk = None
+            self.pictures.close()
 
     def read_attr_hardware(self, indices: Any) -> None:
         """Called before the attributes of one request are read: they all show the same picture."""

@@ -85,6 +85,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     experiment: dict[str, str | int | float] = {}
     header_columns: tuple[tuple[str, str], ...] = ()
     start: Start | None = None
+    keep_empty_file: bool = True
 
     @property
     def reads_rings(self) -> bool:

@@ -33,6 +33,11 @@ class FileSet:
         """Whether both may make a file of the same name."""
         return other.path in self or self.path in other
 
+    @property
+    def at_first(self) -> list[Path]:
+        """The files that are made before the first image."""
+        return [self.path, *self._fixed_parts]
+
     def parts_there(self) -> list[Path]:
         """Files that are in the way of the parts."""
         if self.images_per_file:

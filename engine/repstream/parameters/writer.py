@@ -77,6 +77,11 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Overwrite files",
         description="Whether an existing file is replaced; otherwise it is an error.",
     )
+    keep_empty_file: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        True,
+        title="Keep empty files",
+        description="Whether a file that took no image stays; otherwise it is removed when it is closed.",
+    )
     num_images: Annotated[int, Access.WHILE_IDLE, Unit("images")] = Field(
         0,
         ge=0,

@@ -114,6 +114,7 @@ class Preparation:
             num_images=writer.num_images,
             compression=writer.compression,
             overwrite=writer.overwrite,
+            keep_empty_file=writer.keep_empty_file,
             user_id=writer.user_id,
             user_metadata=writer.user_metadata,
             checksum=writer.checksum,

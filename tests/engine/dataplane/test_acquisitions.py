@@ -232,6 +232,29 @@ def test_a_stop_without_frames_leaves_a_readable_file(plane: Plane, source: Sock
     assert result_of(path, "outcome") == "interrupted"
 
 
+@pytest.mark.parametrize("discard", [False, True])
+@pytest.mark.parametrize("layout", [{}, {"number_of_parts": 2}, {"images_per_file": 2000}])
+def test_a_file_without_images_is_removed_where_it_is_not_wanted(
+    plane: Plane, source: Socket, tmp_path: Path, layout: dict[str, int], discard: bool
+) -> None:
+    other = tmp_path / "scan_part0002.h5"
+    other.touch()
+    arm(plane, tmp_path / "scan.h5", 10, keep_empty_file=False, **layout)
+    end(plane, discard)
+    done = plane.acquisition("FAILED" if discard else "FINISHED")
+    assert done.message.endswith("; no image came, so the file was removed.")
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_file_with_images_stays_where_empty_ones_are_removed(
+    plane: Plane, source: Socket, tmp_path: Path
+) -> None:
+    start(plane, tmp_path / "scan.h5", 1, keep_empty_file=False)
+    send(source, [7])
+    assert plane.acquisition("FINISHED").message == "Completed."
+    assert len(images_of(tmp_path / "scan.h5")) == 1
+
+
 def test_an_abort_discards_what_waits_and_says_how_much(
     plane: Plane, address: Address, peer: Opener, tmp_path: Path
 ) -> None:

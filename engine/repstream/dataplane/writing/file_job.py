@@ -21,7 +21,9 @@ from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue
 from repstream.errors import StorageError
 from repstream.files import fence
 from repstream.files.detector import DetectorFacts, facts_of
+from repstream.files.file_set import FileSet
 from repstream.files.plan import Scalar
+from repstream.files.removal import removed_after
 from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesStart
 from repstream.sources.ring_image import settled
@@ -323,7 +325,23 @@ class FileJob:
         with self._changed:
             results = self._results(self.result, self.message)
         with self._metered(store, "close"):
-            store.finish(results)
+            if self.plan.keep_empty_file or self._ledger.sent:
+                store.finish(results)
+            else:
+                self._finish_and_remove(store, results)
+
+    def _finish_and_remove(self, store: Store, results: Mapping[str, Scalar]) -> None:
+        plan = self.plan
+        files = FileSet(
+            Path(plan.path), plan.images_per_file, plan.number_of_parts, plan.part_names, plan.in_parts
+        )
+        ending = self.message.rstrip(".")
+        try:
+            with removed_after(files.at_first, plan.user_id):
+                store.finish(results)
+            self.message = f"{ending}; no image came, so the file was removed."
+        except OSError as error:
+            self.message = f"{ending}; the file has no image and cannot be removed: {error}."
 
     def _fail(self, reason: str) -> None:
         """Close as failed; the file keeps what it holds, and the reason if it still can."""
