@@ -9,22 +9,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from tango import AttrQuality, AutoTangoAllowThreads, AutoTangoMonitor, DevFailed, DevState
+from tango import AutoTangoAllowThreads, AutoTangoMonitor, DevFailed, DevState
 from tango.server import Device
 
-from repstream.errors import UnknownKey
+from repstream.errors import RepstreamError, UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
-from repstream.parameters.facts import Format, Role, Value
+from repstream.parameters.facts import Role, Value
 from repstream.protocol import Engine as AnyEngine
-from repstream.protocol import Reading, Requester
-from repstream_tango.events import GRADUAL, Events
-from repstream_tango.names import attribute_name, command_names, label, text_name
+from repstream.protocol import Reading as Held
+from repstream.protocol import Requester
+from repstream_tango.events import Events
+from repstream_tango.names import attribute_name, command_names, label
 from repstream_tango.publisher import Publisher
 from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
+from repstream_tango.shown import Reading, Shown
 from repstream_tango.states import level_line
-from repstream_tango.types import TangoValue, from_tango, message_to_tango, placeholder, quality, to_tango
+from repstream_tango.types import TangoValue, from_tango, message_to_tango
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 50
+"""Attributes that are pushed while the device answers nobody."""
+PAUSE = 0.0005
+"""Seconds in between."""
 
 ADDRESS = re.compile(r"tcp://\S+:\d+|(ipc|inproc)://\S+")
 
@@ -46,6 +53,11 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """Attach to the engine. An exception here would end the whole server, so it becomes FAULT."""
         self._engine: AnyEngine | None = None
         self._trouble = ""
+        self._of_class: dict[str, Shown] = {}
+        self._shown: dict[str, Shown] = {}
+        self._declared: Catalogue | None = None
+        self._levelled: tuple[Shown, ...] = ()
+        self._causes: frozenset[str] = frozenset()
         self._logged: DevState | None = None
         try:
             super().init_device()
@@ -55,7 +67,8 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
                 self.set_archive_event(name, True, False)
                 self.set_alarm_event(name, True, False)
             self.slot = self.find_slot()
-            self._shown = {self.key(p): p for p in self.parameters}
+            self._of_class = {p.key: Shown(self.key(p), p) for p in self.parameters}
+            self._shown = {shown.key: shown for shown in self._of_class.values()}
             self._engine = self.publisher.attach(_address(self._where()), self)
         except Exception as error:
             self._trouble = f"This device cannot be used: {error}. Correct its properties, then Init."
@@ -73,19 +86,16 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def _where(self) -> str:
         return self.engines.get(self.get_name().lower(), self.Engine)
 
-    def of_this_engine(self, key: str, parameter: Parameter) -> Parameter:
-        """A parameter as the device's own engine declares it, with alarm levels of its own."""
-        if self._engine is None:
-            return parameter
-        return self._engine.catalogue.parameters.get(key, parameter)
-
-    def levelled(self) -> Iterator[tuple[str, Parameter]]:
-        """The numbers with alarm levels, by key."""
-        for key, shown in self._shown.items():
-            if shown.kind in GRADUAL:
-                parameter = self.of_this_engine(key, shown)
-                if parameter.alarm:
-                    yield key, parameter
+    def _follow_catalogue(self) -> None:
+        """An engine that came back may declare other alarm levels."""
+        catalogue = self._engine.catalogue if self._engine is not None else self.catalogue
+        if catalogue is self._declared:
+            return
+        for shown in self._shown.values():
+            shown.declare(catalogue.parameters.get(shown.key, shown.parameter))
+        self._levelled = tuple(shown for shown in self._shown.values() if shown.has_levels)
+        self._causes = frozenset((*self.state_keys(), *(shown.key for shown in self._levelled)))
+        self._declared = catalogue
 
     def find_slot(self) -> int:
         """The slot that this device shows, 0 where it shows no slots; raises `ValueError`."""
@@ -115,15 +125,16 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def dev_status(self) -> str:
         if self._trouble:
             return message_to_tango(self._trouble)
-        levels = (level_line(p, label(p), self.value(key)) for key, p in self.levelled())
+        self._follow_catalogue()
+        levels = (level_line(s.parameter, label(s.parameter), self.value(s.key)) for s in self._levelled)
         return message_to_tango("\n".join((self.engine_status(), *filter(None, levels))))
 
-    def reading(self, key: str) -> Reading:
+    def reading(self, key: str) -> Held:
         """What the engine holds; nothing in a slot that this engine does not have."""
         try:
             return self.engine(key).read(key)
         except UnknownKey:
-            return Reading(None, time.time())
+            return Held(None, time.time())
 
     def value(self, key: str) -> Value:
         """The value that the engine holds."""
@@ -150,19 +161,33 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
             return Requester("tango")
         return Requester("tango", f"pid {client.client_pid}", _host(client.client_ip))
 
-    def read_parameter(self, parameter: Parameter) -> tuple[TangoValue, float, AttrQuality]:
+    def read_parameter(self, parameter: Parameter) -> Reading:
         """Value, time and quality of an attribute."""
-        name = attribute_name(parameter)
-        with as_devfailed(f"{self.get_name()}/{name}"):
-            key = self.key(parameter)
-            reading = self.reading(key)
-        return _reading(self.of_this_engine(key, parameter), reading.value, reading.time)
+        shown = self._own(parameter)
+        held = self._held(shown)
+        return shown.reading(held.value, held.time)
 
-    def read_text(self, parameter: Parameter) -> tuple[str, float, AttrQuality]:
+    def read_text(self, parameter: Parameter) -> Reading:
         """As `read_parameter`, as people read it."""
-        with as_devfailed(f"{self.get_name()}/{text_name(parameter)}"):
-            reading = self.reading(self.key(parameter))
-        return _text(parameter, reading.value, reading.time)
+        shown = self._own(parameter)
+        held = self._held(shown)
+        return shown.text(held.value, held.time)
+
+    def _own(self, parameter: Parameter) -> Shown:
+        """A parameter of the class in the slot of this device."""
+        shown = self._of_class.get(parameter.key)
+        if shown is None:
+            self.engine(attribute_name(parameter))
+            raise AssertionError("a device that can be used shows all that its class has")
+        self._follow_catalogue()
+        return shown
+
+    def _held(self, shown: Shown) -> Held:
+        try:
+            return self.reading(shown.key)
+        except RepstreamError as error:
+            with as_devfailed(f"{self.get_name()}/{shown.name}"):
+                raise error
 
     def write_parameter(self, parameter: Parameter, value: TangoValue) -> None:
         """Hand a written value to the engine; its event brings it to all subscribers."""
@@ -194,16 +219,23 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         return None
 
     def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
-        """Push those of `values` that this device shows, and let setpoints follow; State comes last."""
+        """Push those of `values` that this device shows, and let setpoints follow; State comes last.
+
+        Of a round of everything the device's clients need not wait for the end.
+        """
+        own = [(shown, value) for key, value in values.items() if (shown := self._shown.get(key)) is not None]
         try:
+            for begin in range(0, len(own), AT_ONCE):
+                with AutoTangoMonitor(self):
+                    self._follow_catalogue()
+                    for shown, value in own[begin : begin + AT_ONCE]:
+                        self._push(shown, value, times.get(shown.key, at), bool(times))
+                if begin + AT_ONCE < len(own):
+                    time.sleep(PAUSE)  # whoever waits for the monitor would not get it otherwise
             with AutoTangoMonitor(self):
-                for key, value in values.items():
-                    if key in self._shown:
-                        shown = self.of_this_engine(key, self._shown[key])
-                        self._push(shown, value, times.get(key, at), bool(times))
+                self._follow_catalogue()
                 self.push_more(values, times, at)
-                causes = (*self.state_keys(), *(key for key, _ in self.levelled()))
-                if not values.keys().isdisjoint(causes):
+                if not self._causes.isdisjoint(values):
                     self._push_state(bool(times))
         except DevFailed as failed:
             # A busy device or a subscriber that went: the next full round brings it.
@@ -228,15 +260,13 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         for name, shown in (("State", state), ("Status", status)):
             self.events.push_stored(name, shown, again)
 
-    def _push(self, parameter: Parameter, value: Value, at: float, again: bool) -> None:
-        name = attribute_name(parameter)
-        what = _reading(parameter, value, at)
-        if parameter.writable and value is not None:
-            self.get_device_attr().get_w_attr_by_name(name).set_write_value(what[0])
-        self.events.push(name, what, again=again, gradual=parameter.kind in GRADUAL)
-        if parameter.format is Format.TIME:
-            text = _text(parameter, value, at)
-            self.events.push(text_name(parameter), text, again=again, gradual=False)
+    def _push(self, shown: Shown, value: Value, at: float, again: bool) -> None:
+        what = shown.reading(value, at)
+        if shown.parameter.writable and value is not None:
+            self.get_device_attr().get_w_attr_by_name(shown.name).set_write_value(what[0])
+        self.events.push(shown.name, what, again=again, gradual=shown.is_gradual)
+        if shown.text_name:
+            self.events.push(shown.text_name, shown.text(value, at), again=again, gradual=False)
 
 
 def _address(text: str) -> str:
@@ -245,15 +275,6 @@ def _address(text: str) -> str:
             f"the property Engine says {text!r}, which is no address such as tcp://127.0.0.1:9600"
         )
     return text
-
-
-def _reading(parameter: Parameter, value: Value, at: float) -> tuple[TangoValue, float, AttrQuality]:
-    shown = to_tango(parameter, value)
-    return placeholder(parameter) if shown is None else shown, at, quality(parameter, value)
-
-
-def _text(parameter: Parameter, value: Value, at: float) -> tuple[str, float, AttrQuality]:
-    return parameter.readable(value), at, quality(parameter, value)
 
 
 def _host(client_ip: Any) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 import tango
 
 PERIOD = 0.1
+POLLED = 60
+"""Attributes of a poll."""
 PATIENCE = 60.0
 """Seconds without news after which the last values do not come any more."""
 
@@ -25,6 +27,7 @@ class Seen:
         self.last = last
         self.values: dict[str, int] = {}
         self.count = self.fallen = self.late = self.errors = 0
+        self.durations: list[float] = []
         self.news = time.monotonic()
 
     def take(self, name: str, value: Any) -> None:
@@ -38,6 +41,20 @@ class Seen:
         if int(value) != before:
             self.news = time.monotonic()
 
+    def quantile(self, share: float) -> float:
+        """Seconds that this share of the polls took at most."""
+        ordered = sorted(self.durations)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+    def facts(self) -> dict[str, Any]:
+        """What was seen, as JSON has it."""
+        told = {fact: getattr(self, fact) for fact in ("count", "fallen", "late", "errors", "is_done")}
+        return told | {
+            "median": self.quantile(0.5),
+            "p99": self.quantile(0.99),
+            "longest": self.quantile(1.0),
+        }
+
     @property
     def is_done(self) -> bool:
         return bool(self.values) and set(self.values.values()) == {self.last}
@@ -49,10 +66,12 @@ def poll(device: str, names: list[str], more: list[str], seen: Seen, ready: thre
     due = time.monotonic()
     while not seen.is_done and time.monotonic() < seen.news + PATIENCE:
         due += PERIOD
+        begin = time.monotonic()
         for read in proxy.read_attributes([*names, *more]):
             if read.name in names:
                 seen.take(read.name, read.value)
         now = time.monotonic()
+        seen.durations.append(now - begin)
         seen.late += now > due
         time.sleep(max(0.0, due - now))
         due = max(due, now)
@@ -78,7 +97,7 @@ def subscribe(device: str, names: list[str], seen: Seen, ready: threading.Barrie
 def main(device: str, way: str, how_many: int, last: int, names: list[str]) -> None:
     all_seen = [Seen(last) for _ in range(how_many)]
     listed = [str(n) for n in tango.DeviceProxy(device).get_attribute_list() if "Image" not in str(n)]
-    more = [name for name in listed if name not in names][: 60 - len(names)]
+    more = [name for name in listed if name not in names][: POLLED - len(names)]
     ready = threading.Barrier(how_many + 1)
     threads = [
         threading.Thread(target=poll, args=(device, names, more, seen, ready))
@@ -92,8 +111,7 @@ def main(device: str, way: str, how_many: int, last: int, names: list[str]) -> N
     print("ready", flush=True)
     for thread in threads:
         thread.join()
-    facts = ("count", "fallen", "late", "errors", "is_done")
-    print(json.dumps([{fact: getattr(seen, fact) for fact in facts} for seen in all_seen]), flush=True)
+    print(json.dumps([seen.facts() for seen in all_seen]), flush=True)
 
 
 if __name__ == "__main__":

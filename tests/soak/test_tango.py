@@ -1,6 +1,7 @@
 """A Tango server for long: many who poll and subscribe, streams that come and go under them.
 
 `REPSTREAM_SOAK_MINUTES` sets how long the long forms run (30); the short ones are part of the tests.
+``make soak-tango MINUTES=10`` runs the long form of the first alone and ends with a line of its figures.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from repstream_tango.command_line import command_line
 from tests.device_servers.serving import ANY_PORT, REPEATER, free_port, running, until, writer
 from tests.device_servers.watching import watching
 from tests.fakes import FakePlane, running_service
+from tests.soak.tango_watcher import POLLED
 
 MINUTES = float(os.environ.get("REPSTREAM_SOAK_MINUTES", "30"))
 ME = Requester("test")
@@ -72,7 +74,17 @@ def serving(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def watchers(device: str, way: str, how_many: int, last: int) -> Iterator[subprocess.Popen[str]]:
-    line = [sys.executable, "-m", "tests.soak.tango_watcher", device, way, str(how_many), str(last), *NAMES]
+    line = [
+        sys.executable,
+        "-m",
+        "tests.soak.tango_watcher",
+        device,
+        way,
+        str(how_many),
+        str(last),
+        str(POLLED),
+        *NAMES,
+    ]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
@@ -115,10 +127,18 @@ def test_all_see_every_last_value_and_nothing_grows(
     polls = sum(one["count"] for one in seen["poll"]) // len(NAMES)
     late = sum(one["late"] for one in seen["poll"])
     events = sum(one["count"] for one in seen["subscribe"])
+    lost = sum(not one["is_done"] for one in (*seen["poll"], *seen["subscribe"]))
+    median, p99, longest = (1e3 * max(one[of] for one in seen["poll"]) for of in ("median", "p99", "longest"))
+    in_time, cores, load = 100 * (1 - late / max(polls, 1)), (cpu1 - cpu0) / (t1 - t0), os.getloadavg()[0]
     print(
-        f"\n{t1 - begin:.0f} s: {polls} polls, {late} late; {events} events; "
-        f"{steps * len(KEYS) / (t1 - begin):.0f} changes/s; server {(cpu1 - cpu0) / (t1 - t0):.2f} cores, "
-        f"{memory0 / 1e6:.1f} -> {memory1 / 1e6:.1f} MB, {files0} -> {files1} descriptors"
+        f"\nTango soak, {t1 - begin:.0f} s, {pollers} clients poll {POLLED} attributes at 10 Hz, "
+        f"{subscribers} subscribe:\n"
+        f"polls in time {in_time:.2f} % ({late} of {polls} late; wanted 99 % or more), "
+        f"the slowest client's median {median:.1f}, 99 % {p99:.1f}, longest {longest:.0f} ms; "
+        f"{steps * len(KEYS) / (t1 - begin):.0f} changes/s, {events} events, "
+        f"clients without every last value {lost} (wanted 0); "
+        f"server {cores:.2f} cores (wanted less than 0.5), "
+        f"{memory0 / 1e6:.1f} -> {memory1 / 1e6:.1f} MB, {files0} -> {files1} descriptors; load {load:.1f}"
     )
     for one in (*seen["poll"], *seen["subscribe"]):
         assert (one["is_done"], one["fallen"], one["errors"]) == (True, 0, 0)

@@ -118,7 +118,7 @@ class RemoteEngine:
 
     def read(self, key: str) -> Reading:
         with self._lock:
-            known = self.known_key(key)
+            known = key if key in self._values else self.known_key(key)
             return Reading(self._values[known], self._times[known])
 
     def write(self, values: Mapping[str, object], requester: Requester | None = None) -> None:
