@@ -66,15 +66,22 @@ def text_name(parameter: Parameter) -> str:
     return f"{attribute_name(parameter)}Text"
 
 
-def label(parameter: Parameter) -> str:
+def label(parameter: Parameter, name: str = "") -> str:
     """The title, unique on the device: with source or stream in front where the device shows several.
 
-    Also where Tango's own State and Status have that label.
+    `name` is what the slot's stream is called, where that is known. Also where Tango's own State and Status
+    have that label.
     """
     group = group_name(parameter.group)
     if parameter.group in _UNPREFIXED:
         return f"{group}: {parameter.title}" if pascal(parameter.field) in OWN_NAMES else parameter.title
-    return f"{group} {parameter.slot or ''}".strip() + f": {parameter.title}"
+    own = f"{group} {parameter.slot}" if parameter.slot else group
+    return f"{name or own}: {parameter.title}"
+
+
+def text_label(parameter: Parameter, name: str = "") -> str:
+    """As `label`, of the attribute beside a time."""
+    return f"{label(parameter, name)} (text)"
 
 
 def command_names(command: Command) -> tuple[str, ...]:

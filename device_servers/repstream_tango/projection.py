@@ -24,7 +24,7 @@ from repstream_tango.names import (
     attribute_name,
     check,
     command_names,
-    label,
+    text_label,
     text_name,
 )
 from repstream_tango.pictures.attributes import picture_attributes
@@ -135,7 +135,7 @@ def _text_attribute(parameter: Parameter) -> attribute:
         access=AttrWriteType.READ,
         fget=read,
         **IMPLEMENTED,
-        label=f"{label(parameter)} (text)",
+        label=text_label(parameter),
         doc=parameter.text,
         display_level=display_level(parameter),
     )

@@ -9,8 +9,10 @@ from tango import AttrQuality, DevState
 from tango.server import command
 
 from repstream.link.chronicle import Chronicle
-from repstream.parameters.facts import Value
+from repstream.parameters.facts import Role, Value
 from repstream.protocol import Event, Subscription
+from repstream.states import RepeaterState
+from repstream_tango.labels import Labels
 from repstream_tango.lists import ListAttribute
 from repstream_tango.pictures.device import PictureDevice
 from repstream_tango.refusal import REFUSED, as_devfailed, fail
@@ -24,10 +26,13 @@ class RepeaterDevice(PictureDevice):
     list_attributes: ClassVar[tuple[ListAttribute, ...]]
 
     _log: Subscription | None = None
+    _labels: Labels | None = None
 
     def init_device(self) -> None:
         super().init_device()
         if self._engine is not None:
+            # Once, not with each Init: what labels are now goes on.
+            self._labels = self._labels or Labels(self, self.catalogue, self._shown.values())
             engine = self._engine
             self._chronicle = Chronicle(lambda: engine.catalogue)
             self._log = engine.subscribe(self._note)
@@ -68,6 +73,8 @@ class RepeaterDevice(PictureDevice):
             return shown.value(self.reading)
 
     def push_more(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+        if self._labels is not None and self.of_engine(Role.STATE) != RepeaterState.UNKNOWN:
+            self._labels.follow(values)
         again = bool(times)
         for shown in self.list_attributes:
             if not shown.keys.isdisjoint(values):

@@ -83,7 +83,7 @@ class TangoClient:
         }
 
     def _title(self, key: str, label: str) -> str:
-        """The title in a label, which has source or stream in front where a device shows several.
+        """The title in a label, which has source or the stream's name in front where a device shows several.
 
         So have those that Tango's own State and Status would meet.
         """
@@ -93,11 +93,14 @@ class TangoClient:
             "engine": "Engine: " * own,
             "writers": "Writer: " * own,
             "source": "Source: ",
-            "streams": f"Stream {slot}: ",
+            "streams": f"{self._stream(slot)}: ",
         }
         head = heads.get(group, f"{group.capitalize()} {slot or ''}".strip() + ": ")
         assert label.startswith(head)
         return label.removeprefix(head)
+
+    def _stream(self, slot: int) -> str:
+        return self.repeater.read_attribute(f"Stream{slot}Name").value or f"Stream {slot}" if slot else ""
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Queue[Value]]:

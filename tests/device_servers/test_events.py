@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tango import AttrQuality, DevState, EventType
 
 from repstream_tango.events import Events
 from tests.device_servers.conftest import ELSEWHERE, Bench
-from tests.device_servers.serving import REPEATER, until
+from tests.device_servers.serving import REPEATER, free_port, until
 from tests.device_servers.watching import Watch, watching
 
 VALID, WARNING = AttrQuality.ATTR_VALID, AttrQuality.ATTR_WARNING
@@ -161,3 +163,47 @@ def test_a_change_of_configuration_is_an_event(bench: Bench) -> None:
         until(is_seen, "the label")
     finally:
         bench.repeater.unsubscribe_event(subscription)
+
+
+def test_a_label_has_the_name_of_its_stream_and_follows_it(bench: Bench) -> None:
+    labels: Queue[str] = Queue()
+
+    def take(event: Any) -> None:
+        if not event.err:
+            labels.put(event.attr_conf.label)
+
+    def shown(attribute: str) -> str:
+        return str(bench.repeater.get_attribute_config(attribute).label)
+
+    stream = {"address": f"tcp://127.0.0.1:{free_port()}"}
+    until(lambda: shown("Stream1EveryNth") == "live: Every nth frame", "the name of the stream in the label")
+    assert shown("Stream1Policy").startswith("live: ")  # a choice, too
+    assert shown("Stream3EveryNth") == "Stream 3: Every nth frame"
+    subscription = bench.repeater.subscribe_event("Stream3EveryNth", EventType.ATTR_CONF_EVENT, take)
+    try:
+        labels.get(timeout=20)  # what it is, once subscribed
+        for name in ("third", "source"):
+            bench.repeater.Configure(json.dumps({"streams": {name: stream}}))
+            # A stream that is called as something else of the device would make two labels alike.
+            wanted = f"{'Stream 3' if name == 'source' else name}: Every nth frame"
+            until(lambda wanted=wanted: shown("Stream3EveryNth") == wanted, wanted)  # type: ignore[misc]
+            bench.repeater.Configure(json.dumps({"streams": {name: None}}))
+            until(lambda: shown("Stream3EveryNth") == "Stream 3: Every nth frame", "the label without a name")
+        until(lambda: "third: Every nth frame" in labels.queue, "the event")
+    finally:
+        bench.repeater.unsubscribe_event(subscription)
+
+
+def test_a_label_that_a_client_has_set_stays(bench: Bench) -> None:
+    info = bench.repeater.get_attribute_config("Stream4Rate")
+    info.label = "Rate of the fourth"
+    bench.repeater.set_attribute_config(info)
+    stream = {"address": f"tcp://127.0.0.1:{free_port()}"}
+    bench.repeater.Configure(json.dumps({"streams": {"one": stream, "fourth": stream}}))
+    try:
+        until(
+            lambda: bench.repeater.get_attribute_config("Stream4EveryNth").label.startswith("fourth: "), "it"
+        )
+        assert bench.repeater.get_attribute_config("Stream4Rate").label == "Rate of the fourth"
+    finally:
+        bench.repeater.Configure(json.dumps({"streams": {"one": None, "fourth": None}}))

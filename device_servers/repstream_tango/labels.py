@@ -1,0 +1,68 @@
+"""Labels that carry the name of what is in a slot: ``live: Every nth frame`` for ``Stream1EveryNth``.
+
+Names of attributes stay for ever; a label is configuration, may change, and is what forms of Taurus show.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tango import DevFailed, Util
+
+from repstream.parameters.catalogue import Catalogue, Group
+from repstream.parameters.facts import Role, Value
+from repstream_tango.names import group_name, label, text_label
+from repstream_tango.shown import Shown
+
+log = logging.getLogger(__name__)
+
+
+class Labels:
+    """The labels of one device, whose attributes are `shown`. A label that a client has set stays."""
+
+    def __init__(self, device: Any, catalogue: Catalogue, shown: Iterable[Shown]) -> None:
+        self._device = device
+        self._taken = {taken.casefold() for group in catalogue.groups for taken in _heads(group)}
+        self._slots: dict[str, list[Shown]] = {}
+        for one in shown:
+            of = one.parameter
+            if of.group in catalogue.named and of.group != Group.WRITER:
+                self._slots.setdefault(catalogue.key(Role.NAME, of.group, one.slot), []).append(one)
+        self._named: dict[str, str] = {}
+
+    def follow(self, values: Mapping[str, Value]) -> None:
+        """Of new values those that name a slot; under the device's monitor."""
+        for key in self._slots.keys() & values.keys():
+            name = str(values[key] or "")
+            name = "" if name.casefold() in self._taken else name
+            if name != self._named.get(key, ""):
+                self._rename(self._slots[key], self._named.get(key, ""), name)
+                self._named[key] = name
+
+    def _rename(self, attributes: Iterable[Shown], before: str, name: str) -> None:
+        given: dict[str, tuple[str, str]] = {}
+        for shown in attributes:
+            of = shown.parameter
+            given[shown.name] = label(of, before), label(of, name)
+            if shown.text_name:
+                given[shown.text_name] = text_label(of, before), text_label(of, name)
+        held = self._device.get_attribute_config(list(given))
+        changed = [one for one in held if one.label == given[one.name][0]]
+        for one in changed:
+            one.label = given[one.name][1]
+        with_database = Util._UseDb
+        # Not into the database: there it would be taken for one that a client has set, and stay for ever.
+        Util.set_use_db(False)
+        try:
+            self._device.set_attribute_config(changed)
+        except DevFailed as failed:
+            log.warning("labels of %s are not changed: %s", name or before, failed.args[0].desc)
+        finally:
+            Util.set_use_db(with_database)
+
+
+def _heads(group: str) -> tuple[str, str]:
+    """What labels of other attributes begin with."""
+    return group_name(group), f"{group_name(group)}s"
