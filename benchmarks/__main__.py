@@ -44,7 +44,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "status": polled.with_status_requests,
     "pictures": pictures.pictures,
     "processing": processing.processing,
-    "pipelines": pipelines.transparent,
+    "pipelines": pipelines.pipelines,
     "page": page.shown,
     "pva": pva.two_clients,
     "receiving": messages.receiving,

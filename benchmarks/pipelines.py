@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 
 import zmq
 
+from benchmarks import first_request
 from benchmarks.ceilings import Output
 from benchmarks.lanes import BARE_LOOPS
 from benchmarks.loads import Load
@@ -24,6 +25,12 @@ SIZES = {
     "2016 × 2016": Load((2016, 2016), 60, "camera"),
 }
 ALL = ((zmq.PUSH, 1),)
+
+
+def pipelines(rounds: int) -> Iterator[Row]:
+    """What goes through a pipeline, and how soon it is there."""
+    yield from transparent(rounds)
+    yield from first_request.requests(rounds)
 
 
 def transparent(rounds: int) -> Iterator[Row]:

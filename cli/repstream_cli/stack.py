@@ -27,6 +27,8 @@ from repstream_tango.names import LIMA_CLASS
 
 if TYPE_CHECKING:
     from repstream_epics.access import WriteAccess  # an extra
+    from repstream_epics.pva.server import PvaServer
+    from repstream_epics.server import IocServer
 
 log = logging.getLogger(__name__)
 
@@ -165,8 +167,10 @@ class Stack:
         self._open.callback(close)
 
     def _start_epics(self, epics: EpicsOptions) -> None:
-        servers = epics_servers({self.options.engine.name: self.service}, epics, self.options.host)
-        self.epics_port, self.pva_port = self._open.enter_context(servers)
+        servers = self._open.enter_context(
+            epics_servers({self.options.engine.name: self.service}, epics, self.options.host)
+        )
+        self.epics_port, self.pva_port = servers.port, servers.pva_port
 
     def _history(self) -> History:
         settings = self.options.engine.settings
@@ -220,9 +224,29 @@ class Stack:
         self._opened(self.tango.start, self.tango.stop)
 
 
+class EpicsServers:
+    """The EPICS servers of some engines, which may come and go while they serve."""
+
+    def __init__(self, ioc: IocServer, pva: PvaServer | None) -> None:
+        self._ioc = ioc
+        self.port = ioc.port
+        self.pva_port = 0 if pva is None else pva.port
+
+    def add(self, name: str, engine: Engine) -> None:
+        """Show one more engine; raises `ValueError` for names that PVs cannot have."""
+        self._ioc.add(name, engine)
+
+    def remove(self, name: str) -> None:
+        """Show an engine no more; nothing happens where it was not shown."""
+        self._ioc.remove(name)
+
+    def tend(self) -> None:
+        """They are threads of this process, and need nothing."""
+
+
 @contextmanager
-def epics_servers(engines: Mapping[str, Engine], epics: EpicsOptions, host: str) -> Iterator[tuple[int, int]]:
-    """The IOC of these engines by name, and their PV Access where it is wanted; the ports (0: not served)."""
+def epics_servers(engines: Mapping[str, Engine], epics: EpicsOptions, host: str) -> Iterator[EpicsServers]:
+    """The IOC of these engines by name, and their PV Access where it is wanted."""
     from repstream_epics.server import IocServer  # noqa: PLC0415 - an extra
     from repstream_epics.views import chosen  # noqa: PLC0415
 
@@ -231,12 +255,12 @@ def epics_servers(engines: Mapping[str, Engine], epics: EpicsOptions, host: str)
         ioc = IocServer(engines, epics.prefix, epics.port, host, views, access=epics.access)
         stack.enter_context(ioc)
         if epics.pva_port is None:
-            yield ioc.port, 0
+            yield EpicsServers(ioc, None)
             return
         from repstream_epics.pva.server import PvaServer  # noqa: PLC0415 - an extra
 
         pva = PvaServer(engines, epics.prefix, epics.pva_port, host, access=epics.access)
-        yield ioc.port, stack.enter_context(pva).port
+        yield EpicsServers(ioc, stack.enter_context(pva))
 
 
 def check_ports(options: StackOptions) -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from repstream.errors import RegistrationError
@@ -88,6 +89,13 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         help="name of a RepStream device, and of its engine's address where the server shows several engines"
         " of one kind (default: repstream/repeater/1)",
+    )
+    add(
+        "--devices",
+        type=Path,
+        metavar="FILE",
+        help="JSON object of the RepStream devices and the addresses of their engines, in the place of --repeater;"
+        " devices come and go with what it says",
     )
     add(
         "--writer",
@@ -188,11 +196,13 @@ def command_line(
     repeaters: Mapping[str, str] = NO_REPEATERS,
     writers: Sequence[str] = (),
     more: Sequence[str] = (),
+    devices_file: Path | None = None,
 ) -> list[str]:
     """What starts the server as a process of its own, attached to the engine at `engine`.
 
     `repeaters` gives a device of each name to the engine of its own address; empty: that of the server.
-    `more`: devices of other classes, such as ``LimaCCDs::bl/lima/1``.
+    `more`: devices of other classes, such as ``LimaCCDs::bl/lima/1``. `devices_file` says which devices there are
+    in the place of `repeaters`, and is followed.
     Without `database` (``host:port``) it runs without one. It serves once it has printed
     `READY_LINE`, and SIGTERM ends it with status 0.
     """
@@ -201,6 +211,7 @@ def command_line(
     line += ["--register"] * register + ["--port", str(port)] * bool(port)
     for repeater, address in repeaters.items():
         line += ["--repeater", f"{repeater}={address}" if address else repeater]
+    line += ["--devices", str(devices_file)] if devices_file is not None else []
     line += [part for device in more for part in ("--device", device)]
     return line + [part for writer in writers for part in ("--writer", writer)]
 

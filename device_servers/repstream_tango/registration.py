@@ -75,6 +75,11 @@ def register(
         database.put_device_alias(name, alias)
 
 
+def unregister(database: Database, device: str) -> None:
+    """Remove a device from the database."""
+    database.delete_device(device)
+
+
 def _owner(database: Database, device_name: str) -> str | None:
     try:
         owner: str = database.get_device_info(device_name).ds_full_name

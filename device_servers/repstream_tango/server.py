@@ -18,8 +18,10 @@ from tango.server import run
 from repstream.errors import EngineUnreachable, RegistrationError
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
-from repstream.parameters.catalogue import Catalogue
+from repstream.parameters.catalogue import Catalogue, Parameter
+from repstream_tango import following
 from repstream_tango.command_line import DEFAULT_PORT, devices, from_tango, parser
+from repstream_tango.following import Followed
 from repstream_tango.names import SERVER
 from repstream_tango.projection import CLASSES, MakeClass, device_classes
 from repstream_tango.publisher import Publisher
@@ -50,16 +52,22 @@ def main(argv: Sequence[str] | None = None, classes: Sequence[MakeClass] = CLASS
         if options.database:
             os.environ["TANGO_HOST"] = options.database
         _refuse_used(options.host, _port_of(options))
-        catalogue = catalogue_of(_engine_addresses(options))
+        followed = None
+        if options.devices is not None:
+            options.repeater = following.read(options.devices)
+            followed = Followed(options.devices, None if _without_database(options) else _server(options))
+        catalogue = catalogue_of(_engine_addresses(options), one_for_all=followed is None)
         arguments = tango_arguments(options, catalogue)
+        own_engines = _own_engines(options)
     except RegistrationError as error:
         print(f"{SERVER}: {error}", file=sys.stderr)
         return USAGE
     try:
         run(
-            device_classes(catalogue, Publisher(_connect), options.engine, classes, _own_engines(options)),
+            device_classes(catalogue, Publisher(_connect), options.engine, classes, own_engines),
             args=arguments,
             msg_stream=_Unbuffered(),
+            post_init_callback=None if followed is None else (followed.start, (own_engines,)),
             raises=True,
         )
     except DevFailed as failed:
@@ -120,12 +128,12 @@ def _is_here(host: str) -> bool:
     return host.partition(".")[0] == socket.gethostname().partition(".")[0]
 
 
-def catalogue_of(addresses: Sequence[str]) -> Catalogue:
+def catalogue_of(addresses: Sequence[str], one_for_all: bool = True) -> Catalogue:
     """The catalogue of the engines at these addresses, whose slots become devices and attributes.
 
     That of an engine with the usual slots where none answers in time: attributes cannot follow later. Where
-    engines have different alarm levels, those are no level of the class: each device minds its own. Raises
-    `RegistrationError` where they are of different kinds.
+    engines have different alarm levels, those are no level of the class: each device minds its own. So it is
+    without `one_for_all`: other engines may come that have levels of their own. Raises `RegistrationError` where they are of different kinds.
     """
     with ExitStack() as stack:
         engines = [stack.enter_context(closing(_connect(address))) for address in addresses]
@@ -136,10 +144,10 @@ def catalogue_of(addresses: Sequence[str]) -> Catalogue:
             except EngineUnreachable as error:
                 log.warning("%s; serving the usual slots as INVALID until then", error)
         catalogues = [e.catalogue for e in engines if e.connected] or [engines[0].catalogue]
-        return _common(catalogues)
+        return _common(catalogues, one_for_all)
 
 
-def _common(catalogues: Sequence[Catalogue]) -> Catalogue:
+def _common(catalogues: Sequence[Catalogue], one_for_all: bool) -> Catalogue:
     first = catalogues[0]
     for other in catalogues[1:]:
         if other.parameters.keys() != first.parameters.keys():
@@ -147,8 +155,16 @@ def _common(catalogues: Sequence[Catalogue]) -> Catalogue:
     parameters = {}
     for key, parameter in first.parameters.items():
         alike = all(other.parameters[key].alarm == parameter.alarm for other in catalogues)
+        alike = alike and (one_for_all or not _has_levels(parameter))
         parameters[key] = parameter if alike else msgspec.structs.replace(parameter, alarm=None)
     return msgspec.structs.replace(first, parameters=parameters)
+
+
+def _has_levels(parameter: Parameter) -> bool:
+    """Whether a number is an alarm from a level on."""
+    alarm = parameter.alarm
+    levels = () if alarm is None else (alarm.warning_low, alarm.warning_high, alarm.alarm_low, alarm.alarm_high)
+    return any(level is not None for level in levels)
 
 
 def _engine_addresses(options: argparse.Namespace) -> list[str]:

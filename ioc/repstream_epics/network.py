@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -79,6 +79,12 @@ class Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto is untyped
             await self._send_updates()
         await super().send(*commands)
 
+    async def let_go(self, channel: Any) -> None:
+        """Disconnect the client from one PV; it searches for it then."""
+        with contextlib.suppress(DisconnectedCircuit):
+            await self._cull_subscriptions(None, lambda subscription: subscription.channel is channel)
+            await self.send(channel.disconnect())
+
     async def _start_write_task(self, handle_write: Callable[[], Awaitable[None]]) -> None:
         settled = asyncio.Event()
         SETTLED.set(settled)  # the task takes a copy of the context
@@ -102,6 +108,21 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
         super().__init__(dict(channels), [socket.gethostbyname(interface)])
         self.ca_server_port = port  # instead of the process' EPICS_CA_SERVER_PORT
         self.subscription_queue = Dispatch(self.subscriptions, self.last_dead_band)
+        self._changed = asyncio.Event()
+
+    def offer(self, channels: Mapping[str, Channel]) -> None:
+        """Serve more PVs; clients that have sought them for long are woken by the beacons."""
+        self.pvdb |= channels
+        self._changed.set()
+
+    async def withdraw(self, names: Collection[str]) -> None:
+        """Serve some PVs no more, and disconnect their clients."""
+        for name in [each for each in self.pvdb if _record(each) in names]:  # fields, too, which are kept there
+            del self.pvdb[name]
+        for circuit in tuple(self.circuits):
+            for channel in tuple(circuit.circuit.channels.values()):
+                if _record(channel.name) in names:
+                    await circuit.let_go(channel)
 
     async def subscription_queue_loop(self) -> None:
         """Updates are handed on where they are published."""
@@ -170,5 +191,16 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
                     with contextlib.suppress(OSError):  # a network that is away now may be back for the next
                         beacons.sendto(message, target)
                 self.beacon_count += 1
-                await asyncio.sleep(period)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(period):
+                        await self._changed.wait()
                 period = min(2 * period, _LAST_BEACON)
+                if self._changed.is_set():
+                    # As after a start: clients take a beacon that comes too early for a reason to search anew.
+                    self._changed.clear()
+                    period = _FIRST_BEACON
+
+
+def _record(name: str) -> str:
+    """The record that a name with a field or a modifier belongs to."""
+    return name.partition(".")[0]

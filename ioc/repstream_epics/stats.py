@@ -7,7 +7,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -51,9 +51,9 @@ class Connections(Protocol):
 
 
 class IocStats:
-    """The PVs, by full name, behind `prefix`; `records`: how many others there are."""
+    """The PVs, by full name, behind `prefix`; `records`: how many PVs the IOC has in all."""
 
-    def __init__(self, prefix: str, records: int) -> None:
+    def __init__(self, prefix: str, records: Callable[[], int]) -> None:
         self._prefix = prefix
         self._started = time.time()
         self._beat = 0
@@ -67,7 +67,7 @@ class IocStats:
             *(StringChannel(self._head(n, "stringin", text)) for n, text in _TEXTS.items()),
         ]
         self.channels: Mapping[str, Channel] = {channel.pvname: channel for channel in made}
-        self._records = records + len(made)
+        self._records = records
 
     def _head(self, name: str, record: str, text: str, unit: str = "") -> Head:
         return Head(names.check(self._prefix + name), record, text, unit=unit)
@@ -87,7 +87,7 @@ class IocStats:
             "HEARTBEAT": self._beat,
             "CA_CLNT_CNT": clients,
             "CA_CONN_CNT": channels,
-            "RECORD_CNT": self._records,
+            "RECORD_CNT": self._records(),
             "FD_CNT": sum(1 for _ in Path("/proc/self/fd").iterdir()),
             "FD_MAX": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "PROCESS_ID": os.getpid(),

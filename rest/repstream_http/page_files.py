@@ -1,4 +1,4 @@
-"""The page: files of this package, served as they are, each known by its content."""
+"""The pages: files of this package, served as they are, each known by its content; all pages begin alike."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
-from typing import Annotated
+from importlib.resources.abc import Traversable
+from string import Template
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 
 TYPES = {
-    "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "json": "application/json",
@@ -19,7 +20,18 @@ TYPES = {
 }
 """Media type by extension; a file of any other is not served."""
 
-INDEX = "index.html"
+MARKUP = "index.html"
+
+
+class Entry(NamedTuple):
+    """What a page is beside its markup: the script that begins, and stylesheets of its own."""
+
+    script: str
+    styles: tuple[str, ...] = ()
+
+
+ENGINES = Entry("main.js")
+"""The page of engines."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,7 +40,7 @@ router = APIRouter(include_in_schema=False)
 def _files() -> dict[str, tuple[bytes, str]]:
     """Content and tag of every file, by path below ``page/``."""
     found: dict[str, tuple[bytes, str]] = {}
-    folders = [("", resources.files("repstream_http").joinpath("page"))]
+    folders = [("", _folder())]
     while folders:
         head, folder = folders.pop()
         for entry in folder.iterdir():
@@ -37,14 +49,32 @@ def _files() -> dict[str, tuple[bytes, str]]:
                 folders.append((f"{path}/", entry))
             elif path.rpartition(".")[2] in TYPES:
                 content = entry.read_bytes()
-                found[path] = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+                found[path] = content, _tag(content)
     return found
+
+
+@cache
+def _markup(entry: Entry) -> tuple[bytes, str]:
+    """Content and tag of a page."""
+    styles = "\n  ".join(f'<link rel="stylesheet" href="page/{style}">' for style in entry.styles)
+    markup = Template(_folder().joinpath(MARKUP).read_text())
+    content = markup.substitute(script=entry.script, styles=styles).encode()
+    return content, _tag(content)
+
+
+def _folder() -> Traversable:
+    return resources.files("repstream_http").joinpath("page")
+
+
+def _tag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 @router.get("/")
 def index(request: Request) -> Response:
-    """The page itself: that of engines, unless the application names another in its `state.index`."""
-    return _answer(getattr(request.app.state, "index", INDEX), request)
+    """The page itself: that of engines, unless the application names another in its `state.entry`."""
+    content = _markup(getattr(request.app.state, "entry", ENGINES))
+    return _answer(content, "text/html; charset=utf-8", request)
 
 
 @router.get("/page/{path:path}")
@@ -52,12 +82,12 @@ def page_file(request: Request, path: Annotated[str, Path()]) -> Response:
     """A file of the page."""
     if path not in _files():
         raise HTTPException(HTTPStatus.NOT_FOUND, f"the page has no file {path!r:.80}")
-    return _answer(path, request)
+    return _answer(_files()[path], TYPES[path.rpartition(".")[2]], request)
 
 
-def _answer(path: str, request: Request) -> Response:
-    content, tag = _files()[path]
+def _answer(file: tuple[bytes, str], media_type: str, request: Request) -> Response:
+    content, tag = file
     headers = {"etag": tag, "cache-control": "no-cache"}  # asked each time, sent only where it has changed
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(content, media_type=TYPES[path.rpartition(".")[2]], headers=headers)
+    return Response(content, media_type=media_type, headers=headers)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.cli.cam_server import program, wait_until_ready
-from tests.ioc.clients import Pyepics
+from tests.ioc.clients import Pyepics, tool
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -30,6 +30,26 @@ class Beamline(NamedTuple):
     devices: dict[str, Any]
     epics: Pyepics
     pipelines: str
+    address: str
+    epics_port: int
+
+    def device(self, name: str) -> Any:
+        """The device of a pipeline; `DevFailed` where there is none."""
+        device = tango.DeviceProxy(self.address.format(name))
+        device.ping()
+        return device
+
+    def caget(self, pv: str) -> str:
+        """What a client that begins now reads; empty where nobody has the PV."""
+        return tool(self.epics_port, "caget", "-t", "-w", "2", pv).stdout.strip()
+
+    def save(self, name: str, configuration: dict[str, Any]) -> None:
+        answer = httpx.post(f"{self.pipelines}/api/v1/pipeline/{name}/config", json=configuration).json()
+        assert answer["state"] == "ok", answer["status"]
+
+    def remove(self, name: str) -> None:
+        answer = httpx.delete(f"{self.pipelines}/api/v1/pipeline/{name}/config").json()
+        assert answer["state"] == "ok", answer["status"]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +81,7 @@ def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
         address = f"tango://127.0.0.1:{ports[2]}/repstream/pipeline/{{}}#dbase=no"
         devices = {name: tango.DeviceProxy(address.format(name)) for name in ("inside", "outside")}
         with Pyepics(ports[3]) as epics:
-            yield Beamline(devices, epics, f"http://127.0.0.1:{ports[1]}")
+            yield Beamline(devices, epics, f"http://127.0.0.1:{ports[1]}", address, ports[3])
 
 
 def test_the_beam_is_where_it_was_put(beamline: Beamline) -> None:
@@ -105,6 +125,49 @@ def test_levels_that_make_no_sense_are_refused(beamline: Beamline) -> None:
         answer = httpx.post(f"{beamline.pipelines}/api/v1/pipeline/refused/config", json=body).json()
         assert answer["state"] == "error"
         assert reason in answer["status"]
+
+
+def test_pvs_and_devices_come_and_go_with_what_is_saved(beamline: Beamline) -> None:
+    epics, state = beamline.epics, "T:late:State_RBV"
+    assert not beamline.caget(state)
+    for _ in range(2):
+        beamline.save("late", {"camera_name": "screen"})
+        until(lambda: beamline.caget(state) == "STOPPED", "the PV")
+        until(lambda: answers(beamline, "late"), "the device")
+        device = beamline.device("late")
+        device.Start()
+        until(lambda: device.BeamXCenter is not None, "the beam in Tango")
+        # Each time the same client, which was disconnected meanwhile.
+        until(lambda: severity(epics, "T:late:Beam:XCenter_RBV") == 0, "the beam in EPICS")
+        device.Stop()
+        beamline.remove("late")
+        until(lambda: not answers(beamline, "late"), "the end of the device")
+        until(lambda: not beamline.caget(state), "the end of the PV")
+    assert answers(beamline, "inside") and beamline.caget("T:inside:State_RBV")
+
+
+def test_new_levels_are_in_force_without_a_restart(beamline: Beamline) -> None:
+    beamline.save("inside", {"camera_name": "screen", "alarms": {"x_center": {"warning_high": X + 5}}})
+    until(
+        lambda: beamline.epics.do("info", "T:inside:Beam:XCenter_RBV")["upper_warning_limit"] == X + 5,
+        "the new level",
+    )
+    until(lambda: answers(beamline, "inside"), "the device")
+
+
+def answers(beamline: Beamline, name: str) -> bool:
+    try:
+        return beamline.device(name) is not None
+    except tango.DevFailed:
+        return False
+
+
+def severity(epics: Pyepics, pv: str) -> int | None:
+    """None while the client has not found the PV again."""
+    try:
+        return int(epics.do("get", pv)["severity"])
+    except RuntimeError:
+        return None
 
 
 def _write_images(path: Path) -> None:

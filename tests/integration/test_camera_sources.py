@@ -13,6 +13,7 @@ from repstream.errors import InstanceEnded, InvalidValue
 from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from repstream.messages import bsread, packed_image
+from repstream.sources.monitor import PeerMonitor
 from tests.integration.test_epics_sources import CA_CAMERA
 from tests.integration.test_instances import Client
 from tests.ports import free_port
@@ -94,6 +95,41 @@ def test_a_channel_of_bsread_is_a_camera(cameras, sender, kind):
     assert np.array_equal(message["image"], IMAGE)
     assert message.pulse_id > 50
     assert message.timestamp == (1000, message.pulse_id)
+
+
+def test_images_of_several_connections_come_in_the_order_of_their_pulses(cameras, sender):
+    socket = sender.socket(zmq.PUSH)
+    peers = PeerMonitor(socket)
+    address = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    source = {"source": "cam", "url": address, "source_type": "bsread", "connections": 3}
+    with Client(cameras.start("cam", source).stream_address) as client:
+        until(lambda: peers.update() or peers.peers == 3, "three connections")
+        until(lambda: cameras.get("cam").statistics.clients, "the client")
+        for number in range(60):
+            socket.send_multipart(pulse(100 + number))
+        ids = [client.receive().pulse_id for _ in range(57)]
+    assert ids == list(range(100, 157))
+    assert not cameras.get("cam").statistics.lost
+    cameras.stop("cam")
+    peers.close()
+
+
+def test_a_forwarder_pushes_the_image_alone(cameras):
+    port = free_port()
+    simulation = {"source": "sim", "source_type": "simulation", "size_x": 16, "size_y": 12, "frame_rate": 50}
+    cameras.start("sim", simulation | {"forwarder_port": port, "no_client_timeout": 1})
+    with Client(f"tcp://127.0.0.1:{port}", zmq.PULL) as client:
+        message = client.receive()
+        assert [channel.name for channel in message.header.channels] == ["sim:FPICTURE"]
+        assert message["sim:FPICTURE"].shape == (12, 16)
+        until(lambda: cameras.get("sim").statistics.more_clients == 1, "the client in the figures")
+        with pytest.raises(InvalidValue) as refused:
+            cameras.start("other", simulation | {"forwarder_port": port})
+        assert refused.value.subject == "forwarder_port"
+        cameras.reconfigure("sim", {"forwarder_port": (other := free_port())})
+        with Client(f"tcp://127.0.0.1:{other}", zmq.PULL) as moved:
+            assert moved.receive()["sim:FPICTURE"].shape == (12, 16)
+    until(lambda: not cameras.running(), "the end without any client")
 
 
 def test_a_packed_stream_is_a_camera(cameras, sender):

@@ -15,6 +15,7 @@ from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from repstream.messages import bsread
 from repstream.messages.array_1_0 import encode
+from repstream.pipelines.configurations import complete
 from tests.waiting import until
 
 SIMULATION = {"source": "sim", "source_type": "simulation", "size_x": 64, "size_y": 48, "frame_rate": 50}
@@ -307,6 +308,47 @@ def test_any_stream_goes_through_with_the_channels_that_are_chosen(pipelines, ca
     configuration = {"pipeline_type": "stream", "input_stream": stream, "include": ["width", "timestamp"]}
     with Client(pipelines.start("p", configuration).stream_address) as client:
         assert list(client.read()) == ["timestamp", "width"]
+
+
+def test_a_second_input_joins_by_pulse(pipelines):
+    context = zmq.Context()
+    senders = [context.socket(zmq.PUB) for _ in range(2)]
+    addresses = [f"tcp://127.0.0.1:{each.bind_to_random_port('tcp://127.0.0.1')}" for each in senders]
+    joined = {"bsread_address": addresses[1], "bsread_channels": ["charge"]}
+    configuration = {"pipeline_type": "stream", "input_stream": addresses[0], **joined}
+    with Client(pipelines.start("p", configuration).stream_address) as client:
+        number = 0
+        while number < 40 or not client.poll():
+            number += 1
+            send_scalars(senders[0], number, {"width": number})
+            if number % 2 == 0:
+                send_scalars(senders[1], number, {"charge": number / 2, "other": 1.0})
+        first, second = client.receive(), client.receive()
+        names = [channel.name for channel in first.header.channels]
+    assert names == ["width", "charge"]
+    assert first.pulse_id % 2 == 0 and second.pulse_id == first.pulse_id + 2
+    assert first["charge"] == first.pulse_id / 2
+    until(lambda: pipelines.get("p").statistics.lost.get("without second input"), "the count of the others")
+    context.destroy(0)
+
+
+def send_scalars(sender, pulse_id, values):
+    channels = [bsread.describe(name, value) for name, value in values.items()]
+    sender.send_multipart(bsread.encode(pulse_id, channels, list(values.values()), timestamp=(1, pulse_id)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "subject"),
+    [
+        ("pipeline", {"camera_name": "c", "bsread_channels": ["a"]}, "bsread_channels"),
+        ("pipeline", {"camera_name": "c", "function": "merge"}, "function"),
+        ("camera", {"source": "s", "protocol": "ipc"}, "protocol"),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(kind, wrong, subject):
+    with pytest.raises(InvalidValue, match="not supported") as refused:
+        complete(kind, wrong)
+    assert refused.value.subject == subject
 
 
 def test_threads_process_and_keep_the_order(pipelines):

@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 def saved(site: Servers) -> dict[str, Any]:
-    return dict(httpx.get(f"{site.pipeline}/api/v1/pipeline/beam/config").json()["config"])
+    return configuration(site, "beam")
 
 
 def draw(page: Page, box: tuple[float, float, float, float], shape: tuple[int, int]) -> None:
@@ -104,6 +104,70 @@ def test_a_pipeline_is_looked_at_and_set(browser: Browser, site: Servers) -> Non
         until(lambda: saved(site)["image_background_enable"] is True, "the background in the configuration")
         assert str(saved(site)["image_background"]).startswith("screen_")
     assert not [error for error in errors if "status of 404" not in error]
+
+
+def test_a_pipeline_is_made_copied_and_deleted(browser: Browser, site: Servers) -> None:
+    with open_page(browser, site.pipeline) as page:
+        page.get_by_role("button", name="New pipeline").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Begin with").select_option("beam with region and slices")
+        camera = dialog.get_by_label("camera_name")
+        expect(camera).to_have_value('"simulation"')
+        camera.fill("screen")
+        dialog.get_by_label("Name", exact=True).fill("beam")
+        dialog.get_by_role("button", name="Create").click()
+        expect(dialog.get_by_role("alert").last).to_contain_text("beam already")
+        dialog.get_by_label("Name", exact=True).fill("made")
+        slices = dialog.get_by_label("image_slices")
+        slices.fill('{"number_of_slices": "many"}')
+        dialog.get_by_role("button", name="Create").click()
+        expect(dialog.get_by_role("alert").last).to_have_text("number_of_slices must be an integer.")
+        slices.fill('{"number_of_slices": 3}')
+        dialog.get_by_label("New key", exact=True).fill("averaging")
+        dialog.get_by_label("Value of the new key").fill("4")
+        dialog.get_by_role("button", name="Create").click()
+        expect(page.get_by_role("heading", name="made")).to_be_visible()
+        made = configuration(site, "made")
+        assert (made["camera_name"], made["averaging"]) == ("screen", 4)
+        assert made["image_slices"]["number_of_slices"] == 3
+        page.get_by_role("button", name="Copy").click()
+        expect(dialog.get_by_label("averaging", exact=True)).to_have_value("4")
+        dialog.get_by_label("Name", exact=True).fill("copied")
+        dialog.get_by_role("button", name="Create").click()
+        expect(page.get_by_role("heading", name="copied")).to_be_visible()
+        assert configuration(site, "copied") == {**made, "name": "copied"}
+        for name in ("copied", "made"):
+            page.goto(f"{site.pipeline}/#{name}")
+            page.get_by_role("button", name="Delete").click()
+            expect(dialog).to_contain_text(f"Delete pipeline {name}?")
+            dialog.get_by_role("button", name="Delete").click()
+            expect(page.locator('.tile[data-name="beam"]')).to_be_visible()
+            expect(page.locator(f'.tile[data-name="{name}"]')).to_have_count(0)
+            answer = httpx.get(f"{site.pipeline}/api/v1/pipeline/{name}/config").json()
+            assert answer["status"] == f"Config '{name}' does not exist."
+
+
+def test_every_template_of_a_camera_is_taken(browser: Browser, site: Servers) -> None:
+    with open_page(browser, site.camera) as page:
+        page.get_by_role("button", name="New camera").click()
+        begin = page.get_by_label("Begin with")
+        templates = [each for each in begin.locator("option").all_inner_texts() if not each.startswith("copy of")]
+        assert len(templates) == 9
+        for number, template in enumerate(templates):
+            begin.select_option(template)
+            page.get_by_label("Name", exact=True).fill(f"made {number}")
+            page.get_by_role("button", name="Create").click()
+            expect(page.get_by_role("heading", name=f"made {number}")).to_be_visible()
+            page.get_by_role("button", name="Copy").click()
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(page.locator('.tile[data-name="made 7"]')).to_be_visible()
+        expect(page.locator('.tile[data-name="made 8"]')).to_have_count(0)
+
+
+def configuration(site: Servers, name: str) -> dict[str, Any]:
+    return dict(httpx.get(f"{site.pipeline}/api/v1/pipeline/{name}/config").json()["config"])
 
 
 @pytest.mark.parametrize("place_of", ["", "#beam"])

@@ -1,18 +1,28 @@
-"""The cameras or the pipelines of a server in Tango and EPICS."""
+"""The cameras or the pipelines of a server in Tango and EPICS, as they come and go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
+from repstream.errors import RepstreamError
 from repstream.instances.engine import InstanceEngine
-from repstream.link.server import EngineServer
+from repstream.instances.saved.engines import SavedEngines
 from repstream_cli import ports
 from repstream_cli.addresses import local
-from repstream_cli.children import Child
+from repstream_cli.cam_server.tango_devices import TangoDevices, device_name
 from repstream_cli.stack import EpicsOptions, TangoOptions, epics_servers
-from repstream_tango.command_line import DEVICE_NAME, READY_LINE, command_line
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0
+"""Seconds between two looks at what is saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,59 +41,81 @@ class ControlSystems:
             ports.require(host, self.epics.port, "the EPICS server", "--epics-port", udp=True)
 
 
+class FrontEnd(Protocol):
+    """Shows engines in one control system. Raises `ValueError` for a name that it cannot carry."""
+
+    def add(self, name: str, engine: InstanceEngine) -> None: ...
+
+    def remove(self, name: str) -> None:
+        """Show one no more; nothing happens where it was not shown."""
+
+    def tend(self) -> None:
+        """Look after what it needs."""
+
+
+class FrontEnds:
+    """All front ends of a server, and the engines that they show; `lines` say where they are."""
+
+    def __init__(
+        self,
+        engines: SavedEngines | None = None,
+        front_ends: Sequence[FrontEnd] = (),
+        lines: Sequence[str] = (),
+    ) -> None:
+        self._engines = engines
+        self._front_ends = front_ends
+        self.lines = lines
+        self._due = time.monotonic() + LOOK
+
+    def tend(self) -> None:
+        """Show what is saved by now; call it once in a while."""
+        for each in self._front_ends:
+            each.tend()
+        if self._engines is not None and time.monotonic() >= self._due:
+            self._due = time.monotonic() + LOOK
+            self._follow(self._engines)
+
+    def _follow(self, engines: SavedEngines) -> None:
+        try:
+            gone, new = engines.look()
+        except (OSError, RepstreamError) as error:
+            log.error("what is saved cannot be read: %s", error)
+            return
+        for name, engine in gone.items():
+            for each in self._front_ends:
+                each.remove(name)
+            engine.close()
+        for name, engine in new.items():
+            for each in self._front_ends:
+                try:
+                    each.add(name, engine)
+                except (ValueError, RepstreamError) as error:
+                    log.error("%s is not shown: %s", name, error)
+
+
 @contextmanager
 def served(
-    engines: Mapping[str, InstanceEngine], kind: str, wanted: ControlSystems, host: str
-) -> Iterator[tuple[list[str], list[Child]]]:
-    """The front ends of these engines; lines that say where they are, and processes to look after.
+    engines: SavedEngines, kind: str, wanted: ControlSystems, host: str
+) -> Iterator[FrontEnds]:
+    """The front ends of these engines, which follow what is saved.
 
     Raises `ValueError` for a name that a control system cannot carry, `ChildError` where the Tango server
     does not come up.
     """
-    if not engines:
-        yield [], []
-        return
     with ExitStack() as stack:
         lines: list[str] = []
-        children: list[Child] = []
+        front_ends: list[FrontEnd] = []
         if wanted.epics is not None:
-            port, _ = stack.enter_context(epics_servers(engines, wanted.epics, host))
-            lines.append(f"EPICS   {wanted.epics.prefix}State_RBV on port {port}")
+            servers = stack.enter_context(epics_servers(engines.current(), wanted.epics, host))
+            front_ends.append(servers)
+            lines.append(f"EPICS   {wanted.epics.prefix}State_RBV on port {servers.port}")
         if wanted.tango is not None:
-            children.append(_tango(engines, kind, wanted.tango, host, stack))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repstream-tango-")))
+            devices = TangoDevices(kind, wanted.tango, host, folder / "devices.json")
+            stack.callback(devices.close)
+            devices.open(engines.current())
+            front_ends.append(devices)
             where = wanted.tango.database or f"{local(host)}:{wanted.tango.port}"
             end = "" if wanted.tango.database else "#dbase=no"
             lines.append(f"Tango   tango://{where}/{device_name(kind, '$(ENGINE)')}{end}")
-        yield lines, children
-
-
-def device_name(kind: str, name: str) -> str:
-    """The name of the device of a camera or a pipeline."""
-    return f"repstream/{kind}/{name}"
-
-
-def _tango(
-    engines: Mapping[str, InstanceEngine], kind: str, tango: TangoOptions, host: str, stack: ExitStack
-) -> Child:
-    repeaters: dict[str, str] = {}
-    for name, engine in engines.items():
-        device = device_name(kind, name)
-        if not DEVICE_NAME.fullmatch(device) or "," in name:
-            raise ValueError(f"{name!r} cannot be part of a Tango device's name; --only NAME shows others")
-        server = EngineServer(engine, f"tcp://{local(host)}:*")
-        server.start()
-        stack.callback(server.close)
-        repeaters[device] = server.address
-    command = command_line(
-        next(iter(repeaters.values())),
-        tango.instance,
-        database=tango.database,
-        register=tango.register,
-        host=host,
-        port=tango.port,
-        repeaters=repeaters,
-    )
-    child = Child("tango", command, READY_LINE)
-    stack.callback(child.stop)
-    child.start()
-    return child
+        yield FrontEnds(engines, front_ends, lines)

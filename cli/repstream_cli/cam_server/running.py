@@ -18,12 +18,11 @@ from repstream.errors import PortTakenError, RepstreamError
 from repstream.instances.launcher import Launcher
 from repstream.instances.local import LocalLauncher
 from repstream.instances.saved.cameras import SavedCameras
-from repstream.instances.saved.engines import engines_of
+from repstream.instances.saved.engines import SavedEngines
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.logs import log_to_stderr
 from repstream_cli import ports
-from repstream_cli.cam_server.control_systems import ControlSystems, served
-from repstream_cli.children import Child
+from repstream_cli.cam_server.control_systems import ControlSystems, FrontEnds, served
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.notify import Notifier
@@ -78,18 +77,17 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
         with until_interrupted() as stop, ExitStack() as stack:
             launcher = stack.enter_context(closing(LocalLauncher(listening.hostname)))
             app, saved = stack.enter_context(build(launcher))
-            lines, children = stack.enter_context(_shown(saved, listening))
+            front_ends = stack.enter_context(_shown(saved, listening))
             launcher.wait_until_warm(WARM_TIME)
             server = stack.enter_context(HttpServer(app, host, port))
             if host not in LOOPBACK:
                 log.warning("everybody who reaches %s:%d may command %s", host, port, program)
-            print("\n".join([*lines, f"{program} at {server.url}  (Ctrl-C ends)"]), flush=True)
+            print("\n".join([*front_ends.lines, f"{program} at {server.url}  (Ctrl-C ends)"]), flush=True)
             notifier = Notifier(_Answered(server.url))
             notifier.ready(f"serving {server.url}")
             while not stop.wait(LOOK) and not ended.is_set():
                 notifier.tend()
-                for child in children:
-                    child.tend()
+                front_ends.tend()
             notifier.stopping()
     except (RepstreamError, OSError, ValueError) as error:
         print(f"{program}: {error}", file=sys.stderr)
@@ -113,13 +111,13 @@ class _Answered:
 
 
 @contextmanager
-def _shown(saved: Saved, listening: Listening) -> Iterator[tuple[list[str], list[Child]]]:
+def _shown(saved: Saved, listening: Listening) -> Iterator[FrontEnds]:
     wanted = listening.control_systems
     if wanted.tango is None and wanted.epics is None:
-        yield [], []
+        yield FrontEnds()
         return
     with (
-        engines_of(saved, wanted.only) as engines,
+        closing(SavedEngines(saved, wanted.only)) as engines,
         served(engines, saved.instances.kind, wanted, listening.interface) as found,
     ):
         yield found

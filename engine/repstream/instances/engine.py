@@ -82,7 +82,7 @@ class InstanceEngine:
     """The instance of this name in a registry; fills `protocol.Engine`. `close` it after use.
 
     `saved` gives the configuration that it is started with; it may raise `Refused`. The alarm levels
-    are those that it has now, since front ends show them once and for all.
+    are those that it has now, since front ends show them once and for all; see `has_other_levels`.
     """
 
     def __init__(self, instances: Instances, name: str, saved: Callable[[], Configuration]) -> None:
@@ -90,7 +90,7 @@ class InstanceEngine:
         self._name = name
         self._saved = saved
         self._group, self._controls = _settings(instances.kind)
-        self.catalogue = catalogue_of(instances.kind, self._configuration())
+        self.catalogue = self._catalogue()
         self._board = Board(self.catalogue, uuid.uuid4().hex, time.time())
         self._publisher = Publisher(name)
         self._publishing = threading.Lock()
@@ -149,6 +149,10 @@ class InstanceEngine:
     def subscribe(self, callback: Callable[[Event], None]) -> Registration:
         return self._publisher.subscribe(callback)
 
+    def has_other_levels(self) -> bool:
+        """Whether other alarm levels are saved than those that it shows: another engine would show them."""
+        return self._catalogue() != self.catalogue
+
     def close(self) -> None:
         """Follow the instance no longer; it goes on."""
         self._leave()
@@ -176,6 +180,12 @@ class InstanceEngine:
             states = (RepeaterState.RUNNING.value,)
             raise Refused(subject, f"{self._name} does not run: start it first", states) from None
         self.update()
+
+    def _catalogue(self) -> Catalogue:
+        saved: Configuration = {}
+        with suppress(RepstreamError):
+            saved = self._saved()
+        return catalogue_of(self._instances.kind, saved)
 
     def _configuration(self) -> Configuration:
         with suppress(UnknownInstance):
@@ -234,7 +244,7 @@ def _stream(info: InstanceInfo | None) -> StreamStatus:
     width, height, _ = figures.frame_shape or (None, None, None)
     return StreamStatus(
         address=info.stream_address,
-        clients=figures.clients,
+        clients=figures.clients + (figures.more_clients or 0),
         received=figures.rx_count,
         receive_rate=round(figures.rx_rate, 2),
         throughput=round(figures.throughput / MB, 3),

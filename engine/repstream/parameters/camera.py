@@ -25,6 +25,9 @@ CAMERA_SOURCES = (
 )
 """Values of `source_type` that are supported."""
 
+PROTOCOLS = ("tcp",)
+"""Values of `protocol`."""
+
 Packing = Literal["none", "lz4", "bitshuffle_lz4"]
 
 
@@ -102,7 +105,26 @@ class CameraSettings(StreamSettings):
         100, ge=1, le=1_000_000, title="Queue length", description="Messages that wait for a slow client."
     )
     connections: int = Field(
-        1, ge=1, le=64, title="Connections", description="Sockets that receive from a bsread source."
+        1,
+        ge=1,
+        le=64,
+        title="Connections",
+        description="TCP connections to a bsread source; with several images are put in order of their ids.",
+    )
+    buffer_threshold: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="Fill of the buffer",
+        description="Share of a bsread source's buffer that images fill while they are put in order.",
+    )
+    protocol: str = Field("tcp", title="Protocol", description="Protocol of the stream.")
+    forwarder_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        title="Forwarder port",
+        description="Port of a second output (PUSH), which sends the image alone; 0: there is none.",
     )
     image_compression: Packing | bool | None = Field(
         None, title="Image compression", description="Compression of the image; true: bitshuffle_lz4."

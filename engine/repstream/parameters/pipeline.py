@@ -93,6 +93,30 @@ class PipelineSettings(StreamSettings):
     send_buffer_size: int = Field(
         40, ge=1, le=100_000, title="Send buffer", description="Results that wait to be sent in order."
     )
+    bsread_address: str | None = Field(
+        None,
+        title="Second input",
+        description="Address of a bsread stream whose channels join the image of the same pulse id.",
+    )
+    bsread_channels: list[str] | None = Field(
+        None,
+        title="Channels of the second input",
+        description="Only these channels join the image; none: all.",
+    )
+    bsread_image_buf: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        title="Images that wait",
+        description="Images that wait for the second input's message of their pulse id.",
+    )
+    bsread_data_buf: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        title="Messages that wait",
+        description="Messages of the second input that wait for the image of their pulse id.",
+    )
     enforce_pid: bool = Field(False, title="Rising ids only", description="Drop pulse ids that do not rise.")
     enforce_timestamp: bool = Field(False, title="Rising times only", description="Drop times that fall.")
     create_header: Literal["on_change", "once", "always"] | bool = Field(

@@ -16,10 +16,12 @@ from repstream.pipelines.backgrounds import load_background
 from repstream.pipelines.camera_sources import Context, Input, open_input
 from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Folders
+from repstream.pipelines.forwarder import Forwarder
+from repstream.pipelines.job import Inlet
 from repstream.pipelines.messages import Encoder, Made
 from repstream.pipelines.received import Received
+from repstream.pipelines.sorting import Sorter
 from repstream.processing.camera import Geometry
-from repstream.sources.source import Source
 
 ONLINE_TIME = 3.0
 """Seconds that a camera has to answer when it is started."""
@@ -36,7 +38,8 @@ OF_GEOMETRY = {
     "image_background",
 }
 OF_OUTPUT = {"image_compression", "scalar_compression", "data_header_compression", "simulate_pulse_id"}
-ELSEWHERE = {"alias", "group", "no_client_timeout", "port", "queue_size", "protocol"}
+OF_FORWARDER = {"forwarder_port", "image_compression"}
+ELSEWHERE = {"alias", "group", "no_client_timeout", "port", "queue_size", "protocol", "forwarder_port"}
 """Keys whose change leaves the source as it is."""
 
 TICKS = 100
@@ -56,9 +59,15 @@ class CameraJob:
         settings = self._settings = _settings(configuration)
         self._geometry, self._encoder = self._made(configuration, settings)
         self._input = self._opened(settings)
+        self._sorter: Sorter[tuple[Frame, Any]] = Sorter(self._input.held)
+        try:
+            self._forwarder = self._forwarding(settings)
+        except Refused:
+            self._input.source.close()
+            raise
         self.received = Received()
         self.problem = ""
-        self.lost: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
         self.skipped: dict[str, int] = {}
         self.geometry: tuple[int, int] | None = None
         self.frame_shape: tuple[int, int, int] | None = None
@@ -67,8 +76,17 @@ class CameraJob:
         self._last_tick = 0
 
     @property
-    def source(self) -> Source:
-        return self._input.source
+    def inlets(self) -> Sequence[Inlet]:
+        return (Inlet(self._input.source, self.take),)
+
+    @property
+    def more_clients(self) -> int | None:
+        return None if self._forwarder is None else self._forwarder.clients
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        forwarded = self._forwarder.lost if self._forwarder is not None else 0
+        return {**self._lost, **({"forwarder": forwarded} if forwarded else {})}
 
     @property
     def no_client_timeout(self) -> float:
@@ -86,10 +104,17 @@ class CameraJob:
             for key in {*configuration, *self._configuration}
             if configuration.get(key) != self._configuration.get(key)
         }
-        if changed - OF_GEOMETRY - OF_OUTPUT - ELSEWHERE:
-            opened = self._opened(settings)
+        opened = self._opened(settings) if changed - OF_GEOMETRY - OF_OUTPUT - ELSEWHERE else None
+        if changed & OF_FORWARDER:
+            try:
+                self._forward_to(settings)
+            except Refused:
+                if opened is not None:
+                    opened.source.close()
+                raise
+        if opened is not None:
             self._input.source.close()
-            self._input = opened
+            self._input, self._sorter.length = opened, opened.held
         if changed & OF_OUTPUT:
             self._encoder = encoder
         self._geometry, self._settings = geometry, settings
@@ -107,12 +132,16 @@ class CameraJob:
             self.received.malformed(error, parts)
             self.problem = str(error)
             return ()
+        return [made for each in self._sorter.put(frame.frame_id, (frame, image)) for made in self._made_of(*each)]
+
+    def _made_of(self, frame: Frame, image: Any) -> Sequence[Frame]:
+        """What goes out for an image, whose turn it is."""
         self.received.frame(frame)
         try:
             view = self._geometry(image)
         except ProcessingError as error:
             self.problem = str(error)
-            self.lost["geometry"] = self.lost.get("geometry", 0) + 1
+            self._lost["geometry"] = self._lost.get("geometry", 0) + 1
             return ()
         self.problem = ""
         height, width = view.image.shape
@@ -126,7 +155,10 @@ class CameraJob:
             "x_axis": view.x_axis,
             "y_axis": view.y_axis,
         }
-        return (self._encoder.frame(Made(self._pulse_id(frame.frame_id), stamp, channels)),)
+        made = Made(self._pulse_id(frame.frame_id), stamp, channels)
+        if self._forwarder is not None:
+            self._forwarder.offer(made)
+        return (self._encoder.frame(made),)
 
     def beam(self) -> None:
         """A camera does not look for it."""
@@ -139,7 +171,7 @@ class CameraJob:
         return ()
 
     def rest(self) -> Sequence[Frame]:
-        return ()
+        return [made for each in self._sorter.rest() for made in self._made_of(*each)]
 
     def hear(self, found: control.Input) -> None:
         """A camera asks for nothing."""
@@ -149,9 +181,13 @@ class CameraJob:
         source.update()
         if not source.connected:
             self.problem = source.problem or "nobody sends"
+        if self._forwarder is not None:
+            self._forwarder.tick()
 
     def close(self) -> None:
         self._input.source.close()
+        if self._forwarder is not None:
+            self._forwarder.close()
 
     def _pulse_id(self, frame_id: int) -> int:
         self._number += 1
@@ -159,6 +195,22 @@ class CameraJob:
             self._last_tick = max(self._last_tick + 1, int(time.time() * TICKS))
             return self._last_tick
         return self._input.first_id + self._number - 1 if self._input.counts else frame_id
+
+    def _forwarding(self, settings: CameraSettings) -> Forwarder | None:
+        if not settings.forwarder_port:
+            return None
+        kind = packing(settings.image_compression)
+        return Forwarder(self._name, settings.forwarder_port, settings.queue_size, kind, self._context)
+
+    def _forward_to(self, settings: CameraSettings) -> None:
+        """Forward as another configuration says; raises `InvalidValue`, and nothing has changed then."""
+        before = self._forwarder
+        if before is not None and before.port == settings.forwarder_port:
+            before.pack(packing(settings.image_compression))
+            return
+        self._forwarder = self._forwarding(settings)
+        if before is not None:
+            before.close()
 
     def _made(self, configuration: Mapping[str, Any], settings: CameraSettings) -> tuple[Geometry, Encoder]:
         background = load_background(self._folders, settings.image_background)

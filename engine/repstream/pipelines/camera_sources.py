@@ -30,6 +30,7 @@ from repstream.sources.opening import open_source
 from repstream.sources.simulated_camera import HEIGHT, IMAGE_TYPES, RATE, WIDTH, BeamImages, open_simulation
 from repstream.sources.simulation import Pace
 from repstream.sources.source import Source
+from repstream.sources.zmq import ZmqSource
 
 Decode = Callable[[Sequence[Any]], Frame | SeriesStart | SeriesEnd | NoImage]
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -41,7 +42,8 @@ BUFFERED = 100
 class Input(msgspec.Struct, frozen=True):
     """A source, and what makes frames of its messages.
 
-    `counts`: images are numbered from `first_id` on, whatever the source says. `offline` says why a camera
+    `counts`: images are numbered from `first_id` on, whatever the source says. `held`: so many images are
+    held back to be put in the order of their ids. `offline` says why a camera
     that is asked before it sends (EPICS) does not answer: it is not started then.
     """
 
@@ -49,6 +51,7 @@ class Input(msgspec.Struct, frozen=True):
     decode: Decode
     counts: bool = False
     first_id: int = 0
+    held: int = 0
     offline: Callable[[], str] = str
 
 
@@ -63,10 +66,7 @@ def open_input(name: str, settings: CameraSettings, context: Context, folders: F
         case "area_detector":
             return _epics(_area_detector(settings.source), context)
         case "bsread":
-            address = str(extra.get("url") or _address_from_pv(settings.source))
-            return Input(
-                _addressed(address, context, "PULL"), FrameDecoder(channel=f"{name}:FPICTURE").decode
-            )
+            return _bsread(name, settings, extra, context)
         case "bschannel":
             mode = _mode(extra)
             return Input(
@@ -87,12 +87,25 @@ def open_input(name: str, settings: CameraSettings, context: Context, folders: F
     return Input(_script(settings, extra, folders), FrameDecoder().decode)
 
 
+def _bsread(name: str, settings: CameraSettings, extra: dict[str, Any], context: Context) -> Input:
+    """Images that a camera's own server pushes, by one connection or several."""
+    config = _config(str(extra.get("url") or _address_from_pv(settings.source)), "PULL", settings.buffer_size)
+    held = round((settings.buffer_size or 0) * settings.buffer_threshold)
+    if settings.connections > 1:
+        held = held or settings.connections
+    source = ZmqSource(context, config, connections=settings.connections)
+    return Input(source, FrameDecoder(channel=f"{name}:FPICTURE").decode, held=held)
+
+
 def _addressed(address: str, context: Context, mode: str = "PULL") -> Source:
+    return open_source(_config(address, mode), context)
+
+
+def _config(address: str, mode: str, buffered: int | None = None) -> SourceConfig:
     try:
-        config = SourceConfig(address=address, mode=mode, buffer_size=BUFFERED)
+        return SourceConfig(address=address, mode=mode, buffer_size=buffered or BUFFERED)
     except ValueError:
         raise InvalidValue("source", f"{address!r:.200} is no address of a stream") from None
-    return open_source(config, context)
 
 
 def _epics(address: str, context: Context) -> Input:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from repstream.errors import InvalidValue
 from repstream.parameters import camera, pipeline
-from repstream.parameters.camera import CAMERA_SOURCES, CameraSettings
+from repstream.parameters.camera import CAMERA_SOURCES, PROTOCOLS, CameraSettings
 from repstream.parameters.complaints import complaint
 from repstream.parameters.pipeline import PIPELINE_TYPES, PipelineSettings
 from repstream.pipelines.control import Kind
@@ -18,6 +18,7 @@ Configuration = Mapping[str, Any]
 """A configuration as JSON has it."""
 
 RARE = {
+    "protocol": ("ipc",),
     "source_type": ("stddaq", "ipc"),
     "pipeline_type": ("script",),
     "function": ("psss", "psen", "merge"),
@@ -69,8 +70,15 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
         raise InvalidValue(key, complaint(error, model)) from None
     if isinstance(found, CameraSettings):
         _choice("source_type", found.source_type, CAMERA_SOURCES)
+        _choice("protocol", found.protocol, PROTOCOLS)
     else:
         _choice("pipeline_type", found.pipeline_type, PIPELINE_TYPES)
+        if found.bsread_channels and not found.bsread_address:
+            raise InvalidValue(
+                "bsread_channels",
+                "channels by name alone come from a dispatcher, which is not supported here; "
+                "bsread_address says which stream has them",
+            )
         if found.function in RARE["function"]:
             _unsupported("function", str(found.function), ("null", "transparent", "the name of a script"))
         if found.pipeline_type in ("processing", "store") and not (
@@ -118,6 +126,7 @@ def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _unsupported(key: str, value: str, choices: tuple[str, ...]) -> None:
+    are = "is" if len(choices) == 1 else "are"
     raise InvalidValue(
-        key, f"{value!r} of cam_server is not supported here; {', '.join(choices)} are", choices
+        key, f"{value!r} of cam_server is not supported here; {', '.join(choices)} {are}", choices
     )

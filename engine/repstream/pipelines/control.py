@@ -32,7 +32,8 @@ class Statistics(msgspec.Struct, frozen=True):
     """Figures of a running instance, some 10 times a second.
 
     `rx_rate`, `tx_rate` are messages a second, `throughput` bytes a second received; counts and
-    `total_bytes` go from the start. `clients` are TCP connections to the output. `cpu` is in percent of
+    `total_bytes` go from the start. `clients` are TCP connections to the output, `more_clients` those to a
+    forwarder, None where there is none. `cpu` is in percent of
     one core, `memory` the bytes that no other process shares. `header_changes` counts new data headers.
     `frame_shape` is width, height and bytes of a pixel, None before the first image. `lost` counts
     messages that were received or made and not sent, by reason; `skipped` those that the configuration
@@ -40,6 +41,7 @@ class Statistics(msgspec.Struct, frozen=True):
     """
 
     clients: int = 0
+    more_clients: int | None = None
     rx_rate: float = 0.0
     rx_count: int = 0
     tx_rate: float = 0.0

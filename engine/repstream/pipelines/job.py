@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from repstream.messages.frame import Frame
 from repstream.pipelines.control import Input
@@ -11,14 +11,27 @@ from repstream.pipelines.received import Received
 from repstream.sources.source import Source
 
 
-class Job(Protocol):
-    """Messages in, messages out. Used from one thread.
+class Inlet(NamedTuple):
+    """A source, and what makes of one of its messages those that go out.
 
-    `source` is None where the job makes messages by itself (`make`).
+    `take` is given the parts and a monotonic time in seconds; it raises `ProcessingError` with the reason
+    to end.
     """
 
+    source: Source
+    take: Callable[[Sequence[Any], float], Sequence[Frame]]
+
+
+class Job(Protocol):
+    """Messages in, messages out. Used from one thread."""
+
     @property
-    def source(self) -> Source | None: ...
+    def inlets(self) -> Sequence[Inlet]:
+        """Where messages come from; asked for each time, since a source may be opened anew."""
+
+    @property
+    def more_clients(self) -> int | None:
+        """Clients of an output of the job's own; None where it has none."""
 
     @property
     def received(self) -> Received:
@@ -62,9 +75,6 @@ class Job(Protocol):
     def configure(self, configuration: Mapping[str, Any]) -> None:
         """Take another complete configuration; raises `Refused` and keeps the former one then."""
 
-    def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
-        """What goes out for one message. Raises `ProcessingError` with the reason to end."""
-
     def rest(self) -> Sequence[Frame]:
         """What is held back, at the end."""
 
@@ -80,10 +90,10 @@ class Job(Protocol):
         """Whether no message may be taken now: other threads have enough to do."""
 
     def collect(self) -> Sequence[Frame]:
-        """What other threads have made. Raises as `take`."""
+        """What other threads have made. Raises as `Inlet.take`."""
 
     def tick(self, now: float) -> None:
-        """Ten times a second. Raises as `take`."""
+        """Ten times a second. Raises as `Inlet.take`."""
 
     def close(self) -> None:
         """Let go of everything."""

@@ -39,7 +39,7 @@ from repstream.pipelines.control import (
     Statistics,
     Stop,
 )
-from repstream.pipelines.job import Job
+from repstream.pipelines.job import Inlet, Job
 from repstream.pipelines.measures import Meter, Usage, own_memory
 
 TICK = 0.1
@@ -102,9 +102,9 @@ class Loop:
         self._output.drain()
         woken = self._job.woken
         self._offer(self._job.collect() if woken is not None and woken in ready else (), now)
-        source = self._job.source
-        if source is not None and source.pollable in ready:
-            self._receive(now)
+        for inlet in self._job.inlets:
+            if inlet.source.pollable in ready:
+                self._receive(inlet, now)
         if now >= self._next_tick:
             self._tick(now)
         self._outbox.flush()
@@ -112,11 +112,11 @@ class Loop:
     def _interest(self) -> tuple[list[tuple[Any, int]], int]:
         wanted: list[tuple[Any, int]] = [(self._pipe.fileno(), zmq.POLLIN)]
         wait = max(0.0, self._next_tick - time.monotonic())
-        source, output = self._job.source, self._output
+        output = self._output
         if (woken := self._job.woken) is not None and not self._full:
             wanted.append((woken, zmq.POLLIN))
-        if source is not None and not (self._full or self._job.busy or self._job.finished):
-            wanted.append((source.pollable, zmq.POLLIN))
+        if not (self._full or self._job.busy or self._job.finished):
+            wanted += [(inlet.source.pollable, zmq.POLLIN) for inlet in self._job.inlets]
         if output.waiting:
             if output.transport.room is None:
                 wait = min(wait, 0.001)
@@ -124,13 +124,13 @@ class Loop:
                 wanted.append((output.transport.room, zmq.POLLOUT))
         return wanted, int(wait * 1000) + 1
 
-    def _receive(self, now: float) -> None:
+    def _receive(self, inlet: Inlet, now: float) -> None:
         job = self._job
         end = now + BATCH
-        while not (self._full or job.busy or job.finished) and (source := job.source) is not None:
-            if (parts := source.receive()) is None:
+        while not (self._full or job.busy or job.finished):
+            if (parts := inlet.source.receive()) is None:
                 return
-            self._offer(job.take(parts, now), now)
+            self._offer(inlet.take(parts, now), now)
             if (now := time.monotonic()) > end:
                 return
 
@@ -173,7 +173,7 @@ class Loop:
         self._next_tick = now + TICK
         self._output.watch()
         self._job.tick(now)
-        if self._output.transport.consumers:
+        if self._output.transport.consumers or self._job.more_clients:
             self._last_client = now
         elif 0 < self._job.no_client_timeout < now - self._last_client:
             log.info("nobody has listened for %g s", self._job.no_client_timeout)
@@ -204,6 +204,7 @@ class Loop:
         lost |= {reason: lost.get(reason, 0) + number for reason, number in sent.dropped.items()}
         statistics = Statistics(
             clients=output.transport.consumers,
+            more_clients=job.more_clients,
             rx_rate=self._rx.rate(received.frames, now),
             rx_count=received.frames,
             tx_rate=self._tx.rate(sent.sent, now),

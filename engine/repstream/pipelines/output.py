@@ -48,7 +48,7 @@ def stream_config(settings: CameraSettings | PipelineSettings, address: str) -> 
     """A stream with the mode, the queue and the rule that the settings ask for."""
     mode = mode_of(settings)
     rule, length = SlowRule.DROP_OLDEST, settings.queue_size
-    if settings.buffer_size:
+    if isinstance(settings, PipelineSettings) and settings.buffer_size:
         length = settings.buffer_size
     elif mode == "PUSH":
         blocks = not isinstance(settings, PipelineSettings) or settings.block

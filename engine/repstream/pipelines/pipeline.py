@@ -24,43 +24,61 @@ from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Folders
 from repstream.pipelines.feed import Feed
 from repstream.pipelines.gate import Gate, Verdict
+from repstream.pipelines.job import Inlet
 from repstream.pipelines.messages import Encoder, Made
 from repstream.pipelines.received import Received
-from repstream.pipelines.work import Making, Result, Work, open_work
+from repstream.pipelines.second_input import Pair, SecondInput
+from repstream.pipelines.work import NOTHING, Making, Result, Work, open_work
 from repstream.processing.ordered import Done, Ordered
 from repstream.sources.made import MadeSource
-from repstream.sources.source import Source
 
 
 class PipelineJob:
     """Fills `Job`. `feed` is where its messages come from, None where it makes them by itself.
 
-    Raises `Refused` where the configuration cannot be used.
+    `second` is another stream whose channels join them. Raises `Refused` where the configuration cannot
+    be used.
     """
 
-    def __init__(self, configuration: Mapping[str, Any], feed: Feed | None, folders: Folders) -> None:
+    more_clients = None
+
+    def __init__(
+        self,
+        configuration: Mapping[str, Any],
+        feed: Feed | None,
+        folders: Folders,
+        second: SecondInput | None = None,
+    ) -> None:
         self._feed = feed
+        self._second = second
         self._folders = folders
         self._settings = pipeline_settings(configuration)
         self._gate = Gate(self._settings)
         self._encoder = encoder_of(self._settings)
-        threads, self._room = self._settings.processing_threads, self._settings.thread_buffer_size
+        threads = self._settings.processing_threads
         self._work = open_work(configuration, self._settings, folders, max(threads, 1))
-        self._threads: Ordered[Result] | None = Ordered(threads, self._room) if threads else None
+        self._threads: Ordered[Result] | None = Ordered(threads, _most_begun(self._settings)) if threads else None
         self._done: list[Done[Result]] = []
         self._made = made_by(self._work)
         self._memory = bsread.Memory()
         self.received = Received()
         self.problem = ""
-        self.lost: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
         self.frame_shape: tuple[int, int, int] | None = None
         self.geometry: tuple[int, int] | None = None
         self.finished = False
         self._channels: Mapping[str, Any] | None = None
 
     @property
-    def source(self) -> Source | None:
-        return self._made or (self._feed.source if self._feed is not None else None)
+    def inlets(self) -> Sequence[Inlet]:
+        source = self._made or (self._feed.source if self._feed is not None else None)
+        found = () if source is None else (Inlet(source, self.take),)
+        return found if self._second is None else (*found, Inlet(self._second.source, self._take_beside))
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        alone = self._second.lost if self._second is not None else 0
+        return {**self._lost, **({"without second input": alone} if alone else {})}
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -99,6 +117,8 @@ class PipelineJob:
         stamp = message.timestamp or divmod(time.time_ns(), 10**9)
         if not self._wants(message.pulse_id, stamp, now):
             return ()
+        if self._second is not None:
+            return self._joined(self._second.join(message, stamp))
         return self._begun(message, stamp)
 
     @property
@@ -107,7 +127,11 @@ class PipelineJob:
 
     @property
     def busy(self) -> bool:
-        return self._threads is not None and len(self._threads) >= self._room
+        threads, settings = self._threads, self._settings
+        return threads is not None and (
+            threads.waiting >= settings.thread_buffer_size
+            or len(threads) >= settings.thread_buffer_size + settings.send_buffer_size
+        )
 
     def collect(self) -> Sequence[Frame]:
         if self._threads is None:
@@ -122,13 +146,14 @@ class PipelineJob:
     def tick(self, now: float) -> None:
         if self._made is not None and self._made.problem:
             raise ProcessingError(self._made.problem)
-        if (feed := self._feed) is None:
-            return
-        feed.tick(now, self._settings)
-        if feed.problem:
-            self.problem = feed.problem
-            if self._settings.abort_on_timeout:
-                raise ProcessingError(feed.problem)
+        for feed in (self._feed, self._second.feed if self._second is not None else None):
+            if feed is None:
+                continue
+            feed.tick(now, self._settings)
+            if feed.problem:
+                self.problem = feed.problem
+                if self._settings.abort_on_timeout:
+                    raise ProcessingError(feed.problem)
 
     def close(self) -> None:
         if self._made is not None:
@@ -138,6 +163,8 @@ class PipelineJob:
         self._work.close()
         if self._feed is not None:
             self._feed.close()
+        if self._second is not None:
+            self._second.feed.close()
 
     def beam(self) -> dict[str, float | None] | None:
         channels, self._channels = self._channels, None
@@ -147,10 +174,25 @@ class PipelineJob:
         self._done += self._all_done()
         return [*self._results(), *self._encoded(self._work.rest())]
 
-    def _begun(self, message: bsread.Message, stamp: Timestamp) -> Sequence[Frame]:
+    def _take_beside(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
+        """What goes out for a message of the second input."""
+        assert self._second is not None
+        try:
+            return self._joined(self._second.take(parts, now))
+        except MalformedMessage as error:
+            self.received.malformed(error, parts)
+            self.problem = str(error)
+            return ()
+
+    def _joined(self, pairs: Sequence[Pair]) -> Sequence[Frame]:
+        return [frame for (message, stamp), beside in pairs for frame in self._begun(message, stamp, beside)]
+
+    def _begun(
+        self, message: bsread.Message, stamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> Sequence[Frame]:
         """What goes out now of a message that is wanted, and of those that threads have done."""
         try:
-            task = self._work.begin(message, stamp)
+            task = self._work.begin(message, stamp, beside)
         except ProcessingError as error:
             self._done.append(Done(None, error))
             return self._results() if self._threads is None else self.collect()
@@ -188,7 +230,7 @@ class PipelineJob:
         try:
             frames = self._encoded(make())
         except (ProcessingError, ValueError) as error:
-            self.lost["processing"] = self.lost.get("processing", 0) + 1
+            self._lost["processing"] = self._lost.get("processing", 0) + 1
             self.problem = str(error)
             if self._settings.abort_on_error:
                 raise ProcessingError(str(error)) from error
@@ -212,6 +254,11 @@ class PipelineJob:
 
     def _finish(self) -> None:
         self.finished = self.finished or self._gate.is_finished
+
+
+def _most_begun(settings: PipelineSettings) -> int:
+    """Tasks that may be there at once; one message of a second input may begin many."""
+    return settings.thread_buffer_size + settings.send_buffer_size + settings.bsread_image_buf
 
 
 def _result(done: Done[Result]) -> Result:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from repstream.pipelines.job import Job
 from repstream.pipelines.loop import Loop, ending
 from repstream.pipelines.output import open_output
 from repstream.pipelines.pipeline import PipelineJob, pipeline_settings
+from repstream.pipelines.second_input import open_second
 
 log = logging.getLogger(__name__)
 
@@ -110,13 +111,16 @@ def _open_job(pipe: Connection, outbox: Outbox[Notice], specification: Specifica
         address = f"tcp://*:{specification.input_port}"
     if wanted is not None:
         address = _asked(pipe, outbox, wanted)
-    feed = Feed(opener(settings, context), address, wanted, outbox.put) if address else None
-    try:
-        return PipelineJob(configuration, feed, folders)
-    except BaseException:
+    with ExitStack() as failed:
+        feed = Feed(opener(settings, context), address, wanted, outbox.put) if address else None
         if feed is not None:
-            feed.close()
-        raise
+            failed.callback(feed.close)
+        second = open_second(settings, context)
+        if second is not None:
+            failed.callback(second.feed.close)
+        job = PipelineJob(configuration, feed, folders, second)
+        failed.pop_all()
+        return job
 
 
 def _target(pipe: Connection, outbox: Outbox[Notice], settings: Any) -> str:

@@ -10,13 +10,15 @@ from repstream.accounting import InputLedger
 from repstream.errors import MalformedMessage
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
+from repstream.pipelines.spacing import Spacing
 
 
 class Received:
-    """Counts messages; what is missing between the ids of a stream is lost before it came here."""
+    """Counts messages; what is missing in the spacing of a stream's ids is lost before it came here."""
 
     def __init__(self) -> None:
         self.ledger = InputLedger()
+        self._spacing = Spacing()
 
     def frame(self, frame: Frame) -> None:
         """An image came."""
@@ -25,6 +27,7 @@ class Received:
     def pulse(self, pulse_id: int, nbytes: int) -> None:
         """A message came."""
         self.ledger.book_frame(pulse_id, nbytes, time.time())
+        self._spacing.observe(pulse_id)
 
     def malformed(self, error: MalformedMessage, parts: Sequence[Any]) -> None:
         """A message came that cannot be read."""
@@ -38,6 +41,6 @@ class Received:
     def lost(self) -> dict[str, int]:
         """What did not arrive, or not whole, by reason."""
         found = {f"malformed: {reason}": number for reason, number in self.ledger.malformed.items()}
-        if self.ledger.gaps.missing:
-            found["missing"] = self.ledger.gaps.missing
+        if self._spacing.missing:
+            found["missing"] = self._spacing.missing
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 from threading import Event
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +19,7 @@ from repstream.pipelines.backgrounds import load_background
 from repstream.pipelines.control import Folders
 from repstream.pipelines.functions import NamedFunction
 from repstream.pipelines.messages import Made
+from repstream.pipelines.sorting import Sorter
 from repstream.processing.camera import View
 from repstream.processing.pipeline import TRANSPARENT, Pipeline, Pulse
 from repstream.processing.user_function import UserFunction
@@ -42,6 +42,8 @@ SHOWN: Mapping[str, Any] = {
 COMPRESSIONS = ("data_compression", "data_header_compression")
 
 
+NOTHING: Mapping[str, Any] = {}
+
 Result = Sequence[Made | Frame]
 """Channels to send, or messages that go on as they are."""
 
@@ -55,8 +57,13 @@ class Work(Protocol):
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Take another configuration; raises `Refused` and keeps the former one then."""
 
-    def begin(self, message: Message, timestamp: Timestamp) -> Task | None:
-        """What is left to do for a message, None for nothing. It, and its task, raise `ProcessingError`."""
+    def begin(
+        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> Task | None:
+        """What is left to do for a message, None for nothing. It, and its task, raise `ProcessingError`.
+
+        `beside`: channels of another stream that belong to the same pulse.
+        """
 
     def rest(self) -> Result:
         """What is held back, at the end."""
@@ -113,9 +120,11 @@ class Processing(_Immediate):
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         self._configured(configuration, settings, self._pipeline.configure)
 
-    def begin(self, message: Message, timestamp: Timestamp) -> Task | None:
+    def begin(
+        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> Task | None:
         found = values_of(message)
-        others = {name: value for name, value in found.items() if name not in OF_PICTURE}
+        others = {name: value for name, value in found.items() if name not in OF_PICTURE} | dict(beside)
         pulse = Pulse(message.pulse_id, timestamp, others)
         rest = self._pipeline.begin(view_of(found), pulse)
         return None if rest is None else lambda thread: _made(pulse, rest(self._function.of(thread)))
@@ -167,7 +176,9 @@ class Storing:
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Nothing of it can change."""
 
-    def begin(self, message: Message, timestamp: Timestamp) -> Task:
+    def begin(
+        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> Task:
         if "image" not in message.header.index:
             raise ProcessingError("the message has no channel image")
         made = Made(message.pulse_id, timestamp, {self._channel: message["image"]})
@@ -194,8 +205,11 @@ class Streaming(_Immediate):
         with self._function.becoming(settings.function or "", settings.reload):
             self._parameters = configuration
 
-    def begin(self, message: Message, timestamp: Timestamp) -> Task:
-        pulse, parameters = Pulse(message.pulse_id, timestamp, values_of(message)), self._parameters
+    def begin(
+        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> Task:
+        channels = values_of(message) | dict(beside)
+        pulse, parameters = Pulse(message.pulse_id, timestamp, channels), self._parameters
 
         def task(thread: int) -> Result:
             function = self._function.of(thread)
@@ -230,36 +244,33 @@ class Making(_Immediate):
             if made is not None:
                 yield (Made(made.pulse_id, made.timestamp, made.channels),)
 
-    def begin(self, message: Message, timestamp: Timestamp) -> None:
+    def begin(
+        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> None:
         """It receives nothing."""
 
 
 class Forwarding:
-    """Messages as they came; `length` of them are held and put in the order of their ids, the lowest first.
-
-    A message that comes later than one with a higher id that has left is sent at once, late.
-    """
+    """Messages as they came; `pid_buffer` of them are held and put in the order of their ids."""
 
     def __init__(self, settings: PipelineSettings) -> None:
-        self._held: list[tuple[int, int, Frame]] = []
-        self._number = 0
-        self._length = 0
+        self._sorter: Sorter[Frame] = Sorter()
         self.configure({}, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        self._length = settings.pid_buffer or 0
+        self._sorter.length = settings.pid_buffer or 0
 
-    def begin(self, message: Message, timestamp: Timestamp) -> Task:
-        self._number += 1  # messages of one id keep their order
-        heappush(self._held, (message.pulse_id, self._number, frame_of(message)))
-        leaving = [heappop(self._held)[2] for _ in range(len(self._held) - self._length)]
+    def begin(
+        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
+    ) -> Task:
+        leaving = self._sorter.put(message.pulse_id, frame_of(message))
         return lambda thread: leaving
 
     def rest(self) -> Result:
-        return [heappop(self._held)[2] for _ in range(len(self._held))]
+        return self._sorter.rest()
 
     def close(self) -> None:
-        self._held.clear()
+        """What is held goes with it."""
 
 
 def frame_of(message: Message) -> Frame:

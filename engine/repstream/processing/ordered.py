@@ -44,6 +44,11 @@ class Ordered(Generic[R]):
         """How many tasks were put and not taken."""
         return len(self._places)
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks no thread has begun."""
+        return self._waiting.qsize()
+
     def fileno(self) -> int:
         """Readable when a task is done."""
         return self._event

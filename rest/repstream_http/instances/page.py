@@ -22,7 +22,7 @@ from repstream_http.pictures import live
 from repstream_http.pictures.look import LookQuery
 from repstream_http.pictures.routes import FORMS, PATIENCE, answer
 
-INDEX = "cameras.html"
+ENTRY = page_files.Entry("cameras/main.js", ("style/cameras.css",))
 PATH = "/api/v1/instances"
 
 MOST_POINTS = 1000
@@ -132,7 +132,7 @@ class Page:
 def with_page(app: FastAPI, saved: SavedCameras | SavedPipelines) -> Iterator[None]:
     """Serve the page with an application, which has cam_server's routes already."""
     page = Page(saved)
-    app.state.index = INDEX
+    app.state.entry = ENTRY
     app.include_router(page_files.router)
     app.include_router(page.router())
     try:

@@ -58,6 +58,10 @@ class SavedCameras:
     def names(self) -> list[str]:
         return sorted({*self.configurations.names(), SIMULATION})
 
+    def stamps(self) -> dict[str, int]:
+        """The names of all, each with what changes when its configuration does."""
+        return {SIMULATION: 0, **self.configurations.stamps()}
+
     def resolve(self, name: str) -> str:
         """The name of the camera that is called so, which may be by an alias."""
         if name in self.configurations or name == SIMULATION:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ class Configurations:
         """The names of all, sorted."""
         found = (path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))
         return sorted(name for name in found if _is_configuration(name))
+
+    def stamps(self) -> dict[str, int]:
+        """The names of all, each with what changes when its file does."""
+        found: dict[str, int] = {}
+        for name in self.names():
+            with suppress(FileNotFoundError):  # removed this moment
+                found[name] = self._path(name).stat().st_mtime_ns
+        return found
 
     def __contains__(self, name: str) -> bool:
         return self._path(name).is_file()

@@ -51,6 +51,10 @@ class SavedPipelines:
         """The names of all that are saved."""
         return self.configurations.names()
 
+    def stamps(self) -> dict[str, int]:
+        """The names of all, each with what changes when its configuration does."""
+        return self.configurations.stamps()
+
     def configuration(self, name: str) -> Document:
         """The saved configuration with all defaults; raises `Refused`."""
         return complete("pipeline", self.configurations.read(name))

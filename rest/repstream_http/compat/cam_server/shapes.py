@@ -37,10 +37,10 @@ def info(instance: InstanceInfo) -> dict[str, Any]:
 
 def statistics(figures: Statistics) -> dict[str, Any]:
     """The figures of an instance; an empty `frame_shape` before the first image."""
-    shape = figures.frame_shape
+    shape, more = figures.frame_shape, figures.more_clients
     return {
         "total_bytes": figures.total_bytes,
-        "clients": figures.clients,
+        "clients": figures.clients if more is None else f"{figures.clients} + {more}",
         "throughput": figures.throughput,
         "time": datetime.now().strftime("%H:%M:%S"),
         "rx": _rate(figures.rx_rate, figures.rx_count),

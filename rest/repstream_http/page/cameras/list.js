@@ -4,6 +4,7 @@ import { binary } from "../api.js";
 import { fill, h, setAttribute, setText, symbol } from "../dom.js";
 import { count, rate, words } from "../format.js";
 import { tone } from "../states.js";
+import { openCreate } from "./create.js";
 
 /**
  * @typedef {import("./server.js").Server} Server
@@ -21,7 +22,8 @@ export class ListView {
     this.tiles = new Map();
     this.grid = h("div", { class: "tiles" });
     this.empty = h("p", { class: "muted", hidden: true });
-    this.element = h("section", { "aria-label": "All" }, this.empty, this.grid);
+    const make = h("button", { class: "button", type: "button", onclick: () => openCreate(server) }, `New ${server.kind}`);
+    this.element = h("section", { "aria-label": "All" }, h("p", { class: "making" }, make), this.empty, this.grid);
     this.names = "";
   }
 

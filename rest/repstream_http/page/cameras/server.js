@@ -86,6 +86,23 @@ export class Server {
     }
   }
 
+  /** Save a whole configuration under a name that is new. @param {string} name @param {Configuration} configuration */
+  async create(name, configuration) {
+    if (!name) throw new Error("A name is needed.");
+    await this.load();
+    if (this.find(name)) throw new Error(`There is a ${this.kind} ${name} already; take another name.`);
+    await ask("POST", `${PREFIX[this.kind]}/${encodeURIComponent(name)}/config`, configuration);
+    await this.load();
+  }
+
+  /** Remove a configuration, and stop what runs of it. @param {string} name */
+  async remove(name) {
+    const path = `${PREFIX[this.kind]}/${encodeURIComponent(name)}`;
+    if (this.find(name)?.saved) await ask("DELETE", `${path}/config`);
+    await ask("DELETE", `${path}/del`);
+    await this.load();
+  }
+
   /** The mean of images of a camera, kept as a background; its id. @param {string} camera @param {number} number */
   async collectBackground(camera, number) {
     return (await collect(`pipeline/camera/${encodeURIComponent(camera)}/background?n_images=${number}`)).background_id;

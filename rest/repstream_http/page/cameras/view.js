@@ -7,6 +7,7 @@ import { PictureCard } from "../picture/card.js";
 import { LiveSource } from "../picture/live_source.js";
 import { tone } from "../states.js";
 import { BackgroundCard } from "./background.js";
+import { openCreate, openRemove } from "./create.js";
 import { CurvePlot } from "./curves.js";
 import { StartStop } from "./list.js";
 import { asMarker, asRegion, regionOf } from "./regions.js";
@@ -43,8 +44,11 @@ export class InstanceView {
     this.figures.append(...Object.entries(this.cells).map(([each, cell]) => h("div", {}, h("dt", {}, each), cell)));
     this.message = h("p", { class: "refusal", role: "alert", hidden: true });
     this.button = new StartStop(server, name, (text) => this.say(text));
+    const buttons = h("div", { class: "buttons" }, this.button.element,
+      h("button", { class: "button", type: "button", onclick: () => openCreate(server, name) }, "Copy"),
+      h("button", { class: "button danger", type: "button", onclick: () => openRemove(server, name) }, "Delete"));
     const what = h("section", { class: "card", "aria-label": words(server.kind) },
-      h("header", {}, h("h1", {}, name), this.state), this.message, this.figures, this.button.element);
+      h("header", {}, h("h1", {}, name), this.state), this.message, this.figures, buttons);
     this.curves = h("section", { class: "card curves", "aria-label": "Profiles", hidden: true }, this.x.element, this.y.element);
     this.trends = h("section", { class: "card wide plots", "aria-label": "Last minutes", hidden: server.kind === "camera" }, this.trend.plots.map((plot) => plot.element));
     this.element = h("div", { class: "live" }, h("div", { class: "stack" }, this.picture.element, this.curves),

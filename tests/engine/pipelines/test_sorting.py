@@ -1,0 +1,62 @@
+"""Messages put in order, and messages of two streams put together."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repstream.pipelines.merging import Merger
+from repstream.pipelines.sorting import Sorter
+
+
+def sorted_by(sorter, ids):
+    return [out for each in ids for out in sorter.put(each, each)] + sorter.rest()
+
+
+@given(ids=st.lists(st.integers(0, 50)), data=st.data())
+def test_what_is_displaced_by_less_than_is_held_comes_in_order(ids, data):
+    length = data.draw(st.integers(0, 8))
+    ids = sorted(ids)
+    for first in range(0, len(ids), length + 1):  # each group in an order of its own
+        ids[first : first + length + 1] = data.draw(st.permutations(ids[first : first + length + 1]))
+    assert sorted_by(Sorter(length), ids) == sorted(ids)
+
+
+def test_without_a_length_messages_leave_as_they_come():
+    assert sorted_by(Sorter(), [3, 1, 2]) == [3, 1, 2]
+
+
+def test_a_message_that_is_too_late_leaves_at_once():
+    sorter = Sorter(1)
+    assert [sorter.put(each, each) for each in (5, 7, 9, 2, 11)] == [[], [5], [7], [2], [9]]
+
+
+RISING = st.sets(st.integers(0, 40)).map(sorted)
+
+
+@given(images=RISING, others=RISING, data=st.data())
+def test_messages_of_equal_ids_meet_whoever_comes_first(images, others, data):
+    merger = Merger(1000, 1000)
+    pairs, left, right = [], list(images), list(others)
+    while left or right:
+        if left and (not right or data.draw(st.booleans())):
+            pairs += merger.image(left[0], f"image {left.pop(0)}")
+        else:
+            pairs += merger.other(right[0], f"data {right.pop(0)}")
+    both = [each for each in images if each in others]
+    assert pairs == [(f"image {each}", f"data {each}") for each in both]
+    alone = [each for each in images if each not in others and others and each < others[-1]]
+    assert merger.images.given_up == len(alone)
+
+
+def test_the_oldest_of_too_many_gives_way():
+    merger = Merger(2, 2)
+    for each in (1, 2, 3):
+        merger.image(each, each)
+    assert merger.images.given_up == 1
+    assert merger.other(1, "x") == [] and merger.other(2, "y") == [(2, "y")]
+
+
+def test_a_numbering_that_begins_anew_waits_for_nothing_old():
+    merger = Merger(10, 10)
+    merger.image(100, "old")
+    merger.image(1, "new")
+    assert merger.other(1, "data") == [("new", "data")]
