@@ -37,8 +37,12 @@ def requests(rounds: int) -> Iterator[Row]:
         def shared() -> float:
             return statistics.median(_seconds(lambda: _ask("GET", stream)) for _ in range(ASKED))
 
-        yield Row("first request, seconds", 1.0, compare(first, {"limit": lambda: FIRST}, rounds), "s", most=True)
-        yield Row("next request, seconds", 1.0, compare(shared, {"limit": lambda: SHARED}, rounds), "s", most=True)
+        yield Row(
+            "first request, seconds", 1.0, compare(first, {"limit": lambda: FIRST}, rounds), "s", most=True
+        )
+        yield Row(
+            "next request, seconds", 1.0, compare(shared, {"limit": lambda: SHARED}, rounds), "s", most=True
+        )
 
 
 @contextmanager

@@ -94,8 +94,8 @@ def parser() -> argparse.ArgumentParser:
         "--devices",
         type=Path,
         metavar="FILE",
-        help="JSON object of the RepStream devices and the addresses of their engines, in the place of --repeater;"
-        " devices come and go with what it says",
+        help="JSON object of the RepStream devices and the addresses of their engines, in the place of"
+        " --repeater; devices come and go with what it says",
     )
     add(
         "--writer",
@@ -201,8 +201,8 @@ def command_line(
     """What starts the server as a process of its own, attached to the engine at `engine`.
 
     `repeaters` gives a device of each name to the engine of its own address; empty: that of the server.
-    `more`: devices of other classes, such as ``LimaCCDs::bl/lima/1``. `devices_file` says which devices there are
-    in the place of `repeaters`, and is followed.
+    `more`: devices of other classes, such as ``LimaCCDs::bl/lima/1``. `devices_file` says which devices there
+    are in the place of `repeaters`, and is followed.
     Without `database` (``host:port``) it runs without one. It serves once it has printed
     `READY_LINE`, and SIGTERM ends it with status 0.
     """

@@ -34,7 +34,9 @@ def read(file: Path) -> list[Device]:
         raise RegistrationError(f"--devices {file}: must be a JSON object, not {found!r:.80}")
     for name, address in found.items():
         if not DEVICE_NAME.fullmatch(name) or not isinstance(address, str):
-            raise RegistrationError(f"--devices {file}: {name!r:.80}: {address!r:.80} is no device and address")
+            raise RegistrationError(
+                f"--devices {file}: {name!r:.80}: {address!r:.80} is no device and address"
+            )
     return [Device(REPEATER_CLASS, name, address) for name, address in found.items()]
 
 

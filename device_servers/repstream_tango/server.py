@@ -133,7 +133,8 @@ def catalogue_of(addresses: Sequence[str], one_for_all: bool = True) -> Catalogu
 
     That of an engine with the usual slots where none answers in time: attributes cannot follow later. Where
     engines have different alarm levels, those are no level of the class: each device minds its own. So it is
-    without `one_for_all`: other engines may come that have levels of their own. Raises `RegistrationError` where they are of different kinds.
+    without `one_for_all`: other engines may come that have levels of their own. Raises
+    `RegistrationError` where they are of different kinds.
     """
     with ExitStack() as stack:
         engines = [stack.enter_context(closing(_connect(address))) for address in addresses]
@@ -163,7 +164,9 @@ def _common(catalogues: Sequence[Catalogue], one_for_all: bool) -> Catalogue:
 def _has_levels(parameter: Parameter) -> bool:
     """Whether a number is an alarm from a level on."""
     alarm = parameter.alarm
-    levels = () if alarm is None else (alarm.warning_low, alarm.warning_high, alarm.alarm_low, alarm.alarm_high)
+    levels = (
+        () if alarm is None else (alarm.warning_low, alarm.warning_high, alarm.alarm_low, alarm.alarm_high)
+    )
     return any(level is not None for level in levels)
 
 

@@ -117,7 +117,9 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
 
     async def withdraw(self, names: Collection[str]) -> None:
         """Serve some PVs no more, and disconnect their clients."""
-        for name in [each for each in self.pvdb if _record(each) in names]:  # fields, too, which are kept there
+        for name in [
+            each for each in self.pvdb if _record(each) in names
+        ]:  # fields, too, which are kept there
             del self.pvdb[name]
         for circuit in tuple(self.circuits):
             for channel in tuple(circuit.circuit.channels.values()):

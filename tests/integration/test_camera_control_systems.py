@@ -41,7 +41,8 @@ class Beamline(NamedTuple):
 
     def caget(self, pv: str) -> str:
         """What a client that begins now reads; empty where nobody has the PV."""
-        return tool(self.epics_port, "caget", "-t", "-w", "2", pv).stdout.strip()
+        found = tool(self.epics_port, "caget", "-t", "-w", "2", pv)
+        return "" if "not found" in found.stdout else found.stdout.strip()
 
     def save(self, name: str, configuration: dict[str, Any]) -> None:
         answer = httpx.post(f"{self.pipelines}/api/v1/pipeline/{name}/config", json=configuration).json()
@@ -134,12 +135,11 @@ def test_pvs_and_devices_come_and_go_with_what_is_saved(beamline: Beamline) -> N
         beamline.save("late", {"camera_name": "screen"})
         until(lambda: beamline.caget(state) == "STOPPED", "the PV")
         until(lambda: answers(beamline, "late"), "the device")
-        device = beamline.device("late")
-        device.Start()
-        until(lambda: device.BeamXCenter is not None, "the beam in Tango")
+        beamline.device("late").Start()
+        until(lambda: beamline.device("late").BeamXCenter is not None, "the beam in Tango")
         # Each time the same client, which was disconnected meanwhile.
         until(lambda: severity(epics, "T:late:Beam:XCenter_RBV") == 0, "the beam in EPICS")
-        device.Stop()
+        beamline.device("late").Stop()
         beamline.remove("late")
         until(lambda: not answers(beamline, "late"), "the end of the device")
         until(lambda: not beamline.caget(state), "the end of the PV")
@@ -148,18 +148,23 @@ def test_pvs_and_devices_come_and_go_with_what_is_saved(beamline: Beamline) -> N
 
 def test_new_levels_are_in_force_without_a_restart(beamline: Beamline) -> None:
     beamline.save("inside", {"camera_name": "screen", "alarms": {"x_center": {"warning_high": X + 5}}})
-    until(
-        lambda: beamline.epics.do("info", "T:inside:Beam:XCenter_RBV")["upper_warning_limit"] == X + 5,
-        "the new level",
-    )
+    until(lambda: level(beamline.epics, "T:inside:Beam:XCenter_RBV") == X + 5, "the new level")
     until(lambda: answers(beamline, "inside"), "the device")
 
 
 def answers(beamline: Beamline, name: str) -> bool:
     try:
-        return beamline.device(name) is not None
+        return bool(beamline.device(name).State() != tango.DevState.UNKNOWN)
     except tango.DevFailed:
         return False
+
+
+def level(epics: Pyepics, pv: str) -> float | None:
+    """From where on it is a warning; None as `severity`."""
+    try:
+        return float(epics.do("info", pv)["upper_warning_limit"])
+    except RuntimeError:
+        return None
 
 
 def severity(epics: Pyepics, pv: str) -> int | None:

@@ -151,7 +151,9 @@ def test_every_template_of_a_camera_is_taken(browser: Browser, site: Servers) ->
     with open_page(browser, site.camera) as page:
         page.get_by_role("button", name="New camera").click()
         begin = page.get_by_label("Begin with")
-        templates = [each for each in begin.locator("option").all_inner_texts() if not each.startswith("copy of")]
+        templates = [
+            each for each in begin.locator("option").all_inner_texts() if not each.startswith("copy of")
+        ]
         assert len(templates) == 9
         for number, template in enumerate(templates):
             begin.select_option(template)

@@ -94,9 +94,7 @@ class FrontEnds:
 
 
 @contextmanager
-def served(
-    engines: SavedEngines, kind: str, wanted: ControlSystems, host: str
-) -> Iterator[FrontEnds]:
+def served(engines: SavedEngines, kind: str, wanted: ControlSystems, host: str) -> Iterator[FrontEnds]:
     """The front ends of these engines, which follow what is saved.
 
     Raises `ValueError` for a name that a control system cannot carry, `ChildError` where the Tango server

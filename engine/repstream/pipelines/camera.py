@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from repstream.errors import MalformedMessage, ProcessingError, Refused
@@ -20,7 +21,7 @@ from repstream.pipelines.forwarder import Forwarder
 from repstream.pipelines.job import Inlet
 from repstream.pipelines.messages import Encoder, Made
 from repstream.pipelines.received import Received
-from repstream.pipelines.sorting import Sorter
+from repstream.pipelines.sorting import Lanes
 from repstream.processing.camera import Geometry
 
 ONLINE_TIME = 3.0
@@ -59,11 +60,11 @@ class CameraJob:
         settings = self._settings = _settings(configuration)
         self._geometry, self._encoder = self._made(configuration, settings)
         self._input = self._opened(settings)
-        self._sorter: Sorter[tuple[Frame, Any]] = Sorter(self._input.held)
+        self._lanes = _lanes_of(self._input)
         try:
             self._forwarder = self._forwarding(settings)
         except Refused:
-            self._input.source.close()
+            self._input.close()
             raise
         self.received = Received()
         self.problem = ""
@@ -77,7 +78,11 @@ class CameraJob:
 
     @property
     def inlets(self) -> Sequence[Inlet]:
-        return (Inlet(self._input.source, self.take),)
+        return [
+            Inlet(source, partial(self._take, lane))
+            for lane, source in enumerate(self._input.sources)
+            if self._lanes.has_room(lane)
+        ]
 
     @property
     def more_clients(self) -> int | None:
@@ -110,18 +115,19 @@ class CameraJob:
                 self._forward_to(settings)
             except Refused:
                 if opened is not None:
-                    opened.source.close()
+                    opened.close()
                 raise
         if opened is not None:
-            self._input.source.close()
-            self._input, self._sorter.length = opened, opened.held
+            self._input.close()
+            self._input, self._lanes = opened, _lanes_of(opened)
         if changed & OF_OUTPUT:
             self._encoder = encoder
         self._geometry, self._settings = geometry, settings
         self._configuration = dict(configuration)
         self.geometry = None  # until the next image
 
-    def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
+    def _take(self, lane: int, parts: Sequence[Any], now: float) -> Sequence[Frame]:
+        """What goes out for a message that came by one of the connections."""
         try:
             frame = self._input.decode(parts)
             if not isinstance(frame, Frame):
@@ -132,7 +138,10 @@ class CameraJob:
             self.received.malformed(error, parts)
             self.problem = str(error)
             return ()
-        return [made for each in self._sorter.put(frame.frame_id, (frame, image)) for made in self._made_of(*each)]
+        return self._all_made(self._lanes.put(lane, frame.frame_id, (frame, image), now))
+
+    def _all_made(self, images: Sequence[tuple[Frame, Any]]) -> Sequence[Frame]:
+        return [made for frame, image in images for made in self._made_of(frame, image)]
 
     def _made_of(self, frame: Frame, image: Any) -> Sequence[Frame]:
         """What goes out for an image, whose turn it is."""
@@ -171,21 +180,22 @@ class CameraJob:
         return ()
 
     def rest(self) -> Sequence[Frame]:
-        return [made for each in self._sorter.rest() for made in self._made_of(*each)]
+        return self._all_made(self._lanes.rest())
 
     def hear(self, found: control.Input) -> None:
         """A camera asks for nothing."""
 
-    def tick(self, now: float) -> None:
-        source = self._input.source
-        source.update()
-        if not source.connected:
-            self.problem = source.problem or "nobody sends"
+    def tick(self, now: float) -> Sequence[Frame]:
+        for source in self._input.sources:
+            source.update()
+            if not source.connected:
+                self.problem = source.problem or "nobody sends"
         if self._forwarder is not None:
             self._forwarder.tick()
+        return self._all_made(self._lanes.leaving(now))
 
     def close(self) -> None:
-        self._input.source.close()
+        self._input.close()
         if self._forwarder is not None:
             self._forwarder.close()
 
@@ -224,9 +234,13 @@ class CameraJob:
     def _opened(self, settings: CameraSettings) -> Input:
         opened = open_input(self._name, settings, self._context, self._folders)
         if problem := _offline(opened):
-            opened.source.close()
+            opened.close()
             raise Refused(self._name, f"Camera with prefix {settings.source} is offline: {problem}")
         return opened
+
+
+def _lanes_of(opened: Input) -> Lanes[tuple[Frame, Any]]:
+    return Lanes(len(opened.sources), opened.most, time.monotonic())
 
 
 def _offline(opened: Input) -> str:

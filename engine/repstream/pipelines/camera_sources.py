@@ -30,7 +30,6 @@ from repstream.sources.opening import open_source
 from repstream.sources.simulated_camera import HEIGHT, IMAGE_TYPES, RATE, WIDTH, BeamImages, open_simulation
 from repstream.sources.simulation import Pace
 from repstream.sources.source import Source
-from repstream.sources.zmq import ZmqSource
 
 Decode = Callable[[Sequence[Any]], Frame | SeriesStart | SeriesEnd | NoImage]
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -42,8 +41,9 @@ BUFFERED = 100
 class Input(msgspec.Struct, frozen=True):
     """A source, and what makes frames of its messages.
 
-    `counts`: images are numbered from `first_id` on, whatever the source says. `held`: so many images are
-    held back to be put in the order of their ids. `offline` says why a camera
+    `counts`: images are numbered from `first_id` on, whatever the source says. `beside`: further connections
+    to the same sender, by which other images come; `most`: so many of one may wait for those of another.
+    `offline` says why a camera
     that is asked before it sends (EPICS) does not answer: it is not started then.
     """
 
@@ -51,8 +51,18 @@ class Input(msgspec.Struct, frozen=True):
     decode: Decode
     counts: bool = False
     first_id: int = 0
-    held: int = 0
+    beside: tuple[Source, ...] = ()
+    most: int = BUFFERED
     offline: Callable[[], str] = str
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All connections."""
+        return (self.source, *self.beside)
+
+    def close(self) -> None:
+        for source in self.sources:
+            source.close()
 
 
 def open_input(name: str, settings: CameraSettings, context: Context, folders: Folders) -> Input:
@@ -89,21 +99,21 @@ def open_input(name: str, settings: CameraSettings, context: Context, folders: F
 
 def _bsread(name: str, settings: CameraSettings, extra: dict[str, Any], context: Context) -> Input:
     """Images that a camera's own server pushes, by one connection or several."""
-    config = _config(str(extra.get("url") or _address_from_pv(settings.source)), "PULL", settings.buffer_size)
-    held = round((settings.buffer_size or 0) * settings.buffer_threshold)
-    if settings.connections > 1:
-        held = held or settings.connections
-    source = ZmqSource(context, config, connections=settings.connections)
-    return Input(source, FrameDecoder(channel=f"{name}:FPICTURE").decode, held=held)
+    buffered = settings.buffer_size or 0
+    config = _config(str(extra.get("url") or _address_from_pv(settings.source)), "PULL", buffered or BUFFERED)
+    decode = FrameDecoder(channel=f"{name}:FPICTURE").decode
+    most = max(1, round(buffered * settings.buffer_threshold)) if buffered else BUFFERED
+    first, *others = (open_source(config, context) for _ in range(settings.connections))
+    return Input(first, decode, beside=tuple(others), most=most)
 
 
 def _addressed(address: str, context: Context, mode: str = "PULL") -> Source:
-    return open_source(_config(address, mode), context)
+    return open_source(_config(address, mode, BUFFERED), context)
 
 
-def _config(address: str, mode: str, buffered: int | None = None) -> SourceConfig:
+def _config(address: str, mode: str, buffered: int) -> SourceConfig:
     try:
-        return SourceConfig(address=address, mode=mode, buffer_size=buffered or BUFFERED)
+        return SourceConfig(address=address, mode=mode, buffer_size=buffered)
     except ValueError:
         raise InvalidValue("source", f"{address!r:.200} is no address of a stream") from None
 

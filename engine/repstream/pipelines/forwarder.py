@@ -1,4 +1,4 @@
-"""The second output of a camera (key `forwarder_port`): its image alone, pushed to one client after the other."""
+"""The second output of a camera (key `forwarder_port`): its image alone, pushed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ class Forwarder:
         self._channel = f"{camera}:FPICTURE"
         self.pack(packing)
         address = f"tcp://*:{port}"
-        fields = {"address": address, "mode": "PUSH", "on_slow": SlowRule.DROP_OLDEST, "buffer_size": queue_size}
+        fields = {
+            "address": address,
+            "mode": "PUSH",
+            "on_slow": SlowRule.DROP_OLDEST,
+            "buffer_size": queue_size,
+        }
         config = StreamConfig.model_validate(fields)
         try:
             transport = open_transport("forwarder", config, context)

@@ -27,7 +27,7 @@ class Job(Protocol):
 
     @property
     def inlets(self) -> Sequence[Inlet]:
-        """Where messages come from; asked for each time, since a source may be opened anew."""
+        """Where messages may come from now; asked for each time, since a source may be opened anew."""
 
     @property
     def more_clients(self) -> int | None:
@@ -92,8 +92,8 @@ class Job(Protocol):
     def collect(self) -> Sequence[Frame]:
         """What other threads have made. Raises as `Inlet.take`."""
 
-    def tick(self, now: float) -> None:
-        """Ten times a second. Raises as `Inlet.take`."""
+    def tick(self, now: float) -> Sequence[Frame]:
+        """Ten times a second; what goes out now. Raises as `Inlet.take`."""
 
     def close(self) -> None:
         """Let go of everything."""

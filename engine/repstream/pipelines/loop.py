@@ -39,7 +39,7 @@ from repstream.pipelines.control import (
     Statistics,
     Stop,
 )
-from repstream.pipelines.job import Inlet, Job
+from repstream.pipelines.job import Job
 from repstream.pipelines.measures import Meter, Usage, own_memory
 
 TICK = 0.1
@@ -102,9 +102,7 @@ class Loop:
         self._output.drain()
         woken = self._job.woken
         self._offer(self._job.collect() if woken is not None and woken in ready else (), now)
-        for inlet in self._job.inlets:
-            if inlet.source.pollable in ready:
-                self._receive(inlet, now)
+        self._receive(set(ready), now)
         if now >= self._next_tick:
             self._tick(now)
         self._outbox.flush()
@@ -124,15 +122,20 @@ class Loop:
                 wanted.append((output.transport.room, zmq.POLLOUT))
         return wanted, int(wait * 1000) + 1
 
-    def _receive(self, inlet: Inlet, now: float) -> None:
+    def _receive(self, ready: set[Any], now: float) -> None:
+        """Take what waits at the sources that are ready, one after the other."""
         job = self._job
         end = now + BATCH
-        while not (self._full or job.busy or job.finished):
-            if (parts := inlet.source.receive()) is None:
+        while now < end and not (self._full or job.busy or job.finished):
+            inlets = [inlet for inlet in job.inlets if inlet.source.pollable in ready]
+            if not inlets:
                 return
-            self._offer(inlet.take(parts, now), now)
-            if (now := time.monotonic()) > end:
-                return
+            for source, take in inlets:
+                if (parts := source.receive()) is None:
+                    ready.discard(source.pollable)
+                else:
+                    self._offer(take(parts, now), now)
+            now = time.monotonic()
 
     @property
     def _full(self) -> bool:
@@ -172,7 +175,7 @@ class Loop:
     def _tick(self, now: float) -> None:
         self._next_tick = now + TICK
         self._output.watch()
-        self._job.tick(now)
+        self._offer(self._job.tick(now), now)
         if self._output.transport.consumers or self._job.more_clients:
             self._last_client = now
         elif 0 < self._job.no_client_timeout < now - self._last_client:

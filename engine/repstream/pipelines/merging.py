@@ -1,4 +1,4 @@
-"""Two streams joined by pulse id: images, and the channels that another sender has of the same pulse. Pure."""
+"""Two streams joined by pulse id: images, and what another sender has of the same pulse. Pure."""
 
 from __future__ import annotations
 

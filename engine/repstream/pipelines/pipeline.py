@@ -57,7 +57,9 @@ class PipelineJob:
         self._encoder = encoder_of(self._settings)
         threads = self._settings.processing_threads
         self._work = open_work(configuration, self._settings, folders, max(threads, 1))
-        self._threads: Ordered[Result] | None = Ordered(threads, _most_begun(self._settings)) if threads else None
+        self._threads: Ordered[Result] | None = (
+            Ordered(threads, _most_begun(self._settings)) if threads else None
+        )
         self._done: list[Done[Result]] = []
         self._made = made_by(self._work)
         self._memory = bsread.Memory()
@@ -143,7 +145,7 @@ class PipelineJob:
         if self._feed is not None:
             self._feed.found(found)
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> Sequence[Frame]:
         if self._made is not None and self._made.problem:
             raise ProcessingError(self._made.problem)
         for feed in (self._feed, self._second.feed if self._second is not None else None):
@@ -154,6 +156,7 @@ class PipelineJob:
                 self.problem = feed.problem
                 if self._settings.abort_on_timeout:
                     raise ProcessingError(feed.problem)
+        return ()
 
     def close(self) -> None:
         if self._made is not None:

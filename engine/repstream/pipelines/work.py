@@ -176,9 +176,7 @@ class Storing:
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         """Nothing of it can change."""
 
-    def begin(
-        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
-    ) -> Task:
+    def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> Task:
         if "image" not in message.header.index:
             raise ProcessingError("the message has no channel image")
         made = Made(message.pulse_id, timestamp, {self._channel: message["image"]})
@@ -205,9 +203,7 @@ class Streaming(_Immediate):
         with self._function.becoming(settings.function or "", settings.reload):
             self._parameters = configuration
 
-    def begin(
-        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
-    ) -> Task:
+    def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> Task:
         channels = values_of(message) | dict(beside)
         pulse, parameters = Pulse(message.pulse_id, timestamp, channels), self._parameters
 
@@ -244,9 +240,7 @@ class Making(_Immediate):
             if made is not None:
                 yield (Made(made.pulse_id, made.timestamp, made.channels),)
 
-    def begin(
-        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
-    ) -> None:
+    def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> None:
         """It receives nothing."""
 
 
@@ -260,9 +254,7 @@ class Forwarding:
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
         self._sorter.length = settings.pid_buffer or 0
 
-    def begin(
-        self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING
-    ) -> Task:
+    def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> Task:
         leaving = self._sorter.put(message.pulse_id, frame_of(message))
         return lambda thread: leaving
 

@@ -34,20 +34,14 @@ class ZmqSource:
     """The socket that frames come from; fills `Source`.
 
     `expected` is the size of an image in bytes, 0 where nothing is known of it; it decides how many
-    messages the socket may hold. With several `connections` to a sender that pushes, each carries its share
-    of the messages, and they come in no order. Raises `Refused` where the address cannot be connected to or bound;
+    messages the socket may hold. Raises `Refused` where the address cannot be connected to or bound;
     nothing stays open then. Used from one thread.
     """
 
     def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        config: SourceConfig,
-        expected: int = 0,
-        connections: int = 1,
+        self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig, expected: int = 0
     ) -> None:
         self._context = context
-        self._connections = connections
         self._config = config
         self._limit = self._limit_for(expected or ASSUMED_BYTES)
         self._inquiry = Inquiry(config.address, config.mode)
@@ -134,8 +128,7 @@ class ZmqSource:
             if config.connection == "bind":
                 self.socket.bind(config.address)
             else:
-                for _ in range(self._connections):
-                    self.socket.connect(config.address)
+                self.socket.connect(config.address)
         except zmq.ZMQError as error:
             self.close()
             verb = "bind" if config.connection == "bind" else "connect to"

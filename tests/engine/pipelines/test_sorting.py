@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repstream.pipelines.merging import Merger
-from repstream.pipelines.sorting import Sorter
+from repstream.pipelines.sorting import Lanes, Sorter
 
 
 def sorted_by(sorter, ids):
@@ -60,3 +60,23 @@ def test_a_numbering_that_begins_anew_waits_for_nothing_old():
     merger.image(100, "old")
     merger.image(1, "new")
     assert merger.other(1, "data") == [("new", "data")]
+
+
+@given(ids=st.sets(st.integers(0, 200)).map(sorted), data=st.data())
+def test_lanes_that_are_each_in_order_come_in_order_together(ids, data):
+    lanes = Lanes(3, 1000, now=0.0)
+    waiting = [[each for each in ids if each % 3 == lane] for lane in range(3)]
+    found = []
+    while any(waiting):
+        lane = data.draw(st.sampled_from([lane for lane in range(3) if waiting[lane]]))
+        found += lanes.put(lane, waiting[lane][0], waiting[lane].pop(0), now=0.1)
+    assert found + lanes.rest() == ids
+
+
+def test_nobody_waits_for_a_lane_that_is_silent():
+    lanes = Lanes(2, 2, now=9.0)
+    assert lanes.put(0, 1, "a", now=10.0) == ["a"]
+    assert lanes.put(1, 2, "b", now=10.1) == []
+    assert lanes.put(1, 3, "c", now=10.2) == [] and not lanes.has_room(1)
+    assert lanes.leaving(now=10.4) == []
+    assert lanes.leaving(now=10.6) == ["b", "c"]

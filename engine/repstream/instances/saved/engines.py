@@ -22,8 +22,8 @@ class Changes(NamedTuple):
 class SavedEngines:
     """An engine for each name that is saved, or for those in `only`; `look` follows what is saved.
 
-    Raises `Refused` for a name in `only` that is not saved. What is started through one of them runs until it is
-    stopped, also while nobody receives its stream. `close` them after use.
+    Raises `Refused` for a name in `only` that is not saved. What is started through one of them runs until it
+    is stopped, also while nobody receives its stream. `close` them after use.
     """
 
     def __init__(self, saved: SavedCameras | SavedPipelines, only: Sequence[str] = ()) -> None:
