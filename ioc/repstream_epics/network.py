@@ -198,7 +198,7 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
                         await self._changed.wait()
                 period = min(2 * period, _LAST_BEACON)
                 if self._changed.is_set():
-                    # As after a start: clients take a beacon that comes too early for a reason to search anew.
+                    # As after a start: a beacon that comes too early has clients search anew.
                     self._changed.clear()
                     period = _FIRST_BEACON
 

@@ -72,6 +72,8 @@ class Keys {
     this.rows = h("div", { class: "keys" });
     this.key = field("New key");
     this.value = field("Value of the new key");
+    this.key.placeholder = "another key";
+    this.value.placeholder = "its value";
     const add = h("button", { class: "button", type: "button", onclick: () => this.add() }, "Add");
     this.element = h("div", {}, this.rows, h("div", { class: "key more" }, this.key, this.value, add));
   }
