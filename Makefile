@@ -9,6 +9,7 @@
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #                        BENCH="repeater writer" BASE=COMMIT: the data plane against an earlier commit's
+#   make soak-site       a site on which everything fails at random; DURATION=30m SEED=… REPORT=soak.md
 #   make soak-tango MINUTES=10   the Tango server alone: 20 clients poll, 5 subscribe; ends with a line of figures
 #   make release VERSION=0.2.0   checks, tests, version, changelog, wheel, tag; nothing leaves this machine
 #   make audit           known faults of the libraries; asks PyPI
@@ -32,7 +33,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak soak-tango mutants audit docs release clean
+.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak soak-site soak-tango mutants audit docs release clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -81,6 +82,10 @@ soak: $(READY)
 soak-tango: $(READY)
 	@REPSTREAM_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/python -m pytest -m soak --timeout 0 -q -s \
 	    tests/soak/test_tango.py -k every_last_value
+
+soak-site: $(READY)
+	@$(BIN)/python -m tests.soak.site --duration $(or $(DURATION),60s) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(REPORT),--report $(REPORT)) $(SOAK)
 
 audit: $(READY)
 	@$(BIN)/python -m pip install --quiet --only-binary=:all: pip-audit
