@@ -72,6 +72,22 @@ def power_cut(calls: Sequence[Call], last: Callable[[int], int], path: Path) -> 
         file.truncate(size)
 
 
+ERRORS = {
+    "ENOSPC": "No space left on device",
+    "EIO": "Input/output error",
+    "EACCES": "Permission denied",
+    "ESTALE": "Stale file handle",
+    "EDQUOT": "Disk quota exceeded",
+    "short": "",
+}
+"""The errors that a call can be failed with, and the system's words for them."""
+
+
+def errors_of(call: str) -> list[str]:
+    """The errors that a call can have."""
+    return [error for error in ERRORS if error != "short" or call in ("write", "read")]
+
+
 class Storage:
     """Tells the storage of one process how to behave: see `environment` and ``storage_shim.c``."""
 

@@ -5,7 +5,7 @@
    was asked). Anything else: write as ever. A second word "scan.h5" takes the place of ".h5".
 
    "fail CALL NUMBER ERROR PART" fails one call alone: the NUMBER-th of its kind ("write", "read", "open",
-   "fsync", "rename", which links too, "unlink", "truncate", "stat", "close") that concerns a path with PART in
+   "fsync", "rename", which links too, "unlink", "truncate", "stat", "close", "mkdir", "mmap") that concerns a path with PART in
    it, counted over all processes, with ERROR, the name of an error, or "short". Each of these calls adds a byte
    to the file STORAGE_SHIM.count; the one that fails writes its path into STORAGE_SHIM.hit.
    STORAGE_SHIM_SLOW is how many microseconds a write to a file of the name .h5 takes longer.
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <linux/stat.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -47,7 +48,7 @@ static int concerns(int fd, const char *wanted) {
 static void read_text(char text[256]) {
     const char *path = getenv("STORAGE_SHIM");
     int fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? 0 : read(fd, text, 255);
+    ssize_t n = fd < 0 ? 0 : syscall(SYS_read, fd, text, 255);
     if (fd >= 0) syscall(SYS_close, fd);
     text[n < 0 ? 0 : n] = 0;
 }
@@ -66,7 +67,7 @@ static long long add(const char *suffix, const char *data, size_t size) {
     char path[4096];
     snprintf(path, sizeof path, "%s.%s", getenv("STORAGE_SHIM"), suffix);
     int fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (write(fd, data, size) != (ssize_t)size) abort();
+    if (syscall(SYS_write, fd, data, size) != (long)size) abort();
     long long length = lseek(fd, 0, SEEK_CUR);
     syscall(SYS_close, fd);
     return length;
@@ -147,10 +148,10 @@ static void record(const char *call, int fd, long long offset, long long size, c
     char line[128];
     int length = snprintf(line, sizeof line, "%s %llu %lld %lld\n", call,
                           (unsigned long long)state.stx_ino, offset, size);
-    if (write(log, line, length) != length) abort();
+    if (syscall(SYS_write, log, line, length) != length) abort();
     for (; parts && size > 0; parts++) {
         long long piece = (long long)parts->iov_len < size ? (long long)parts->iov_len : size;
-        if (write(log, parts->iov_base, piece) != piece) abort();
+        if (syscall(SYS_write, log, parts->iov_base, piece) != piece) abort();
         size -= piece;
     }
     syscall(SYS_close, log);
@@ -271,6 +272,31 @@ int close(int fd) {
     return -1;
 }
 
+/* Whether a descriptor is one of a file with a name, so that storage has to do with it. */
+static int is_file(int fd) {
+    char path[4096];
+    path_of(fd, path);
+    return path[0] == '/' && strncmp(path, "/dev/", 5);
+}
+
+ssize_t write(int fd, const void *data, size_t size) {
+    if (!is_file(fd)) return syscall(SYS_write, fd, data, size);
+    int by = obey_write(fd);
+    return by < 0 ? -1 : syscall(SYS_write, fd, data, cut(size, by));
+}
+
+ssize_t read(int fd, void *data, size_t size) {
+    if (!is_file(fd)) return syscall(SYS_read, fd, data, size);
+    int how = fate_of("read", fd);
+    return how == FAILS ? -1 : syscall(SYS_read, fd, data, cut(size, how == ENDS_EARLY ? 3 : 1));
+}
+
+#define MMAP(name, offset_t)                                               \
+    void *name(void *at, size_t size, int protection, int flags, int fd, offset_t offset) { \
+        if (fd >= 0 && fate_of("mmap", fd) == FAILS) return MAP_FAILED;    \
+        return (void *)syscall(SYS_mmap, at, size, protection, flags, fd, offset); \
+    }
+
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
 PWRITEV(pwritev, off_t)
@@ -302,3 +328,6 @@ NAME(linkat, "rename", from, (int at, const char *from, int at2, const char *to,
      (at, from, at2, to, flags))
 NAME(unlink, "unlink", path, (const char *path), (path))
 NAME(unlinkat, "unlink", path, (int at, const char *path, int flags), (at, path, flags))
+NAME(mkdir, "mkdir", path, (const char *path, mode_t mode), (path, mode))
+MMAP(mmap, off_t)
+MMAP(mmap64, off64_t)

@@ -22,7 +22,7 @@ from tests.engine.dataplane.bench import Plane, configuration, image, plan, send
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import result_of, sums
 from tests.engine.dataplane.test_process import process
-from tests.storage import Storage
+from tests.storage import ERRORS, Storage, errors_of
 from tests.waiting import until
 
 from repstream.dataplane import control
@@ -33,14 +33,6 @@ SHAPE, COUNT, TURNS = (60, 100), 12, 3
 MOST = 400
 """Calls of a kind that an acquisition makes, at most; beyond it the loop would never end."""
 
-ERRORS = {
-    "ENOSPC": "No space left on device",
-    "EIO": "Input/output error",
-    "EACCES": "Permission denied",
-    "ESTALE": "Stale file handle",
-    "EDQUOT": "Disk quota exceeded",
-    "short": "",
-}
 CALLS = {
     "write": 23,
     "open": 5,
@@ -202,11 +194,6 @@ def fail_each(
             break
         failed += 1
     return failed, wrong
-
-
-def errors_of(call: str) -> list[str]:
-    """The errors that a call can have."""
-    return [error for error in ERRORS if error != "short" or call in ("write", "read")]
 
 
 @pytest.mark.timeout(300)

@@ -1,0 +1,172 @@
+"""One call to the storage fails, in whichever process of an engine it is made: the service's own among them.
+
+Settings are kept, a configuration is saved and loaded, folders are made, files begun and closed meanwhile. The
+short form fails some of the calls with the errors in turn, the long one each call with each error.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import pytest
+
+import repstream
+from repstream.client import Client
+from tests.cli.running import free_port, started
+from tests.soak.site.programs import Program
+from tests.storage import ERRORS, Storage, errors_of
+from tests.waiting import until
+
+QUIET = ("--no-tango", "--no-epics", "--no-http")
+IMAGES = 4
+CALLS = {"open": 5, "write": 7, "read": 5, "stat": 7, "fsync": 3, "rename": 2, "mkdir": 1, "close": 7, "unlink": 2}
+"""The kinds of calls, and of how many the short form fails one."""
+MOST = 300
+"""Calls of a kind, at most; beyond it the loop would never end."""
+
+
+class Site(NamedTuple):
+    engine: Client
+    folder: Path
+    storage: Storage
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def site(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An engine on that storage, with settings below ``kept/``."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "kept").mkdir()
+    storage = Storage(shim, folder)
+    address, source, live = (f"tcp://127.0.0.1:{free_port()}" for _ in range(3))
+    tree = {
+        "schema_version": 1,
+        "source": {"address": source},
+        "streams": {"live": {"address": live, "mode": "PUB"}},
+        "writers": {"main": {"folder": str(folder)}},
+    }
+    (folder / "site.json").write_text(json.dumps(tree))
+    detector = ("simulate", "-a", source, "--size", "16x16", "--rate", 500, "-n", 0, "-q")
+    line = ("serve", "--engine-address", address, "--root", folder, "--config", folder / "site.json")
+    command = (sys.executable, "-m", "repstream_cli", *line, "--settings", folder / "kept" / "engine.json", *QUIET)
+    serve = Program("serve", command, folder, storage.environment)
+    try:
+        with started(*detector), repstream.Client(address, timeout=30) as engine:
+            engine.execute("engine.start").wait(20)
+            engine.wait("source.received", bool, timeout=30)
+            yield Site(engine, folder, storage, serve.log)
+    finally:
+        storage.does("")
+        assert serve.stop()
+
+
+def answer(act: Any) -> str:
+    """The reason for which it was refused or ended otherwise, empty where it was done."""
+    try:
+        handle = act()
+    except repstream.Refused as error:
+        return str(error)
+    except repstream.EngineFault as error:
+        return str(error)
+    return "" if handle is None or (end := handle.wait(30)).ok else end.message
+
+
+def all_that_touches_files(site: Site, number: int) -> dict[str, str]:
+    """What an operator does in an hour; the reason of each that was not done."""
+    engine, saved = site.engine, site.folder / "kept" / "run-copy.json"
+    target = site.folder / f"run-{number}" / "deep" / "scan.h5"
+    writer = {"output_file": str(target), "create_directory": -2, "num_images": IMAGES}
+    found = {
+        "write": answer(lambda: engine.write({f"writers.main.{k}": v for k, v in writer.items()})),
+        "save": answer(lambda: engine.execute("engine.save_config", str(saved))),
+        "start": answer(lambda: engine.execute("writers.main.start")),
+        "stop": answer(lambda: engine.execute("engine.stop")),
+        "load": answer(lambda: engine.execute("engine.load_config", str(saved))) if saved.exists() else "",
+        "again": answer(lambda: engine.execute("engine.start")),
+    }
+    saved.unlink(missing_ok=True)
+    return found
+
+
+def check(site: Site, number: int, found: dict[str, str], hit: str, error: str) -> None:
+    """What must be so after one call failed with this error for the path `hit`."""
+    engine = site.engine
+    for what, reason in found.items():
+        if reason:
+            assert hit, f"{what} failed without a fault: {reason}"
+            assert ERRORS[error] in reason, f"{what}: {reason}"
+            assert any(name in reason for name in Path(hit).parts[-3:]), f"{what}: {reason}"
+    beat = int(str(engine.read("engine.heartbeat")))
+    assert engine.read("engine.state") == "RUNNING"
+    target = site.folder / f"run-{number}" / "deep" / "scan.h5"
+    if not found["start"]:
+        with h5py.File(target) as file:
+            assert len(file["/entry/data/data"]) == IMAGES
+            assert file["/entry/acquisition/outcome"][()] == b"completed"
+    elif target.exists():
+        with h5py.File(target) as file:
+            assert file["/entry/acquisition/outcome"][()] != b"completed"
+    assert [p for p in site.folder.rglob("*.tmp") if "run-" in str(p)] == []
+    json.loads((site.folder / "kept" / "engine.json").read_text())
+    assert beat >= 0
+
+
+def fail_each(site: Site, call: str, errors: Sequence[str], numbers: range, part: str) -> tuple[int, list[str]]:
+    failed, wrong = 0, []
+    for n, error in zip(numbers, itertools.cycle(errors), strict=False):
+        number = next(NUMBERS)
+        site.storage.fails(call, n, error, part)
+        found = all_that_touches_files(site, number)
+        hit = site.storage.hit
+        site.storage.does("")
+        try:
+            check(site, number, found, hit, error)
+        except (AssertionError, OSError, KeyError) as problem:
+            wrong.append(f"{call} {n} {error} at {hit}: {found}\n{problem}")
+            site.engine.execute("engine.reset")
+            answer(lambda: site.engine.execute("engine.start"))
+        if not hit:
+            break
+        failed += 1
+    return failed, wrong
+
+
+NUMBERS = itertools.count(1)
+
+
+def settled(site: Site) -> None:
+    """The settings are saved in the end, whatever failed, and nothing of ours has gone wrong unseen."""
+    site.engine.write("streams.live.every_nth", next(NUMBERS))
+    kept = site.folder / "kept" / "engine.json"
+    wanted = site.engine.read("streams.live.every_nth")
+    until(lambda: json.loads(kept.read_text())["streams"]["live"]["every_nth"] == wanted, "the settings")
+    assert "Traceback" not in site.log.read_text()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", ["/run-", "/kept/"])
+def test_some_calls_that_fail(site: Site, part: str) -> None:
+    wrong: list[str] = []
+    for call, every in CALLS.items():
+        wrong += fail_each(site, call, errors_of(call), range(1, MOST, every), part)[1]
+    assert not wrong, "\n\n".join(wrong)
+    settled(site)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("part", ["/run-", "/kept/"])
+def test_whichever_call_fails_with_whatever_error(site: Site, part: str, call: str) -> None:
+    wrong: list[str] = []
+    for error in errors_of(call):
+        count, more = fail_each(site, call, [error], range(1, MOST), part)
+        print(f"{part} {call} failed {count} times with {error}")
+        wrong += more
+    assert not wrong, "\n\n".join(wrong)
+    settled(site)
