@@ -145,7 +145,7 @@ class FakePlane:
             case control.ShutGate():
                 if self._gates.pop(request.slot, None) is not None:
                     shut = self._plans[request.slot].acquisition_id
-                    self._tell(control.GateNotice(request.slot, shut, time.time()))
+                    self._tell(control.GateNotice(request.slot, shut, time.monotonic()))
             case control.End():
                 if request.slot not in self._plans:
                     return
@@ -174,7 +174,7 @@ class FakePlane:
             self._finish(slot, AcquisitionResult.COMPLETED, "Completed.")
         elif self._gates[slot] == 0:
             del self._gates[slot]
-            self._tell(control.GateNotice(slot, plan.acquisition_id, time.time()))
+            self._tell(control.GateNotice(slot, plan.acquisition_id, time.monotonic()))
 
     def fail(self, slot: int, reason: str) -> None:
         """The storage of a writer fails."""
@@ -214,6 +214,7 @@ class FakePlane:
                 "",
                 plan.path,
                 time.time(),
+                time.monotonic(),
                 self._writer(slot, state),
             )
         )
@@ -250,7 +251,7 @@ class FakePlane:
         writers = {slot: self._writer(slot, AcquisitionState.ACQUIRING_IMAGES) for slot in self._plans}
         flushed = {slot: ended[0].report() for slot, ended in self._flushed.items() if ended}
         behind = {slot: report for slot, report in flushed.items() if slot in self._plans}
-        return control.Report(time.time(), source, streams, flushed | writers, 0, behind)
+        return control.Report(time.monotonic(), source, streams, flushed | writers, 0, behind)
 
 
 def _ledger(sent: int, queued: int = 0) -> OutputSnapshot:
@@ -278,6 +279,7 @@ class _Flushed(NamedTuple):
             self.message,
             self.plan.path,
             time.time(),
+            time.monotonic(),
             report,
         )
 

@@ -55,7 +55,7 @@ class IocStats:
 
     def __init__(self, prefix: str, records: Callable[[], int]) -> None:
         self._prefix = prefix
-        self._started = time.time()
+        self._started, self._since = time.time(), time.monotonic()
         self._beat = 0
         self._spent = (time.monotonic(), time.process_time())
         made: list[Channel] = [
@@ -94,7 +94,7 @@ class IocStats:
             "IOC_CPU_LOAD": self._load(),
             "MEM_USED": _memory(),
             "LOAD": os.getloadavg()[0],
-            "UPTIME": _duration(now - self._started),
+            "UPTIME": _duration(time.monotonic() - self._since),
             "STARTTOD": _clock(self._started),
             "TOD": _clock(now),
             "HOSTNAME": platform.node()[:39],

@@ -42,7 +42,7 @@ class Journal:
         self.log = Chronicle(lambda: engine.catalogue)
         self._history = history or History(engine)
         self._own_history = history is None
-        self._times: deque[float] = deque(maxlen=SAMPLES)
+        self._clocks: deque[float] = deque(maxlen=SAMPLES)
         self._figures: dict[str, deque[float | None]] = {}
         self._end = threading.Event()
         self._sampler = threading.Thread(target=self._sample_all, name="figures", daemon=True)
@@ -66,7 +66,9 @@ class Journal:
     def figures(self) -> tuple[list[float], dict[str, list[float | None]]]:
         """Unix times of the samples, and the samples by key; None where there was no value."""
         with self._lock:
-            times = list(self._times)
+            # Apart as they were taken, wherever the clock was set in between.
+            lead = time.time() - time.monotonic()
+            times = [clock + lead for clock in self._clocks]
             return times, {key: _padded(values, len(times)) for key, values in self._figures.items()}
 
     def take(self, event: Event) -> None:
@@ -80,7 +82,7 @@ class Journal:
                 self._sample(values)
 
     def _sample(self, values: Mapping[str, Value]) -> None:
-        self._times.append(time.time())
+        self._clocks.append(time.monotonic())
         for key, value in values.items():
             head, _, field = key.rpartition(".")
             if field not in FIGURES or (value is None and key not in self._figures):
@@ -89,7 +91,7 @@ class Journal:
                 continue  # an empty slot
             kept = self._figures.setdefault(key, deque(maxlen=SAMPLES))
             number = float(value) if isinstance(value, int | float) else None
-            kept.extend([None] * (len(self._times) - 1 - len(kept)))
+            kept.extend([None] * (len(self._clocks) - 1 - len(kept)))
             kept.append(number)
 
 

@@ -198,7 +198,7 @@ class Opening(msgspec.Struct, frozen=True):
 
     `number` counts the openings of the acquisition from 1. `images` were taken for the file, from
     `first_id` to `last_id` in the order in which they came. `begin` is the time from which on they came,
-    `end` that at which the gate was shut; None while it is open. Times are Unix seconds.
+    `end` that at which the gate was shut; None while it is open. Times are monotonic seconds.
     """
 
     number: int
@@ -253,10 +253,11 @@ class WriterReport(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, tag="report"):
     """Everything now, ten times a second, by slot; `losses` counts unplanned losses so far.
 
-    `behind`: acquisitions that are still flushed while the writer has begun another one.
+    `clock`: when, for rates (monotonic seconds). `behind`: acquisitions that are still flushed while the
+    writer has begun another one.
     """
 
-    time: float
+    clock: float
     source: SourceReport
     streams: dict[int, StreamReport]
     writers: dict[int, WriterReport]
@@ -268,7 +269,7 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
     """An acquisition has got into another state; `report` is its own, with the final counts at an end.
 
     In FINISHED and FAILED the file is closed, `result` and `message` say how it ended.
-    `path` is the file's full name. `follow`: the next series of the detector may need an
+    `path` is the file's full name. `time` is in Unix seconds, `clock` the same in monotonic ones. `follow`: the next series of the detector may need an
     acquisition, which can begin now; the input waits for `Arm`, or `End`, then.
     """
 
@@ -279,6 +280,7 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
     message: str
     path: str
     time: float
+    clock: float
     report: WriterReport
     follow: bool = False
 
@@ -286,12 +288,12 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
 class GateNotice(msgspec.Struct, frozen=True, tag="gate_notice"):
     """A gate has moved with the file open: shut after its frames or on request, or opened as configured.
 
-    `report` has the counters at the moment at which it shut.
+    `report` has the counters at the moment at which it shut, `clock` says when that was (monotonic seconds).
     """
 
     slot: int
     acquisition_id: str
-    time: float
+    clock: float
     is_open: bool = False
     opening: Opening | None = None
     report: WriterReport | None = None

@@ -22,9 +22,9 @@ class LossLog:
 
     def notes(self, report: Report, last_malformed: str, final: bool = False) -> Iterator[Note]:
         """A note for each loss since the last time; none within a second of that, unless `final`."""
-        if not final and report.time - self._time < INTERVAL:
+        if not final and report.clock - self._time < INTERVAL:
             return
-        self._time = report.time
+        self._time = report.clock
         ledger = report.source.ledger
         last = f", the last: {last_malformed}"
         yield from self._risen("messages malformed at the input", sum(ledger.malformed.values()), last)

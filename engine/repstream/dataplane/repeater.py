@@ -189,7 +189,7 @@ class Repeater:
         """Everything now; `losses` are those that nobody planned."""
         ledger = self.ledger.snapshot()
         return Report(
-            time=time.time(),
+            clock=time.monotonic(),
             source=SourceReport(
                 ledger=ledger,
                 connected=self.source is not None and self.source.connected,

@@ -38,7 +38,7 @@ class ThroughputStatistics:
         self.sampling_interval = sampling_interval
         self._buffer = deque(maxlen=100) if buffer is None else buffer
         self.n = Namespace() if namespace is None else namespace
-        self.n.initial_time = time.time()
+        self.n.initial_time = time.monotonic()
         nothing = {"total_bytes_received": 0, "messages_received": 0, "time": self.n.initial_time}
         self.n.last_sampled_statistics = nothing
         self.n.last_received_statistics = nothing
@@ -48,7 +48,7 @@ class ThroughputStatistics:
         received = {
             "total_bytes_received": message_statistics.total_bytes_received,
             "messages_received": message_statistics.messages_received,
-            "time": time.time(),
+            "time": time.monotonic(),
         }
         self.n.last_received_statistics = received
         if received["time"] - self.n.last_sampled_statistics["time"] > self.sampling_interval:

@@ -156,6 +156,11 @@ class AcquisitionStatus(Losses):
     stop_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
         None, title="End time", description="Unix time of the end."
     )
+    acq_duration: Annotated[Rate | None, Unit("s")] = Field(
+        None,
+        title="Acquisition duration",
+        description="Time from the start to the end, whatever becomes of the clock; none before the end.",
+    )
 
 
 class CallStatus(Status):

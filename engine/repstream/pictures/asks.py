@@ -38,7 +38,7 @@ class Asks:
         found: dict[View | None, list[Address]] = {}
         for address, pending in list(self._pending.items()):
             ask = pending.ask
-            if ask.slot == slot and ask.after < number:
+            if ask.slot == slot and ask.after != number:
                 found.setdefault(ask.view, []).append(address)
                 del self._pending[address]
                 self._answered[address] = self._looked[slot] = now

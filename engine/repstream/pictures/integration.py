@@ -62,7 +62,7 @@ class _Counted(NamedTuple):
 
 
 class Integration:
-    """Adds up over the openings of one gate. All times are Unix seconds."""
+    """Adds up over the openings of one gate. All times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._counted: deque[_Counted] = deque(maxlen=KEPT)

@@ -114,7 +114,7 @@ class Loop:
     def _settle(self, slot: Slot) -> None:
         """Report what was counted in openings that are over."""
         stream = self._input_of(slot)
-        now = time.time()
+        now = time.monotonic()
         while slot.gate.ends(slot.config, now, now if stream is None else stream.caught_up):
             self._send(slot, slot.gate.fields)
 

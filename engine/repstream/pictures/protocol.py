@@ -30,7 +30,7 @@ class Pictures(Protocol):
         """
 
     def next(self, slot: int, callback: Callback, view: View | None = None, after: int = 0) -> Subscription:
-        """Call back once, with the newest picture whose `number` is above `after`.
+        """Call back once, with the newest picture whose `number` is not `after`.
 
         So a viewer sets its own pace: it asks again when it has shown the last one. Closing gives up.
         """

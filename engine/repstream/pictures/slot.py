@@ -28,7 +28,7 @@ RATE_SPAN = 2.0
 """Seconds over which the rate is averaged."""
 
 NUMBERS_A_SECOND = 100
-"""Numbers of pictures begin at the time in these units, so that they rise beyond a restart."""
+"""Numbers of pictures begin at the time in these units, so that a restart gives none for the second time."""
 
 
 class _Image(msgspec.Struct, frozen=True):
@@ -106,7 +106,7 @@ class Slot:
         except (MalformedMessage, StorageError, ValueError) as error:
             self._fault = f"image {arrival.frame.frame_id} cannot be counted: {error}"
             return
-        self.gate.count(arrival.frame.frame_id, arrival.received, parts, arrival.received - caught_up)
+        self.gate.count(arrival.frame.frame_id, arrival.clock, parts, arrival.clock - caught_up)
 
     def picture(self, view: View | None) -> Picture:
         """The image at hand, reduced; there must be one (`number`)."""
@@ -147,7 +147,7 @@ class Slot:
             state, message = "waiting", f"no image of stream {self.config.stream} yet"
         else:
             state, message = "live", ""
-        age = None if self._image is None else max(0.0, time.time() - self._image.arrival.received)
+        age = None if self._image is None else max(0.0, now - self._image.arrival.clock)
         return {
             "state": state,
             "message": message[:1024],

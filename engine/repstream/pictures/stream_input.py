@@ -20,18 +20,19 @@ AT_ONCE = 0.1
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A frame, its number in this stream, and when it came (Unix seconds)."""
+    """A frame, its number in this stream, and when it came: `received` in Unix, `clock` in monotonic seconds."""
 
     number: int
     frame: Frame
     received: float
+    clock: float
 
 
 class StreamInput:
     """Hears the stream at `address`, but only while it is `wanted`. Used from one thread.
 
     `newest` is the last image that came; each is given to `receive`'s argument. `caught_up`: when last
-    nothing waited (Unix seconds). `malformed` counts what could not be read, `complaint` is the
+    nothing waited (monotonic seconds). `malformed` counts what could not be read, `complaint` is the
     last reason. `channel` and `threshold` as in `FrameDecoder`.
     """
 
@@ -39,7 +40,7 @@ class StreamInput:
         self, context: zmq.Context[zmq.Socket[bytes]], address: str, channel: str, threshold: str
     ) -> None:
         self.newest: Arrival | None = None
-        self.caught_up = time.time()
+        self.caught_up = time.monotonic()
         self.malformed = 0
         self.complaint = ""
         self._number = 0
@@ -65,7 +66,7 @@ class StreamInput:
             try:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                self.caught_up = time.time()
+                self.caught_up = time.monotonic()
                 return
             try:
                 found = self._decode(parts)
@@ -75,7 +76,7 @@ class StreamInput:
                 continue
             if isinstance(found, Frame):
                 self._number += 1
-                self.newest = Arrival(self._number, found, time.time())
+                self.newest = Arrival(self._number, found, time.time(), time.monotonic())
                 each(self.newest)
 
     def close(self) -> None:

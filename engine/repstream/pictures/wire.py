@@ -23,7 +23,7 @@ LEASE = 4.0
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """Send the newest picture of a slot whose number is above `after`, now or when there is one."""
+    """Send the newest picture of a slot whose number is not `after`, now or when there is one."""
 
     number: int
     slot: int

@@ -65,6 +65,27 @@ class ServiceContext:
         self.board = Board(catalogue, epoch, time.time())
         self._epoch = epoch
         self._handle_numbers = itertools.count(1)
+        self._frames, self._frames_at = 0, 0.0
+        self._started_at: dict[int, float] = {}
+
+    def heard_frames(self, number: int) -> None:
+        """The input has received so many frames since it was opened."""
+        if number != self._frames:
+            self._frames, self._frames_at = number, time.monotonic()
+
+    @property
+    def quiet(self) -> float | None:
+        """Seconds since frames came, None before the first; whatever becomes of the clock on the wall."""
+        return time.monotonic() - self._frames_at if self._frames else None
+
+    def note_start(self, slot: int) -> float:
+        """The newest acquisition of a writer is started now; when that is (monotonic)."""
+        self._started_at[slot] = time.monotonic()
+        return self._started_at[slot]
+
+    def since_start(self, slot: int) -> float:
+        """Seconds since the newest acquisition of a writer was started, 0 before the first."""
+        return time.monotonic() - self._started_at[slot] if slot in self._started_at else 0.0
 
     def put(self, values: Mapping[str, Value]) -> None:
         """Note new values and announce what changed."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -39,16 +39,23 @@ class FolderState(msgspec.Struct, frozen=True):
         return "" if self.writable else f"{folder} is not writable"
 
 
+class _Begun(NamedTuple):
+    """When a call began: for people in Unix seconds, and monotonic."""
+
+    time: float
+    clock: float
+
+
 class Folders:
     """Calls that touch folders, each in a thread of its own, so that those hang alone."""
 
     def __init__(self) -> None:
-        self._under_way: dict[str, list[float]] = {}
+        self._under_way: dict[str, list[_Begun]] = {}
 
     def silent_since(self, folder: str) -> float | None:
-        """Since when a folder has not answered, where that is worth a word."""
-        times = self._under_way.get(folder)
-        return times[0] if times and time.time() - times[0] >= PATIENCE else None
+        """Since when a folder has not answered, in Unix seconds, where that is worth a word."""
+        begun = self._under_way.get(folder)
+        return begun[0].time if begun and time.monotonic() - begun[0].clock >= PATIENCE else None
 
     async def look(self, folder: str, done: Callable[[FolderState], None]) -> None:
         """Have `done` called with the state of a folder; at once where it has not answered the last time."""
@@ -70,17 +77,16 @@ class Folders:
         return await waited(asyncio.shield(self._call(folder, function)), subject, why)
 
     def _call(self, folder: str, function: Callable[[], T]) -> asyncio.Future[T]:
-        now = time.time()
-        times = self._under_way.setdefault(folder, [])
-        times.append(now)
+        now = _Begun(time.time(), time.monotonic())
+        self._under_way.setdefault(folder, []).append(now)
         future = aside(function)
         future.add_done_callback(lambda _: self._answered(folder, now))
         return future
 
-    def _answered(self, folder: str, begun: float) -> None:
-        times = self._under_way[folder]
-        times.remove(begun)
-        if not times:
+    def _answered(self, folder: str, call: _Begun) -> None:
+        calls = self._under_way[folder]
+        calls.remove(call)
+        if not calls:
             del self._under_way[folder]
 
 

@@ -123,7 +123,7 @@ class Repeater:
         """End a data plane that does not answer, or whose last stop waits for a disk that does not."""
         why = "having given no sign of life" if self._stalled else ""
         if self.draining:
-            why = why or self._situation.silent_disks(time.time())
+            why = why or self._situation.silent_disks()
         if why and self._context.asking.pulse.lives:
             self._kill(f"was ended by reset: {why}")
             await waited(self._gone.wait(), "engine.reset", lambda: "the data plane cannot be ended")
@@ -175,6 +175,7 @@ class Repeater:
         if report.losses > self._losses:
             self._lost_at = time.monotonic()
         self._losses = report.losses
+        self._context.heard_frames(report.source.ledger.frames)
         engine = self._context.engine
         engine.losing = self.losing
         values = {**self._counted(report), **writers, **by_key(engine, Group.ENGINE)}
@@ -239,7 +240,7 @@ class Repeater:
 
     def describe(self) -> None:
         """Say in one sentence what goes on."""
-        sentence = self._situation.sentence(self.state, self.draining, time.time())
+        sentence = self._situation.sentence(self.state, self.draining)
         if self._stalled:
             ends = f"; it is ended after {self._patience:.0f} s" if self._patience else ""
             sentence = f"Not known: {self.stall}{ends}, or at once by reset."
@@ -306,11 +307,11 @@ class Repeater:
     def _counted(self, report: control.Report) -> dict[str, Value]:
         """The counters and rates of the input and the streams, by key."""
         source = self._context.status(SourceStatus, Group.SOURCE)
-        figures.count_source(source, report.source, report.time, self._rates)
+        figures.count_source(source, report.source, report.clock, self._rates)
         found = by_key(source, Group.SOURCE)
         for slot, counted in report.streams.items():
             stream = self._context.status(StreamStatus, Group.STREAM, slot)
-            figures.count_stream(stream, counted, f"s{slot}", report.time, self._rates)
+            figures.count_stream(stream, counted, f"s{slot}", report.clock, self._rates)
             found |= by_key(stream, Group.STREAM, slot)
         return found
 

@@ -241,7 +241,7 @@ class Service:
     def _on_report(self, report: control.Report) -> None:
         found: dict[str, Value] = {}
         for slot, counted in (*report.behind.items(), *report.writers.items()):
-            found |= self._writers[slot].counted(counted, report.time)
+            found |= self._writers[slot].counted(counted, report.clock)
         self._repeater.on_report(report, found)
         for slot in report.writers:
             self._writers[slot].on_report()

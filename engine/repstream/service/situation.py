@@ -25,12 +25,12 @@ class Situation:
         """The outputs that hold up the source, as last reported: ``stream live``, ``writer main``."""
         return [f"{singular} {output.name}" for singular, output in self._outputs() if output.blocking]
 
-    def silent_disks(self, now: float) -> str:
-        """The writers whose disk does not answer; empty where there is none. `now` in Unix seconds."""
+    def silent_disks(self) -> str:
+        """The writers whose disk does not answer; empty where there is none."""
         silent = [
             f"the disk of writer {writer.name} has not answered for {seconds:.0f} s"
-            for writer, newest in self._writers()
-            if (seconds := silent_disk(writer, newest, now)) >= PATIENCE
+            for slot, writer, newest in self._writers()
+            if (seconds := silent_disk(writer, newest, self._context.since_start(slot))) >= PATIENCE
         ]
         return ", ".join(silent)
 
@@ -42,7 +42,7 @@ class Situation:
         frames = sum(output.queued or 0 for output in outputs)
         return frames, max(known, default=0.0) if len(known) == len(times) else None
 
-    def sentence(self, state: RepeaterState, drains: bool, now: float) -> str:
+    def sentence(self, state: RepeaterState, drains: bool) -> str:
         """What goes on, for people. `drains`: what came before the last stop is still sent or written."""
         engine = self._context.status(EngineStatus, Group.ENGINE)
         if states.is_open(state):
@@ -51,7 +51,7 @@ class Situation:
             return f"Error: {engine.last_error}."
         if drains:
             left = amount_left(engine.draining, engine.draining_time)
-            disks = self.silent_disks(now)
+            disks = self.silent_disks()
             return f"Stopped; draining, {left}{f'; {disks}, reset gives it up' if disks else ''}."
         if state is RepeaterState.STOPPED:
             return "Stopped."
@@ -61,7 +61,7 @@ class Situation:
         source = self._context.status(SourceStatus, Group.SOURCE)
         held = f"; held up by {', '.join(blocking)}" if (blocking := self.blocking) else ""
         space = "".join(
-            f"; writer {w.name}: {w.space_warning}" for w, _ in self._writers() if w.space_warning
+            f"; writer {w.name}: {w.space_warning}" for _, w, _ in self._writers() if w.space_warning
         )
         losing = "; losing frames" if engine.losing else ""
         link = "" if source.connected else f" ({source.link_problem or 'not connected'})"
@@ -75,8 +75,8 @@ class Situation:
             for slot in catalogue.slots(group):
                 yield catalogue.groups[group].singular, self._context.status(OutputStatus, group, slot)
 
-    def _writers(self) -> Iterator[tuple[WriterStatus, AcquisitionStatus]]:
-        """What each writer says, and about its newest acquisition."""
+    def _writers(self) -> Iterator[tuple[int, WriterStatus, AcquisitionStatus]]:
+        """The slot of each writer, what it says, and about its newest acquisition."""
         for slot in self._context.catalogue.slots(Group.WRITER):
             newest = self._context.status(AcquisitionStatus, Group.WRITER, slot, NEWEST.prefix)
-            yield self._context.status(WriterStatus, Group.WRITER, slot), newest
+            yield slot, self._context.status(WriterStatus, Group.WRITER, slot), newest

@@ -34,22 +34,27 @@ NOTHING = Wait()
 
 
 class Now(msgspec.Struct, frozen=True):
-    """A writer now: its settings, and what it says about itself and its two acquisitions."""
+    """A writer now: its settings, and what it says about itself and its two acquisitions.
+
+    `since_start`: seconds since the newest one was started.
+    """
 
     config: WriterConfig
     writer: WriterStatus
     newest: AcquisitionStatus
     previous: AcquisitionStatus
+    since_start: float = 0.0
 
 
-def wait_of(now: Now, source: SourceStatus, blocking: Sequence[str], time: float) -> Wait:
+def wait_of(now: Now, source: SourceStatus, blocking: Sequence[str], time: float, quiet: float | None) -> Wait:
     """What the newest acquisition of a writer waits for.
 
-    `blocking`: the outputs that hold up the input, by name; `time` in Unix seconds.
+    `blocking`: the outputs that hold up the input, by name; `time` in Unix seconds. `quiet`: seconds since
+    the last frame, None before the first.
     """
     writer, newest = now.writer, now.newest
     state = newest.acq_state
-    disk_wait = silent_disk(writer, newest, time)
+    disk_wait = silent_disk(writer, newest, now.since_start)
     if state is AcquisitionState.FLUSHING_IMAGES:
         return Wait("disk", None, f"{amount_left(newest.left, newest.left_time)}{_silent(disk_wait)}")
     if state is AcquisitionState.NONE and disk_wait >= PATIENCE:
@@ -62,17 +67,20 @@ def wait_of(now: Now, source: SourceStatus, blocking: Sequence[str], time: float
     if writer.gate == "shut":
         return _gate(now)
     last = source.last_frame_time
-    if last is not None and time - last < PATIENCE:
+    if quiet is not None and quiet < PATIENCE:
         return _selection(now)
     if blocking:
         return Wait("stream", last, f"held up by {', '.join(blocking)}; {_quiet(writer, source)}")
     return Wait("source", newest.start_time if last is None else last, _quiet(writer, source))
 
 
-def silent_disk(writer: WriterStatus, newest: AcquisitionStatus, time: float) -> float:
-    """Seconds for which a writer's disk has not answered, also while its file is still to be made."""
+def silent_disk(writer: WriterStatus, newest: AcquisitionStatus, since_start: float) -> float:
+    """Seconds for which a writer's disk has not answered, also while its file is still to be made.
+
+    `since_start`: seconds since its newest acquisition was started.
+    """
     making = newest.acq_state is AcquisitionState.NONE and writer.state is WriterState.WRITING
-    return time - newest.start_time if making and newest.start_time else writer.disk_wait or 0.0
+    return since_start if making else writer.disk_wait or 0.0
 
 
 def still_written(previous: AcquisitionStatus) -> str:

@@ -31,6 +31,7 @@ class WriterBoard:
         self._context = context
         self._slot = slot
         self._rates = {NEWEST: figures.Rates(), PREVIOUS: figures.Rates()}
+        self._begun = {NEWEST: 0.0, PREVIOUS: 0.0}
 
     @property
     def writer(self) -> WriterStatus:
@@ -93,6 +94,7 @@ class WriterBoard:
     def show_begun(self, plan: control.AcquisitionPlan, now: float) -> None:
         """A new acquisition begins; the newest one is the previous one from now on."""
         self._rates = {NEWEST: figures.Rates(), PREVIOUS: self._rates[NEWEST]}
+        self._begun = {NEWEST: self._context.note_start(self._slot), PREVIOUS: self._begun[NEWEST]}
         before = self.acquisition(NEWEST)
         begun = AcquisitionStatus(
             acquisition_id=plan.acquisition_id,
@@ -139,6 +141,7 @@ class WriterBoard:
         """Show what became of an acquisition; its state is for the caller, after that."""
         acquisition = self.acquisition(which)
         acquisition.stop_time, acquisition.acq_message = now, message
+        acquisition.acq_duration = round(time.monotonic() - self._begun[which], 3)
         self.show_acquisition(which, acquisition)
         acquisition.acq_result = result
         self.show_acquisition(which, acquisition)
@@ -167,8 +170,9 @@ class WriterBoard:
         The sentence also mentions the previous one, where that is not closed yet.
         """
         writer, source = self.writer, self._context.status(SourceStatus, Group.SOURCE)
-        now = Now(config, writer, self.acquisition(NEWEST), self.acquisition(PREVIOUS))
-        wait = wait_of(now, source, blocking, time.time())
+        since_start = self._context.since_start(self._slot)
+        now = Now(config, writer, self.acquisition(NEWEST), self.acquisition(PREVIOUS), since_start)
+        wait = wait_of(now, source, blocking, time.time(), self._context.quiet)
         silent = writer.folder_status if writer.folder_exists is None else ""
         writer.waiting = "; ".join(part for part in (wait.text, silent, still_written(now.previous)) if part)
         writer.waiting_for, writer.waiting_since = wait.reason, wait.since

@@ -132,7 +132,7 @@ class Writer:
             return  # of a writer that is gone
         subject = self._writer.subject("acquisition")
         state = after(ACQUISITION, self._board.acquisition(which).acq_state, _EVENT[notice.state], subject)
-        self._context.put(self.counted(notice.report, notice.time))
+        self._context.put(self.counted(notice.report, notice.clock))
         self.on_report()
         message = notice.message
         if state in ENDED:
@@ -161,7 +161,7 @@ class Writer:
             self._board.show_gate(True)
         else:
             if notice.report is not None:
-                self._context.put(self.counted(notice.report, notice.time))
+                self._context.put(self.counted(notice.report, notice.clock))
             self._shut()
 
     def counted(self, report: control.WriterReport, now: float) -> dict[str, Value]:

@@ -180,12 +180,7 @@ IO_SPEED = Live((f"{WRITER}throughput",), lambda held: 8.0 * float(held[f"{WRITE
 """Megabits a second."""
 
 
-def _run_time(held: Held) -> Value:
-    begin, end = held[f"{WRITER}start_time"], held[f"{WRITER}stop_time"]
-    return float(end) - float(begin) if begin and end else 0.0
-
-
-RUN_TIME = Live((f"{WRITER}start_time", f"{WRITER}stop_time"), _run_time)
+RUN_TIME = Live((f"{WRITER}acq_duration",), lambda held: float(held[f"{WRITER}acq_duration"] or 0.0))
 
 WRITE_TIME = Live((f"{WRITER}disk_wait",), lambda held: 1000.0 * float(held[f"{WRITER}disk_wait"] or 0.0))
 """Milliseconds."""

@@ -49,7 +49,7 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def next(self, slot: int, callback: Callback, view: View | None = None, after: int = 0) -> _Given:
-        """Call back once, with the newest image whose number is above `after`, reduced to `view`."""
+        """Call back once, with the newest image whose number is not `after`, reduced to `view`."""
         ask = Ask(view or RULE, after, callback)
         with self._condition:
             self._asks.append(ask)
@@ -128,7 +128,7 @@ class Watch:
             self._number += 1
             number, self._newest = self._number, sent
             self._condition.notify_all()
-            due = [] if image is None else [ask for ask in self._asks if number > ask.after]
+            due = [] if image is None else [ask for ask in self._asks if number != ask.after]
             self._asks = [ask for ask in self._asks if ask not in due]
         for ask in due:
             if image is not None:

@@ -58,7 +58,7 @@ export class AcquisitionsView {
   row(a) {
     const result = h("span", { class: "state" }, words(a.acq_result));
     setAttribute(result, "data-tone", resultTone(a.acq_result));
-    const took = a.start_time && a.stop_time ? duration(a.stop_time - a.start_time) : "–";
+    const took = duration(a.acq_duration); // those that an earlier version has noted have none
     const name = baseName(a.full_file_name) || "–";
     const cells = [
       clock(a.stop_time), a.full_file_name ? h("button", { class: "link", title: a.full_file_name, onclick: () => this.onOpen(a.full_file_name) }, name) : name, result,

@@ -58,6 +58,8 @@ export class History {
   /** Take the values as they are now. */
   sample() {
     const { store } = this;
+    // Samples of a time that is still to come are from before a clock was set back.
+    if (store.now() < (this.times.at(-1) ?? 0)) this.forget();
     this.times.push(store.now());
     const outputs = [...store.sections("streams"), ...store.sections("writers")];
     const pictures = store.sections("pictures").flatMap((p) => [1, 2, 3, 4].map((n) => `${p}.roi${n}_sum`));
@@ -80,6 +82,11 @@ export class History {
     if (!values) this.series.set(key, (values = []));
     while (values.length < this.times.length - 1) values.push(null);
     values.push(value);
+  }
+
+  forget() {
+    this.times = [];
+    this.series.clear();
   }
 
   trim() {

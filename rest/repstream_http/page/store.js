@@ -4,6 +4,7 @@ import { address, request } from "./api.js";
 
 const AGAIN = 1000;
 const LONGEST = 10_000;
+const CLOCK_SET = 10; // seconds by which no event of a live connection is late
 
 /**
  * @typedef {string | number | boolean | null} Value
@@ -76,8 +77,10 @@ export class Store {
   /** @param {any} message */
   async take(message) {
     // An event is never from the future: the greatest lead is the one with the least delay.
-    if (message.type === "snapshot") this.clockLead = -Infinity;
-    this.clockLead = Math.max(this.clockLead, message.time - Date.now() / 1000);
+    // One that lags by far behind it shows that a clock was set.
+    const lead = message.time - Date.now() / 1000;
+    const anew = message.type === "snapshot" || lead < this.clockLead - CLOCK_SET;
+    this.clockLead = anew ? lead : Math.max(this.clockLead, lead);
     if (message.type === "snapshot") {
       if (!this.facts.size) await this.loadCatalogue();
       this.connected = true;

@@ -45,7 +45,7 @@ class Pictures(Protocol):
     """What a viewer asks: `next` of `repstream.pictures.protocol.Pictures`."""
 
     def next(self, slot: int, callback: Callback, view: View | None = None, after: int = 0) -> Subscription:
-        """Call back once, with the newest picture whose `number` is above `after`."""
+        """Call back once, with the newest picture whose `number` is not `after`."""
 
 
 class Client:

@@ -58,8 +58,8 @@ class Plane:
 
     def report(self, wanted: Callable[[control.Report], bool] = lambda _: True) -> control.Report:
         """A report that is wanted, of those made from now on."""
-        now = time.time()
-        return self.next(control.Report, lambda report: report.time >= now and wanted(report))
+        now = time.monotonic()
+        return self.next(control.Report, lambda report: report.clock >= now and wanted(report))
 
     def open(self, configuration: Configuration) -> str:
         return self.ask(control.Open, configuration=configuration.model_dump_json())

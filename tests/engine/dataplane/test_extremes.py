@@ -66,7 +66,7 @@ def test_more_losses_than_64_bits_hold_end_no_data_plane(
 def test_what_no_wire_carries_is_sent_as_the_nearest_that_it_does() -> None:
     ledger = msgspec.structs.replace(InputLedger().snapshot(), missing=2**70, duplicates=-(2**70))
     source = control.SourceReport(ledger, connected=True, last_time=float("inf"), shape=(2**64,), dtype=None)
-    report = control.Report(time.time(), source, {}, {}, losses=2**64)
+    report = control.Report(time.monotonic(), source, {}, {}, losses=2**64)
     there = msgspec.msgpack.decode(control.encode(report), type=control.Report)
     assert (there.losses, there.source.shape, there.source.ledger.missing) == (LAST, (LAST,), LAST)
     assert (there.source.ledger.duplicates, there.source.last_time) == (-(2**63), float("inf"))
@@ -101,11 +101,11 @@ def in_lists() -> Iterator[Configuration]:
 def counted(report: control.Report) -> dict[str, Value]:
     """The counters of the input and the streams as the service shows them, by key."""
     rates, received = Rates(), SourceStatus()
-    count_source(received, report.source, report.time, rates)
+    count_source(received, report.source, report.clock, rates)
     found = by_key(received, Group.SOURCE)
     for slot, one in report.streams.items():
         sent = StreamStatus()
-        count_stream(sent, one, f"s{slot}", report.time, rates)
+        count_stream(sent, one, f"s{slot}", report.clock, rates)
         found |= by_key(sent, Group.STREAM, slot)
     return found
 

@@ -29,7 +29,7 @@ def frame_of(image: NDArray[Any], frame_id: int = 7) -> Frame:
 def slot(image: NDArray[Any] = IMAGE, **config: Any) -> Slot:
     """A slot with an image at hand."""
     made = Slot(1, PictureConfig(stream="live", **config))
-    made.take(Arrival(1, frame_of(image), 1234.5), now=0.0)
+    made.take(Arrival(1, frame_of(image), 1234.5, 1234.5), now=0.0)
     return made
 
 
@@ -127,7 +127,7 @@ def test_a_mask_that_does_not_fit_gives_no_numbers_but_the_reason(
     with pytest.raises(AssertionError, match=complaint):
         raise AssertionError(status["message"])
     made.configure(PictureConfig(stream="live"), "")
-    made.take(Arrival(2, frame_of(IMAGE), 0.0), now=10.0)
+    made.take(Arrival(2, frame_of(IMAGE), 0.0, 0.0), now=10.0)
     assert made.status(10.0)["state"] == "live"
 
 
@@ -162,7 +162,7 @@ def test_images_are_taken_at_the_rate_at_most() -> None:
     made = Slot(1, PictureConfig(stream="live", rate=10))
     taken = []
     for n in range(1000):  # 10 s at 100 Hz
-        now, arrival = n / 100, Arrival(n, frame_of(IMAGE, n), 0.0)
+        now, arrival = n / 100, Arrival(n, frame_of(IMAGE, n), 0.0, 0.0)
         if made.due(arrival, now) == 0:
             made.take(arrival, now)
             taken.append(n)
@@ -173,7 +173,7 @@ def test_images_are_taken_at_the_rate_at_most() -> None:
 
 def test_the_newest_image_is_not_taken_twice() -> None:
     made = Slot(1, PictureConfig(stream="live", rate=50))
-    arrival = Arrival(1, frame_of(IMAGE), 0.0)
+    arrival = Arrival(1, frame_of(IMAGE), 0.0, 0.0)
     made.take(arrival, now=0.0)
     assert made.due(arrival, now=100.0) is None
 
@@ -182,7 +182,7 @@ def test_the_time_of_a_pulse_is_that_of_the_image() -> None:
     made = Slot(1, PictureConfig(stream="live"))
     channel = bsread.Channel("camera", "uint16", IMAGE.shape)
     message = bsread.encode(5, [channel], [IMAGE], timestamp=(1_700_000_000, 250_000_000))
-    made.take(Arrival(1, formats.decode(message), 99.0), now=0.0)
+    made.take(Arrival(1, formats.decode(message), 99.0, 99.0), now=0.0)
     assert made.results()["image_time"] == pytest.approx(1_700_000_000.25)
     assert made.results()["received_time"] == 99.0
 
@@ -191,7 +191,7 @@ def test_compressed_images_are_unpacked() -> None:
     pixels = packed(IMAGE, "bitshuffle_lz4")
     frame = pixels.frame(3, [b"", pixels.data], "", dict)
     made = Slot(1, PictureConfig(stream="live"))
-    made.take(Arrival(1, frame, 0.0), now=0.0)
+    made.take(Arrival(1, frame, 0.0, 0.0), now=0.0)
     assert np.array_equal(made.picture(FULL).data, IMAGE)
 
 
@@ -201,7 +201,7 @@ def test_a_damaged_image_is_said_and_the_last_one_stays() -> None:
     damaged = bytes(pixels.data[:20]) + b"\xff" * 8 + bytes(pixels.data[28:])
     frame = pixels.frame(8, [b"", damaged], "", dict)
     frame.payloads = [damaged]
-    made.take(Arrival(2, frame, 0.0), now=1.0)
+    made.take(Arrival(2, frame, 0.0, 0.0), now=1.0)
     assert made.status(1.0)["state"] == "failed"
     assert made.results()["image_id"] == 7
 
@@ -209,7 +209,7 @@ def test_a_damaged_image_is_said_and_the_last_one_stays() -> None:
 def test_an_image_of_three_dimensions_is_no_picture() -> None:
     made = Slot(1, PictureConfig(stream="live"))
     cube = np.zeros((2, 3, 4), np.uint16)
-    made.take(Arrival(1, frame_of(cube), 0.0), now=0.0)
+    made.take(Arrival(1, frame_of(cube), 0.0, 0.0), now=0.0)
     assert "(2, 3, 4) is no image of two dimensions" in str(made.status(0.0)["message"])
 
 

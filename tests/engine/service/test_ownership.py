@@ -98,11 +98,11 @@ def test_what_a_removed_writer_was_doing_is_heard_by_nobody(service: Service, pl
     report = control.WriterReport(
         OutputSnapshot(2, 2, {}, {}, 0, 2, 1), 0.0, plan.acquisition_id, FLUSHING, False, 0, 2
     )
-    late = control.AcquisitionNotice(1, plan.acquisition_id, FLUSHING, NONE, "", plan.path, 1.7e9, report)
+    late = control.AcquisitionNotice(1, plan.acquisition_id, FLUSHING, NONE, "", plan.path, 1.7e9, time.monotonic(), report)
     service.execute("engine.stop", None, ME).wait(5)
     service.execute("engine.configure", '{"writers": {"main": null}}', ME)
     plane._tell(late)
-    plane._tell(control.GateNotice(1, plan.acquisition_id, time.time()))
+    plane._tell(control.GateNotice(1, plan.acquisition_id, time.monotonic()))
     plane._tell(plane._report())
     assert service.execute("engine.start", None, ME).wait(5).ok
     assert value(service, "writers.1.acq_state") is None

@@ -36,7 +36,8 @@ def writer(**fields: Any) -> Now:
     for name, value in fields.items():
         (of,) = [place for place, part in enumerate(parts) if name in type(part).model_fields]
         parts[of] = parts[of].model_copy(update={name: value})
-    return Now(*parts, now.previous)  # type: ignore[arg-type]
+    since_start = NOW - (parts[2].start_time or NOW)  # type: ignore[union-attr]
+    return Now(*parts, now.previous, since_start)  # type: ignore[arg-type]
 
 
 def source(**fields: Any) -> SourceStatus:
@@ -44,7 +45,8 @@ def source(**fields: Any) -> SourceStatus:
 
 
 def wait(of: Now, came: SourceStatus, *blocking: str) -> Wait:
-    return wait_of(of, came, blocking, NOW)
+    quiet = None if came.last_frame_time is None else NOW - came.last_frame_time
+    return wait_of(of, came, blocking, NOW, quiet)
 
 
 def test_where_frames_come_nothing_is_waited_for() -> None:

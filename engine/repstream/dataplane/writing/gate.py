@@ -26,7 +26,7 @@ class Gate:
     def open(self, taken: int, frames: int, begin: float) -> None:
         """Open for `frames` more than `taken`, or (0) up to the limit of the file.
 
-        `begin`: Unix time from which on the frames came that are let through.
+        `begin`: monotonic time from which on the frames came that are let through.
         """
         self.limit = min(self.file_limit, taken + frames) if frames else self.file_limit
         self.is_open = True
@@ -35,7 +35,7 @@ class Gate:
         self._images, self._first_id, self._last_id = 0, None, None
 
     def shut(self, now: float) -> None:
-        """Let nothing more through; `now` is Unix time."""
+        """Let nothing more through; `now` is monotonic time."""
         if self.is_open:
             self.is_open = False
             self._end = now

@@ -115,7 +115,7 @@ class Selection:
         assert acquisition is not None
         now = time.monotonic()
         self._let_go(self._kept.expire(now))
-        self._gate.open(acquisition.taken, frames, time.time() - self._kept.age(now))
+        self._gate.open(acquisition.taken, frames, now - self._kept.age(now))
         self._numbering.open()
         if self._told is not None and self._is_series_new and not len(self._kept):
             self._numbering.begin_series(images_of(self._told))
@@ -129,7 +129,7 @@ class Selection:
                 self._drop("abort")
         else:
             self._settle()
-        self._gate.shut(time.time())
+        self._gate.shut(time.monotonic())
 
     def begin_series(self, start: SeriesStart) -> None:
         """A detector begins a series, numbered from 0; what it said goes into a file that begins with it."""
@@ -330,7 +330,7 @@ class Selection:
 
     def _fill(self, taken: int) -> None:
         """The gate's frames are complete, and perhaps the file's."""
-        self._gate.shut(time.time())
+        self._gate.shut(time.monotonic())
         self._on_full(taken)
 
     def _set_aside(self, frame: Frame, now: float) -> None:

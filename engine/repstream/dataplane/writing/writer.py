@@ -297,13 +297,13 @@ class WriterOutput:
             return
         following.take()
         self._selection.release()
-        self._tell(GateNotice(self.slot, current.id, time.time(), is_open=True))
+        self._tell(GateNotice(self.slot, current.id, time.monotonic(), is_open=True))
         self._selection.open(following.frames)
 
     def _on_trigger(self) -> None:
         current = self._current
         if current is not None and not current.ending:
-            self._tell(GateNotice(self.slot, current.id, time.time(), is_open=True))
+            self._tell(GateNotice(self.slot, current.id, time.monotonic(), is_open=True))
             self.open_gate(0)
 
     def _on_full(self, taken: int) -> None:
@@ -321,7 +321,7 @@ class WriterOutput:
 
     def _tell_shut(self, current: Acquisition) -> None:
         opening, report = self._selection.opening, self._report_of(current)
-        self._tell(GateNotice(self.slot, current.id, time.time(), opening=opening, report=report))
+        self._tell(GateNotice(self.slot, current.id, time.monotonic(), opening=opening, report=report))
 
     def _close(self, acquisition: Acquisition) -> None:
         if acquisition is self._behind:
@@ -344,6 +344,7 @@ class WriterOutput:
                 message=acquisition.message,
                 path=acquisition.plan.path,
                 time=time.time(),
+                clock=time.monotonic(),
                 report=self._report_of(acquisition),
                 follow=self._follows(),
             )

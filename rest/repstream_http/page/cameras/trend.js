@@ -33,9 +33,10 @@ export class Trend {
   /** @param {Instance["beam"]} beam */
   take(beam) {
     this.beam = beam;
-    const first = this.store.now() - SECONDS;
-    const old = this.times.filter((t) => t < first).length;
-    this.times = [...this.times.slice(old), this.store.now()];
+    const now = this.store.now();
+    // Those of a time that is still to come are from before the clock was set back.
+    const old = now < (this.times.at(-1) ?? 0) ? this.times.length : this.times.filter((t) => t < now - SECONDS).length;
+    this.times = [...this.times.slice(old), now];
     for (const key of PLANS.flatMap((plan) => plan.keys.map(([each]) => each))) {
       this.series.set(key, [...(this.series.get(key) ?? []).slice(old), beam?.[key] ?? null]);
     }
