@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -154,7 +153,9 @@ def test_what_a_gate_let_through_is_counted_whole(running: Site, clock: Clock, j
     assert engine.read("pictures.1.gate_images") == RATE
 
 
-def test_a_viewer_sees_pictures_of_a_process_that_was_started_in_the_past(running: Site, clock: Clock) -> None:
+def test_a_viewer_sees_pictures_of_a_process_that_was_started_in_the_past(
+    running: Site, clock: Clock
+) -> None:
     came: list[Picture] = []
     pictures = RemotePictures(str(running.engine.read("pictures.1.address")))
     try:

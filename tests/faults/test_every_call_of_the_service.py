@@ -1,7 +1,7 @@
-"""One call to the storage fails, in whichever process of an engine it is made: the service's own among them.
+"""One call to the storage fails, in whichever process of an engine it is made, the service among them.
 
-Settings are kept, a configuration is saved and loaded, folders are made, files begun and closed meanwhile. The
-short form fails some of the calls with the errors in turn, the long one each call with each error.
+Settings are kept, a configuration is saved and loaded, folders are made, files begun and closed meanwhile.
+The short form fails some of the calls with the errors in turn, the long one each call with each error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from tests.waiting import until
 
 QUIET = ("--no-tango", "--no-epics", "--no-http")
 IMAGES = 4
-CALLS = {"open": 5, "write": 7, "read": 5, "stat": 7, "fsync": 3, "rename": 2, "mkdir": 1, "close": 7, "unlink": 2}
+CALLS = {
+    "open": 5,
+    "write": 7,
+    "read": 5,
+    "stat": 7,
+    "fsync": 3,
+    "rename": 2,
+    "mkdir": 1,
+    "close": 7,
+    "unlink": 2,
+}
 """The kinds of calls, and of how many the short form fails one."""
 MOST = 300
 """Calls of a kind, at most; beyond it the loop would never end."""
@@ -54,7 +64,15 @@ def site(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     (folder / "site.json").write_text(json.dumps(tree))
     detector = ("simulate", "-a", source, "--size", "16x16", "--rate", 500, "-n", 0, "-q")
     line = ("serve", "--engine-address", address, "--root", folder, "--config", folder / "site.json")
-    command = (sys.executable, "-m", "repstream_cli", *line, "--settings", folder / "kept" / "engine.json", *QUIET)
+    command = (
+        sys.executable,
+        "-m",
+        "repstream_cli",
+        *line,
+        "--settings",
+        folder / "kept" / "engine.json",
+        *QUIET,
+    )
     serve = Program("serve", command, folder, storage.environment)
     try:
         with started(*detector), repstream.Client(address, timeout=30) as engine:
@@ -117,7 +135,9 @@ def check(site: Site, number: int, found: dict[str, str], hit: str, error: str) 
     assert beat >= 0
 
 
-def fail_each(site: Site, call: str, errors: Sequence[str], numbers: range, part: str) -> tuple[int, list[str]]:
+def fail_each(
+    site: Site, call: str, errors: Sequence[str], numbers: range, part: str
+) -> tuple[int, list[str]]:
     failed, wrong = 0, []
     for n, error in zip(numbers, itertools.cycle(errors), strict=False):
         number = next(NUMBERS)

@@ -269,8 +269,9 @@ class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):
     """An acquisition has got into another state; `report` is its own, with the final counts at an end.
 
     In FINISHED and FAILED the file is closed, `result` and `message` say how it ended.
-    `path` is the file's full name. `time` is in Unix seconds, `clock` the same in monotonic ones. `follow`: the next series of the detector may need an
-    acquisition, which can begin now; the input waits for `Arm`, or `End`, then.
+    `path` is the file's full name. `time` is in Unix seconds, `clock` the same in monotonic ones. `follow`:
+    the next series of the detector may need an acquisition, which can begin now; the input waits for
+    `Arm`, or `End`, then.
     """
 
     slot: int

@@ -20,7 +20,7 @@ AT_ONCE = 0.1
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A frame, its number in this stream, and when it came: `received` in Unix, `clock` in monotonic seconds."""
+    """A frame, its number in this stream, and when it came (`received` Unix, `clock` monotonic seconds)."""
 
     number: int
     frame: Frame

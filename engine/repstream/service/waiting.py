@@ -46,7 +46,9 @@ class Now(msgspec.Struct, frozen=True):
     since_start: float = 0.0
 
 
-def wait_of(now: Now, source: SourceStatus, blocking: Sequence[str], time: float, quiet: float | None) -> Wait:
+def wait_of(
+    now: Now, source: SourceStatus, blocking: Sequence[str], time: float, quiet: float | None
+) -> Wait:
     """What the newest acquisition of a writer waits for.
 
     `blocking`: the outputs that hold up the input, by name; `time` in Unix seconds. `quiet`: seconds since

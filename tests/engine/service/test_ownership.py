@@ -98,7 +98,9 @@ def test_what_a_removed_writer_was_doing_is_heard_by_nobody(service: Service, pl
     report = control.WriterReport(
         OutputSnapshot(2, 2, {}, {}, 0, 2, 1), 0.0, plan.acquisition_id, FLUSHING, False, 0, 2
     )
-    late = control.AcquisitionNotice(1, plan.acquisition_id, FLUSHING, NONE, "", plan.path, 1.7e9, time.monotonic(), report)
+    late = control.AcquisitionNotice(
+        1, plan.acquisition_id, FLUSHING, NONE, "", plan.path, 1.7e9, time.monotonic(), report
+    )
     service.execute("engine.stop", None, ME).wait(5)
     service.execute("engine.configure", '{"writers": {"main": null}}', ME)
     plane._tell(late)

@@ -75,7 +75,9 @@ def _run(report: Report, folder: Path, given: argparse.Namespace, kinds: tuple[s
         line.ready()
         shift = Shift(line, crowd, report, dice, KILLS * given.duration)
         rounds = iter(range(given.rounds))
-        goes_on = (lambda: next(rounds, None) is not None) if given.rounds else (lambda: time.monotonic() < end)
+        goes_on = (
+            (lambda: next(rounds, None) is not None) if given.rounds else (lambda: time.monotonic() < end)
+        )
         shift.run(goes_on, lambda text: print(text, flush=True))
         shift.end()
     except Late as error:

@@ -22,7 +22,7 @@ IMAGES, ROWS, FACTS = "/entry/data/data", "/entry/instrument/detector/metadata",
 
 @dataclass
 class Found:
-    """What became of an acquisition. `shown`: what was reported of it last, empty where nobody was left to."""
+    """What became of an acquisition. `shown`: what was shown of it last, empty where nobody was left."""
 
     path: Path
     requested: int

@@ -1,4 +1,4 @@
-"""Detector, engine, IOC and consumer as an institute runs them, kept running, and the way back after a fault."""
+"""Detector, engine, IOC and consumer, kept running as an institute does, and the way back after a fault."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODULES = {
 
 @dataclass
 class Life:
-    """Frames from a start of the repeater to the next: what was sent since `base`, and what was counted of it."""
+    """From a start of the repeater to the next: what was sent since `base`, and what was counted of it."""
 
     base: Account
     counted: dict[str, int] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """A client that looks at the engine through one front end until ended: ``KIND PORT``.
 
-SIGUSR1: the next time that it sees all values it prints them as JSON, with how many looks there were and how many
-failed. It goes on whatever fails, as a panel does that is left open over night.
+SIGUSR1: the next time that it sees all values it prints them as JSON, with how many looks there were and how
+many failed. It goes on whatever fails, as a panel does that is left open over night.
 """
 
 # ruff: noqa: PLC0415 - each kind loads its own library only
@@ -112,7 +112,7 @@ def websocket_look(port: int) -> Look:
 
 
 def page_look(port: int) -> Look:
-    """The page in a browser; it shows states rather than counters, and is waited for where they are unknown."""
+    """The page in a browser, which shows the state of the repeater."""
     from playwright.sync_api import sync_playwright
 
     from tests.page.browser import ARGUMENTS, chromium

@@ -15,7 +15,14 @@ from typing import Any
 from tests.soak.site.client import LOOKS
 from tests.soak.site.programs import send
 
-PORTS = {"tango": "tango", "epics": "epics", "pva": "pva", "http": "http", "websocket": "http", "page": "http"}
+PORTS = {
+    "tango": "tango",
+    "epics": "epics",
+    "pva": "pva",
+    "http": "http",
+    "websocket": "http",
+    "page": "http",
+}
 MOST = 4
 """Visitors at a time."""
 

@@ -20,7 +20,7 @@ TURN = 50
 
 @dataclass
 class Account:
-    """`frames`: messages that are frames, `repeated` ones among them; `left_out`: ids that were never sent."""
+    """`frames`: messages that are frames, also `repeated` ones; `left_out`: ids that were never sent."""
 
     frames: int = 0
     repeated: int = 0

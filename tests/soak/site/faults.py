@@ -72,7 +72,9 @@ def killed(name: str, outcomes: frozenset[str] = WHOLE, layout: str = "") -> Fau
     return Fault(f"{name} killed", killing(name), outcomes=outcomes, kills=True, layout=layout)
 
 
-def storage(what: str, word: str, outcomes: frozenset[str] = WHOLE, hold: tuple[float, float] = (0.5, 2.0)) -> Fault:
+def storage(
+    what: str, word: str, outcomes: frozenset[str] = WHOLE, hold: tuple[float, float] = (0.5, 2.0)
+) -> Fault:
     """The storage of the acquisitions does what `storage_shim.c` says of a word."""
 
     def does(word: str) -> Act:

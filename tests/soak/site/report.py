@@ -45,7 +45,14 @@ class Report:
         )
         yield ""
         yield from table(
-            ("In an acquisition", "acquisitions", "ended as", "images in files", "longest way back (s)", "wrong"),
+            (
+                "In an acquisition",
+                "acquisitions",
+                "ended as",
+                "images in files",
+                "longest way back (s)",
+                "wrong",
+            ),
             (
                 (
                     name,

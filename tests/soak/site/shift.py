@@ -40,6 +40,8 @@ IMAGES = (20, 120)
 """The fewest and the most images of an acquisition."""
 REST_EVERY = 3
 """Acquisitions between two looks at what processes take."""
+MOST_WAIT = 0.7
+"""The part of the time for its images after which the latest fault of an acquisition begins."""
 PAIRS = 0.2
 """How often two things go wrong in one acquisition, once each has been tried alone."""
 MOST_LATE = 3
@@ -49,7 +51,9 @@ MOST_LATE = 3
 class Shift:
     """One run on a beamline. `kills`: seconds from the beginning in which processes may be killed."""
 
-    def __init__(self, line: Beamline, crowd: Crowd, report: Report, dice: random.Random, kills: float) -> None:
+    def __init__(
+        self, line: Beamline, crowd: Crowd, report: Report, dice: random.Random, kills: float
+    ) -> None:
         self._line, self._crowd, self._report, self._dice = line, crowd, report, dice
         self._kills_end = time.monotonic() + kills
         self._deck: list[Fault] = []
@@ -132,7 +136,7 @@ class Shift:
         line.client.execute("writers.main.start")
         which = line.value("writers.main.start_id")
         for fault in faults:
-            line.rest(self._dice.uniform(0.0, number / line.rate))
+            line.rest(self._dice.uniform(0.0, MOST_WAIT * number / line.rate))
             fault.begin(line)
             line.rest(self._dice.uniform(*fault.hold))
             fault.end(line)

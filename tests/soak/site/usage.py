@@ -12,7 +12,7 @@ ENOUGH = 6
 """Samples of a process from which on they say something."""
 GROWTH = 1.10
 SLACK = Taken(8_000_000, 2, 3)
-"""What a process may take more in the last third of its samples than in the second, beside `GROWTH` of memory."""
+"""What a process may take more in the last third of its samples than in the second, beside `GROWTH`."""
 
 
 @dataclass
@@ -25,14 +25,19 @@ class Usage:
         self.samples.setdefault((name, pid), []).append(taken)
 
     def rows(self) -> Iterator[tuple[str, int, Taken, Taken]]:
-        """Of the process of each name that has most samples: how many, the middle third's, the last third's."""
+        """Of each name's process with most samples: how many, the middle third's, the last third's."""
         most: dict[str, list[Taken]] = {}
         for (name, _), samples in self.samples.items():
             if len(samples) > len(most.get(name, ())):
                 most[name] = samples
         for name, samples in sorted(most.items()):
             third = max(1, len(samples) // 3)
-            yield name, len(samples), _typical(samples[-2 * third : -third] or samples), _typical(samples[-third:])
+            yield (
+                name,
+                len(samples),
+                _typical(samples[-2 * third : -third] or samples),
+                _typical(samples[-third:]),
+            )
 
     def faults(self) -> Iterator[str]:
         """What has grown, a sentence each."""

@@ -63,8 +63,8 @@ class FileJob:
     The thread waits for `_changed`, a condition on that lock which the loop's side and the queue
     notify; nobody else waits for it. What is done for each frame takes the lock itself, in less time.
 
-    A fault of the storage ends the job: what waits is booked as dropped ("storage"), and so
-    is whatever is still offered. Nothing here ever holds the loop up.
+    A fault of the storage ends the job: what waits is booked as dropped ("storage"), as the file says too.
+    Whatever is still offered comes too late, as to a shut gate. Nothing here ever holds the loop up.
     """
 
     def __init__(
@@ -119,8 +119,10 @@ class FileJob:
         ledger = self._ledger
         stable = frame if self._reads_rings else settled(frame)
         with self._lock:
-            if self._failed or stable is None:
-                ledger.book_dropped("storage" if self._failed else OVERWRITTEN)
+            if self._failed:
+                ledger.book_skipped("gate")
+            elif stable is None:
+                ledger.book_dropped(OVERWRITTEN)
             else:
                 ledger.book_queued()
                 was_empty = not len(self._queue)
