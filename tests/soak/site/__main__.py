@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         folder = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         folder.mkdir(parents=True, exist_ok=True)
         _run(report, folder, given, kinds)
+        if given.keep:
+            (folder / "usage.csv").write_text("\n".join(report.usage.lines()))
     text = report.markdown()
     print(f"\n{text}", flush=True)
     if given.report:

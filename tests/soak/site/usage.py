@@ -24,6 +24,11 @@ class Usage:
     def note(self, name: str, pid: int, taken: Taken) -> None:
         self.samples.setdefault((name, pid), []).append(taken)
 
+    def lines(self) -> Iterator[str]:
+        """Every sample: name, process, and what it took."""
+        for (name, pid), samples in self.samples.items():
+            yield from (",".join(map(str, (name, pid, *sample))) for sample in samples)
+
     def rows(self) -> Iterator[tuple[str, int, Taken, Taken]]:
         """Of each name's process with most samples: how many, the middle third's, the last third's."""
         most: dict[str, list[Taken]] = {}
