@@ -117,6 +117,19 @@ def call_status(report: CallReport) -> CallStatus:
     )
 
 
+def died(output: OutputStatus, losses: Losses) -> None:
+    """The data plane has died, and what waited for this output with it: that is lost, as last reported."""
+    lost_with_it(losses, output.queued)
+    output.queued, output.queue_use, output.blocking = 0, 0.0, False
+
+
+def lost_with_it(losses: Losses, frames: int) -> None:
+    """Enter frames that were lost with the data plane."""
+    if frames:
+        losses.dropped += frames
+        losses.dropped_reasons = ", ".join(filter(None, (losses.dropped_reasons, f"died {frames}")))
+
+
 def _count_output(status: OutputStatus, ledger: OutputSnapshot, name: str, time: float, rates: Rates) -> None:
     status.offered = ledger.offered
     status.sent = ledger.sent

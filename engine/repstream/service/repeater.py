@@ -224,6 +224,12 @@ class Repeater:
         source = self._context.status(SourceStatus, Group.SOURCE)
         source.connected = False
         self._context.show(source, Group.SOURCE)
+        for slot in self._context.catalogue.slots(Group.STREAM):
+            stream = self._context.status(StreamStatus, Group.STREAM, slot)
+            if stream.name is not None:
+                figures.died(stream, stream)
+                stream.clients = 0
+                self._context.show(stream, Group.STREAM, slot)
         self._context.put(figures.at_rest(self._context.board.values))
         self._context.note_error(f"the data plane died: {reason}; initialize starts it again")
         self._enter(after(REPEATER, self.state, "failed", "engine"))

@@ -76,6 +76,15 @@ class WriterBoard:
         writer.state, writer.space_warning = state, ""
         self.show(writer)
 
+    def show_died(self) -> None:
+        """The data plane has died, and what waited for the file with it."""
+        writer, newest, previous = self.writer, self.acquisition(NEWEST), self.acquisition(PREVIOUS)
+        figures.died(writer, newest)
+        figures.lost_with_it(previous, previous.left)
+        writer.kept, writer.spilled, writer.disk_wait, newest.left, previous.left = 0, 0, 0.0, 0, 0
+        values = {**writer.values(), **newest.values(NEWEST.prefix), **previous.values(PREVIOUS.prefix)}
+        self._context.put_fields(Group.WRITER, self._slot, values)
+
     def is_under_way(self, which: Shown) -> bool:
         """Whether the file of an acquisition is still to be closed."""
         state = self.acquisition(which).acq_state

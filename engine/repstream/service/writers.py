@@ -182,6 +182,7 @@ class Writer:
             for which in (PREVIOUS, NEWEST)
             if self._board.is_under_way(which)
         }
+        self._board.show_died()
         for which, message in failed.items():
             self._preparation.release(self._board.acquisition(which).acquisition_id)
             self._board.show_end(which, AcquisitionResult.FAILED, f"ERROR:{message}", time.time())

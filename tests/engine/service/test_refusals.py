@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.fakes import FakePlane, running_service
 
+from repstream.accounting import OutputSnapshot
 from repstream.errors import InvalidValue, Refused, Unanswered
 from repstream.protocol import Requester
 from repstream.service.service import Service
@@ -84,6 +86,26 @@ def test_a_data_plane_that_dies_leaves_word_of_the_file(service: Service, plane:
     file = service.read("writers.main.full_file_name").value
     told = str(service.read("writers.main.acq_message").value)
     assert told == f"ERROR:the data plane died: killed by SIGKILL; 3 images can be read in {file}"
+
+
+def test_what_waited_in_a_data_plane_that_dies_is_lost_and_counted(
+    service: Service, plane: FakePlane
+) -> None:
+    service.execute("writers.main.start", None, ME)
+    plane.receive(3)
+    waiting, report = OutputSnapshot(12, 3, {}, {"queue": 2}, 7, 3, 2), plane._report()
+    streams = {1: msgspec.structs.replace(report.streams[1], ledger=waiting, blocking=True)}
+    writers = {1: msgspec.structs.replace(report.writers[1], ledger=waiting, blocking=True)}
+    plane._tell(msgspec.structs.replace(report, streams=streams, writers=writers))
+    plane.die("killed by SIGKILL")
+    wait_for_error(service)
+    for output in ("streams.1", "writers.1"):
+        found = {
+            name: service.read(f"{output}.{name}").value for name in ("offered", "sent", "queued", "dropped")
+        }
+        assert found == {"offered": 12, "sent": 3, "queued": 0, "dropped": 9}
+        assert service.read(f"{output}.dropped_reasons").value == "queue 2, died 7"
+        assert service.read(f"{output}.blocking").value is False
 
 
 def test_whoever_waits_in_vain_is_told_by_name_for_what(
