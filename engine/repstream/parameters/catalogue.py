@@ -228,7 +228,8 @@ def _commands(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Com
 
 def _records(declared: GroupDeclaration, group: str, slot: int) -> Iterator[Parameter]:
     for name, field in declared.fields():
-        yield _record(group, slot, name, field)
+        record = _record(group, slot, name, field)
+        yield msgspec.structs.replace(record, level=Level.EXPERT) if name in declared.experts else record
 
 
 def _record(group: str, slot: int, name: str, field: FieldInfo) -> Parameter:

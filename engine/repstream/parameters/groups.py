@@ -56,7 +56,8 @@ class GroupDeclaration(msgspec.Struct, frozen=True):
 
     `singular` names one of it (``stream``). `settings` is the model of its part of the configuration,
     which has the group's name there; None where the group has no settings. `count` is the number of
-    slots where an engine does not say otherwise.
+    slots where an engine does not say otherwise. `experts`: fields that only experts need here, though a
+    model that other groups have too gives them to operators.
     """
 
     name: str
@@ -66,6 +67,7 @@ class GroupDeclaration(msgspec.Struct, frozen=True):
     commands: tuple[CommandDeclaration, ...] = ()
     slots: Slots = Slots.NONE
     count: int = 0
+    experts: frozenset[str] = frozenset()
 
     def fields(self) -> Iterator[tuple[str, FieldInfo]]:
         """All fields of all models with their names, in the order in which the catalogue has them."""
@@ -85,6 +87,7 @@ REPEATER = (
         WRITER_COMMANDS,
         slots=Slots.NAMED,
         count=4,
+        experts=frozenset({"every_nth", "every_sec", "last_frame_id", "skipped", "queued"}),
     ),
     GroupDeclaration(Group.FACADE, "facade", FacadeConfig),
     GroupDeclaration(

@@ -33,20 +33,22 @@ class PictureSettings(Section):
         title="Stream",
         description="Name of the stream that is shown, one that publishes (PUB); empty: none.",
     )
-    enable: Annotated[bool, Access.ALWAYS] = Field(
+    enable: Annotated[bool, Access.ALWAYS, Level.EXPERT] = Field(
         True, title="Count always", description="Whether numbers are counted also while nobody looks."
     )
     rate: Annotated[float, Access.ALWAYS, Unit("Hz")] = Field(
         10.0, ge=0.1, le=50.0, title="Highest rate", description="Pictures a second at most."
     )
-    region_y: Pixels = Field(0, title="Region, first row", description="First row that is shown and counted.")
-    region_x: Pixels = Field(
+    region_y: Annotated[Pixels, Level.EXPERT] = Field(
+        0, title="Region, first row", description="First row that is shown and counted."
+    )
+    region_x: Annotated[Pixels, Level.EXPERT] = Field(
         0, title="Region, first column", description="First column that is shown and counted."
     )
-    region_height: Pixels = Field(
+    region_height: Annotated[Pixels, Level.EXPERT] = Field(
         0, title="Region, height", description="Rows that are shown and counted; 0: to the edge."
     )
-    region_width: Pixels = Field(
+    region_width: Annotated[Pixels, Level.EXPERT] = Field(
         0, title="Region, width", description="Columns that are shown and counted; 0: to the edge."
     )
     binning: Annotated[int, Access.ALWAYS, Unit("pixels")] = Field(
@@ -87,7 +89,7 @@ class PictureSettings(Section):
         title="Mask of bad pixels",
         description="File (.npy, or HDF5 with :/dataset) that is not 0 where a pixel is bad; empty: none.",
     )
-    saturation: Annotated[int, Access.ALWAYS] = Field(
+    saturation: Annotated[int, Access.ALWAYS, Level.EXPERT] = Field(
         0,
         ge=0,
         le=2**32 - 1,
@@ -126,25 +128,25 @@ class PictureCounts(Section):
     image_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
         None, title="Image id", description="Id of the image that all these numbers are of."
     )
-    image_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
+    image_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
         None, title="Time of the image", description="Unix time that the source gives the image, or arrival."
     )
-    received_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
+    received_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
         None, title="Time of arrival", description="Unix time at which the image came here."
     )
-    age: Annotated[Rate | None, Unit("s"), Alarm(warning_high=10)] = Field(
+    age: Annotated[Rate | None, Unit("s"), Alarm(warning_high=10), Level.EXPERT] = Field(
         None, title="Age", description="Time since then, while the repeater runs."
     )
-    image_height: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels")] = Field(
+    image_height: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels"), Level.EXPERT] = Field(
         None, title="Height of the image", description="Height of the image as it came."
     )
-    image_width: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels")] = Field(
+    image_width: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels"), Level.EXPERT] = Field(
         None, title="Width of the image", description="Width of the image as it came."
     )
-    image_type: str | None = Field(
+    image_type: Annotated[str | None, Level.EXPERT] = Field(
         None, title="Type of the pixels", description="Pixel type of the image as it came."
     )
-    pictures: Annotated[Total, Unit("images")] = Field(
+    pictures: Annotated[Total, Unit("images"), Level.EXPERT] = Field(
         0, title="Images counted", description="Images counted since the stream was chosen."
     )
     picture_rate: Annotated[Rate, Unit("Hz")] = Field(
@@ -153,10 +155,10 @@ class PictureCounts(Section):
     malformed: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0, title="Malformed messages", description="Messages of the stream that could not be read."
     )
-    pixels: Annotated[Count | None, Unit("pixels")] = Field(
+    pixels: Annotated[Count | None, Unit("pixels"), Level.EXPERT] = Field(
         None, title="Good pixels", description="Pixels counted: neither masked, nor NaN or infinite."
     )
-    bad_pixels: Annotated[Count | None, Unit("pixels")] = Field(
+    bad_pixels: Annotated[Count | None, Unit("pixels"), Level.EXPERT] = Field(
         None, title="Bad pixels", description="Pixels left out: masked, NaN or infinite."
     )
     minimum: Number = Field(None, title="Minimum", description="Least value of a pixel.")
@@ -186,33 +188,35 @@ class GateCounts(Section):
     """The last opening of the gate of `gate_writer`: a point of a step scan."""
 
     gate_state: Annotated[
-        Literal["none", "open", "complete", "incomplete"], Alarm(alarm_values=("incomplete",))
+        Literal["none", "open", "complete", "incomplete"],
+        Alarm(alarm_values=("incomplete",)),
+        Level.EXPERT,
     ] = Field(
         "none",
         title="Gate: state",
         description="complete: every image that went through was counted; incomplete: gate_message says why.",
     )
-    gate_message: Annotated[str, LongText(1024)] = Field(
+    gate_message: Annotated[str, LongText(1024), Level.EXPERT] = Field(
         "", title="Gate: message", description="Why the numbers are incomplete."
     )
-    gate_acquisition_id: str = Field(
+    gate_acquisition_id: Annotated[str, Level.EXPERT] = Field(
         "", title="Gate: acquisition", description="Acquisition that the gate belongs to."
     )
-    gate_number: Annotated[Count | None, Field()] = Field(
+    gate_number: Annotated[Count | None, Level.EXPERT] = Field(
         None, title="Gate: opening", description="Number of the opening in its acquisition, from 1."
     )
-    gate_expected: Annotated[Count | None, Unit("images")] = Field(
+    gate_expected: Annotated[Count | None, Unit("images"), Level.EXPERT] = Field(
         None, title="Gate: images let through", description="Images that went through the gate to the file."
     )
-    gate_images: Annotated[Count | None, Unit("images")] = Field(
+    gate_images: Annotated[Count | None, Unit("images"), Level.EXPERT] = Field(
         None, title="Gate: images counted", description="Images that the sums are of."
     )
-    gate_sum: Number = Field(
+    gate_sum: Annotated[Number, Level.EXPERT] = Field(
         None,
         title="Gate: sum",
         description="Sum of the pixels of the region, over all images.",
     )
-    gate_mean: Number = Field(
+    gate_mean: Annotated[Number, Level.EXPERT] = Field(
         None, title="Gate: mean", description="Mean value of these pixels, over all images of the opening."
     )
 
@@ -238,11 +242,11 @@ def _gate_counts(n: int) -> dict[str, Any]:
     of = f"of the pixels of region {n}, over all images of the opening."
     return {
         f"gate_roi{n}_sum": (
-            Number,
+            Annotated[Number, Level.EXPERT],
             Field(None, title=f"Gate: region {n}, sum", description=f"Sum {of}"),
         ),
         f"gate_roi{n}_mean": (
-            Number,
+            Annotated[Number, Level.EXPERT],
             Field(None, title=f"Gate: region {n}, mean", description=f"Mean value {of}"),
         ),
     }
@@ -256,7 +260,10 @@ def _region_counts(n: int) -> dict[str, Any]:
         "maximum": f"Greatest value of a pixel of region {n}.",
     }
     return {
-        f"roi{n}_{count}": (Number, Field(None, title=f"Region {n}, {count}", description=text))
+        f"roi{n}_{count}": (
+            Number if count == "sum" else Annotated[Number, Level.EXPERT],
+            Field(None, title=f"Region {n}, {count}", description=text),
+        )
         for count, text in counts.items()
     }
 

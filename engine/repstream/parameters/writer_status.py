@@ -76,7 +76,7 @@ class WriterStatus(OutputStatus):
     free_space: Annotated[float | None, Unit("GB"), Alarm(warning_low=10, alarm_low=1)] = Field(
         None, title="Free space", description="Free space where the next file will be created."
     )
-    space_warning: Annotated[str, LongText(1024)] = Field(
+    space_warning: Annotated[str, LongText(1024), Level.EXPERT] = Field(
         "",
         title="Space warning",
         description="Why the free space may not suffice for this acquisition; empty if it does.",
@@ -97,7 +97,9 @@ class WriterStatus(OutputStatus):
         title="Wait description",
         description="What the acquisition waits for, and since when, as a sentence.",
     )
-    waiting_for: Literal["nothing", "gate", "trigger", "source", "stream", "disk", "selection"] = Field(
+    waiting_for: Annotated[
+        Literal["nothing", "gate", "trigger", "source", "stream", "disk", "selection"], Level.EXPERT
+    ] = Field(
         "nothing",
         title="Waiting for",
         description="What the acquisition waits for; selection: frames arrive, but none for the file.",
@@ -140,12 +142,12 @@ class AcquisitionStatus(Losses):
         0, title="Images missing", description="Frame ids that have not arrived in this acquisition."
     )
     file_size: Annotated[Count, Unit("B")] = Field(0, title="File size", description="Size of the file.")
-    left: Annotated[Count, Unit("frames")] = Field(
+    left: Annotated[Count, Unit("frames"), Level.EXPERT] = Field(
         0,
         title="Frames left to write",
         description="Frames still to be written after the end of the acquisition.",
     )
-    left_time: Annotated[Rate | None, Unit("s")] = Field(
+    left_time: Annotated[Rate | None, Unit("s"), Level.EXPERT] = Field(
         None,
         title="Time left to write",
         description="Estimated time until all frames are written, at the present rate.",
@@ -153,7 +155,7 @@ class AcquisitionStatus(Losses):
     start_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
         None, title="Start time", description="Unix time of the start."
     )
-    stop_time: Annotated[float | None, Unit("s"), Format.TIME] = Field(
+    stop_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
         None, title="End time", description="Unix time of the end."
     )
     acq_duration: Annotated[Rate | None, Unit("s")] = Field(
