@@ -151,11 +151,12 @@ class Preparation:
             },
         )
 
-    def take(self, plan: AcquisitionPlan) -> None:
-        """The file names of an acquisition that goes on are taken until `release`."""
+    def take(self, plan: AcquisitionPlan) -> float:
+        """The file names of an acquisition that goes on are taken until `release`; its start in Unix seconds."""
         self._under_way[plan.acquisition_id] = FileSet(
             Path(plan.path), plan.images_per_file, plan.number_of_parts, plan.part_names, plan.in_parts
         )
+        return float(plan.attributes["start_time"])
 
     def release(self, acquisition_id: str) -> None:
         """The files of this acquisition are closed, or will not be made."""

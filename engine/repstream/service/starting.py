@@ -153,11 +153,11 @@ class Starting:
 
     def adopt(self, plan: control.AcquisitionPlan, frames: int | None) -> None:
         """Show an acquisition that the data plane had begun for a service that has died."""
-        self._preparation.take(plan)
+        begun = self._preparation.take(plan)
         self._writer.handles = {NEWEST: AcquisitionHandles(), PREVIOUS: self._writer.handles[NEWEST]}
         requester = Requester("engine", "the start before")
         self._next = partial(self.take_images, "arm", requester, frames) if plan.follow_series else None
-        self._board.show_begun(plan, float(plan.attributes["start_time"]))
+        self._board.show_begun(plan, begun)
         self._board.show_state(after(WRITER, self._writer.state, "arm", "writer"))
         self._note_accepted()
 
