@@ -152,7 +152,7 @@ class Preparation:
         )
 
     def take(self, plan: AcquisitionPlan) -> float:
-        """The file names of an acquisition that goes on are taken until `release`; its start in Unix seconds."""
+        """The file names of an acquisition that goes on are taken until `release`; when it began."""
         self._under_way[plan.acquisition_id] = FileSet(
             Path(plan.path), plan.images_per_file, plan.number_of_parts, plan.part_names, plan.in_parts
         )
