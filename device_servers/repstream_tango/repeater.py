@@ -47,7 +47,7 @@ class RepeaterDevice(PictureDevice):
         super().delete_device()
 
     @command(  # type: ignore[untyped-decorator]  # pytango has no types
-        doc_in="Such as level=warning subject=writers.main acquisition=ID last=100; empty: 1,000 lines.",
+        doc_in="Such as level=warning subject=writers.main acquisition=ID last=100 text=disk; empty: 1,000.",
         doc_out="Lines of the log, oldest first, since this server watches the engine.",
     )
     def ReadLog(self, words: str) -> list[str]:

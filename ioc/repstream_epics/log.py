@@ -1,35 +1,49 @@
-"""The log of an engine as PVs: all lines, and those that are warnings or errors."""
+"""The log of an engine as PVs: all lines, those that are warnings or errors, and those that somebody chose."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
-from repstream.link.chronicle import MOST_ASKED, Chronicle
+from repstream.errors import Refused
+from repstream.link.chronicle import MOST, MOST_ASKED, Chronicle, Entry, choice_of
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Value
 from repstream.protocol import Change
 from repstream_epics import types
-from repstream_epics.channels import Channel
-from repstream_epics.states import NO_ALARM
+from repstream_epics.channels import Channel, Raw
+from repstream_epics.pvs import ReportPVs
+from repstream_epics.refusal import CmdStatus
+from repstream_epics.states import NO_ALARM, REFUSED_WRITE
 
 LINE = 1000
 """Characters of a line, at most."""
 
-LENGTH = 65536
-"""Characters of a PV: what does not fit is left out, the oldest lines first."""
+LENGTH = 262_144
+"""Characters of a PV, enough for 1,000 lines of usual length: what does not fit is left out, the oldest first."""
 
+FILTER, CHOSEN = "LogFilter", "LogChosen_RBV"
+FILTER_TITLE, FILTER_LENGTH = "Log: which lines are chosen", 200
 NAMES: Mapping[str, tuple[str, str]] = {
-    "Log_RBV": ("info", "Log: newest lines"),
-    "LogWarnings_RBV": ("warning", "Log: newest warnings and errors"),
+    "Log_RBV": ("level=info", "Log: newest lines"),
+    "LogWarnings_RBV": ("level=warning", "Log: newest warnings and errors"),
+    CHOSEN: ("", "Log: newest lines of those chosen"),
 }
-"""The PVs, each with the least level of its lines, and its title."""
+"""The PVs, each with the words that choose its lines (see `Chronicle.chosen`), and its title."""
 
 
 class LogPVs:
-    """Fills `view.Binding`; `channels` by the names above. A line ends with a newline, the newest is last."""
+    """Fills `view.Binding`, and `view.Control` for `FILTER`: what one client writes there, all see.
 
-    def __init__(self, catalogue: Catalogue, channels: Mapping[str, Channel]) -> None:
+    `channels` by the names above and `FILTER`. A line ends with a newline, the newest is last.
+    """
+
+    def __init__(self, catalogue: Catalogue, channels: Mapping[str, Channel], report_to: ReportPVs) -> None:
         self._channels = channels
+        self._report_to = report_to
+        self._choices = {name: choice_of(words) for name, (words, _) in NAMES.items()}
+        self._lines = {name: deque[str](maxlen=MOST_ASKED) for name in NAMES}
+        self._words = ""
         self._chronicle = Chronicle(lambda: catalogue)
         self._before: Mapping[str, Value] = {}
         self._keys = [p.key for p in catalogue.parameters.values() if not p.writable]
@@ -44,18 +58,36 @@ class LogPVs:
             self._chronicle.begin(self._before)
             return
         changed = {key: value for key, value in self._before.items() if value != before[key]}
-        levels = {entry.level for entry in self._chronicle.take(Change("", 0, time, changed))}
-        if not levels:
-            return
-        for name, channel in self._channels.items():
-            least, _ = NAMES[name]
-            if least == "info" or levels != {"info"}:
-                await channel.show(self._text(least), NO_ALARM, time)
+        entries = self._chronicle.take(Change("", 0, time, changed))
+        for name, choice in self._choices.items():
+            if more := [_line(entry) for entry in entries if choice.holds(entry)]:
+                self._lines[name].extend(more)
+                await self._show(name, time)
 
-    def _text(self, level: str) -> str:
-        entries = self._chronicle.chosen(f"level={level} last={MOST_ASKED}")
-        lines = (types.text_to_pv(str(entry).replace("→", "->"), LINE) for entry in entries)
-        text = "".join(f"{line}\n" for line in lines)
-        if len(text) < LENGTH:
-            return text
-        return text[-LENGTH + 1 :].partition("\n")[2]
+    def request(self, raw: Raw) -> None:
+        try:
+            words = types.text_from_pv(raw)
+            self._choices[CHOSEN] = choice = choice_of(words)
+        except ValueError as error:
+            raise Refused(FILTER, str(error)) from None
+        self._words = words
+        self._lines[CHOSEN] = deque(map(_line, self._chronicle.entries(choice)), min(choice.last, MOST))
+
+    async def begun(self, time: float) -> None:
+        """It asks for no command."""
+
+    async def answer(self, taken: bool, busy: bool, time: float) -> None:
+        await self._channels[FILTER].show(self._words, NO_ALARM if taken else REFUSED_WRITE, time, again=True)
+        await self._show(CHOSEN, time)
+
+    async def report(self, status: CmdStatus, message: str, time: float) -> None:
+        await self._report_to.of_request(FILTER, status, message, time)
+
+    async def _show(self, name: str, time: float) -> None:
+        text = "".join(self._lines[name])
+        fits = text if len(text) < LENGTH else text[-LENGTH + 1 :].partition("\n")[2]
+        await self._channels[name].show(fits, NO_ALARM, time)
+
+
+def _line(entry: Entry) -> str:
+    return types.text_to_pv(str(entry).replace("→", "->"), LINE) + "\n"

@@ -61,7 +61,11 @@ class CatalogueView:
             name: self._add(name, partial(_text, text=title, length=log.LENGTH))
             for name, (_, title) in log.NAMES.items()
         }
-        self._log = log.LogPVs(catalogue, lines)
+        put = self._put_of(lambda: self._log)
+        lines[log.FILTER] = self._add(
+            log.FILTER, lambda name: _text(name, log.FILTER_TITLE, log.FILTER_LENGTH, put)
+        )
+        self._log = log.LogPVs(catalogue, lines, self._reports[Group.ENGINE, 0])
         self.parameters: dict[str, ParameterPVs] = {}
         self._levels = LevelBook(catalogue.parameters, self.parameters.get)
         for parameter in catalogue.parameters.values():
@@ -156,8 +160,8 @@ class CatalogueView:
         return self._add(name, lambda full: EnumChannel(Head(full, "mbbi", text), [str(s) for s in strings]))
 
 
-def _text(name: str, text: str, length: int) -> Channel:
-    return TextChannel(Head(name, Record.TEXT.value[0], text), length)
+def _text(name: str, text: str, length: int, put: Put | None = None) -> Channel:
+    return TextChannel(Head(name, Record.TEXT.value[put is not None], text, put), length)
 
 
 def _value_channel(name: str, parameter: Parameter, put: Put | None) -> Channel:

@@ -20,6 +20,10 @@ _PATIENCE = 1.0
 """Seconds that an answer waits for the values that belong to it; a completion is never lost over them."""
 
 
+SLICE = 0.005
+"""Seconds for which an event is published without a turn for clients, however many values it has."""
+
+
 class Publisher:
     """Publishes one engine's events on all bindings to it; lives in the loop of the server.
 
@@ -102,11 +106,15 @@ class Publisher:
 
     async def _publish(self, values: Mapping[str, Value], time: float) -> None:
         self._note(values)
+        end = self._loop.time() + SLICE
         for binding in self._following(values):
             try:
                 await binding.show(self._held, time)
             except Exception:  # one value that cannot be shown must not silence the others
                 log.exception("%s cannot be published", {key: self._held[key] for key in binding.keys})
+            if self._loop.time() >= end:
+                await asyncio.sleep(0)
+                end = self._loop.time() + SLICE
 
     def _note(self, values: Mapping[str, Value]) -> None:
         self._held |= values

@@ -31,12 +31,10 @@ class ReportPVs:
     message: Channel
     name: Channel | None = None
 
-    async def of_request(
-        self, item: Parameter | Command, status: CmdStatus, message: str, time: float
-    ) -> None:
-        """Show the outcome of a request for `item`."""
+    async def of_request(self, pv: str, status: CmdStatus, message: str, time: float) -> None:
+        """Show the outcome of a put to `pv`, named without prefix."""
         if self.name is not None:
-            await self.name.show(names.setpoint(item), severity_of(CmdStatus.OK), time)
+            await self.name.show(pv, severity_of(CmdStatus.OK), time)
             await self.show(status, message, time)
         else:
             good = status in _GOOD
@@ -118,7 +116,7 @@ class ParameterPVs:
 
     async def report(self, status: CmdStatus, message: str, time: float) -> None:
         for report in self.reports:
-            await report.of_request(self.parameter, status, message, time)
+            await report.of_request(names.setpoint(self.parameter), status, message, time)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +147,7 @@ class CommandPVs:
 
     async def report(self, status: CmdStatus, message: str, time: float) -> None:
         for report in self.reports:
-            await report.of_request(self.command, status, message, time)
+            await report.of_request(names.setpoint(self.command), status, message, time)
 
     def _given(self) -> Value:
         """The argument for the next command; `None` where it is left out."""

@@ -129,7 +129,7 @@ def from_pv(item: Parameter | Argument, raw: str | bytes | int | float) -> Value
         case Kind.FLOAT:
             return float(_number(raw))
         case Kind.TEXT:
-            return _text(raw)
+            return text_from_pv(raw)
         case _ as never:
             assert_never(never)
 
@@ -169,7 +169,7 @@ def _fits_long(parameter: Parameter) -> bool:
 
 def choice(strings: tuple[str, ...], raw: str | bytes | int | float) -> str:
     """The choice that a client means by its text or number; raises ValueError for none."""
-    given = _text(raw) if isinstance(raw, str | bytes) else raw
+    given = text_from_pv(raw) if isinstance(raw, str | bytes) else raw
     if given in strings:
         return str(given)
     try:
@@ -185,7 +185,7 @@ def choice(strings: tuple[str, ...], raw: str | bytes | int | float) -> str:
 def _number(raw: str | bytes | int | float) -> int | float:
     if not isinstance(raw, str | bytes):
         return raw
-    text = _text(raw).strip()
+    text = text_from_pv(raw).strip()
     try:
         return int(text)
     except ValueError:
@@ -196,7 +196,8 @@ def _number(raw: str | bytes | int | float) -> int | float:
         raise ValueError(f"must be a number, not {text!r}") from None
 
 
-def _text(raw: str | bytes | int | float) -> str:
+def text_from_pv(raw: str | bytes | int | float) -> str:
+    """The text that a client wrote; raises ValueError for what is none, or not ASCII."""
     if isinstance(raw, int | float):
         raise ValueError(f"must be text, not the number {raw}")
     try:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from repstream.link.chronicle import Choice
 from repstream_http import openapi
 from repstream_http.answers import JsonValue, UnixTime
 from repstream_http.journal import Journal
@@ -75,14 +76,13 @@ def read_log(
         str, Query(description="Only entries about this, such as writers.main, or a group: writers.")
     ] = "",
     acquisition: Annotated[str, Query(description="Only entries about the acquisition with this id.")] = "",
+    text: Annotated[str, Query(description="Only entries with this in their text.")] = "",
     last: Annotated[int, Query(ge=1, description="Only so many of them, the newest.")] = 1000,
 ) -> Log:
     """State changes, commands, settings, errors and losses, as seen since the server was started."""
     journal = _journal(request, view)
-    chosen = journal.log.entries(after=after, level=level, subject=subject, acquisition_id=acquisition)
-    return Log(
-        since=journal.since, entries=[LogEntry.model_validate(entry._asdict()) for entry in chosen[-last:]]
-    )
+    chosen = journal.log.entries(Choice(level, subject, acquisition, text, last), after)
+    return Log(since=journal.since, entries=[LogEntry.model_validate(entry._asdict()) for entry in chosen])
 
 
 @router.get("/history")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,32 @@ def test_pictures_come_while_somebody_looks(studio: Studio) -> None:
     at_end = studio.value("pictures")
     until(lambda: studio.value("picture_rate") == 0, "an end of the counting when nobody looks")
     assert studio.value("pictures") < at_end + 200
+
+
+def runs_of_one_image(studio: Studio, runs: range) -> None:
+    """Each is shown, though its image comes when nobody may be connected yet."""
+    for run in runs:
+        assert studio.service.execute("engine.stop", None, ME).wait(20).ok
+        assert studio.service.execute("engine.start", None, ME).wait(20).ok
+        studio.detector.send(range(run, run + 1))
+        until(lambda run=run: studio.value("image_id") == run, f"image {run}")
+
+
+def test_the_only_image_of_a_run_is_shown(studio: Studio) -> None:
+    runs_of_one_image(studio, range(4))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_the_only_image_of_a_run_is_shown_on_a_busy_machine(studio: Studio) -> None:
+    spin = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(spin) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        runs_of_one_image(studio, range(100))
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def test_a_change_of_a_region_leaves_no_number_of_the_old_one(studio: Studio) -> None:

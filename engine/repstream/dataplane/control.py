@@ -254,7 +254,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """Everything now, ten times a second, by slot; `losses` counts unplanned losses so far.
 
     `clock`: when, for rates (monotonic seconds). `behind`: acquisitions that are still flushed while the
-    writer has begun another one.
+    writer has begun another one. `last_frames`: where the last frame of a stream is asked for (see
+    `dataplane.last_frames`), empty where none is kept.
     """
 
     clock: float
@@ -263,6 +264,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     writers: dict[int, WriterReport]
     losses: int
     behind: dict[int, WriterReport] = msgspec.field(default_factory=dict)
+    last_frames: str = ""
 
 
 class AcquisitionNotice(msgspec.Struct, frozen=True, tag="acquisition"):

@@ -10,6 +10,7 @@ import msgspec
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import StreamReport
+from repstream.dataplane.last_frames import LastFrame
 from repstream.dataplane.steps import Step
 from repstream.dataplane.transport import Transport
 from repstream.dataplane.workers import Work, Workers
@@ -85,6 +86,8 @@ class StreamOutput:
         self._wake = wake
         self._workers: Workers | None = None
         self._decide = deciding(config)
+        self._period = policy_of(config).period
+        self._last: LastFrame | None = None
         self._queue = queue_of(config)
         self._held: Frame | Passing | Work | None = None
 
@@ -117,7 +120,11 @@ class StreamOutput:
         decide = self._decide
         if decide is not None and not decide(frame.frame_id, now):
             self.ledger.book_skipped("policy")
+            if self._last is not None and self._period is not None:
+                self._last.note(frame, self._period)
             return False
+        if self._last is not None:
+            self._last.note(frame)
         if frame.payloads and isinstance(frame.payloads[0], RingImage):
             stable = settled(frame)
             if stable is None:
@@ -176,9 +183,14 @@ class StreamOutput:
 
     def update(self, config: StreamConfig) -> None:
         """Take the parameters that may change while running; a policy that stays keeps its memory."""
-        if policy_of(config) != policy_of(self._config):
-            self._decide = deciding(config)
+        policy = policy_of(config)
+        if policy != policy_of(self._config):
+            self._decide, self._period = deciding(config), policy.period
         self._config = config
+
+    def keep(self, last: LastFrame | None) -> None:
+        """Note in `last` each frame that is sent, and what only the time has kept from it; None: no more."""
+        self._last = last
 
     def watch(self) -> None:
         """Follow who comes and goes."""

@@ -13,6 +13,7 @@ import zmq
 
 from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger
 from repstream.dataplane.control import Note, Notice, Report, SourceReport
+from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.outputs import Passing, StreamOutput
 from repstream.dataplane.steps import step_of
 from repstream.dataplane.transport import open_transport
@@ -48,6 +49,7 @@ class Repeater:
     `tell` takes notices of writers and for the log; `wake` is called from other threads when `poll` is due.
     `expected` is the size of a frame in bytes as an earlier one showed it, 0 where none did; a
     configured size counts instead. `largest` is that of the largest frame so far, or what was expected.
+    `last_frames` keeps those of the streams that pictures are made of.
     Raises `Refused` where an address cannot be had; nothing stays open then.
     """
 
@@ -57,6 +59,7 @@ class Repeater:
         tell: Callable[[Notice], None],
         wake: Callable[[], None],
         expected: int = 0,
+        last_frames: LastFrames | None = None,
     ) -> None:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self.streams: dict[int, StreamOutput] = {}
@@ -67,6 +70,7 @@ class Repeater:
         self._shape: tuple[int, ...] | None = None
         self._dtype: str | None = None
         self._configuration = configuration
+        self._last_frames = last_frames or LastFrames()
         source = configuration.source
         self._expected = self.largest = _configured_bytes(source) or expected
         self._decode = FrameDecoder(
@@ -89,6 +93,7 @@ class Repeater:
             *self.writers.values(),
         )
         self._offers = [stream.offer for stream in self.streams.values()]
+        self._keep_last()
         self._group: list[Frame] = []  # for the writers
 
     @property
@@ -167,6 +172,7 @@ class Repeater:
         for name, writer_config in configuration.writers.items():
             if (writer := self.writers.get(configuration.slots[f"writers.{name}"])) is not None:
                 writer.update(writer_config)
+        self._keep_last()
 
     def watch(self) -> None:
         """Follow who connects to the sockets and who goes, and how long the writers wait."""
@@ -210,6 +216,7 @@ class Repeater:
                 for slot, writer in self.writers.items()
                 if (behind := writer.report_behind()) is not None
             },
+            last_frames=self._last_frames.address,
         )
 
     def close_source(self) -> None:
@@ -315,6 +322,12 @@ class Repeater:
             for writer in self.writers.values():
                 writer.end_series(message, now)
         return held
+
+    def _keep_last(self) -> None:
+        """Keep the last frame of the streams that pictures are made of."""
+        shown = {picture.stream for picture in self._configuration.pictures.values()}
+        for stream in self.streams.values():
+            stream.keep(self._last_frames.of(stream.name) if stream.name in shown else None)
 
     def _open(self, tell: Callable[[Notice], None], wake: Callable[[], None]) -> None:
         configuration = self._configuration

@@ -16,6 +16,7 @@ import zmq
 from pydantic import ValidationError
 
 from repstream.dataplane import control
+from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.line import Line
 from repstream.dataplane.loss import LossLog
 from repstream.dataplane.repeater import Repeater
@@ -72,6 +73,7 @@ class Router:
         self._closing: _Closing | None = None
         self._expected = 0  # bytes of the largest frame so far, for the next start
         self._losses = LossLog({}, {})
+        self._last_frames = LastFrames()
         self._next_report = 0.0
         self._serving = True
         self._woken, self._waker = os.pipe()
@@ -86,6 +88,7 @@ class Router:
             while self._serving or self._repeater is not None:
                 self._turn()
         finally:
+            self._last_frames.close()
             os.close(self._woken)
             waker, self._waker = self._waker, -1
             os.close(waker)
@@ -103,6 +106,8 @@ class Router:
             os.read(self._woken, 4096)
         if self._line.descriptor in ready:
             self._listen()
+        if self._last_frames.socket in ready:
+            self._last_frames.answer()
         repeater = self._repeater
         if repeater is not None:
             repeater.poll()
@@ -123,6 +128,8 @@ class Router:
         wanted: list[tuple[Any, int]] = [(self._woken, zmq.POLLIN)]
         if self._serving:
             wanted.append((self._line.descriptor, zmq.POLLIN))
+        if self._last_frames.socket is not None:
+            wanted.append((self._last_frames.socket, zmq.POLLIN))
         repeater = self._repeater
         if repeater is None:
             return wanted, round(REPORT_INTERVAL * 1000)
@@ -258,7 +265,9 @@ class Router:
         if self._repeater is not None:
             return "the last stop still drains" if self._closing is not None else "running already"
         try:
-            repeater = Repeater(_configuration(text, self._model), self._tell, self._wake, self._expected)
+            configuration = _configuration(text, self._model)
+            self._last_frames.clear()
+            repeater = Repeater(configuration, self._tell, self._wake, self._expected, self._last_frames)
         except Refused as error:
             return str(error)
         self._repeater = repeater

@@ -19,7 +19,7 @@ MOST = 2000
 MOST_ASKED = 1000
 """Lines that are shown where nobody says how many."""
 
-WORDS = ("level", "subject", "acquisition", "last")
+WORDS = ("level", "subject", "acquisition", "last", "text")
 
 LEVELS: Mapping[str, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -40,6 +40,47 @@ class Entry(NamedTuple):
     def __str__(self) -> str:
         acquisition = f" [{self.acquisition_id}]" if self.acquisition_id else ""
         return f"{readable_time(self.time)} {self.level} {self.subject}{acquisition}: {self.text}"
+
+
+class Choice(NamedTuple):
+    """Which lines are wanted: of this `level` or worse, of what is named, the newest `last` of them.
+
+    `subject` is one such as ``writers.main``, or a whole group: ``writers``. `text` is part of the text,
+    in capitals or not.
+    """
+
+    level: str = "info"
+    subject: str = ""
+    acquisition_id: str = ""
+    text: str = ""
+    last: int = MOST_ASKED
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether a line is one of these."""
+        return (
+            LEVELS[entry.level] >= LEVELS[self.level]
+            and self.subject in ("", entry.subject, entry.subject.partition(".")[0])
+            and self.acquisition_id in ("", entry.acquisition_id)
+            and self.text.casefold() in entry.text.casefold()
+        )
+
+
+def choice_of(words: str) -> Choice:
+    """What words such as ``level=warning subject=writers.main last=100`` ask for.
+
+    ``acquisition`` stands for the id. ``text`` is the last word, and all that follows belongs to it. Raises
+    `ValueError` for others.
+    """
+    before, _, text = f" {words}".partition(" text=")
+    given = {name: value for name, _, value in (word.partition("=") for word in before.split())}
+    if unknown := given.keys() - WORDS:
+        raise ValueError(f"{min(unknown)!r} is none of {', '.join(WORDS)}; such as level=warning last=100")
+    level, last = given.get("level", "info"), given.get("last", str(MOST_ASKED))
+    if level not in LEVELS:
+        raise ValueError(f"level={level} must be one of {', '.join(LEVELS)}")
+    if not last.isdecimal() or not int(last):
+        raise ValueError(f"last={last} must be a number from 1 on")
+    return Choice(level, given.get("subject", ""), given.get("acquisition", ""), text.strip(), int(last))
 
 
 class Chronicle:
@@ -72,43 +113,17 @@ class Chronicle:
             self._entries.extend(lines)
         return lines
 
-    def entries(
-        self, *, after: float = 0.0, level: str = "info", subject: str = "", acquisition_id: str = ""
-    ) -> list[Entry]:
-        """The lines, oldest first: later than `after` (Unix), of this level or worse, of what is named.
-
-        `subject` is one such as ``writers.main``, or a whole group: ``writers``.
-        """
-        least = LEVELS[level]
+    def entries(self, choice: Choice | None = None, after: float = 0.0) -> list[Entry]:
+        """The lines that are chosen, all without a choice, oldest first and later than `after` (Unix)."""
         with self._lock:
-            return [
-                entry
-                for entry in self._entries
-                if entry.time > after
-                and LEVELS[entry.level] >= least
-                and subject in ("", entry.subject, entry.subject.partition(".")[0])
-                and acquisition_id in ("", entry.acquisition_id)
-            ]
+            entries = [entry for entry in self._entries if entry.time > after]
+        if choice is None:
+            return entries
+        return [entry for entry in entries if choice.holds(entry)][-choice.last :]
 
     def chosen(self, words: str) -> list[Entry]:
-        """The lines that words such as ``level=warning subject=writers.main last=100`` ask for.
-
-        They are those of `entries` (``acquisition`` for the id), and ``last``: so many, the newest; 1,000
-        where nothing is said. Raises `ValueError` for others.
-        """
-        given = {name: value for name, _, value in (word.partition("=") for word in words.split())}
-        if unknown := given.keys() - WORDS:
-            raise ValueError(
-                f"{min(unknown)!r} is none of {', '.join(WORDS)}; such as level=warning last=100"
-            )
-        level, last = given.get("level", "info"), given.get("last", str(MOST_ASKED))
-        if level not in LEVELS:
-            raise ValueError(f"level={level} must be one of {', '.join(LEVELS)}")
-        if not last.isdecimal() or not int(last):
-            raise ValueError(f"last={last} must be a number from 1 on")
-        acquisition = given.get("acquisition", "")
-        found = self.entries(level=level, subject=given.get("subject", ""), acquisition_id=acquisition)
-        return found[-int(last) :]
+        """The lines that words ask for; raises `ValueError` (see `choice_of`)."""
+        return self.entries(choice_of(words))
 
     def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
         catalogue = self._catalogue()

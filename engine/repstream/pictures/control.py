@@ -25,7 +25,13 @@ class Gate(msgspec.Struct, frozen=True, tag="gate"):
     opening: Opening
 
 
-Request = Follow | Gate
+class LastFrames(msgspec.Struct, frozen=True, tag="last_frames"):
+    """The data plane keeps the last frames of streams at `address` (see `dataplane.last_frames`)."""
+
+    address: str
+
+
+Request = Follow | Gate | LastFrames
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -14,6 +14,7 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Value
 from repstream.pictures import control
 from repstream.pictures.endpoint import Endpoint, endpoint
+from repstream.pictures.missed import Missed
 from repstream.pictures.server import PictureServer
 from repstream.pictures.slot import Slot
 from repstream.pictures.stream_input import Arrival, StreamInput
@@ -23,8 +24,15 @@ log = logging.getLogger(__name__)
 BEAT = 0.5
 """Seconds between two signs of life, which also carry the age of the images."""
 
+QUIET = 0.2
+"""Seconds without an image after which a stream may have left out its last one."""
+
 SETTLE = 0.02
 """Seconds between two looks whether all images of an opening have come."""
+
+
+_Heard = tuple[str, str, str, str]
+"""What is heard: the name of a stream, its address, and the channel and threshold of its images."""
 
 
 class Loop:
@@ -39,13 +47,15 @@ class Loop:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._server = PictureServer(self._context, address)
         self._slots: dict[int, Slot] = {}
-        self._inputs: dict[tuple[str, str, str], StreamInput] = {}
-        self._heard: dict[int, tuple[str, str, str] | None] = {}
+        self._missed = Missed(self._context)
+        self._inputs: dict[_Heard, StreamInput] = {}
+        self._heard: dict[int, _Heard | None] = {}
         self._generation = 0
-        self._beat = 0.0
+        self._beat = self._look = 0.0
         self._poller = zmq.Poller()
         self._poller.register(pipe.fileno(), zmq.POLLIN)
         self._poller.register(self._server.socket, zmq.POLLIN)
+        self._poller.register(self._missed.socket, zmq.POLLIN)
 
     def run(self) -> None:
         """Until the service hangs up."""
@@ -58,6 +68,7 @@ class Loop:
         finally:
             for stream in self._inputs.values():
                 stream.close()
+            self._missed.close()
             self._server.close()
             self._context.destroy(linger=0)
 
@@ -68,10 +79,19 @@ class Loop:
         self._server.receive()
         for stream in self._inputs.values():
             stream.receive(partial(self._integrate, stream))
+        for name, number, parts in self._missed.answers():
+            for stream in self._inputs.values():
+                if stream.name == name:
+                    stream.take_last(number, parts)
         now = time.monotonic()
         for slot in self._slots.values():
             self._tend(slot, now)
             self._settle(slot)
+        if now >= self._look:
+            self._look = now + QUIET
+            for stream in self._inputs.values():
+                if stream.is_quiet():
+                    self._missed.ask(stream.name, stream.last)
         if now >= self._beat:
             self._beat = now + BEAT
             self._server.asks.purge(now)
@@ -81,29 +101,33 @@ class Loop:
     def _patience(self) -> float:
         """Seconds until something is due."""
         now = time.monotonic()
-        waits = [self._beat - now]
+        waits = [self._beat - now, self._look - now]
         for slot in self._slots.values():
             if slot.gate.is_waited_for:
                 waits.append(SETTLE)
             stream = self._input_of(slot)
-            if stream is not None and (wait := slot.due(stream.newest, now)) is not None:
+            if stream is None or not self._is_counted(slot, now):
+                continue
+            if (wait := slot.due(stream.newest, now)) is not None:
                 waits.append(wait)
         return max(0.0, min(waits))
 
     def _tend(self, slot: Slot, now: float) -> None:
         """Count the newest image of one slot, if it is due, and answer who asks."""
         stream = self._input_of(slot)
-        if stream is not None:
-            looked_at = self._server.asks.looks(slot.slot, now)
-            if slot.config.enable or looked_at:
-                arrival = stream.newest
-                if arrival is not None and slot.due(arrival, now) == 0:
-                    slot.take(arrival, now)
-                    self._tell(slot, now)
+        if stream is not None and self._is_counted(slot, now):
+            arrival = stream.newest
+            if arrival is not None and slot.due(arrival, now) == 0:
+                slot.take(arrival, now)
+                self._tell(slot, now)
         if slot.number:
             for view, clients in self._server.asks.answerable(slot.slot, slot.number, now).items():
                 self._server.send(clients, slot.picture(view))
         self._want(stream)
+
+    def _is_counted(self, slot: Slot, now: float) -> bool:
+        """Whether the images of a slot are counted now."""
+        return slot.config.enable or self._server.asks.looks(slot.slot, now)
 
     def _integrate(self, stream: StreamInput, arrival: Arrival) -> None:
         """Count an image for the gates of the writers that slots follow."""
@@ -125,7 +149,7 @@ class Loop:
         now = time.monotonic()
         stream.want(
             any(
-                slot.config.enable or slot.config.gate_writer or self._server.asks.looks(slot.slot, now)
+                slot.config.gate_writer or self._is_counted(slot, now)
                 for slot in self._slots.values()
                 if self._input_of(slot) is stream
             )
@@ -134,6 +158,9 @@ class Loop:
     def _take(self, request: control.Request) -> None:
         if isinstance(request, control.Follow):
             self._follow(request)
+            return
+        if isinstance(request, control.LastFrames):
+            self._missed.connect(request.address)
             return
         for slot in self._slots.values():
             followed = slot.config.gate_writer == request.writer
@@ -148,7 +175,7 @@ class Loop:
             number = int(name)
             found = endpoint(configuration, config.stream) if config.stream else Endpoint()
             self._heard[number] = (
-                (found.address, configuration.source.channel, configuration.source.threshold)
+                (config.stream, found.address, configuration.source.channel, configuration.source.threshold)
                 if found.address
                 else None
             )

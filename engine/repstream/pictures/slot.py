@@ -43,7 +43,7 @@ class _Image(msgspec.Struct, frozen=True):
 class Slot:
     """One picture, as `config` says. Used from one thread; `now` is monotonic seconds.
 
-    `number` is that of the image at hand, 0 before the first one. `gate` adds up over the openings of a
+    `gate` adds up over the openings of a
     writer's gate. `reason` says why the stream cannot be
     had; empty if it can.
     """
@@ -51,7 +51,7 @@ class Slot:
     def __init__(self, slot: int, config: PictureConfig, reason: str = "") -> None:
         self.slot = slot
         self.config = config
-        self.number = 0
+        self._number = 0
         self.gate = GateCount()
         self.reason = reason
         self._next_number = int(time.time() * NUMBERS_A_SECOND)
@@ -61,6 +61,11 @@ class Slot:
         self._due = 0.0
         self._pictures = 0
         self._marks: deque[float] = deque()
+
+    @property
+    def number(self) -> int:
+        """That of the image at hand, 0 where there is none."""
+        return self._number if self._image is not None else 0
 
     def configure(self, config: PictureConfig, reason: str) -> bool:
         """Take other settings; whether the image at hand was counted anew with them."""
@@ -199,7 +204,7 @@ class Slot:
         found = reduce.counted(image, raw.dtype, self.config)
         self._image = _Image(arrival, raw, image, found)
         self._next_number += 1
-        self.number = self._next_number
+        self._number = self._next_number
 
     def _mask_for(self, raw: NDArray[Any]) -> NDArray[np.bool_] | None:
         """The mask, which must fit the image; raises `StorageError` or ValueError."""

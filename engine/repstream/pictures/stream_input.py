@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
+import numpy as np
 import zmq
 
 from repstream.errors import MalformedMessage
 from repstream.messages.formats import FrameDecoder
 from repstream.messages.frame import Frame
+from repstream.messages.pixels import array_of
 
 WAITING = 64
 """Messages that may wait in the socket."""
@@ -29,21 +32,24 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 class StreamInput:
-    """Hears the stream at `address`, but only while it is `wanted`. Used from one thread.
+    """Hears the stream `name` at `address`, but only while it is `wanted`. Used from one thread.
 
     `newest` is the last image that came; each is given to `receive`'s argument. `caught_up`: when last
     nothing waited (monotonic seconds). `malformed` counts what could not be read, `complaint` is the
-    last reason. `channel` and `threshold` as in `FrameDecoder`.
+    last reason. `channel` and `threshold` as in `FrameDecoder`. `last`: number of the last frame that was got
+    from the data plane (`take_last`).
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], address: str, channel: str, threshold: str
+        self, context: zmq.Context[zmq.Socket[bytes]], name: str, address: str, channel: str, threshold: str
     ) -> None:
+        self.name = name
+        self.last = 0
         self.newest: Arrival | None = None
         self.caught_up = time.monotonic()
         self.malformed = 0
         self.complaint = ""
-        self._number = 0
+        self._number = self._looked = self._asked = 0
         self._wanted = False
         self._decode = FrameDecoder(channel, threshold).decode
         self.socket = context.socket(zmq.SUB)
@@ -58,6 +64,27 @@ class StreamInput:
             return
         self._wanted = wanted
         (self.socket.subscribe if wanted else self.socket.unsubscribe)(b"")
+
+    def is_quiet(self) -> bool:
+        """Whether it is wanted, and no image has come since this was asked last."""
+        before, self._looked = self._looked, self._number
+        if not self._wanted or before != self._number:
+            return False
+        self._asked = self._number
+        return True
+
+    def take_last(self, number: int, parts: Sequence[Any]) -> None:
+        """Take the last frame of the stream, if that has not come; one that came after it was quiet counts more."""
+        if self._number != self._asked:
+            return
+        self.last = number
+        try:
+            found = self._decode(parts)
+        except MalformedMessage:
+            return  # it is counted where it came
+        if isinstance(found, Frame) and not (self.newest is not None and _same(self.newest.frame, found)):
+            self._number += 1
+            self.newest = Arrival(self._number, found, time.time(), time.monotonic())
 
     def receive(self, each: Callable[[Arrival], None]) -> None:
         """Take all that has come; `each` is given every image, while `caught_up` is still what it was."""
@@ -81,3 +108,11 @@ class StreamInput:
 
     def close(self) -> None:
         self.socket.close()
+
+
+def _same(one: Frame, other: Frame) -> bool:
+    """Whether these are one image, in whatever format."""
+    try:
+        return one.frame_id == other.frame_id and np.array_equal(array_of(one), array_of(other))
+    except MalformedMessage:
+        return False

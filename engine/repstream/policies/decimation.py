@@ -42,13 +42,27 @@ class Decimation(StrEnum):
 class Policy(Protocol):
     """What decides for one output which frames it gets."""
 
+    @property
+    def period(self) -> float | None:
+        """Seconds after which any frame would be sent again; None where it is not the time that decides."""
+
     def decide(self, frame_id: int, now: float) -> bool:
         """Whether this frame is sent; `now` is a monotonic time in seconds."""
         ...
 
 
+class _Untimed:
+    """A policy to which the time is the same."""
+
+    __slots__ = ()
+
+    @property
+    def period(self) -> None:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(_Untimed):
     """Every frame."""
 
     def decide(self, frame_id: int, now: float) -> bool:
@@ -56,7 +70,7 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
-class EveryNth:
+class EveryNth(_Untimed):
     """Frames whose id is `offset`, or a multiple of `every_nth` from there, up or down."""
 
     every_nth: int
@@ -71,7 +85,7 @@ class EveryNth:
 
 
 @dataclass(frozen=True, slots=True)
-class BurstOfBlock:
+class BurstOfBlock(_Untimed):
     """The first `burst` ids of every block of `frame_block` ids."""
 
     burst: int
@@ -85,7 +99,7 @@ class BurstOfBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Strides:
+class Strides(_Untimed):
     """`stride` ids sent and as many left out, in turn, beginning with id 0."""
 
     stride: int
@@ -107,6 +121,10 @@ class EverySec:
     def __post_init__(self) -> None:
         if not self.every_sec >= 0:
             raise ValueError(f"every_sec = {self.every_sec}: must be 0 or more seconds")
+
+    @property
+    def period(self) -> float:
+        return self.every_sec
 
     def decide(self, frame_id: int, now: float) -> bool:
         if self._last is not None and now - self._last < self.every_sec:
@@ -137,6 +155,10 @@ class Periodic:
         if not self.burst_rate > 0:
             raise ValueError(f"burst_rate = {self.burst_rate}: must be above 0 Hz")
 
+    @property
+    def period(self) -> float:
+        return 1 / self.burst_rate
+
     def decide(self, frame_id: int, now: float) -> bool:
         if self._remaining:
             self._remaining -= 1
@@ -153,7 +175,7 @@ class Periodic:
 
 
 @dataclass(slots=True)
-class Modulo:
+class Modulo(_Untimed):
     """Every `modulo`-th frame received, by counting; the `modulo`-th is the first."""
 
     modulo: int

@@ -55,6 +55,7 @@ class PictureKeeper(Keeper):
         self._wanted: tuple[int, Configuration | None] = (0, None)  # replaced as a whole
         self._heard: dict[str, plane.Opening] = {}
         self._openings: deque[control.Gate] = deque(maxlen=WAITING_OPENINGS)
+        self._last_frames = ""
         self._ending = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="pictures keeper", daemon=True)
@@ -85,7 +86,7 @@ class PictureKeeper(Keeper):
         os.eventfd_write(self._wake, 1)
 
     def hear(self, notice: plane.Notice) -> None:
-        """Hand on what went through gates; to be called in the owner's thread."""
+        """Hand on what went through gates, and where last frames are; to be called in the owner's thread."""
         if isinstance(notice, plane.GateNotice):
             self._hear_opening(notice.slot, notice.acquisition_id, notice.opening)
         elif isinstance(notice, plane.AcquisitionNotice):
@@ -93,6 +94,9 @@ class PictureKeeper(Keeper):
         elif isinstance(notice, plane.Report):
             for slot, report in notice.writers.items():
                 self._hear_opening(slot, report.acquisition_id, report.opening)
+            if notice.last_frames not in ("", self._last_frames):
+                self._last_frames = notice.last_frames
+                os.eventfd_write(self._wake, 1)
 
     def _hear_opening(self, slot: int, acquisition_id: str, opening: plane.Opening | None) -> None:
         writer = slots.name_at(self._context.configuration, Group.WRITER, slot)
@@ -151,11 +155,14 @@ class PictureKeeper(Keeper):
 
     def _converse(self, pipe: Connection) -> str | None:
         """Until the process is no longer needed (None), has gone (empty), or does not answer (a reason)."""
-        sent, patience, heard = -1, START_TIME, time.monotonic()
+        sent, asked_at, patience, heard = -1, "", START_TIME, time.monotonic()
         while self._needed and not self._ending:
             try:
                 if sent != self._wanted[0]:
                     sent = self._tell(pipe)
+                if asked_at != (address := self._last_frames):
+                    control.send(pipe, control.LastFrames(address))
+                    asked_at = address
                 while self._openings:
                     control.send(pipe, self._openings.popleft())
                 left = heard + patience - time.monotonic()

@@ -32,6 +32,12 @@ ophyd's `trigger` returns None where the end of its acquisition comes before its
 (three images in 30 ms), and others poll every 10 ms.
 """
 
+_LEAST_CAPTURE = 0.2
+"""Seconds that `Capture_RBV` shows 1 at least, unless a client ends the capture.
+
+tomoscan looks every 10 to 100 ms for 1 and then for 0, for ever: one image may come and be written in between.
+"""
+
 _STATE_ALARMS: Mapping[str, Severity] = {
     "Error": (AlarmStatus.STATE, AlarmSeverity.MAJOR_ALARM),
     "Disconnected": (AlarmStatus.COMM, AlarmSeverity.INVALID_ALARM),
@@ -73,18 +79,38 @@ class CaptureControl:
     """1 is `arm`, 0 is `stop`; it never shows 1 before the file is there, nor for one that was refused.
 
     While `Acquire` counts images, 1 is `start`: those that come go into the file at once.
+    A put completes when both show 0 again.
     """
 
     button: Button
     take: AcquireControl
     keys: Sequence[str] = (STATE, ACQUISITION)
+    _on: bool | None = False
+    _until: float = 0.0
+    _ending: asyncio.Task[None] | None = None
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
         unknown = held[STATE] in (None, WriterState.UNKNOWN)
-        await self.button.publish(None if unknown else is_capturing(held), time)
+        before, self._on = self._on, None if unknown else is_capturing(held)
+        if self._on and not before:
+            self._until = asyncio.get_running_loop().time() + _LEAST_CAPTURE
+        if self._on is False and self.button.on and self._left > 0:
+            self._ending = asyncio.create_task(self._end(time))
+        else:
+            await self.button.publish(self._on, time)
+
+    @property
+    def _left(self) -> float:
+        """Seconds for which 1 is still shown."""
+        return self._until - asyncio.get_running_loop().time()
+
+    async def _end(self, time: float) -> None:
+        await asyncio.sleep(self._left)
+        await self.button.publish(self._on, time)
 
     def request(self, raw: Raw) -> Request:
         if not self.button.pressed(raw, f"{table.HDF}Capture"):
+            self._until = 0.0
             return Execute(f"{WRITER}stop")
         if self.take.counts:
             return Follow(_capture_ended, Execute(f"{WRITER}start", self.take.left or None))
@@ -94,7 +120,9 @@ class CaptureControl:
         await self.button.report_to.clear(time)
 
     async def answer(self, taken: bool, busy: bool, time: float) -> None:
-        await self.button.publish(self.button.on, time, taken, again=True)
+        if not self._on and self.button.on:
+            await asyncio.sleep(self._left)
+        await self.button.publish(self._on, time, taken, again=True)
 
     async def report(self, status: CmdStatus, message: str, time: float) -> None:
         await self.button.report_to.of_request(status, message, time)

@@ -74,6 +74,8 @@ class ImageFeed:
         self._pictures: RemotePictures | None = None
         self._wish: Subscription | None = None
         self._number = 0
+        self._live = False
+        self._showing = asyncio.Lock()
         self._looked = float("-inf")
         self._came = asyncio.Event()
         array.looked = self._look
@@ -89,16 +91,23 @@ class ImageFeed:
         if address != (self._pictures.address if self._pictures else ""):
             self.close()
             self._pictures = RemotePictures(address) if address else None
-        if held[f"{PICTURE}state"] != "live":
+        self._live = held[f"{PICTURE}state"] == "live"
+        if not self._live:
+            self._give_up()  # the picture at hand is shown again once this is live, new or not
             await self._array.show(None, NO_VALUE, time)
         self._ask()
 
     def close(self) -> None:
         """Ask for no more pictures."""
-        self._wish, self._number = None, 0
+        self._give_up()
         if self._pictures is not None:
             self._pictures.close()
             self._pictures = None
+
+    def _give_up(self) -> None:
+        if self._wish is not None:
+            self._wish.close()
+        self._wish, self._number = None, 0
 
     def _look(self, patience: float) -> asyncio.Future[None]:
         """Somebody looks; the result comes with a picture that is new, or after `patience` seconds."""
@@ -119,7 +128,7 @@ class ImageFeed:
             pass
 
     def _ask(self) -> None:
-        if self._pictures is None or self._wish is not None:
+        if self._pictures is None or self._wish is not None or not self._live:
             return
         loop = asyncio.get_running_loop()
 
@@ -132,15 +141,21 @@ class ImageFeed:
         self._wish = self._pictures.next(SLOT, take, after=self._number)
 
     async def _take(self, picture: Picture) -> None:
+        if not self._live:
+            return
         self._wish, self._number = None, picture.number
+        async with self._showing:
+            await self._show(picture)
+        self._came.set()
+        if self._array.is_watched or asyncio.get_running_loop().time() < self._looked + LOOK:
+            self._ask()
+
+    async def _show(self, picture: Picture) -> None:
         if picture.data.size > LONGEST:
             log.warning("a picture of %d samples does not fit into %d", picture.data.size, LONGEST)
             await self._array.show(None, NO_VALUE, picture.time)
         else:
             await self._publish(picture)
-        self._came.set()
-        if self._array.is_watched or asyncio.get_running_loop().time() < self._looked + LOOK:
-            self._ask()
 
     async def _publish(self, picture: Picture) -> None:
         height, width = picture.data.shape

@@ -17,6 +17,7 @@ from repstream.parameters.picture import GATE_RESULTS, RESULTS
 from repstream.protocol import Change, Completion, Engine, Event, Handle, Requester, Subscription
 from repstream_epics import directory, names, types
 from repstream_epics.access import WriteAccess
+from repstream_epics.pva import log as log_table
 from repstream_epics.pva.pvs import ArgumentPV, CommandPV, FollowedPV, Held, ParameterPV, TextPV
 from repstream_epics.pva.structures import DirectoryPV, StructurePV, TablePV
 
@@ -44,11 +45,13 @@ class EnginePVs:
         self._queue = ThreadedWorkQueue("repstream pva", maxsize=0, daemon=True)
         self._subscription: Subscription | None = None
         self.pvs: dict[str, FollowedPV] = {}
+        self._log_name = names.check(prefix + log_table.NAME)
         catalogue = engine.catalogue
         for parameter in catalogue.parameters.values():
             self._add_parameter(prefix, catalogue, parameter)
         for command in catalogue.commands.values():
             self._add_command(prefix, command)
+        self._log = log_table.LogPV(catalogue, self._lock, self._queue)
         listing = DirectoryPV(catalogue, prefix, self._show_first, self._queue)
         self._add(prefix + directory.NAME, listing)
         for group in catalogue.named:
@@ -66,6 +69,7 @@ class EnginePVs:
             now = self._engine.snapshot()
             self._take(now.epoch, now.sequence, now.values, now.time)
             self._times |= now.times
+            self._log.begin(now.values)
         self._queue.start()
 
     def close(self) -> None:
@@ -76,7 +80,13 @@ class EnginePVs:
 
     def served(self) -> Iterator[tuple[str, SharedPV]]:
         """What a provider of p4p's serves, by full name."""
-        return ((name, followed.pv) for name, followed in self.pvs.items())
+        yield self._log_name, self._log.pv
+        yield from ((name, followed.pv) for name, followed in self.pvs.items())
+
+    @property
+    def names(self) -> Iterator[str]:
+        """All PVs, by full name."""
+        return (name for name, _ in self.served())
 
     # --- what clients put; fills `pvs.Asker` ----------------------------------------------------
 
@@ -117,6 +127,7 @@ class EnginePVs:
         with self._came:
             old = event.epoch == self._epoch and event.sequence < self._sequence
             if isinstance(event, Change) and not old:
+                self._log.take(event)
                 self._take(event.epoch, event.sequence, event.values, event.time)
             elif not old:
                 self._epoch, self._sequence = event.epoch, event.sequence

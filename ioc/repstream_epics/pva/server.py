@@ -51,7 +51,7 @@ class PvaServer:
             of_engine = names.prefix_of(prefix, name)
             self._engines.append(EnginePVs(engine, of_engine, access or WriteAccess()))
             self._pictures.append(PictureChannels(engine, of_engine))
-            self._enter([*self._engines[-1].pvs, *self._pictures[-1].names])
+            self._enter([*self._engines[-1].names, *self._pictures[-1].names])
             for pv_name, pv in self._engines[-1].served():
                 self._values.add(pv_name, pv)
 

@@ -61,6 +61,9 @@ def test_the_end_of_a_command_is_no_line(chronicle: Chronicle) -> None:
         ("acquisition=17-1", ["writers.main"]),
         ("acquisition=17-2", []),
         ("last=1", ["engine"]),
+        ("text=FRAMES missing", ["source"]),
+        ("level=warning text=3 frames", ["source"]),
+        ("text=level=warning", []),
     ],
 )
 def test_lines_are_chosen_by_words(chronicle: Chronicle, words: str, subjects: list[str]) -> None:
