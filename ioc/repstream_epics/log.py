@@ -1,4 +1,4 @@
-"""The log of an engine as PVs: all lines, those that are warnings or errors, and those that somebody chose."""
+"""The log of an engine as PVs: all lines, warnings and errors, and the lines that somebody chose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE = 1000
 """Characters of a line, at most."""
 
 LENGTH = 262_144
-"""Characters of a PV, enough for 1,000 lines of usual length: what does not fit is left out, the oldest first."""
+"""Characters of a PV, enough for 1,000 usual lines: what does not fit is left out, the oldest first."""
 
 FILTER, CHOSEN = "LogFilter", "LogChosen_RBV"
 FILTER_TITLE, FILTER_LENGTH = "Log: which lines are chosen", 200

@@ -52,4 +52,5 @@ def test_the_scans_of_tomoscan_write_what_they_took(tmp_path: Path) -> None:
         assert_in_rows(ids_of(path), images)
     assert Path(seen["taken_again"]).name == "dark_fields.h5"
     assert_in_rows(ids_of(seen["taken_again"]), 2)
+    assert seen["of_one_image"]
     assert len(ids_of(seen["aborted"])) >= 3

@@ -38,7 +38,9 @@ def test_the_last_picture_is_shown_again_once_pictures_are_live_again() -> None:
     """The engine may say late that pictures are waited for, when the last one has come already."""
 
     async def run(address: str) -> None:
-        facts = {name: Fact() for name in ("ArraySize0", "ArraySize1", "ArraySizeX", "ArraySizeY", "UniqueId")}
+        facts = {
+            name: Fact() for name in ("ArraySize0", "ArraySize1", "ArraySizeX", "ArraySizeY", "UniqueId")
+        }
         array = ImageChannel(Head("T:Image", "waveform", "a picture"))
         feed = ImageFeed(array, facts)  # type: ignore[arg-type]
         try:

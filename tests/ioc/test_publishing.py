@@ -69,6 +69,23 @@ def test_the_log_is_a_pv_and_its_warnings_another(shown: Shown) -> None:
     assert both.index("-> STOPPED") < both.index("3 frames missing")
 
 
+def test_lines_of_the_log_are_chosen_by_level_and_text(shown: Shown) -> None:
+    shown.engine.put({"source.missing": 0})
+    shown.engine.put({"source.missing": 4})
+    shown.engine.put({"source.duplicates": 2})
+    shown.ca.do("put", f"{PREFIX}LogFilter", "level=warning text=4 Frames", True)
+    lines = shown.ca.value(f"{PREFIX}LogChosen_RBV").splitlines()
+    assert lines and all("4 frames missing" in line for line in lines)
+    with shown.ca.watch(f"{PREFIX}LogChosen_RBV") as chosen:
+        chosen.get(timeout=PATIENCE)
+        shown.engine.put({"source.missing": 14})
+        text = chosen.get(timeout=PATIENCE)["value"]
+    assert text.splitlines()[:-1] == lines and "14 frames missing" in text.splitlines()[-1]
+    shown.ca.do("put", f"{PREFIX}LogFilter", "level=loud", True)
+    assert "level=loud must be one of" in shown.ca.value(f"{PREFIX}CmdMsg_RBV")
+    assert shown.ca.value(f"{PREFIX}LogFilter") == "level=warning text=4 Frames"
+
+
 def test_a_time_can_be_read_as_one(shown: Shown) -> None:
     with shown.ca.watch(f"{PREFIX}LastErrorTimeText_RBV") as times:
         shown.engine.put({"engine.last_error_time": 1767225600.25})

@@ -141,6 +141,19 @@ def test_a_change_from_elsewhere_is_announced_with_its_time(bench: Bench) -> Non
     assert new.timestamp == pytest.approx(bench.service.read("streams.1.every_nth").time, abs=1e-6)
 
 
+def test_the_log_is_a_table_and_answers_calls(bench: Bench) -> None:
+    tables: Queue[Any] = Queue()
+    with bench.pva.monitor(PREFIX + "Log", tables.put):
+        tables.get(timeout=20)
+        bench.service.write({"streams.1.every_nth": 23}, ME)
+        log = tables.get(timeout=20).value
+    assert [*log.keys()] == ["time", "level", "subject", "acquisition", "text"]
+    assert log.level[-1] == "info" and "23" in log.text[-1] and log.time[-1] > 1.7e9
+    assert log.text[-1] in tool(bench, "pvcall", "@Log", "last=1")
+    assert "must be one of info, warning, error" in tool(bench, "pvcall", "@Log", "level=loud")
+    assert log.text[-1] not in tool(bench, "pvcall", "@Log", "last=1", "text=no such line")
+
+
 def test_a_command_completes_when_it_has_ended(bench: Bench) -> None:
     bench.put("Wr1:NumImages", 5)
     ended = threading.Event()

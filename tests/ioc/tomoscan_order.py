@@ -94,12 +94,12 @@ def wait_camera_done() -> None:
         assert time.monotonic() < end, "CameraTimeoutError"
 
 
-def wait_pv(pv: PV, value: int) -> None:
+def wait_pv(pv: PV, value: int, pause: float = 0.01) -> None:
     """tomoscan waits for ever."""
     end = time.monotonic() + TIMEOUT
-    time.sleep(0.01)
+    time.sleep(pause)
     while pv.get() != value:
-        time.sleep(0.01)
+        time.sleep(pause)
         assert time.monotonic() < end, f"{pv.pvname} has not become {value}"
 
 
@@ -141,12 +141,20 @@ def taken_again() -> str:
     hdf["FileName"].put("dark_fields.h5", wait=True)
     hdf["FileTemplate"].put("%s%s", wait=True)
     hdf["AutoIncrement"].put("No", wait=True)
-    for _ in range(2):
+    for pause in (0.01, 0.1, 0.1):
         hdf["NumCapture"].put(2, wait=True)
         hdf["Capture"].put("Capture")
-        wait_pv(hdf["Capture_RBV"], 1)
-        wait_pv(hdf["Capture_RBV"], 0)
+        wait_pv(hdf["Capture_RBV"], 1, pause)
+        wait_pv(hdf["Capture_RBV"], 0, pause)
     return full_name()
+
+
+def of_one_image() -> bool:
+    """Whether a capture that is over at once is seen, and its put completes after what is read back."""
+    hdf["FileName"].put("one.h5", wait=True)
+    hdf["NumCapture"].put(1, wait=True)
+    hdf["Capture"].put("Capture", wait=True, timeout=TIMEOUT)
+    return bool(hdf["Capture_RBV"].get(use_monitor=False) == 0 and hdf["NumCaptured_RBV"].get() == 1)
 
 
 def aborted() -> str:
@@ -172,6 +180,7 @@ documents: dict[str, Any] = {
     "one_file": one_file(),
     "a_file_each": a_file_each(),
     "taken_again": taken_again(),
+    "of_one_image": of_one_image(),
     "aborted": aborted(),
     "errors": errors,
 }

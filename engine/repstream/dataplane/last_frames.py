@@ -1,8 +1,8 @@
 """The last frame of each stream that pictures are made of, for who has missed it.
 
-A stream leaves frames out: by its policy, for a consumer that is slow, or while that is not connected yet. The
-next frame makes good for that, but after the last one of a run none comes. So whoever shows a stream asks
-here once it is quiet: with the stream's name and the number of the last frame that was got here. The answer is
+A stream leaves frames out: by its policy, for a consumer that is slow, or while that is not connected yet.
+The next frame makes good for that, but after the last one of a run none comes. So whoever shows a stream
+asks here once it is quiet: with its name and the number of the last frame that was got here. The answer is
 the name, the new number, and the parts of the frame; none comes where there is nothing new.
 """
 

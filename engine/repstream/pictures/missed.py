@@ -38,7 +38,7 @@ class Missed:
                 name, number, *parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            yield bytes(name).decode(), int(bytes(number)), parts
+            yield name.bytes.decode(), int(number.bytes), parts
 
     def close(self) -> None:
         self.socket.close()

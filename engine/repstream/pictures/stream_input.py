@@ -74,7 +74,7 @@ class StreamInput:
         return True
 
     def take_last(self, number: int, parts: Sequence[Any]) -> None:
-        """Take the last frame of the stream, if that has not come; one that came after it was quiet counts more."""
+        """Take the last frame of the stream if that has not come, nor another since it was quiet."""
         if self._number != self._asked:
             return
         self.last = number

@@ -35,7 +35,7 @@ ophyd's `trigger` returns None where the end of its acquisition comes before its
 _LEAST_CAPTURE = 0.2
 """Seconds that `Capture_RBV` shows 1 at least, unless a client ends the capture.
 
-tomoscan looks every 10 to 100 ms for 1 and then for 0, for ever: one image may come and be written in between.
+tomoscan looks every 10 to 100 ms for 1 and then for 0, for ever: a file may be full in between.
 """
 
 _STATE_ALARMS: Mapping[str, Severity] = {

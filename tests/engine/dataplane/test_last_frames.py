@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 import zmq
+from tests.engine.dataplane.bench import message
 
 from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.outputs import StreamOutput
 from repstream.messages import array_1_0, formats
 from repstream.messages.frame import Frame
 from repstream.parameters.stream import StreamConfig
-from tests.engine.dataplane.bench import message
 
 
 class Nowhere:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import zmq
+from tests.engine.dataplane.bench import configuration, routing, send
 
 from repstream.dataplane import control as plane_control
 from repstream.parameters.configuration import Configuration
@@ -19,7 +20,6 @@ from repstream.pictures import asks, control
 from repstream.pictures.loop import Loop
 from repstream.pictures.remote import RemotePictures
 from repstream.pictures.server import PictureServer
-from tests.engine.dataplane.bench import configuration, routing, send
 
 PATIENCE = 30.0
 
