@@ -20,19 +20,19 @@ from repstream.sources.ring_image import settled
 class LastFrame:
     """The last frame of one stream. `number` rises with each, beyond a restart of the process too.
 
-    `age`: seconds that it must have been the last one before it is handed out.
+    It is handed out from `due` on (monotonic seconds).
     """
 
-    __slots__ = ("age", "frame", "number")
+    __slots__ = ("due", "frame", "number")
 
     def __init__(self) -> None:
         self.frame: Frame | None = None
         self.number = time.time_ns()
-        self.age = 0.0
+        self.due = 0.0
 
-    def note(self, frame: Frame, age: float = 0.0) -> None:
+    def note(self, frame: Frame, due: float = 0.0) -> None:
         """Keep this one instead."""
-        self.frame, self.age = frame, age
+        self.frame, self.due = frame, due
         self.number += 1
 
 
@@ -88,7 +88,7 @@ class LastFrames:
         last = self._kept.get(name.decode(errors="replace"))
         if last is None or last.frame is None or known == b"%d" % last.number:
             return
-        if time.time() - last.frame.arrived < last.age:
+        if time.monotonic() < last.due:
             return
         frame = settled(last.frame)
         if frame is None:

@@ -121,7 +121,7 @@ class StreamOutput:
         if decide is not None and not decide(frame.frame_id, now):
             self.ledger.book_skipped("policy")
             if self._last is not None and self._period is not None:
-                self._last.note(frame, self._period)
+                self._last.note(frame, now + self._period)
             return False
         if self._last is not None:
             self._last.note(frame)

@@ -30,10 +30,9 @@ class Nowhere:
     def close(self, linger: float) -> None: ...
 
 
-def frame(frame_id: int, age: float = 0.0) -> Frame:
+def frame(frame_id: int) -> Frame:
     made = formats.FrameDecoder().decode(message(frame_id))
     assert isinstance(made, Frame)
-    made.arrived = time.time() - age
     return made
 
 
@@ -80,9 +79,9 @@ def test_the_last_frame_is_given_once(frames: LastFrames, asker: zmq.Socket[byte
 def test_a_frame_that_only_the_time_kept_back_waits_for_that_time(
     frames: LastFrames, asker: zmq.Socket[bytes]
 ) -> None:
-    frames.of("live").note(frame(1, age=5), age=10)
+    frames.of("live").note(frame(1), due=time.monotonic() + 5)
     assert asked(frames, asker, b"live", b"0") == []
-    frames.of("live").note(frame(2, age=11), age=10)
+    frames.of("live").note(frame(2), due=time.monotonic())
     assert asked(frames, asker, b"live", b"0") != []
 
 
