@@ -62,10 +62,13 @@ def test_nothing_is_computed_when_nobody_looks_and_it_begins_again(gallery: Gall
 
 def test_the_first_reading_is_the_image_with_its_id_and_time(gallery: Gallery) -> None:
     until(lambda: gallery.device.Pictures1Image is not None, "a picture")
-    names = ["Pictures1Image", "Pictures1ShownId", "video_last_image"]
+    profiles_of = ["Pictures1ProfileX", "Pictures1ProfileY"]
+    names = ["Pictures1Image", "Pictures1ShownId", "video_last_image", *profiles_of]
     for _ in range(5):
-        image, shown, video = gallery.device.read_attributes(names)
+        image, shown, video, *profiles = gallery.device.read_attributes(names)
         assert np.array_equal(image.value, IMAGES(shown.value))
+        for axis, profile in enumerate(profiles):
+            assert np.array_equal(profile.value, IMAGES(shown.value).sum(axis=axis))
         assert struct.unpack_from("!q", video.value[1], 8)[0] == shown.value
         assert image.time.totime() == pytest.approx(shown.time.totime())
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tango import AttrDataFormat, AttrWriteType, CmdArgType, DispLevel
 from tango.server import attribute
 
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Role
 from repstream.pictures.link import GROUP
+from repstream.pictures.picture import Picture
 from repstream_tango.events import IMPLEMENTED
 from repstream_tango.names import group_name
 from repstream_tango.pictures.encodings import jpeg, lima_video
@@ -40,6 +43,7 @@ class PictureAttribute:
     nothing: Any
     level: DispLevel = DispLevel.OPERATOR
     of: tuple[str, ...] = ()
+    dimensions: int = 0
 
     def made(self) -> attribute:
         """The Tango attribute."""
@@ -47,7 +51,6 @@ class PictureAttribute:
         def read(device: Any) -> Any:
             return device.read_picture(self)
 
-        image = {"dformat": AttrDataFormat.IMAGE, "max_dim_x": LARGEST, "max_dim_y": LARGEST}
         return attribute(
             name=self.name,
             dtype=self.dtype,
@@ -56,9 +59,20 @@ class PictureAttribute:
             label=self.label,
             doc=self.text,
             display_level=self.level,
-            **(image if self.dtype is CmdArgType.DevDouble else {}),
+            **_SHAPES[self.dimensions],
             **IMPLEMENTED,
         )
+
+
+_SHAPES: tuple[dict[str, Any], ...] = (
+    {},
+    {"dformat": AttrDataFormat.SPECTRUM, "max_dim_x": LARGEST},
+    {"dformat": AttrDataFormat.IMAGE, "max_dim_x": LARGEST, "max_dim_y": LARGEST},
+)
+
+
+def _profile(axis: int, picture: Picture) -> NDArray[np.float64]:
+    return picture.data.sum(axis=axis, dtype=np.float64)  # type: ignore[no-any-return]
 
 
 def picture_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
@@ -74,6 +88,7 @@ def picture_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
             CmdArgType.DevLong64,
             lambda picture: picture.image_id,
             0,
+            DispLevel.EXPERT,
         )
         yield PictureAttribute(
             f"{prefix}Image",
@@ -84,7 +99,23 @@ def picture_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
             CmdArgType.DevDouble,
             lambda picture: picture.data.astype(np.float64),
             np.zeros((1, 1)),
+            dimensions=2,
         )
+        for name, axis, title_of, along in (
+            ("ProfileX", 0, "Profile along columns", "column"),
+            ("ProfileY", 1, "Profile along rows", "row"),
+        ):
+            yield PictureAttribute(
+                f"{prefix}{name}",
+                slot,
+                f"{title}: {title_of}",
+                f"Sum of the picture's values in each {along} of it; its time is that of the image.",
+                CmdArgType.DevDouble,
+                partial(_profile, axis),
+                np.zeros(1),
+                DispLevel.EXPERT,
+                dimensions=1,
+            )
         yield PictureAttribute(
             f"{prefix}Jpeg",
             slot,
