@@ -21,7 +21,7 @@ import tango
 import repstream_panels.sardana
 
 POOL, MACROS, DOOR = "pool/test/1", "macroserver/test/1", "door/test/1"
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 ENDS = ("finish", "exception", "stop", "abort")
 
 
@@ -147,6 +147,8 @@ def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
                     ("defelem", "images", "writers", "1"),
                     ("defctrl", "RepstreamNumbersController", "numbers", "Repeater", repeater),
                     ("defelem", "region", "numbers", "1"),
+                    ("defctrl", "RepstreamProfilesController", "profiles", "Repeater", repeater),
+                    ("defelem", "profile", "profiles", "1"),
                 )
             ]
             for name, attribute, value in (
@@ -157,7 +159,7 @@ def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
             done += [
                 door.run(*line)
                 for line in (
-                    ("defmeas", "mg", "timer", "images", "region"),
+                    ("defmeas", "mg", "timer", "images", "region", "profile"),
                     ("senv", "ActiveMntGrp", "mg"),
                     ("senv", "ScanDir", str(folder)),
                     ("senv", "ScanFile", "scan.h5"),

@@ -87,7 +87,7 @@ def run(python: Path, *command: object, **environment: str) -> str:
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyqt5", **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     said = [line for line in done.stderr.splitlines() if NOISE not in line]

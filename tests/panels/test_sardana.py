@@ -62,6 +62,16 @@ def test_a_scan_records_references_and_sums_of_a_region(scans: Any, stage: tuple
     assert all(min(possible) <= found <= max(possible) for found in sums)  # means of samples
 
 
+def test_a_scan_records_the_profile_of_an_image_at_each_point(scans: Any, stage: tuple[Stage, Any]) -> None:
+    _, folder = scans
+    with h5py.File(folder / "scan.h5") as file:
+        profiles = next(iter(file.values()))["measurement"]["profile"][()]
+    sent = range(int(stage[0].value("source.last_frame_id")) + 1)
+    ids = {IMAGES(image_id).sum(axis=0, dtype=float).tobytes(): image_id for image_id in sent}
+    found = [ids[profile.tobytes()] for profile in profiles]
+    assert found == sorted(set(found))
+
+
 def of(folder: Path, name: str, channel: str) -> list[list[str]]:
     """The references of a channel, of each scan in a scan file."""
     with h5py.File(folder / name) as file:

@@ -1,10 +1,11 @@
-"""Sardana controllers of a repstream server: a writer as a 2D channel, numbers of a picture as 0D channels.
+"""Sardana controllers of a repstream server: a writer as a 2D channel, profiles and numbers of a picture.
 
 A Pool loads this file by its property PoolPath; beside Sardana it needs pytango only, not repstream.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import tango
@@ -14,6 +15,7 @@ from sardana.pool.controller import (
     Description,
     Memorize,
     Memorized,
+    OneDController,
     Referable,
     TwoDController,
     Type,
@@ -23,6 +25,7 @@ from sardana.pool.controller import (
 WRITER = {"Writer": {Type: str, Description: "Tango device of the writer, class HDF5Writer."}}
 REPEATER = {"Repeater": {Type: str, Description: "Tango device of the repeater, class RepStream."}}
 SCHEME, DATASET = "h5file://", "/entry/data/data"
+PROFILE = re.compile(r"Pictures\d+Profile[XY]")
 ENDED_WELL, GOING_ON = "completed", ("accepted", "unknown")
 
 
@@ -129,6 +132,95 @@ class RepstreamWriterController(TwoDController, Referable):
 
     def _trouble(self, result: str) -> str:
         return f"{result}: {self._writer.read_attribute('StartMessage').value}"
+
+
+class RepstreamProfilesController(OneDController):
+    """Shows profiles of a picture as 1D channels: the sums of its columns or rows.
+
+    Each axis has the name of an attribute of the repeater, such as ``Pictures1ProfileX``. A point is of the
+    first picture that comes after it began; it ends with that.
+    """
+
+    gender, model, organization = "Profiles of images", "repstream", "repstream"
+    MaxDevice = 16
+    ctrl_properties: ClassVar[dict[str, Any]] = REPEATER
+    axis_attributes: ClassVar[dict[str, Any]] = {
+        "SourceAttribute": {
+            Type: str,
+            Description: "Attribute of the repeater, such as Pictures1ProfileX.",
+            DefaultValue: "Pictures1ProfileX",
+            Memorize: Memorized,
+        },
+    }
+
+    def __init__(self, inst: str, props: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(inst, props, *args, **kwargs)
+        self._repeater = tango.DeviceProxy(self.Repeater)
+        self._names: dict[int, str] = {}
+        self._before: dict[int, Any] = {}
+        self._profiles: dict[int, Any] = {}
+
+    def AddDevice(self, axis: int) -> None:
+        self._names[axis] = "Pictures1ProfileX"
+
+    def DeleteDevice(self, axis: int) -> None:
+        del self._names[axis]
+
+    def LoadOne(self, axis: int, integ_time: float, repetitions: int, latency_time: float) -> None:
+        """A point is next; the picture decides how long it takes."""
+
+    def StartOne(self, axis: int, value: float) -> None:
+        """Wait for another picture than the one that is there."""
+        self._before[axis] = self._look(axis)[0]
+        self._profiles.pop(axis, None)
+
+    def StateOne(self, axis: int) -> tuple[Any, str]:
+        """Moving until a picture has come; Fault where none can."""
+        if axis not in self._before:
+            return State.On, self._names[axis]
+        shown, profile = self._look(axis)
+        if shown is not None and shown != self._before[axis]:
+            self._profiles[axis] = profile
+            del self._before[axis]
+            return State.On, self._names[axis]
+        if self._repeater.State() not in (tango.DevState.RUNNING, tango.DevState.ALARM):
+            del self._before[axis]
+            return State.Fault, self._repeater.Status()
+        return State.Moving, "waits for a picture"
+
+    def ReadOne(self, axis: int) -> Any:
+        """The profile of the point; raises where there is none."""
+        if axis not in self._profiles:
+            raise RuntimeError(f"no picture has come for {self._names[axis]}")
+        return self._profiles[axis]
+
+    def StopOne(self, axis: int) -> None:
+        self._before.pop(axis, None)
+
+    def AbortOne(self, axis: int) -> None:
+        self._before.pop(axis, None)
+
+    def GetAxisPar(self, axis: int, parameter: str) -> Any:
+        if parameter == "shape":
+            profile = self._look(axis)[1]
+            return [0 if profile is None else len(profile)]
+        return None
+
+    def GetAxisExtraPar(self, axis: int, parameter: str) -> str:
+        return self._names[axis]
+
+    def SetAxisExtraPar(self, axis: int, parameter: str, value: str) -> None:
+        if not PROFILE.fullmatch(value):
+            raise ValueError(f"SourceAttribute {value!r} refused: must be such as Pictures1ProfileX")
+        self._repeater.get_attribute_config(value)  # raises where there is no such attribute
+        self._names[axis] = value
+
+    def _look(self, axis: int) -> tuple[Any, Any]:
+        """Id and profile of the picture that is shown, read together; None where there is none."""
+        name = self._names[axis]
+        picture = name[: name.rindex("Profile")]
+        shown, profile = self._repeater.read_attributes([f"{picture}ShownId", name])
+        return shown.value, profile.value
 
 
 class RepstreamNumbersController(ZeroDController):
