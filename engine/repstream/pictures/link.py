@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 
 from repstream.parameters.catalogue import key_of
+from repstream.parameters.facts import Value
 from repstream.pictures.protocol import Pictures
 from repstream.pictures.remote import RemotePictures
-from repstream.protocol import Engine
+from repstream.protocol import Change, Engine, Event, Subscription
 
 GROUP = "pictures"
 ADDRESS = "address"
@@ -15,12 +16,16 @@ STATE = "state"
 
 
 class PictureLink:
-    """The pictures of one engine, asked for only once somebody looks; `close` after use. Thread-safe."""
+    """The pictures of one engine, asked for only once somebody looks; `close` after use. Thread-safe.
+
+    An engine that was started again has them elsewhere: whoever looks goes on looking there.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._open: dict[str, RemotePictures] = {}
+        self._pictures: RemotePictures | None = None
+        self._subscription: Subscription | None = None
 
     @property
     def slots(self) -> range:
@@ -32,13 +37,15 @@ class PictureLink:
 
     def of(self, slot: int) -> Pictures | None:
         """The pictures of a slot; None where the engine does not say where they are."""
-        address = str(self._engine.snapshot().values.get(key_of(GROUP, slot, ADDRESS)) or "")
+        address = _address(self._engine.snapshot().values.get(key_of(GROUP, slot, ADDRESS)))
         if not address:
             return None
         with self._lock:
-            if address not in self._open:
-                self._open[address] = RemotePictures(address)
-            return self._open[address]
+            if self._pictures is None:
+                self._pictures = RemotePictures(address)
+                self._subscription = self._engine.subscribe(self._follow)
+            self._pictures.move(address)
+            return self._pictures
 
     def may_come(self, slot: int) -> bool:
         """Whether a slot has pictures, or waits for them: neither off nor failed, and the engine answers."""
@@ -48,6 +55,20 @@ class PictureLink:
     def close(self) -> None:
         """Ask for nothing more."""
         with self._lock:
-            for pictures in self._open.values():
-                pictures.close()
-            self._open.clear()
+            if self._subscription is not None:
+                self._subscription.close()
+            if self._pictures is not None:
+                self._pictures.close()
+            self._subscription = self._pictures = None
+
+    def _follow(self, event: Event) -> None:
+        """Called from the engine's thread; all slots have their pictures from one process."""
+        pictures = self._pictures
+        if pictures is not None and isinstance(event, Change):
+            address = _address(event.values.get(key_of(GROUP, 1, ADDRESS)))
+            if address:
+                pictures.move(address)
+
+
+def _address(value: Value) -> str:
+    return str(value or "")

@@ -44,7 +44,8 @@ class Once:
 class RemotePictures:
     """Pictures from the process that serves `address`, which need not be there yet; `close` after use.
 
-    Equal wishes are asked for once. It goes on by itself when the process was started again.
+    Equal wishes are asked for once. It goes on by itself when the process was started again, at the same
+    address or, with `move`, at another one.
     """
 
     def __init__(self, address: str) -> None:
@@ -66,6 +67,13 @@ class RemotePictures:
             self._outgoing.put(None)
         self._thread.join()
         self._outgoing.close()
+
+    def move(self, address: str) -> None:
+        """Ask at this address from now on, also for what was asked for and has not come."""
+        if address != self.address:
+            self.address = address
+            with self._lock:
+                self._tell(None)
 
     def latest(self, slot: int, view: View | None = None, timeout: float = 2.0) -> Picture | None:
         came = threading.Event()
@@ -109,15 +117,24 @@ class RemotePictures:
     # --- the thread that asks, receives and calls back ----------------------------------------
 
     def _run(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        with zmq.Context() as context:
+            while not self._ending.is_set():
+                self._ask_at(self.address, context)
+
+    def _ask_at(self, address: str, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        """Ask there until the pictures move, or nobody wants any more."""
+        with self._lock:
+            for wanted in self._wanted.values():
+                wanted.sent = 0.0
+        with context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.immediate = True  # what cannot be sent now is said again later, not kept
             socket.heartbeat_ivl, socket.heartbeat_timeout = 1000, 5000
-            socket.connect(self.address)
+            socket.connect(address)
             poller = zmq.Poller()
             poller.register(socket, zmq.POLLIN)
             poller.register(self._outgoing.fileno(), zmq.POLLIN)
-            while not self._ending.is_set():
+            while self.address == address and not self._ending.is_set():
                 poller.poll(TURN)
                 for message in self._outgoing.take():
                     if message is not None:
