@@ -61,12 +61,13 @@ class Beamline:
         self._reported: dict[str, int] = {}
         self.serve = Program("serve", self._serve(), folder, storage.environment if storage else {})
         self.ioc = Program("ioc", self._ioc(), folder)
+        self.http = Program("http", self._http(), folder)
         consume = ("consume", self._address("all"), "-m", "pull", "--json", "-q")
         self.consumer = Program("consumer", self._command(*consume), folder)
 
     @property
     def programs(self) -> tuple[Program, ...]:
-        return self.serve, self.ioc, self.consumer
+        return self.serve, self.ioc, self.http, self.consumer
 
     @property
     def client(self) -> repstream.Client:
@@ -215,8 +216,8 @@ class Beamline:
         config.write_text(json.dumps({"schema_version": 1, **configuration}))
         return self._command(
             *("serve", "--config", config, "--settings", self.folder / "settings.json"),
-            *("--root", self.folder, "--engine-address", self._address("engine"), "--no-epics"),
-            *("--tango-port", self.ports["tango"], "--http-port", self.ports["http"]),
+            *("--root", self.folder, "--engine-address", self._address("engine")),
+            *("--no-epics", "--no-http", "--tango-port", self.ports["tango"]),
         )
 
     def _ioc(self) -> list[object]:
@@ -224,3 +225,7 @@ class Beamline:
             *("ioc", self._address("engine"), "--port", self.ports["epics"]),
             *("--pva", "--pva-port", self.ports["pva"]),
         )
+
+    def _http(self) -> list[object]:
+        program = Path(sys.executable).with_name("repstream-http")
+        return [program, self._address("engine"), "--port", self.ports["http"]]

@@ -10,9 +10,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import signal
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,8 @@ from repstream.parameters.catalogue import build
 
 PERIOD = 0.2
 WANTED = ("source.received", "source.malformed", "streams.1.sent")
+PICTURE = "picture"
+"""What says which picture is seen, beside the values of `WANTED`; its number means nothing else."""
 PREFIX = "X:REPSTREAM:"
 
 Look = Callable[[], dict[str, int]]
@@ -36,7 +40,8 @@ def tango_look(port: int) -> Look:
     def look() -> dict[str, int]:
         if not proxies:  # a server that is not there yet has no devices
             proxies.append(tango.DeviceProxy(f"tango://127.0.0.1:{port}/repstream/repeater/1#dbase=no"))
-        return dict(zip(WANTED, (read.value for read in proxies[0].read_attributes(names)), strict=True))
+        *found, shown = (read.value for read in proxies[0].read_attributes([*names, "Pictures1ShownId"]))
+        return {**dict(zip(WANTED, found, strict=True)), PICTURE: shown}
 
     return look
 
@@ -72,7 +77,12 @@ def pva_look(port: int) -> Look:
     }
     context = Context("pva", conf=configuration, useenv=False)
     names = [PREFIX + readback(build().parameters[key]) for key in WANTED]
-    return lambda: dict(zip(WANTED, map(int, context.get(names, timeout=5)), strict=True))
+
+    def look() -> dict[str, int]:
+        *found, picture = context.get([*names, f"{PREFIX}Pictures1:Image"], timeout=5)
+        return {**dict(zip(WANTED, map(int, found), strict=True)), PICTURE: zlib.crc32(picture.tobytes())}
+
+    return look
 
 
 def http_look(port: int) -> Look:
@@ -82,7 +92,8 @@ def http_look(port: int) -> Look:
 
     def look() -> dict[str, int]:
         values = client.get("/parameters").raise_for_status().json()["values"]
-        return {key: values[key.replace(".1.", ".live.")] for key in WANTED}
+        picture = client.get("/pictures/1.jpg").raise_for_status().headers["repstream-image-id"]
+        return {**{key: values[key.replace(".1.", ".live.")] for key in WANTED}, PICTURE: int(picture)}
 
     return look
 
@@ -112,7 +123,7 @@ def websocket_look(port: int) -> Look:
 
 
 def page_look(port: int) -> Look:
-    """The page in a browser, which shows the state of the repeater."""
+    """The page in a browser, which shows the state of the repeater and a picture."""
     from playwright.sync_api import sync_playwright
 
     from tests.page.browser import ARGUMENTS, chromium
@@ -131,7 +142,10 @@ def page_look(port: int) -> Look:
             opened = True
         if not page.locator(".header .state").inner_text().upper().startswith("RUNNING"):
             raise RuntimeError("not running")
-        return {}
+        shown = re.match(r"image (\d+)", page.locator(".caption").inner_text())
+        if shown is None:
+            raise RuntimeError("no picture")
+        return {PICTURE: int(shown[1])}
 
     return look
 

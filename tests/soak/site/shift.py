@@ -13,6 +13,7 @@ import repstream
 from tests.cli.processes import still_alive
 from tests.soak.site.accounts import Found, judged
 from tests.soak.site.beamline import PATIENCE, Beamline, Late
+from tests.soak.site.client import PICTURE, WANTED
 from tests.soak.site.crowd import Crowd
 from tests.soak.site.faults import FAULTS, Fault
 from tests.soak.site.report import Report
@@ -44,6 +45,9 @@ MOST_WAIT = 0.7
 """The part of the time for its images after which the latest fault of an acquisition begins."""
 PAIRS = 0.2
 """How often two things go wrong in one acquisition, once each has been tried alone."""
+SECOND_LOOK = 5.0
+"""Seconds between two looks of a client, in which a new picture comes on a busy machine too."""
+WITH_PICTURES = ("tango", "pva", "http", "page")
 MOST_LATE = 3
 """Times that something does not come after which the run is given up."""
 
@@ -97,6 +101,7 @@ class Shift:
         wrong = self._report.wrong
         self._crowd.dismiss()
         self._line.ready()
+        wrong += self._pictures()
         self._line.drained()
         self._report.counts |= self._counts()
         wrong += self._last_life()
@@ -214,6 +219,17 @@ class Shift:
             if self._line.value(key + "offered") != sum(parts.values()):
                 yield f"stream {name}: {self._line.value(key + 'offered')} offered, {parts}"
 
+    def _pictures(self) -> Iterator[str]:
+        """Whoever looked at pictures before it all still sees new ones."""
+        first = self._crowd.seen(PATIENCE)
+        self._line.rest(SECOND_LOOK)
+        for kind, seen in self._crowd.seen(PATIENCE).items():
+            before, now = (look and look["values"].get(PICTURE) for look in (first[kind], seen))
+            if before is not None and before == now:
+                yield f"the client of {kind} sees the same picture after {SECOND_LOOK:.0f} s, {now}"
+            if before is None and kind in WITH_PICTURES:
+                yield f"the client of {kind} sees no picture"
+
     def _clients(self) -> Iterator[str]:
         """All who stayed see the same, whatever they went through."""
         for kind, seen in self._crowd.seen(PATIENCE).items():
@@ -221,8 +237,8 @@ class Shift:
                 yield f"the client of {kind} that stayed sees nothing any more"
                 continue
             self._report.counts[f"looks through {kind}"] = seen["looks"]
-            for key, value in seen["values"].items():
-                if value != (right := self._line.value(key)):
+            for key in WANTED if seen["values"].keys() >= set(WANTED) else ():
+                if (value := seen["values"][key]) != (right := self._line.value(key)):
                     yield f"{kind} shows {key} = {value}, it is {right}"
 
 
