@@ -41,6 +41,9 @@ NEAR = 0.1
 """A step is as long as it may be, when it is within this fraction."""
 
 LEAST_GAIN = 1e-4
+ROUNDING = 1e-14
+"""Relative to a sum of squares of some thousand points."""
+
 TINY = 1e-300
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,7 +61,7 @@ def compiled(function: F) -> F:
     return cast(F, made)
 
 
-def in_one_pass(heights: Numbers, places: Numbers, at: Few) -> Few:
+def in_one_pass(heights: Numbers, places: Numbers, at: Few, work: Numbers) -> Few:
     """Sums of products of the residuals (first) and their derivatives by each parameter, 5 × 5."""
     offset, amplitude, mean, sigma = at[0], at[1], at[2], at[3]
     rr = r1 = rb = rm = rs = bb = b1 = bm = bs = m1 = mm = ms = s1 = ss = 0.0
@@ -92,24 +95,34 @@ def in_one_pass(heights: Numbers, places: Numbers, at: Few) -> Few:
     return sums
 
 
-def by_columns(heights: Numbers, places: Numbers, at: Few) -> Few:
-    """The same by numpy, as a list."""
+def by_columns(heights: Numbers, places: Numbers, at: Few, work: Numbers) -> Few:
+    """The same by numpy, as a list; `work` is made by `with_ones`."""
     offset, amplitude, mean, sigma = at
-    columns = np.empty((WITH_RESIDUALS, len(heights)))
-    residuals, ones, bell, by_mean, by_sigma = columns
+    residuals, _, bell, by_mean, by_sigma = work
     np.subtract(places, mean, out=by_sigma)
-    by_sigma /= sigma or math.nan
+    by_sigma *= 1 / sigma if sigma else math.nan
     np.multiply(by_sigma, by_sigma, out=bell)
     bell *= -0.5
     np.exp(bell, out=bell)
-    np.multiply(bell, amplitude, out=residuals)
-    np.multiply(residuals, by_sigma, out=by_mean)
-    by_mean /= sigma or math.nan
+    np.multiply(bell, by_sigma, out=by_mean)
+    by_mean *= amplitude / sigma if sigma else math.nan
     by_sigma *= by_mean
+    np.multiply(bell, amplitude, out=residuals)
     residuals += offset
     residuals -= heights
-    ones.fill(1.0)
-    return (columns @ columns.T).ravel().tolist()
+    return (work @ work.T).ravel().tolist()
+
+
+def nothing(size: int) -> Numbers:
+    """What `in_one_pass` works in."""
+    return np.empty((1, 1))
+
+
+def with_ones(size: int) -> Numbers:
+    """What `by_columns` works in: a column for each that it makes the products of."""
+    columns = np.empty((WITH_RESIDUALS, size))
+    columns[1] = 1.0
+    return columns
 
 
 def as_array(size: int) -> Few:
@@ -123,6 +136,7 @@ def as_list(size: int) -> Few:
 
 
 products = by_columns if njit is None else compiled(in_one_pass)
+working_room = with_ones if njit is None else compiled(nothing)
 room = as_list if njit is None else compiled(as_array)
 
 
@@ -136,29 +150,37 @@ def dot(one: Few, other: Few) -> float:
 def solve(matrix: Few, damping: float, right: Few, x: Few) -> float:
     """Solve (matrix + damping on its diagonal) · x = right into `x`, and return its length.
 
-    NaN where the matrix is not positive definite.
+    Of the matrix, which is symmetric, the upper half is read. NaN where it is not positive definite.
+    Written out: Python takes longer over loops and indices than over these few products.
     """
-    rows = room(COUNT * COUNT)
-    for i in range(COUNT * COUNT):
-        rows[i] = matrix[i]
-    for i in range(COUNT):
-        x[i] = right[i]
-        rows[i * COUNT + i] += damping
-    for i in range(COUNT):
-        pivot = rows[i * COUNT + i]
-        if not pivot > 0:
-            return math.nan
-        for j in range(i + 1, COUNT):
-            factor = rows[j * COUNT + i] / pivot
-            for k in range(i, COUNT):
-                rows[j * COUNT + k] -= factor * rows[i * COUNT + k]
-            x[j] -= factor * x[i]
-    for back in range(COUNT):
-        i = COUNT - 1 - back
-        for k in range(i + 1, COUNT):
-            x[i] -= rows[i * COUNT + k] * x[k]
-        x[i] /= rows[i * COUNT + i]
-    return math.sqrt(dot(x, x))
+    m01, m02, m03, m12, m13, m23 = matrix[1], matrix[2], matrix[3], matrix[6], matrix[7], matrix[11]
+    p0 = matrix[0] + damping
+    if not p0 > 0:
+        return math.nan
+    f01, f02, f03 = m01 / p0, m02 / p0, m03 / p0
+    p1 = matrix[5] + damping - f01 * m01
+    if not p1 > 0:
+        return math.nan
+    m12 -= f01 * m02
+    m13 -= f01 * m03
+    f12, f13 = m12 / p1, m13 / p1
+    p2 = matrix[10] + damping - f02 * m02 - f12 * m12
+    if not p2 > 0:
+        return math.nan
+    m23 -= f02 * m03 + f12 * m13
+    f23 = m23 / p2
+    p3 = matrix[15] + damping - f03 * m03 - f13 * m13 - f23 * m23
+    if not p3 > 0:
+        return math.nan
+    y0 = right[0]
+    y1 = right[1] - f01 * y0
+    y2 = right[2] - f02 * y0 - f12 * y1
+    x3 = (right[3] - f03 * y0 - f13 * y1 - f23 * y2) / p3
+    x2 = y2 / p2 - f23 * x3
+    x1 = y1 / p1 - f12 * x2 - f13 * x3
+    x0 = y0 / p0 - f01 * x1 - f02 * x2 - f03 * x3
+    x[0], x[1], x[2], x[3] = x0, x1, x2, x3
+    return math.sqrt(x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3)
 
 
 @compiled
@@ -199,39 +221,38 @@ def limited_step(curvature: Few, down: Few, longest: float, before: float, step:
 
 @compiled
 def scaled(sums: Few, first: bool, scale: Few, down: Few, curvature: Few) -> bool:
-    """Fill in `scale`, slope and `curvature` from the sums of products; false if they are not numbers."""
-    for i in range(COUNT):
-        square = sums[(i + 1) * WITH_RESIDUALS + i + 1]
-        if not math.isfinite(square):
-            return False
-        length = math.sqrt(square)
-        if first:
-            scale[i] = length if length > 0 else 1.0
-        scale[i] = max(scale[i], length)
-    for i in range(COUNT):
-        down[i] = -sums[i + 1] / scale[i]
-        for k in range(COUNT):
-            curvature[i * COUNT + k] = sums[(i + 1) * WITH_RESIDUALS + k + 1] / (scale[i] * scale[k])
+    """Fill in `scale`, slope and the upper half of `curvature` from the sums of products.
+
+    False if they are not numbers.
+    """
+    squares = sums[6] + sums[12] + sums[18] + sums[24]
+    if not math.isfinite(squares):
+        return False
+    s0, s1, s2, s3 = math.sqrt(sums[6]), math.sqrt(sums[12]), math.sqrt(sums[18]), math.sqrt(sums[24])
+    if first:
+        s0, s1, s2, s3 = s0 or 1.0, s1 or 1.0, s2 or 1.0, s3 or 1.0
+    else:
+        s0, s1, s2, s3 = max(s0, scale[0]), max(s1, scale[1]), max(s2, scale[2]), max(s3, scale[3])
+    scale[0], scale[1], scale[2], scale[3] = s0, s1, s2, s3
+    down[0], down[1], down[2], down[3] = -sums[1] / s0, -sums[2] / s1, -sums[3] / s2, -sums[4] / s3
+    curvature[0] = sums[6] / (s0 * s0)
+    curvature[1] = sums[7] / (s0 * s1)
+    curvature[2] = sums[8] / (s0 * s2)
+    curvature[3] = sums[9] / (s0 * s3)
+    curvature[5] = sums[12] / (s1 * s1)
+    curvature[6] = sums[13] / (s1 * s2)
+    curvature[7] = sums[14] / (s1 * s3)
+    curvature[10] = sums[18] / (s2 * s2)
+    curvature[11] = sums[19] / (s2 * s3)
+    curvature[15] = sums[24] / (s3 * s3)
     return math.isfinite(sums[0])
 
 
 @compiled
 def reach_of(at: Few, scale: Few) -> float:
     """The length of the parameters, each in units of its derivative."""
-    square = 0.0
-    for i in range(COUNT):
-        square += scale[i] * at[i] * scale[i] * at[i]
-    return math.sqrt(square)
-
-
-@compiled
-def foreseen(curvature: Few, step: Few) -> float:
-    """What the curvature takes off the sum of squares along a step."""
-    taken = 0.0
-    for i in range(COUNT):
-        for k in range(COUNT):
-            taken += step[i] * curvature[i * COUNT + k] * step[k]
-    return taken
+    a, b, c, d = at[0] * scale[0], at[1] * scale[1], at[2] * scale[2], at[3] * scale[3]
+    return math.sqrt(a * a + b * b + c * c + d * d)
 
 
 @compiled
@@ -244,7 +265,8 @@ def shortening(gain: float, linear: float, damped: float, grown: bool) -> float:
 @compiled
 def descend(heights: Numbers, places: Numbers, at: Few, tolerance: float, most_steps: int) -> bool:
     """Take `at`, the first guess, to the minimum of the sum of squares; false where there is none."""
-    sums = products(heights, places, at)
+    work = working_room(len(heights))
+    sums = products(heights, places, at, work)
     curvature, scale = room(COUNT * COUNT), room(COUNT)
     down, step, trial = room(COUNT), room(COUNT), room(COUNT)
     longest = damping = reach = 0.0
@@ -267,9 +289,10 @@ def descend(heights: Numbers, places: Numbers, at: Few, tolerance: float, most_s
                 longest = min(longest, length)
             for i in range(COUNT):
                 trial[i] = at[i] + step[i] / scale[i]
-            linear = foreseen(curvature, step) / square
             damped = damping * length * length / square
-            following = products(heights, places, trial)
+            # What the curvature takes off along the step, which solves (curvature + damping) · step = down.
+            linear = max(dot(down, step) / square - damped, 0.0)
+            following = products(heights, places, trial, work)
             gain = 1 - following[0] / square if 0.01 * following[0] < square else -1.0
             expected = linear + 2 * damped
             ratio = gain / expected if expected > 0 else 0.0
@@ -280,7 +303,8 @@ def descend(heights: Numbers, places: Numbers, at: Few, tolerance: float, most_s
             elif damping == 0 or ratio >= 0.75:
                 longest = length / 0.5
                 damping *= 0.5
-            gained = ratio >= LEAST_GAIN
+            # Below the rounding of the sums the slope still says the way, and the gain says nothing.
+            gained = ratio >= LEAST_GAIN or (abs(gain) <= ROUNDING and expected <= tolerance)
             if gained:
                 sums = following
                 for i in range(COUNT):
