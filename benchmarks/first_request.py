@@ -38,10 +38,18 @@ def requests(rounds: int) -> Iterator[Row]:
             return statistics.median(_seconds(lambda: _ask("GET", stream)) for _ in range(ASKED))
 
         yield Row(
-            "first request, seconds", 1.0, compare(first, {"limit": lambda: FIRST}, rounds), "s", most=True
+            "first request of a pipeline, its camera stopped",
+            1.0,
+            compare(first, {"limit": lambda: FIRST}, rounds),
+            "s",
+            most=True,
         )
         yield Row(
-            "next request, seconds", 1.0, compare(shared, {"limit": lambda: SHARED}, rounds), "s", most=True
+            "request of a pipeline that runs",
+            1.0,
+            compare(shared, {"limit": lambda: SHARED}, rounds),
+            "s",
+            most=True,
         )
 
 
