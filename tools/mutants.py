@@ -31,7 +31,7 @@ class Room(NamedTuple):
 
 
 ROOMS = {
-    "accounting": Room(("accounting.py",), ("tests/engine/test_accounting.py",)),
+    "accounting": Room(("accounting/*",), ("tests/engine/test_accounting.py",)),
     "states": Room(("states.py",), ("tests/engine/test_states.py",)),
     "policies": Room(("policies/*",), ("tests/engine/policies",)),
     "files": Room(
