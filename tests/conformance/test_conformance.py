@@ -123,6 +123,8 @@ def another(parameter: Parameter, held: Value) -> Value:
         case Kind.TEXT:
             return {
                 "address": "tcp://127.0.0.1:19777",
+                "receiver_addresses": "tcp://127.0.0.1:19778, tcp://127.0.0.1:19779",
+                "receiver_cpus": "0, 0-1",
                 "folder": f"{held}/deeper",
                 "spill_folder": "/data/somewhere",
                 "part_services": "/tmp/eiger-writer-",
@@ -148,6 +150,8 @@ def wrong(parameter: Parameter) -> Value:
         case Kind.TEXT:
             return {
                 "address": "nonsense",
+                "receiver_addresses": "nonsense",
+                "receiver_cpus": "7-4",
                 "folder": "relative/path",
                 "spill_folder": "relative/path",
                 "part_services": "relative/path",

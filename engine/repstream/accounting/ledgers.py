@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from repstream.accounting.gap_tracker import GapTracker, Verdict
+from repstream.accounting.id_runs import RunLog
 
 
 class InputSnapshot(msgspec.Struct, frozen=True):
@@ -40,7 +41,10 @@ class InputSnapshot(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class InputLedger:
-    """Counts what an input received. `last_time` is the time given with the last frame."""
+    """Counts what an input received. `last_time` is the time given with the last frame.
+
+    `gaps` is a `RunLog` where other receivers get the frames in between.
+    """
 
     messages: int = 0
     frames: int = 0
@@ -49,7 +53,7 @@ class InputLedger:
     last_time: float | None = None
     malformed: dict[str, int] = field(default_factory=dict)
     other: dict[str, int] = field(default_factory=dict)
-    gaps: GapTracker = field(default_factory=GapTracker)
+    gaps: GapTracker | RunLog = field(default_factory=GapTracker)
 
     def book_frame(self, frame_id: int, nbytes: int, now: float) -> Verdict:
         """A frame came; `nbytes` is the total size of its parts."""

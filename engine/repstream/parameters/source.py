@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from repstream.parameters.facts import Access, Level, Section, Unit, address_form
 from repstream.parameters.pixel_types import PixelType
+from repstream.parameters.receivers import MOST_RECEIVERS, parse_addresses, parse_cpus
 
 SOURCES: Mapping[str, str] = {
     **dict.fromkeys(("tcp", "ipc", "inproc"), "repstream.sources.zmq"),
@@ -117,3 +118,39 @@ class SourceConfig(Section):
         title="Frame id step",
         description="Difference between consecutive frame ids: 10 for 10 Hz pulses at 100 Hz.",
     )
+    receivers: Annotated[int, Access.WHILE_IDLE, Unit("processes"), Level.EXPERT] = Field(
+        1,
+        ge=1,
+        le=MOST_RECEIVERS,
+        title="Receivers",
+        description="Processes that receive the frames, each with streams on the next ports.",
+    )
+    receiver_addresses: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        "",
+        max_length=1023,
+        title="Addresses of receivers",
+        description="Address for each of several receivers, separated by commas; empty: all use address.",
+    )
+    receiver_cpus: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        "",
+        max_length=255,
+        title="Cores of receivers",
+        description="Cores on which each receiver runs, such as 2, 4-7 for two receivers; empty: any.",
+    )
+    receiver_loss: Annotated[Literal["go_on", "fail"], Access.WHILE_IDLE, Level.EXPERT] = Field(
+        "go_on",
+        title="When a receiver dies",
+        description="Whether acquisitions go on with the other receivers, or fail.",
+    )
+
+    @field_validator("receiver_addresses")
+    @classmethod
+    def _addresses_are_addresses(cls, text: str) -> str:
+        parse_addresses(text)
+        return text
+
+    @field_validator("receiver_cpus")
+    @classmethod
+    def _cpus_are_numbers(cls, text: str) -> str:
+        parse_cpus(text)
+        return text

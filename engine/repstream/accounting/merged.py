@@ -1,0 +1,169 @@
+"""The ids that several receivers of one source got, judged as if one had got them all. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+
+from repstream.accounting.gap_tracker import WINDOW, GapTracker
+from repstream.accounting.id_runs import IdRun
+
+MOST_APART = 100_000
+"""Ids that are judged before a receiver whose numbering seems to have begun anew, at most."""
+
+_Pending = tuple[int, IdRun]
+"""A numbering, counted from 0, and ids of it."""
+
+
+class MergedTracker:
+    """Gaps, repeats and late frames over all receivers: each tells its ids in its own order (`add`).
+
+    The ids are put into one order and given to a `GapTracker`, whose rules hold. In it each receiver's
+    own order is kept; of the next ids of all, the lowest comes first, but a numbering that begins anew at
+    one receiver waits until it has at the others. So an id is judged (`judge`) when every receiver has
+    something that follows, or is silent: nothing is expected of it now.
+
+    Frames that overtake each other on their way to different receivers are not late: nobody sees that. A
+    numbering that begins anew is known by an id far back, or near the first one with one more that
+    came before.
+    """
+
+    def __init__(self, receivers: int, step: int = 1) -> None:
+        self.gaps = GapTracker(step)
+        self._arrivals = [_Arrivals(step, receivers * step) for _ in range(receivers)]
+        self._numbering = 0
+        self._ahead = 0
+
+    @property
+    def pending(self) -> int:
+        """Ids that are not judged yet."""
+        return sum(arrivals.pending for arrivals in self._arrivals)
+
+    def add(self, receiver: int, runs: Iterable[IdRun]) -> None:
+        """Note what a receiver got since the last time."""
+        for run in runs:
+            self._arrivals[receiver].add(run)
+
+    def judge(self, silent: Collection[int] = ()) -> None:
+        """Judge all ids that nothing can come before; of receivers that are `silent` nothing is awaited."""
+        for number in silent:
+            self._arrivals[number].end_doubt()
+        while heads := self._heads(silent):
+            self._feed(heads)
+
+    def _heads(self, silent: Collection[int]) -> list[_Arrivals]:
+        """Those whose next ids are due, of the lowest numbering; none where one is to be awaited."""
+        heads: list[_Arrivals] = []
+        for number, arrivals in enumerate(self._arrivals):
+            if arrivals.runs:
+                heads.append(arrivals)
+            elif arrivals.pending or number not in silent:
+                return []
+        if not heads:
+            return []
+        for arrivals in heads:
+            # Others may have gone on without this one.
+            arrivals.renumber(self._numbering)
+        lowest = min(arrivals.runs[0][0] for arrivals in heads)
+        due = [arrivals for arrivals in heads if arrivals.runs[0][0] == lowest]
+        if lowest > self._numbering or len(due) == len(heads):
+            self._numbering, self._ahead = lowest, 0
+        elif self._ahead > MOST_APART:
+            return heads  # it was no other numbering
+        return due
+
+    def _feed(self, heads: list[_Arrivals]) -> None:
+        """Give the tracker the lowest id, and all that follow before the next one of another receiver."""
+        heads.sort(key=lambda arrivals: arrivals.runs[0][1].first)
+        runs = [arrivals.runs[0][1] for arrivals in heads]
+        if count := self._in_turn(runs):
+            self.gaps.observe_run(count * len(runs))
+            for arrivals in heads:
+                arrivals.drop(count)
+            self._ahead += count * len(runs)
+            return
+        first, step, count = runs[0]
+        if len(runs) > 1:
+            count = min(count, max(1, -((first - runs[1].first) // step)))
+        if step == self.gaps.step and self.gaps.expects(first):
+            self.gaps.observe_run(count)
+        else:
+            for frame_id in range(first, first + count * step, step):
+                self.gaps.observe(frame_id)
+        heads[0].drop(count)
+        self._ahead += count
+
+    def _in_turn(self, runs: Sequence[IdRun]) -> int:
+        """How many ids of each of these runs follow each other in turn without a gap; 0 for none."""
+        step = self.gaps.step
+        if len(runs) < 2 or not self.gaps.expects(runs[0].first):
+            return 0
+        for place, run in enumerate(runs):
+            if run.step != step * len(runs) or run.first != runs[0].first + place * step:
+                return 0
+        return min(run.count for run in runs)
+
+
+class _Arrivals:
+    """The ids of one receiver that are not judged yet, each with the numbering that it belongs to.
+
+    `slack`: how far from the first id of a numbering a receiver may get its own first one.
+    """
+
+    def __init__(self, step: int, slack: int) -> None:
+        self.runs: deque[_Pending] = deque()
+        self._numbering = 0
+        self._begun = False
+        self._window, self._slack = WINDOW * step, slack
+        self._first = self._high = 0
+        self._doubtful: IdRun | None = None
+
+    @property
+    def pending(self) -> int:
+        return sum(run.count for _, run in self.runs) + (self._doubtful is not None)
+
+    def add(self, run: IdRun) -> None:
+        if self._doubtful is not None:
+            doubtful, self._doubtful = self._doubtful, None
+            self._append(doubtful, begins=run.first <= self._high)
+        if not self._begun:
+            self._append(run, begins=True)
+        elif run.first > self._high or self._is_late(run):
+            self._append(run, begins=False)
+        elif self._high - run.first > self._window:
+            self._append(run, begins=True)
+        elif run.count > 1:
+            self._append(run, begins=run.first + run.step <= self._high)
+        else:
+            self._doubtful = run
+
+    def end_doubt(self) -> None:
+        """Nothing follows now that would say whether the last id begins a numbering: it repeats one."""
+        if self._doubtful is not None:
+            self._append(self._doubtful, begins=False)
+            self._doubtful = None
+
+    def renumber(self, least: int) -> None:
+        """The first run belongs to this numbering at least, and those that follow to as many later ones."""
+        later = least - self.runs[0][0]
+        if later > 0:
+            self._numbering += later
+            self.runs = deque((numbering + later, run) for numbering, run in self.runs)
+
+    def drop(self, count: int) -> None:
+        """The first `count` ids of the first run are judged."""
+        numbering, (first, step, had) = self.runs.popleft()
+        if count < had:
+            self.runs.appendleft((numbering, IdRun(first + count * step, step, had - count)))
+
+    def _is_late(self, run: IdRun) -> bool:
+        """Whether an id that is not the highest can only belong to the numbering."""
+        return self._high - run.first <= self._window and run.first > self._first + self._slack
+
+    def _append(self, run: IdRun, *, begins: bool) -> None:
+        if begins:
+            self._numbering += self._begun
+            self._begun = True
+            self._first, self._high = run.first, run.last
+        self._high = max(self._high, run.last)
+        self.runs.append((self._numbering, run))
