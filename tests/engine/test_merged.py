@@ -30,7 +30,7 @@ class Shared:
 
     def __init__(self, receivers: int, step: int = 1) -> None:
         self.logs = [RunLog() for _ in range(receivers)]
-        self.merged = MergedTracker(receivers, step)
+        self.merged = MergedTracker(receivers, GapTracker(step))
 
     def report(self, receiver: int) -> None:
         self.merged.add(receiver, self.logs[receiver].take())
@@ -60,7 +60,9 @@ def test_one_numbering_whoever_gets_which_frame_and_reports_when(
 ) -> None:
     shared = Shared(receivers)
     whose = data.draw(st.lists(st.integers(0, receivers - 1), min_size=len(ids), max_size=len(ids)))
-    reports = data.draw(st.lists(st.sets(st.integers(0, receivers - 1)), min_size=len(ids), max_size=len(ids)))
+    reports = data.draw(
+        st.lists(st.sets(st.integers(0, receivers - 1)), min_size=len(ids), max_size=len(ids))
+    )
     for frame_id, receiver, reporting in zip(ids, whose, reports, strict=True):
         shared.logs[receiver].observe(frame_id)
         for number in reporting:
@@ -71,7 +73,9 @@ def test_one_numbering_whoever_gets_which_frame_and_reports_when(
 @given(
     RECEIVERS,
     st.integers(1, 3),
-    st.lists(st.tuples(st.integers(20, 60), st.sets(st.integers(12, 59), max_size=9)), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(20, 60), st.sets(st.integers(12, 59), max_size=9)), min_size=1, max_size=4
+    ),
     st.data(),
 )
 def test_numberings_that_begin_anew_at_once_and_are_shared_in_turn(

@@ -28,8 +28,8 @@ class MergedTracker:
     came before.
     """
 
-    def __init__(self, receivers: int, step: int = 1) -> None:
-        self.gaps = GapTracker(step)
+    def __init__(self, receivers: int, gaps: GapTracker) -> None:
+        self.gaps, step = gaps, gaps.step
         self._arrivals = [_Arrivals(step, receivers * step) for _ in range(receivers)]
         self._numbering = 0
         self._ahead = 0

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from repstream.accounting import COUNT_LIMIT, InputSnapshot, OutputSnapshot
+from repstream.accounting import COUNT_LIMIT, IdRun, InputSnapshot, OutputSnapshot
 from repstream.files.checksum import Checksum
 from repstream.files.fence import Start
 from repstream.files.plan import Axis
@@ -52,8 +52,10 @@ class Update(msgspec.Struct, frozen=True, tag="update"):
 class AcquisitionPlan(msgspec.Struct, frozen=True):
     """One acquisition as the service has checked it; the folder of `path` exists.
 
-    `attributes` go into the file as they are; `num_images` 0 goes on until stopped; the rest as
-    in `WriterConfig`. `start`: that of the data plane, where they are counted.
+    `attributes` go into the file as they are; `num_images` 0 goes on until stopped;
+    `shared_step`: the distance of the ids of its images where other receivers write others of them, else 0:
+    `Settle` says where it begins, `End` when it is complete; the rest as in `WriterConfig`. `start`: that of
+    the data plane, where they are counted.
     """
 
     acquisition_id: str
@@ -86,6 +88,7 @@ class AcquisitionPlan(msgspec.Struct, frozen=True):
     header_columns: tuple[tuple[str, str], ...] = ()
     start: Start | None = None
     keep_empty_file: bool = True
+    shared_step: int = 0
 
     @property
     def reads_rings(self) -> bool:
@@ -116,6 +119,15 @@ class OpenGate(msgspec.Struct, frozen=True, tag="gate"):
     frames: int
 
 
+class Settle(msgspec.Struct, frozen=True, tag="settle"):
+    """A shared acquisition has the images from this id on; those that waited for it are written or left out."""
+
+    request: int
+    slot: int
+    acquisition_id: str
+    first_id: int
+
+
 class ShutGate(msgspec.Struct, frozen=True, tag="shut"):
     """Let no more frames through to the file, which stays open; a `GateNotice` says so if it was open."""
 
@@ -126,13 +138,15 @@ class ShutGate(msgspec.Struct, frozen=True, tag="shut"):
 class End(msgspec.Struct, frozen=True, tag="end"):
     """End an acquisition: what waits is written, or (`discard`) thrown away and counted.
 
-    Without its id it is the newest one of the writer.
+    Without its id it is the newest one of the writer. `complete`: it has, with the other receivers, all
+    images that were asked for.
     """
 
     request: int
     slot: int
     discard: bool
     acquisition_id: str = ""
+    complete: bool = False
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):
@@ -159,7 +173,7 @@ class Bye(msgspec.Struct, frozen=True, tag="bye"):
     request: int
 
 
-Request = Open | Close | Update | Arm | OpenGate | ShutGate | End | Flush | Adopt | Bye
+Request = Open | Close | Update | Arm | OpenGate | Settle | ShutGate | End | Flush | Adopt | Bye
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -172,7 +186,8 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
 class SourceReport(msgspec.Struct, frozen=True):
     """The input now. `last_time` is Unix seconds of the last frame, or None before the first.
 
-    `problem`: what is wrong at the other end, empty where nothing is known to be.
+    `problem`: what is wrong at the other end, empty where nothing is known to be. `runs`: the ids since
+    the last report, where other receivers get others.
     """
 
     ledger: InputSnapshot
@@ -181,6 +196,7 @@ class SourceReport(msgspec.Struct, frozen=True):
     shape: tuple[int, ...] | None
     dtype: str | None
     problem: str = ""
+    runs: tuple[IdRun, ...] = ()
 
 
 class StreamReport(msgspec.Struct, frozen=True):
@@ -232,7 +248,8 @@ class WriterReport(msgspec.Struct, frozen=True):
     """One writer now; the ledger is that of `acquisition_id`, the last one there was.
 
     `disk_rate`: bytes a second while the disk was writing. `disk_wait`: seconds that the write
-    under way has lasted. `opening` is the last one of its gate, None before the first.
+    under way has lasted. `opening` is the last one of its gate, None before the first. `runs`: the ids
+    that were taken since the last report, where other receivers take others.
     """
 
     ledger: OutputSnapshot
@@ -248,6 +265,7 @@ class WriterReport(msgspec.Struct, frozen=True):
     spilled: int = 0
     opening: Opening | None = None
     calls: dict[Call, CallReport] = msgspec.field(default_factory=dict)
+    runs: tuple[IdRun, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
@@ -322,6 +340,18 @@ class Adopted(msgspec.Struct, frozen=True, tag="adopted"):
     gates: tuple[int, ...]
 
 
+class FirstNotice(msgspec.Struct, frozen=True, tag="first"):
+    """The first image of a shared acquisition came to this receiver, and waits for `Settle`.
+
+    `before`: the last id that came before its gate was opened, None where there was none.
+    """
+
+    slot: int
+    acquisition_id: str
+    first_id: int
+    before: int | None
+
+
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
     """Everything is closed after `Close`; the last report, and how many frames found no taker."""
 
@@ -341,6 +371,7 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
 
 
 Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | Adopted | Closed | Note
+Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | FirstNotice | Closed | Note
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import zmq
 
-from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger
+from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger, RunLog
 from repstream.dataplane.control import Note, Notice, Report, SourceReport
 from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.outputs import Passing, StreamOutput
@@ -62,6 +62,9 @@ class Repeater:
         last_frames: LastFrames | None = None,
     ) -> None:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
+        self._runs: RunLog | None = None
+        if configuration.source.receivers > 1:
+            self._runs = self.ledger.gaps = RunLog()
         self.streams: dict[int, StreamOutput] = {}
         self.writers: dict[int, WriterOutput] = {}
         self.source: Source | None = None
@@ -203,6 +206,7 @@ class Repeater:
                 shape=self._shape,
                 dtype=self._dtype,
                 problem="" if self.source is None else self.source.problem,
+                runs=() if self._runs is None else self._runs.take(),
             ),
             streams={slot: stream.report() for slot, stream in self.streams.items()},
             writers={slot: writer.report() for slot, writer in self.writers.items()},

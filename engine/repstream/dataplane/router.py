@@ -19,6 +19,7 @@ from repstream.dataplane import control
 from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.line import Line
 from repstream.dataplane.loss import LossLog
+from repstream.dataplane.pinning import pin
 from repstream.dataplane.repeater import Repeater
 from repstream.dataplane.story import Story
 from repstream.dataplane.writing.writer import WriterOutput
@@ -72,6 +73,7 @@ class Router:
         self._repeater: Repeater | None = None
         self._closing: _Closing | None = None
         self._expected = 0  # bytes of the largest frame so far, for the next start
+        self._cpus = ""  # as `source.receiver_cpus`
         self._losses = LossLog({}, {})
         self._last_frames = LastFrames()
         self._next_report = 0.0
@@ -218,7 +220,13 @@ class Router:
                 return self._do_writer(request)
 
     def _do_writer(
-        self, request: control.Arm | control.OpenGate | control.ShutGate | control.End | control.Flush
+        self,
+        request: control.Arm
+        | control.OpenGate
+        | control.Settle
+        | control.ShutGate
+        | control.End
+        | control.Flush,
     ) -> str:
         writer = self._writer(request.slot)
         if isinstance(writer, str):
@@ -235,10 +243,12 @@ class Router:
                 return writer.open_gate(request.frames)
             case control.OpenGate():
                 return writer.open_gate(request.frames)
+            case control.Settle():
+                return writer.settle(request.acquisition_id, request.first_id)
             case control.ShutGate():
                 return writer.shut_gate()
             case control.End():
-                return writer.end(request.discard, request.acquisition_id)
+                return writer.end(request.discard, request.acquisition_id, request.complete)
             case control.Flush():
                 return writer.flush()
 
@@ -266,6 +276,9 @@ class Router:
             return "the last stop still drains" if self._closing is not None else "running already"
         try:
             configuration = _configuration(text, self._model)
+            if configuration.source.receiver_cpus != self._cpus:
+                pin(configuration.source.receiver_cpus)
+                self._cpus = configuration.source.receiver_cpus
             self._last_frames.clear()
             repeater = Repeater(configuration, self._tell, self._wake, self._expected, self._last_frames)
         except Refused as error:

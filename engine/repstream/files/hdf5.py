@@ -73,6 +73,8 @@ def build(tree: Mapping[str, nodes.Node]) -> FileImage:
                 _make_virtual(file, path, node)
             elif isinstance(node, nodes.Interleaved):
                 _make_interleaved(file, path, node)
+            elif isinstance(node, nodes.Shared):
+                _make_shared(file, path, node)
             elif isinstance(node, nodes.Table):
                 group.create_dataset(name, data=node.data).attrs.update(node.attributes)
             elif isinstance(node, nodes.Zeros):
@@ -187,13 +189,45 @@ def _make_interleaved(file: h5py.File, path: str, node: nodes.Interleaved) -> No
             there = _run_of(0, len(own), item, (h5py.h5s.UNLIMITED, *item))
             creation.set_virtual(column, name.encode(), node.path.encode(), there)
     _make_dataset(file, turns, node, h5py.h5s.create_simple(grid), creation)
+    _show_rows(file, path, node, turns, grid)
+
+
+def _show_rows(
+    file: h5py.File, path: str, node: nodes.Interleaved | nodes.Shared, turns: str, grid: tuple[int, ...]
+) -> None:
+    """Make a dataset that shows the items of `turns`, which has them in rows and columns, row by row."""
     creation = _virtual_creation(node.lost)
-    whole = (node.count, *item)
+    whole, parts = (node.count, *node.item_shape), grid[1]
+    rows, rest = divmod(node.count, parts)
     for first, count, block in ((0, rows * parts, (rows, parts)), (rows * parts, rest, (1, rest))):
         if count:
             there = _block(grid, (first // parts, 0), block)
             creation.set_virtual(_block(whole, (first,), (count,)), b".", turns.encode(), there)
     _make_dataset(file, path, node, h5py.h5s.create_simple(whole), creation)
+
+
+def _make_shared(file: h5py.File, path: str, node: nodes.Shared) -> None:
+    """As `_make_interleaved`, where the files need not have their turns."""
+    item, columns = node.item_shape, node.columns
+    singly = node.count <= MOST_SINGLE
+    shape = (node.count, *item) if singly or columns == 1 else (-(-node.count // columns), columns, *item)
+    names, source = [name.encode() for name in node.files], node.path.encode()
+    creation = _virtual_creation(node.lost)
+    for run in node.runs:
+        for begin in range(run.count if singly else 1):
+            count, place = (1, run.place + begin * columns) if singly else (run.count, run.place)
+            if len(shape) == len(item) + 1:
+                here = _block(shape, (place,), (count,))
+            else:
+                here = _block(shape, divmod(place, columns), (count, 1))
+            there = _run_of(run.index + begin, count, item, (h5py.h5s.UNLIMITED, *item))
+            creation.set_virtual(here, names[run.file], source, there)
+    if len(shape) == len(item) + 1:
+        _make_dataset(file, path, node, h5py.h5s.create_simple(shape), creation)
+    else:
+        turns = f"{path}_in_turn"
+        _make_dataset(file, turns, node, h5py.h5s.create_simple(shape), creation)
+        _show_rows(file, path, node, turns, shape)
 
 
 def _make_singly(file: h5py.File, path: str, node: nodes.Interleaved) -> None:
@@ -218,7 +252,7 @@ def _virtual_creation(lost: Any) -> h5py.h5p.PropDCID:
 def _make_dataset(
     file: h5py.File,
     path: str,
-    node: nodes.Virtual | nodes.Interleaved,
+    node: nodes.Virtual | nodes.Interleaved | nodes.Shared,
     space: h5py.h5s.SpaceID,
     creation: h5py.h5p.PropDCID,
 ) -> None:

@@ -26,13 +26,15 @@ def of(file: h5py.File, shown: h5py.Dataset) -> dict[Source, NDArray[Any]]:
     columns of items, a column a source) is looked through. Raises ValueError for other selections.
     """
     found: dict[Source, list[NDArray[Any]]] = {}
+    between = ""
     for source in shown.virtual_sources():
         if source.file_name != _SAME_FILE:
             key = Source(source.file_name, source.dset_name)
             found.setdefault(key, []).append(_numbers(source.vspace, len(shown)))
-            continue
-        for key, numbers in _columns(file[source.dset_name], len(shown)):
-            found[key] = [numbers]
+        elif not between:  # its last row may be shown apart from the others
+            between = source.dset_name
+            for key, numbers in _columns(file[between], len(shown)):
+                found.setdefault(key, []).append(numbers)
     return {key: np.concatenate(numbers) for key, numbers in found.items()}
 
 

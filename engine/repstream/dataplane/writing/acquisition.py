@@ -201,6 +201,7 @@ class Acquisition:
             spilled=self._queue.spilled,
             opening=opening,
             calls=self._calls.report(),
+            runs=self.numbering.take_runs(),
         )
 
     def _end_input(self) -> None:

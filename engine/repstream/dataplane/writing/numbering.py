@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repstream.accounting import COUNT_LIMIT, Verdict
+from repstream.accounting import COUNT_LIMIT, IdRun, Verdict
 from repstream.dataplane.storing.placement import Place, Placement
 from repstream.files.gaps import GapLog, Range
 from repstream.messages.frame import Frame
@@ -15,8 +15,11 @@ class Numbering:
 
     So a detector that numbers from 0 again for each opening is not taken for one that repeats
     itself, and what passes while the gate is shut is not missing. `by_id`: the id of an image decides
-    on its place in the file; otherwise images are stored in the order of their arrival.
+    on its place in the file; otherwise images are stored in the order of their arrival. `is_shared`: other
+    receivers take other images.
     """
+
+    is_shared = False
 
     def __init__(self, step: int = 1, by_id: bool = False) -> None:
         self._step = step
@@ -108,6 +111,10 @@ class Numbering:
     def series(self) -> int:
         """How many times the numbering began, by an opening, a series or by itself."""
         return self._gaps.series + sum(gaps.series for gaps in self._earlier)
+
+    def take_runs(self) -> tuple[IdRun, ...]:
+        """The ids since the last time, where the acquisition is shared."""
+        return ()
 
     def _begin_places(self, first: int | None) -> None:
         if self._placement is not None:

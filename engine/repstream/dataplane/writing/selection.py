@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from repstream.accounting import SETTLING, OutputLedger, Verdict
 from repstream.dataplane.control import Opening
-from repstream.dataplane.outputs import deciding, policy_of
+from repstream.dataplane.outputs import MIB, deciding, policy_of
 from repstream.dataplane.storing.placement import Place
 from repstream.dataplane.writing.acquisition import Acquisition
 from repstream.dataplane.writing.fit import Fit
@@ -39,7 +39,8 @@ class Selection:
 
     `ledger` is that of the last acquisition, guarded by `lock`. `on_trigger` is called when the
     trigger fires with a file that waits; `on_full` when the gate has shut, with the number of frames that the
-    file has or gets.
+    file has or gets; `on_first` with the first id of an acquisition that other receivers share, whose images
+    wait until all agree on where it begins (`settle`).
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Selection:
         *,
         on_trigger: Callable[[], None],
         on_full: Callable[[int], None],
+        on_first: Callable[[int], None] = lambda first_id: None,
     ) -> None:
         self.ledger = OutputLedger()
         self._config = config
         self._lock = lock
         self._on_trigger = on_trigger
         self._on_full = on_full
+        self._on_first = on_first
         self._decide = deciding(config)
         self._kept = KeptFrames.of(config)
         self._trigger = Trigger("")
@@ -85,6 +88,10 @@ class Selection:
         acquisition = self._acquisition
         if acquisition is None:
             return False
+        if self._unplaced and self._numbering.is_shared:
+            held = len(self._unplaced) * self._unplaced[0].nbytes
+            if held >= self._config.buffer_memory * MIB:
+                return True
         return acquisition.blocking or (self._kept.enabled and self._gate.is_open and len(self._kept) > 0)
 
     @property
@@ -165,8 +172,13 @@ class Selection:
         """Let go of what was kept too long; do not wait for ever for a lower id. `now` is monotonic."""
         if not self._gate.is_open:
             self._let_go(self._kept.expire(now))
-        elif self._unplaced and now - self._unplaced_since >= SETTLE_TIME:
+        elif self._unplaced and not self._numbering.is_shared and now - self._unplaced_since >= SETTLE_TIME:
             self._settle()
+
+    def settle(self, first_id: int) -> None:
+        """All receivers have agreed on the first id of the acquisition."""
+        self._numbering.settle(first_id)
+        self._place_all()
 
     def admit(self, frames: Sequence[Frame], now: float) -> None:
         """Take, skip, drop or keep frames that came one soon after the other, up to `now` (monotonic).
@@ -288,18 +300,24 @@ class Selection:
         with self._lock:
             self.ledger.book_kept()
         self._unplaced.append(frame)
-        if len(self._unplaced) >= min(SETTLING, self._gate.limit - acquisition.taken):
+        if self._numbering.is_shared:
+            if len(self._unplaced) == 1:
+                self._on_first(frame.frame_id)
+        elif len(self._unplaced) >= min(SETTLING, self._gate.limit - acquisition.taken):
             self._settle()
 
     def _settle(self) -> None:
         """The lowest id that waits for its place is the first; all of them get their places."""
         if self._unplaced:
             self._numbering.settle(min(frame.frame_id for frame in self._unplaced))
-            for frame in self._take_unplaced():
-                if self._gate.is_open:
-                    self._take_to_place(frame)
-                else:
-                    self._skip("gate")
+            self._place_all()
+
+    def _place_all(self) -> None:
+        for frame in self._take_unplaced():
+            if self._gate.is_open:
+                self._take_to_place(frame)
+            else:
+                self._skip("gate")
 
     def _take_unplaced(self) -> list[Frame]:
         frames, self._unplaced = self._unplaced, []
@@ -310,10 +328,13 @@ class Selection:
     def _take_to_place(self, frame: Frame) -> None:
         """Hand over a frame whose id decides on its place, if there is one."""
         place = self._numbering.place(frame.frame_id)
-        if place is None:
+        shared = self._numbering.is_shared
+        if place is None and shared:
+            self._skip("gate")  # it came before the acquisition began for all
+        elif place is None:
             self._drop("late")
-        elif place.number < self._gate.file_limit:
-            self._hand_over(frame, place)
+        elif place.number < (self._gate.limit if shared else self._gate.file_limit):
+            self._hand_over(frame, None if shared else place)
         else:
             # Beyond the last place: what is still missing before it does not come any more.
             self._skip("gate")

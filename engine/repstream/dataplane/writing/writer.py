@@ -8,7 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from repstream.accounting import InputLedger, OutputLedger
-from repstream.dataplane.control import AcquisitionNotice, AcquisitionPlan, GateNotice, WriterReport
+from repstream.dataplane.control import (
+    AcquisitionNotice,
+    AcquisitionPlan,
+    FirstNotice,
+    GateNotice,
+    WriterReport,
+)
 from repstream.dataplane.writing.acquisition import COMPLETED, INTERRUPTED, Acquisition
 from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.fit import Fit
@@ -16,6 +22,7 @@ from repstream.dataplane.writing.following import Following
 from repstream.dataplane.writing.gate import Gate
 from repstream.dataplane.writing.numbering import Numbering
 from repstream.dataplane.writing.selection import Selection
+from repstream.dataplane.writing.shared_numbering import SharedNumbering
 from repstream.dataplane.writing.writer_queue import queue_for
 from repstream.files.chunk_index import CAPACITY
 from repstream.messages.frame import Frame
@@ -28,7 +35,7 @@ log = logging.getLogger(__name__)
 
 PLANNED_LOSSES = frozenset({"abort"})
 
-Tell = Callable[[AcquisitionNotice | GateNotice], None]
+Tell = Callable[[AcquisitionNotice | GateNotice | FirstNotice], None]
 
 
 class WriterOutput:
@@ -61,7 +68,9 @@ class WriterOutput:
         self._tell = tell
         self._wake = wake
         self._lock = threading.Lock()
-        self._selection = Selection(config, self._lock, on_trigger=self._on_trigger, on_full=self._on_full)
+        self._selection = Selection(
+            config, self._lock, on_trigger=self._on_trigger, on_full=self._on_full, on_first=self._on_first
+        )
         self._following = Following()
         self._calls = CallTimes()
         self._may_follow = False
@@ -69,6 +78,7 @@ class WriterOutput:
         self._current: Acquisition | None = None  # the newest, until its file is closed
         self._behind: Acquisition | None = None  # the one before, until its file is closed
         self._earlier_losses = 0
+        self._before: int | None = None  # the last id before the gate was opened
 
     @property
     def busy(self) -> bool:
@@ -139,7 +149,7 @@ class WriterOutput:
             self._earlier_losses += _unplanned(self._selection.ledger)
         acquisition = Acquisition(
             plan,
-            numbering=Numbering(self._source.id_step, by_id=plan.placement == "by_id"),
+            numbering=_numbering(plan, self._source.id_step),
             queue=queue,
             lock=self._lock,
             malformed=self._malformed,
@@ -170,7 +180,15 @@ class WriterOutput:
         if self._selection.is_open:
             return f"the gate of acquisition {current.id} is open already"
         # Frames wait in the queue while the file is not there yet: what comes after the answer is taken.
+        self._before = self._received.last_frame_id
         self._selection.open(frames)
+        return ""
+
+    def settle(self, acquisition_id: str, first_id: int) -> str:
+        """Take the images of a shared acquisition from this id on."""
+        current = self._current
+        if current is not None and current.id == acquisition_id and not current.ending:
+            self._selection.settle(first_id)
         return ""
 
     def shut_gate(self) -> str:
@@ -183,10 +201,11 @@ class WriterOutput:
             self._tell_shut(current)
         return ""
 
-    def end(self, discard: bool, acquisition_id: str = "") -> str:
+    def end(self, discard: bool, acquisition_id: str = "", complete: bool = False) -> str:
         """End an acquisition, if it is under way: write what waits, or throw it away.
 
-        Without an id it is the newest one; with that of another, series go on being followed.
+        Without an id it is the newest one; with that of another, series go on being followed. `complete`:
+        nothing of it is missing.
         """
         chosen = self._current
         if acquisition_id and self._behind is not None and self._behind.id == acquisition_id:
@@ -199,6 +218,8 @@ class WriterOutput:
             if chosen is self._current:
                 self._selection.shut(discard=True)
             chosen.abort()
+        elif complete:
+            self._end(chosen, AcquisitionResult.COMPLETED, COMPLETED)
         else:
             self._end(chosen, AcquisitionResult.INTERRUPTED, INTERRUPTED)
         return ""
@@ -306,12 +327,17 @@ class WriterOutput:
             self._tell(GateNotice(self.slot, current.id, time.monotonic(), is_open=True))
             self.open_gate(0)
 
+    def _on_first(self, first_id: int) -> None:
+        current = self._current
+        assert current is not None
+        self._tell(FirstNotice(self.slot, current.id, first_id, self._before))
+
     def _on_full(self, taken: int) -> None:
         """The gate has shut after its frames, which may be all of the acquisition."""
         current = self._current
         assert current is not None
         wanted = current.plan.num_images
-        if taken < min(wanted or CAPACITY, CAPACITY):
+        if current.plan.shared_step or taken < min(wanted or CAPACITY, CAPACITY):
             self._tell_shut(current)
         elif 0 < wanted <= CAPACITY:
             self._end(current, AcquisitionResult.COMPLETED, COMPLETED)
@@ -361,6 +387,12 @@ class WriterOutput:
 
     def _malformed(self) -> int:
         return sum(self._received.malformed.values())
+
+
+def _numbering(plan: AcquisitionPlan, step: int) -> Numbering:
+    if plan.shared_step:
+        return SharedNumbering(plan.shared_step)
+    return Numbering(step, by_id=plan.placement == "by_id")
 
 
 def _unplanned(ledger: OutputLedger) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,37 @@ class Interleaved:
         return self.turns[number] if self.turns else range((self.count - number + parts - 1) // parts)
 
 
+class ItemRun(NamedTuple):
+    """`count` items of a file, by its number, from the item `index` on.
+
+    They are shown at `place` and at every `columns`-th place behind it (see `Shared`).
+    """
+
+    file: int
+    index: int
+    place: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A dataset that shows `count` items of those at `path` in other files, wherever these have them.
+
+    `files`: their names, in the same folder. `runs`: what lies where, `columns` places apart, in the order
+    in which each file has it; places that none of them has show `lost`, as those of a file that is gone.
+    """
+
+    item_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    files: Sequence[str]
+    path: str
+    count: int
+    runs: Sequence[ItemRun]
+    columns: int
+    lost: Any
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A scalar, stored in one piece so that it can be written again in its place.
@@ -119,7 +150,7 @@ class External:
     target: str
 
 
-Node = Group | Stack | Virtual | Interleaved | Field | Table | Zeros | Link | External
+Node = Group | Stack | Virtual | Interleaved | Shared | Field | Table | Zeros | Link | External
 
 
 def field_dtype(value: Scalar) -> np.dtype[Any]:

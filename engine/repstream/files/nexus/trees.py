@@ -24,8 +24,10 @@ from repstream.files.nexus.nodes import (
     Field,
     Group,
     Interleaved,
+    ItemRun,
     Link,
     Node,
+    Shared,
     Stack,
     Table,
     Virtual,
@@ -206,6 +208,26 @@ def interleaved_tree(
         return Virtual((), column.dtype, [meta], path, count, count, nothing, column.attributes)
 
     tree |= _columns_tree(plan, shown) | _axes_tree(plan) | _extra_links(plan, files)
+    return with_experiment(plan, tree | specific_tree(plan, tree))
+
+
+def shared_tree(
+    plan: FilePlan, files: Sequence[str], rows: NDArray[Any], runs: Sequence[ItemRun], columns: int
+) -> dict[str, Node]:
+    """The same of a file that shows images which lie in `files` as `runs` says (see `Shared`).
+
+    `rows`: the metadata of all of them, which are in the file itself.
+    """
+    nothing = lost(plan.dtype)
+    tree = _tree(
+        plan,
+        lambda path: Shared(
+            plan.shape, plan.dtype, files, path, len(rows), runs, columns, nothing, _shown(plan)
+        ),
+        Table(rows),
+    )
+    tree |= _columns_tree(plan, lambda column: Table(column.values(rows), column.attributes))
+    tree |= _axes_tree(plan) | _extra_links(plan, files)
     return with_experiment(plan, tree | specific_tree(plan, tree))
 
 
