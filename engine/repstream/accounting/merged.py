@@ -35,6 +35,10 @@ class MergedTracker:
         self._ahead = 0
 
     @property
+    def receivers(self) -> int:
+        return len(self._arrivals)
+
+    @property
     def pending(self) -> int:
         """Ids that are not judged yet."""
         return sum(arrivals.pending for arrivals in self._arrivals)

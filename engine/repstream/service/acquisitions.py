@@ -27,6 +27,7 @@ from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
 from repstream.service.owners import check_owner
+from repstream.service.receivers.shares import check_writer, image_step
 from repstream.version import __version__
 
 
@@ -40,12 +41,13 @@ class Preparation:
         self._sequence = itertools.count(1)
         self._under_way: dict[str, FileSet] = {}
 
-    def check(self, subject: str, writer: WriterConfig) -> None:
+    def check(self, subject: str, writer: WriterConfig, source: SourceConfig) -> None:
         """Raise `Refused` naming `subject` for what the settings alone forbid."""
         if not writer.enable:
             raise Refused(subject, "the writer is not enabled")
         _check_following(subject, writer)
         _check_parts(subject, writer)
+        check_writer(subject, writer, source)
         if not writer.output_file:
             raise Refused(subject, "no file is set; set output_file, or folder and file_name")
         if writer.placement == "by_id" and 0 < writer.images_per_file < WINDOW:
@@ -78,6 +80,8 @@ class Preparation:
             files = FileSet(
                 target, writer.images_per_file, writer.number_of_parts, writer.part_names, writer.in_parts
             )
+            if source.receivers > 1:
+                files = FileSet(target, number_of_parts=source.receivers, in_parts=True)
             _check_parts_there(subject, files, writer.overwrite)
             _check_services(subject, writer)
             paths.make_folders(target, writer.create_directory, writer.user_id)
@@ -133,6 +137,7 @@ class Preparation:
             follow_series=writer.follow_series,
             header_columns=parse_columns(writer.header_columns),
             start=start,
+            shared_step=image_step(writer, configuration.source),
             threshold=configuration.source.threshold,
             axis=writer.data_axis,
             experiment=writer.model_dump(include=set(ExperimentConfig.model_fields)),

@@ -12,7 +12,6 @@ import msgspec
 
 from repstream import states
 from repstream.dataplane import control
-from repstream.errors import Refused
 from repstream.link.handles import PendingHandle
 from repstream.parameters import storage
 from repstream.parameters.catalogue import Group
@@ -21,6 +20,7 @@ from repstream.parameters.output_status import StreamStatus
 from repstream.parameters.status import SourceStatus
 from repstream.service import figures
 from repstream.service.context import ServiceContext, by_key
+from repstream.service.receivers.shares import check_receivers
 from repstream.service.situation import Situation
 from repstream.service.turn import waited
 from repstream.service.waiting import clock
@@ -236,13 +236,8 @@ class Repeater:
         self._context.end(self._stops, False, f"the data plane died: {reason}")
 
     def check_addresses(self, subject: str) -> None:
-        """Raise `Refused` where two enabled streams would bind one address, or one would feed the source."""
-        seen: dict[str, str] = {}
-        for name, stream in self._context.configuration.streams.items():
-            if stream.enable and stream.address == self._context.configuration.source.address:
-                raise Refused(subject, f"stream {name} has the address of the source, {stream.address}")
-            if stream.enable and (other := seen.setdefault(stream.address, name)) != name:
-                raise Refused(subject, f"streams {other} and {name} have the same address {stream.address}")
+        """Raise `Refused` where addresses or receivers do not go together."""
+        check_receivers(subject, self._context.configuration)
 
     def describe(self) -> None:
         """Say in one sentence what goes on."""

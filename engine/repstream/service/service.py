@@ -30,9 +30,10 @@ from repstream.service.control_lock import ControlLock
 from repstream.service.kind import REPEATER_ENGINE, EngineKind
 from repstream.service.options import ServiceOptions
 from repstream.service.pulse import LOOK_INTERVAL
+from repstream.service.receivers.plane import Receivers
 from repstream.service.repeater import Death, Repeater
 from repstream.service.settings import Settings
-from repstream.service.supervisor import Plane, ProcessPlane
+from repstream.service.supervisor import Plane
 from repstream.service.writers import Writer
 from repstream.tracing import Call
 from repstream.version import __version__
@@ -68,7 +69,7 @@ class Service:
         self._context = ServiceContext(
             self._catalogue,
             configuration,
-            plane or ProcessPlane(kind.configuration, starts, options.plane_patience),
+            plane or Receivers(kind.configuration, starts, options.plane_patience),
             options.name,
             keep,
         )
@@ -230,13 +231,19 @@ class Service:
                 self._on_report(notice.report)
                 self._repeater.on_closed(notice)
             case control.Note():
-                log.log(notice.level, notice.message)
+                self._on_note(notice)
             case Death():
                 self._context.asking.on_death(notice.reason)
                 reason = self._repeater.death_of(notice.reason)
                 self._repeater.on_death(reason)
                 for writer in self._writers.values():
                     writer.on_lost(reason)
+
+    def _on_note(self, note: control.Note) -> None:
+        if note.level >= logging.ERROR:
+            self._context.note_error(note.message)
+        else:
+            log.log(note.level, note.message)
 
     def _on_report(self, report: control.Report) -> None:
         found: dict[str, Value] = {}

@@ -70,7 +70,7 @@ class Starting:
         after(WRITER, self._writer.state, command, subject, self._writer.context.way_out)
         if self._writer.may_begin:
             self._check_previous(subject)
-            self._preparation.check(subject, self._writer.configuration)
+            self._preparation.check(subject, *self._settings)
             return True
         file = self._writer.newest.full_file_name
         if command == "arm":

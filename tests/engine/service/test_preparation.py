@@ -10,6 +10,7 @@ import pytest
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.protocol import Requester
 from repstream.service.acquisitions import Preparation
@@ -21,7 +22,7 @@ def planned(
     writer = WriterConfig(output_file=str(folder / name), **settings)
     configuration = Configuration(writers={"main": writer})
     preparation = by or Preparation("engine", [folder], ())
-    preparation.check("start", writer)
+    preparation.check("start", writer, SourceConfig())
     files = preparation.look("start", writer, configuration.source)
     return preparation.plan("start", writer, configuration, files, now=1.7e9, requester=Requester("test"))
 
@@ -95,5 +96,5 @@ def test_the_last_file_number_is_refused_before_anything_is_done(tmp_path: Path)
     preparation = Preparation("engine", [tmp_path], ())
     writer = WriterConfig(folder=str(tmp_path), auto_increment=True, **numbered)
     with pytest.raises(Refused, match="file_number 999999999 is the last one"):
-        preparation.check("start", writer)
-    preparation.check("start", writer.changed({"auto_increment": False}))
+        preparation.check("start", writer, SourceConfig())
+    preparation.check("start", writer.changed({"auto_increment": False}), SourceConfig())

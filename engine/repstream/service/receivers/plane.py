@@ -1,0 +1,95 @@
+"""The data plane of an engine: one process, or several receivers that look like one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from pydantic import ValidationError
+
+from repstream.dataplane import control
+from repstream.parameters.configuration import Configuration
+from repstream.service.receivers.several import Several
+from repstream.service.supervisor import Plane, ProcessPlane
+
+
+class Receivers:
+    """Fills `Plane`; how many processes there are is said by each start (``source.receivers``).
+
+    With one receiver everything passes through as it is. Others are started when they are first asked
+    for, and stay for the next start.
+    """
+
+    def __init__(self, model: type[Configuration]) -> None:
+        self._model = model
+        self._planes: list[Plane] = [ProcessPlane(model)]
+        self._several: Several | None = None
+        self._tell: Callable[[control.Notice], None] = lambda notice: None
+        self._died: Callable[[str], None] = lambda reason: None
+
+    @property
+    def process_id(self) -> int | None:
+        """That of the first receiver."""
+        return self._planes[0].process_id
+
+    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
+        self._tell, self._died = on_notice, on_death
+        self._launch(0)
+
+    def send(self, request: control.Request) -> None:
+        if isinstance(request, control.Open) and not self._choose(request):
+            return
+        (self._several or self._planes[0]).send(request)
+
+    def kill(self) -> None:
+        if self._several is not None:
+            self._several.kill()
+        for plane in self._planes:
+            plane.kill()
+
+    def close(self) -> None:
+        with ThreadPoolExecutor(len(self._planes)) as pool:
+            list(pool.map(lambda plane: plane.close(), self._planes))
+        if self._several is not None:
+            self._several.close()
+
+    def _choose(self, request: control.Open) -> bool:
+        """Have as many receivers as this start asks for; whether they are there, else it is answered."""
+        try:
+            wanted = self._model.model_validate_json(request.configuration).source.receivers
+        except ValidationError:
+            wanted = 1  # whoever opens it says what is wrong
+        if self._several is not None:
+            self._several.retire()
+            self._several = None
+        if wanted == 1:
+            return True
+        self._planes += [ProcessPlane(self._model) for _ in range(wanted - len(self._planes))]
+        try:
+            for receiver in range(1, wanted):
+                self._launch(receiver)
+        except OSError as error:
+            self._tell(control.Answer(request.request, f"a receiver cannot be started: {error}"))
+            return False
+        self._several = Several(self._model, self._planes[:wanted], self._launch, self._tell, self._on_death)
+        return True
+
+    def _launch(self, receiver: int) -> None:
+        self._planes[receiver].launch(partial(self._hear, receiver), partial(self._lost, receiver))
+
+    def _hear(self, receiver: int, notice: control.Notice) -> None:
+        if self._several is not None:
+            self._several.hear(receiver, notice)
+        elif receiver == 0:
+            self._tell(notice)
+
+    def _lost(self, receiver: int, reason: str) -> None:
+        if self._several is not None:
+            self._several.lost(receiver, reason)
+        elif receiver == 0:
+            self._died(reason)
+
+    def _on_death(self, reason: str) -> None:
+        self._several = None
+        self._died(reason)

@@ -1,0 +1,477 @@
+"""Several data planes, each a receiver of its own, that answer and report as one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+import msgspec
+
+from repstream.dataplane import control
+from repstream.dataplane.storing.frame_store import placeholder_of
+from repstream.errors import RepstreamError
+from repstream.files.placeholder import Placeholder
+from repstream.files.shared_images import SharedImages, show
+from repstream.parameters import storage
+from repstream.parameters.configuration import Configuration
+from repstream.service.receivers.asked import Asked, Reasons, sentence
+from repstream.service.receivers.merging import Reports
+from repstream.service.receivers.shared_acquisition import SharedAcquisition
+from repstream.service.receivers.shares import share_of
+from repstream.service.supervisor import Plane
+
+log = logging.getLogger(__name__)
+
+LOOK_INTERVAL = 0.1
+RETRY_INTERVAL = 1.0
+"""Seconds until a receiver that could not begin again is tried once more."""
+
+Task = Callable[[], None]
+
+
+class Lost(NamedTuple):
+    """A receiver ended unasked, with its exit reason."""
+
+    receiver: int
+    reason: str
+
+
+class Several:
+    """The receivers of one source from start to stop, and beyond until the next start.
+
+    All that comes, from the service (`send`) and from the receivers (`hear`), is done one after the other
+    by a thread of its own; what takes a file by another one. `planes` live; `tell` takes what the service
+    is to hear, `on_death` the end of all receivers. `launch` starts one of them again. `model`: the
+    configuration of the kind of engine.
+    """
+
+    def __init__(
+        self,
+        model: type[Configuration],
+        planes: Sequence[Plane],
+        launch: Callable[[int], None],
+        tell: Callable[[control.Notice], None],
+        on_death: Callable[[str], None],
+    ) -> None:
+        self._model = model
+        self._planes = planes
+        self._launch = launch
+        self._tell = tell
+        self._on_death = on_death
+        self._inbox: SimpleQueue[control.Request | tuple[int, control.Notice] | Lost | Task | None]
+        self._inbox = SimpleQueue()
+        self._asked = Asked(lambda receiver, request: planes[receiver].send(request))
+        self._live = set(range(len(planes)))
+        self._down: dict[int, float] = {}  # when each that died is to begin again
+        self._configuration = model()
+        self._reports = Reports(len(planes), 1)
+        self._is_open = self._is_killed = self._is_dead = False
+        self._closed: dict[int, control.Closed] | None = None
+        self._undoing: set[int] = set()  # those that still close what others could not open
+        self._undone: Task = _nothing
+        self._beats: set[int] = set()
+        self._newest: dict[int, SharedAcquisition] = {}
+        self._unfinished: dict[str, SharedAcquisition] = {}
+        self._masters: dict[str, Placeholder] = {}
+        self._given_up: set[str] = set()  # acquisitions that not all receivers took
+        self._thread = threading.Thread(target=self._run, name="receivers", daemon=True)
+        self._thread.start()
+
+    def send(self, request: control.Request) -> None:
+        """A request of the service; its answer comes as a notice."""
+        self._inbox.put(request)
+
+    def hear(self, receiver: int, notice: control.Notice) -> None:
+        """What a receiver says; from any thread."""
+        self._inbox.put((receiver, notice))
+
+    def lost(self, receiver: int, reason: str) -> None:
+        """A receiver has ended; from any thread."""
+        self._inbox.put(Lost(receiver, reason))
+
+    def kill(self) -> None:
+        """All receivers are about to be killed."""
+        self._is_killed = True
+
+    def retire(self) -> None:
+        """Another start has other receivers."""
+        self._inbox.put(None)
+
+    def close(self) -> None:
+        """All receivers have ended orderly: make the files over those that they wrote, and end."""
+        self._inbox.put(self._finish_all)
+        self._inbox.put(None)
+        self._thread.join()
+
+    # --- the thread -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                item = self._inbox.get(timeout=LOOK_INTERVAL)
+                if item is None:
+                    return
+                self._do(item)
+            except Empty:
+                pass
+            except Exception:  # one that is not understood must not end all others
+                log.exception("a fault of the engine, among its receivers")
+            try:
+                self._watch()
+            except Exception:
+                log.exception("a fault of the engine, among its receivers")
+            if self._is_dead and not self._unfinished:
+                return
+
+    def _do(self, item: control.Request | tuple[int, control.Notice] | Lost | Task) -> None:
+        match item:
+            case Lost():
+                self._on_lost(item)
+            case (int() as receiver, notice):
+                self._on_notice(receiver, notice)
+            case control.Open():
+                self._open(item)
+            case control.Close():
+                self._closed = {}
+                self._ask_all(item, lambda _, number: msgspec.structs.replace(item, request=number))
+            case control.Update():
+                self._configuration = self._model.model_validate_json(item.configuration)
+                self._ask_all(item, lambda k, number: control.Update(number, self._share(k)))
+            case control.Arm():
+                self._arm(item)
+            case control.OpenGate():
+                self._open_gate(item)
+            case control.ShutGate():
+                reason = "several receivers cannot shut a gate and open it again; stop ends the acquisition"
+                self._answer(item, reason)
+            case control.End():
+                self._end(item)
+            case control.Flush() | control.Settle() | control.Bye():
+                self._ask_all(item, lambda _, number: msgspec.structs.replace(item, request=number))
+            case _:
+                item()
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for acquisition in list(self._unfinished.values()):
+            acquisition.watch(now)
+        for receiver, due in list(self._down.items()):
+            if now >= due and not self._is_killed:
+                del self._down[receiver]
+                self._begin_again(receiver)
+        self._say_closed()
+
+    # --- requests ---------------------------------------------------------------------------
+
+    def _answer(self, request: control.Request, reason: str = "") -> None:
+        self._tell(control.Answer(request.request, reason))
+
+    def _ask_all(
+        self, request: control.Request, build: Callable[[int, int], control.Request]
+    ) -> None:
+        self._asked.ask(self._live, build, lambda reasons: self._answer(request, sentence(reasons)))
+
+    def _share(self, receiver: int) -> str:
+        return storage.dump(share_of(self._configuration, receiver))
+
+    def _open(self, request: control.Open) -> None:
+        self._configuration = self._model.model_validate_json(request.configuration)
+        self._reports = Reports(len(self._planes), self._configuration.source.id_step)
+        self._newest.clear()
+        self._closed = None
+
+        def opened(reasons: Reasons) -> None:
+            if not reasons:
+                self._is_open = True
+                self._answer(request)
+                return
+            self._undoing = self._live - reasons.keys()
+            self._undone = partial(self._answer, request, sentence(reasons))
+            self._asked.ask(set(self._undoing), lambda _, number: control.Close(number, 0.0))
+            self._undo_further()
+
+        self._asked.ask(self._live, lambda k, number: control.Open(number, self._share(k)), opened)
+
+    def _undo_further(self) -> None:
+        if not self._undoing:
+            undone, self._undone = self._undone, _nothing
+            undone()
+
+    def _arm(self, request: control.Arm) -> None:
+        acquisition = SharedAcquisition(
+            request.slot, request.plan, len(self._planes), self._configuration.source.id_step, self
+        )
+        self._unfinished[acquisition.id] = acquisition
+
+        def armed(reasons: Reasons) -> None:
+            if reasons:
+                self._given_up.add(acquisition.id)
+                for part in acquisition.parts:
+                    part.is_lost = part.is_lost or part.receiver in reasons
+                self._asked.ask(
+                    self._live - reasons.keys(),
+                    lambda _, number: control.End(number, request.slot, True, acquisition.id),
+                )
+                acquisition.advance()
+            else:
+                self._newest[request.slot] = acquisition
+                if request.frames is not None:
+                    acquisition.open(request.frames)
+            self._answer(request, sentence(reasons))
+
+        self._aside(partial(self._make_master, acquisition))
+        plans = {receiver: acquisition.part_for(receiver) for receiver in sorted(self._live)}
+        self._asked.ask(
+            self._live,
+            lambda k, number: control.Arm(number, request.slot, plans[k], request.frames),
+            armed,
+        )
+
+    def _open_gate(self, request: control.OpenGate) -> None:
+        acquisition = self._newest.get(request.slot)
+        if acquisition is None or acquisition.id not in self._unfinished:
+            self._answer(request, "no acquisition is armed")
+        elif acquisition.was_open:
+            self._answer(request, "several receivers open the gate once an acquisition; stop it first")
+        else:
+
+            def opened(reasons: Reasons) -> None:
+                if not reasons:
+                    acquisition.open(request.frames)
+                self._answer(request, sentence(reasons))
+
+            self._asked.ask(
+                self._live, lambda _, number: msgspec.structs.replace(request, request=number), opened
+            )
+
+    def _end(self, request: control.End) -> None:
+        newest = self._newest.get(request.slot)
+        acquisition = self._unfinished.get(request.acquisition_id or (newest.id if newest else ""))
+        if acquisition is not None:
+            acquisition.is_ending = True
+        self._ask_all(request, lambda _, number: msgspec.structs.replace(request, request=number))
+
+    # --- what receivers say -----------------------------------------------------------------
+
+    def _on_notice(self, receiver: int, notice: control.Notice) -> None:
+        now = time.monotonic()
+        match notice:
+            case control.Answer():
+                self._asked.on_answer(receiver, notice)
+            case control.Report():
+                self._on_report(receiver, notice, now)
+            case control.Beat():
+                self._beats.add(receiver)
+                if self._beats >= self._live:
+                    self._beats.clear()
+                    self._tell(control.Beat())
+            case control.AcquisitionNotice():
+                if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
+                    acquisition.on_notice(receiver, notice, now)
+            case control.GateNotice():
+                if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
+                    acquisition.on_gate(receiver, notice, now)
+            case control.FirstNotice():
+                if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
+                    acquisition.on_first(receiver, notice, now)
+            case control.Closed():
+                self._on_closed(receiver, notice)
+            case control.Note():
+                text = f"receiver {receiver + 1}: {notice.message}"
+                self._tell(msgspec.structs.replace(notice, message=text))
+
+    def _on_report(self, receiver: int, report: control.Report, now: float) -> None:
+        self._reports.take(receiver, report)
+        for writer in (*report.behind.values(), *report.writers.values()):
+            if (acquisition := self._unfinished.get(writer.acquisition_id)) is not None:
+                acquisition.on_report(receiver, writer, now)
+        if self._is_open and self._reports.are_due(self._live):
+            self._tell(self._said())
+
+    def _said(self, *, final: bool = False) -> control.Report:
+        """All reports as one."""
+        report = self._reports.said(final=final)
+        writers = {slot: acquisition.report() for slot, acquisition in self._newest.items()}
+        for slot, before in self._reports.before_acquisitions().items():
+            writers.setdefault(slot, before)
+        newest = {acquisition.id for acquisition in self._newest.values()}
+        behind = {
+            acquisition.slot: acquisition.report()
+            for acquisition in self._unfinished.values()
+            if acquisition.id not in newest | self._given_up
+        }
+        return msgspec.structs.replace(report, writers=writers, behind=behind)
+
+    def _on_closed(self, receiver: int, notice: control.Closed) -> None:
+        if receiver in self._undoing:
+            self._undoing.discard(receiver)
+            self._undo_further()
+        elif self._closed is not None:
+            self._reports.take(receiver, notice.report)
+            self._closed[receiver] = notice
+
+    def _say_closed(self) -> None:
+        """All is closed when every receiver has said so, and the files over those of receivers are made."""
+        closed = self._closed
+        if closed is None or not self._is_open or self._unfinished or not closed.keys() >= self._live:
+            return
+        self._is_open, self._closed = False, None
+        self._down.clear()
+        undelivered = sum(notice.undelivered for notice in closed.values())
+        self._tell(control.Closed(self._said(final=True), undelivered))
+
+    # --- a receiver that died ---------------------------------------------------------------
+
+    def _on_lost(self, lost: Lost) -> None:
+        receiver, reason = lost
+        self._live.discard(receiver)
+        self._beats.discard(receiver)
+        self._asked.on_death(receiver, reason)
+        if receiver in self._undoing:
+            self._undoing.discard(receiver)
+            self._undo_further()
+        self._is_dead = not self._live
+        self._reports.lose(receiver)
+        fail = self._configuration.source.receiver_loss == "fail"
+        for acquisition in list(self._unfinished.values()):
+            acquisition.lose(receiver, reason, fail=fail)
+        if self._is_dead:
+            self._on_death(reason)
+            return
+        self._tell(control.Note(logging.ERROR, f"receiver {receiver + 1} died: {reason}; it begins again"))
+        self._down[receiver] = time.monotonic()
+
+    def _begin_again(self, receiver: int) -> None:
+        try:
+            self._launch(receiver)
+        except OSError as error:
+            self._tell(control.Note(logging.ERROR, f"receiver {receiver + 1} cannot be started: {error}"))
+            self._down[receiver] = time.monotonic() + RETRY_INTERVAL
+            return
+        if not self._is_open or self._closed is not None:
+            self._live.add(receiver)
+            return
+
+        def opened(reasons: Reasons) -> None:
+            if reasons:
+                self._tell(control.Note(logging.ERROR, f"it did not begin again: {sentence(reasons)}"))
+                if receiver not in self._down:
+                    self._down[receiver] = time.monotonic() + RETRY_INTERVAL
+                return
+            self._live.add(receiver)
+            for acquisition in self._unfinished.values():
+                if not acquisition.is_ending:
+                    self._take_part(receiver, acquisition)
+
+        self._asked.ask([receiver], lambda k, number: control.Open(number, self._share(k)), opened)
+
+    def _take_part(self, receiver: int, acquisition: SharedAcquisition) -> None:
+        """Have a receiver that has begun again write a further file of an acquisition."""
+        plan = acquisition.part_for(receiver)
+        frames = acquisition.frames if acquisition.is_open else None
+
+        def armed(reasons: Reasons) -> None:
+            if reasons:
+                acquisition.lose(receiver, sentence(reasons), fail=False)
+            else:
+                acquisition.settle(receiver)
+
+        self._asked.ask(
+            [receiver], lambda _, number: control.Arm(number, acquisition.slot, plan, frames), armed
+        )
+
+    # --- files ------------------------------------------------------------------------------
+
+    def ask(self, receiver: int, build: Callable[[int], control.Request]) -> None:
+        """See `Doors`."""
+        if receiver in self._live:
+            self._asked.ask([receiver], lambda _, number: build(number))
+
+    def tell(self, notice: control.Notice) -> None:
+        """See `Doors`."""
+        refused = isinstance(notice, control.AcquisitionNotice) and notice.acquisition_id in self._given_up
+        if not (refused or self._is_dead):
+            self._tell(notice)
+
+    def show(self, acquisition: SharedAcquisition) -> None:
+        """See `Doors`."""
+        self._aside(partial(self._finish, acquisition))
+
+    def _aside(self, work: Callable[[], Task]) -> None:
+        """Do what may wait for a disk in a thread of its own, and then what it returns."""
+
+        def run() -> None:
+            self._inbox.put(work())
+
+        threading.Thread(target=run, name="shared file", daemon=True).start()
+
+    def _make_master(self, acquisition: SharedAcquisition) -> Task:
+        try:
+            master = placeholder_of(acquisition.plan)
+        except (RepstreamError, OSError) as error:
+            reason = str(error)
+            return lambda: acquisition.on_master(reason)
+
+        def made() -> None:
+            self._masters[acquisition.id] = master
+            acquisition.on_master()
+
+        return made
+
+    def _finish(self, acquisition: SharedAcquisition) -> Task:
+        """Make the file over all parts; what is to be done then."""
+        plan, master = acquisition.plan, self._masters.get(acquisition.id)
+        report, results = acquisition.results(None)
+        failure = ""
+        if acquisition.id in self._given_up:
+            _remove(acquisition, master)
+        elif master is not None:
+            try:
+                images = SharedImages(
+                    acquisition.files,
+                    plan.shared_step,
+                    acquisition.first_id,
+                    acquisition.most,
+                    by_id=plan.placement == "by_id",
+                )
+                report, results = acquisition.results(images)
+                show(master, images, plan.compression, results)
+            except (RepstreamError, OSError) as error:
+                failure = str(error)
+                with suppress(RepstreamError, OSError):
+                    master.finish({"outcome": "failed", "message": f"ERROR:{failure}"})
+
+        def finished() -> None:
+            self._masters.pop(acquisition.id, None)
+            del self._unfinished[acquisition.id]
+            acquisition.shown(report, failure)
+            self._given_up.discard(acquisition.id)
+
+        return finished
+
+    def _finish_all(self) -> None:
+        """Nobody says any more how acquisitions ended: their files do."""
+        for acquisition in list(self._unfinished.values()):
+            if acquisition.cut():
+                self._finish(acquisition)()
+
+
+def _remove(acquisition: SharedAcquisition, master: Placeholder | None) -> None:
+    """Remove the files of an acquisition that not all receivers took; they have no image."""
+    for path in acquisition.files:
+        with suppress(OSError):
+            path.unlink()
+    if master is not None:
+        with suppress(RepstreamError, OSError):
+            master.close()
+            master.path.unlink()
+
+
+def _nothing() -> None:
+    """Where nothing is to be done."""

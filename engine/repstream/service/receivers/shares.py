@@ -1,0 +1,118 @@
+"""What each of several receivers is given: its own addresses, its own file. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from repstream.dataplane.control import AcquisitionPlan
+from repstream.errors import Refused
+from repstream.files.interleaved import turn_paths
+from repstream.parameters.configuration import Configuration
+from repstream.parameters.receivers import beside, parse_addresses, parse_cpus
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.writer import WriterConfig
+from repstream.policies.decimation import Decimation
+
+
+def share_of(configuration: Configuration, receiver: int) -> Configuration:
+    """The configuration of one receiver, counted from 0, where `check_receivers` has no complaint."""
+    source = configuration.source
+    if addresses := parse_addresses(source.receiver_addresses):
+        source = source.model_copy(update={"address": addresses[receiver]})
+    if source.receiver_cpus:
+        own = source.receiver_cpus.split(",")[receiver].strip()
+        source = source.model_copy(update={"receiver_cpus": own})
+    streams = {
+        name: stream.model_copy(update={"address": beside(stream.address, receiver)})
+        for name, stream in configuration.streams.items()
+        if stream.enable
+    }
+    return configuration.model_copy(update={"source": source, "streams": {**configuration.streams, **streams}})
+
+
+def check_receivers(subject: str, configuration: Configuration) -> None:
+    """Raise `Refused` where the source cannot have several receivers, or two outputs have one address."""
+    source = configuration.source
+    if source.receivers > 1:
+        for complaint in _complaints(source):
+            raise Refused(subject, f"source.receivers is {source.receivers}: {complaint}")
+    receivers = range(source.receivers)
+    inputs = {source.address, *(parse_addresses(source.receiver_addresses) if len(receivers) > 1 else ())}
+    seen: dict[str, str] = {}
+    for name, stream in configuration.streams.items():
+        if not stream.enable:
+            continue
+        for receiver in receivers:
+            try:
+                address = beside(stream.address, receiver)
+            except ValueError as error:
+                raise Refused(subject, f"stream {name}: {error}") from error
+            if address in inputs:
+                raise Refused(subject, f"stream {name} has the address of the source, {address}")
+            if (other := seen.setdefault(address, name)) != name:
+                raise Refused(subject, f"streams {other} and {name} have the same address {address}")
+
+
+def check_writer(subject: str, writer: WriterConfig, source: SourceConfig) -> None:
+    """Raise `Refused` for what a writer cannot do where several receivers share its images."""
+    if source.receivers == 1:
+        return
+    wrong = {
+        "number_of_parts, part_names and part_services": writer.in_parts,
+        "images_per_file": writer.images_per_file > 0,
+        "follow_series": writer.follow_series,
+        "trigger_attribute": bool(writer.trigger_attribute),
+        "keep_frames and keep_time": writer.keep_frames > 0 or writer.keep_time > 0,
+        f"policy {writer.policy}": writer.policy not in (Decimation.FORWARD, Decimation.SEND_EVERY_NTH),
+    }
+    for what, is_set in wrong.items():
+        if is_set:
+            reason = f"with {source.receivers} receivers a writer has no {what}: each of them would act alone"
+            raise Refused(subject, reason)
+    if "," in source.channel or "," in source.threshold or source.threshold == "*":
+        raise Refused(subject, "with several receivers a writer takes one channel; choose it at the source")
+
+
+def image_step(writer: WriterConfig, source: SourceConfig) -> int:
+    """The distance of the ids of a writer's images; 0 where one receiver gets them all."""
+    if source.receivers == 1:
+        return 0
+    every = writer.every_nth if writer.policy == Decimation.SEND_EVERY_NTH else 1
+    return math.lcm(source.id_step, every)
+
+
+def part_of(plan: AcquisitionPlan, part: int, receivers: int) -> AcquisitionPlan:
+    """The plan of one of the files of an acquisition: when it ends is not for its receiver to say."""
+    path = Path(plan.path)
+    own = turn_paths(path, part + 1)[part]
+    facts = {"part": part, "number_of_parts": receivers, "master": path.name}
+    return msgspec.structs.replace(
+        plan,
+        path=str(own),
+        placement="arrival",
+        attributes={**plan.attributes, **facts},
+        first_image_timeout=0.0,
+        idle_timeout=0.0,
+        max_duration=0.0,
+    )
+
+
+def _complaints(source: SourceConfig) -> Iterator[str]:
+    number, addresses = source.receivers, parse_addresses(source.receiver_addresses)
+    if not source.address.startswith(("tcp://", "ipc://")):
+        yield f"{source.address} is read by one process; set it to 1, or take a ZMQ address"
+    if addresses and len(addresses) != number:
+        yield f"receiver_addresses names {len(addresses)} addresses; name {number}, or none"
+    if not addresses and source.mode == "SUB":
+        yield (
+            "a publisher sends every frame to each of them; name an address for each in receiver_addresses, "
+            "or set it to 1"
+        )
+    if not addresses and source.connection == "bind":
+        yield "one process can bind an address; name one for each in receiver_addresses, or connect"
+    if (cpus := parse_cpus(source.receiver_cpus)) and len(cpus) != number:
+        yield f"receiver_cpus names cores for {len(cpus)} receivers; name them for {number}, or none"

@@ -1,0 +1,244 @@
+"""Several receivers for one detector: real processes, one source, one set of sums, one file."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import zmq
+
+from repstream.errors import Refused
+from repstream.files.verify import verify
+from repstream.parameters.configuration import Configuration
+from repstream.protocol import Requester
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
+from tests.cli.processes import below
+from tests.integration.rig import IMAGES, SHAPE, Consumer, Detector, free_port, until
+
+ME = Requester("test")
+N = 2
+
+
+def ports_in_a_row(count: int) -> int:
+    """The first of as many free ports."""
+    while True:
+        first = free_port()
+        if all(free_port() == first + number for number in range(1, count)):
+            return first
+
+
+@dataclass
+class Site:
+    """An engine with two receivers. Its detectors have an address each, or share one."""
+
+    folder: Path
+    detectors: Sequence[Detector]
+    service: Service
+    port: int
+    ids: Iterator[int] = field(default_factory=lambda: iter(range(0)))
+
+    def value(self, key: str) -> Any:
+        return self.service.read(key).value
+
+    def write(self, **settings: Any) -> None:
+        self.service.write({f"writers.main.{name}": value for name, value in settings.items()}, ME)
+
+    def command(self, name: str, argument: Any = None) -> Any:
+        return self.service.execute(name, argument, ME)
+
+    def send(self, ids: range) -> None:
+        """Send these frames; each detector those that are its turn."""
+        for frame_id in ids:
+            self.detectors[frame_id % len(self.detectors)].send(range(frame_id, frame_id + 1))
+
+    def received(self, count: int) -> None:
+        until(lambda: self.value("source.received") >= count, f"{count} frames, not {self.value('source.received')}")
+
+    def sums(self) -> dict[str, int]:
+        names = ("messages", "received", "malformed", "missing", "duplicates", "late", "resets")
+        return {name: self.value(f"source.{name}") for name in names}
+
+
+def site_with(folder: Path, stack: ExitStack, detectors: int, **source: Any) -> Site:
+    made = [Detector() for _ in range(detectors)]
+    for detector in made:
+        stack.callback(detector.close)
+    if detectors > 1:
+        source["receiver_addresses"] = ", ".join(detector.address for detector in made)
+    port = ports_in_a_row(N)
+    configuration = {
+        "source": {"address": made[0].address, "receivers": N, **source},
+        "streams": {"live": {"address": f"tcp://127.0.0.1:{port}"}},
+        "writers": {"main": {"folder": str(folder), "file_template": "%s%s.h5"}},
+    }
+    service = Service(
+        ServiceOptions("shared", roots=(folder,), configuration=Configuration.model_validate(configuration))
+    )
+    service.start()
+    stack.callback(service.close)
+    return Site(folder, made, service, port)
+
+
+@pytest.fixture(scope="module", params=[1, N], ids=["one address", "an address each"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield site_with(tmp_path_factory.mktemp("shared"), stack, request.param)
+
+
+@pytest.fixture
+def running(site: Site) -> Iterator[Site]:
+    site.command("engine.start").wait(30)
+    until(lambda: site.value("source.connected"), "both receivers")
+    yield site
+    site.command("engine.stop").wait(30)
+
+
+def assert_shows(path: Path, ids: Sequence[int]) -> None:
+    """The file shows exactly these images, each as the detector sent it, in order."""
+    with h5py.File(path) as file:
+        for name in ("/detector/data", "/entry/data/data", "/entry_0000/measurement/data"):
+            assert file[name].shape == (len(ids), *SHAPE)
+        assert file["/detector/metadata"]["image_id"].tolist() == list(ids)
+        assert file["/entry/instrument/NDAttributes/NDArrayUniqueId"][:].tolist() == list(ids)
+        for number, frame_id in enumerate(ids):
+            assert np.array_equal(file["/entry/data/data"][number], IMAGES(frame_id)), frame_id
+
+
+def test_streams_have_all_frames_between_them_and_sums_count_them_once(running: Site) -> None:
+    consumers = [Consumer(f"tcp://127.0.0.1:{running.port + number}", zmq.PULL) for number in range(N)]
+    try:
+        running.send(range(100))
+        running.detectors[0].send_parts([b"no header", b""])
+        running.send(range(110, 200))
+        until(lambda: sum(len(consumer.ids) for consumer in consumers) >= 190, "all frames")
+        assert sorted(consumers[0].ids + consumers[1].ids) == [*range(100), *range(110, 200)]
+        assert all(len(consumer.ids) > 50 for consumer in consumers)
+        until(lambda: running.value("source.missing") == 10, "what is missing")
+        assert running.sums() == {
+            "messages": 191, "received": 190, "malformed": 1, "missing": 10, "duplicates": 0, "late": 0, "resets": 0,
+        }
+        until(lambda: running.value("streams.live.sent") == 190, "the counters")
+        assert running.value("streams.live.offered") == 190
+        assert running.value("streams.live.clients") == N
+    finally:
+        for consumer in consumers:
+            consumer.close()
+
+
+def test_a_file_shows_the_images_of_all_receivers_in_order(running: Site) -> None:
+    running.write(file_name="whole", num_images=60)
+    handle = running.command("writers.main.start")
+    running.send(range(100, 165))
+    done = handle.wait(30)
+    assert (done.ok, done.result) == (True, "completed")
+    assert_shows(running.folder / "whole.h5", range(100, 160))
+    assert running.value("writers.main.num_written") == 60
+    assert running.value("writers.main.num_missing") == 0
+    findings = verify(running.folder / "whole.h5")
+    assert findings.complete, findings.problems
+    assert len(findings.files) == 1 + N
+
+
+def test_a_late_start_takes_what_comes_to_all_receivers_from_then_on(running: Site) -> None:
+    running.write(file_name="late", num_images=0, placement="by_id")
+    running.send(range(40))
+    running.received(40)
+    running.command("writers.main.start")
+    running.send(range(40, 80))
+    until(lambda: running.value("writers.main.num_written") == 40, "the images")
+    done = running.command("writers.main.stop").wait(30)
+    assert done.result == "completed"
+    assert_shows(running.folder / "late.h5", range(40, 80))
+    running.write(placement="arrival")
+
+
+def test_images_that_never_came_are_missing_once_and_blank_by_id(running: Site) -> None:
+    running.write(file_name="gaps", num_images=50, placement="by_id")
+    handle = running.command("writers.main.start")
+    running.send(range(0, 20))
+    running.send(range(23, 55))
+    assert handle.wait(30).ok
+    with h5py.File(running.folder / "gaps.h5") as file:
+        status = file["/detector/metadata"]["status"]
+        assert np.flatnonzero(status).tolist() == [20, 21, 22]
+        assert len(file["/entry/data/data"]) == 50
+        assert file["/entry/acquisition/missing_ids"][()] == b"20-22"
+        assert np.array_equal(file["/entry/data/data"][49], IMAGES(49))
+        assert (file["/entry/data/data"][21] == np.iinfo(np.uint16).max).all()
+    assert running.value("writers.main.num_missing") == 3
+    assert running.value("writers.main.num_written") == 47
+    running.write(placement="arrival")
+
+
+def test_every_nth_image_into_the_file(running: Site) -> None:
+    running.write(file_name="fifth", num_images=10, policy="send_every_nth", every_nth=5)
+    handle = running.command("writers.main.start")
+    running.send(range(3, 60))
+    assert handle.wait(30).ok
+    assert_shows(running.folder / "fifth.h5", range(5, 55, 5))
+    running.write(policy="forward", every_nth=1)
+
+
+def test_an_abort_and_a_stop_without_images(running: Site) -> None:
+    running.write(file_name="aborted", num_images=0)
+    handle = running.command("writers.main.start")
+    assert running.command("writers.main.abort").wait(30).result == "aborted"
+    assert not handle.wait(30).ok
+    running.write(file_name="empty")
+    running.command("writers.main.start")
+    assert running.command("writers.main.stop").wait(30).ok
+    assert (running.folder / "empty.h5").exists()
+
+
+def test_the_first_images_of_a_gate_with_a_number(running: Site) -> None:
+    running.write(file_name="gate", num_images=0)
+    handle = running.command("writers.main.start", 12)
+    running.send(range(20))
+    assert handle.wait(30).ok
+    assert running.value("writers.main.gate") == "shut"
+    with pytest.raises(Refused, match="open the gate once"):
+        running.command("writers.main.start")
+    assert running.command("writers.main.stop").wait(30).ok
+    assert_shows(running.folder / "gate.h5", range(12))
+
+
+def test_what_one_receiver_cannot_open_none_opens(site: Site) -> None:
+    with zmq.Context() as context, context.socket(zmq.PUSH) as taken:
+        taken.bind(f"tcp://127.0.0.1:{site.port + 1}")
+        with pytest.raises(Refused, match=r"receiver 2: streams.live.address refused: cannot bind"):
+            site.command("engine.start").wait(30)
+        with context.socket(zmq.PUSH) as free:
+            free.bind(f"tcp://127.0.0.1:{site.port}")
+    assert site.value("engine.state") == "INITIALIZED" or site.value("engine.state") == "STOPPED"
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"source.mode": "SUB", "source.receiver_addresses": ""}, "a publisher sends every frame"),
+        ({"source.connection": "bind", "source.receiver_addresses": ""}, "one process can bind"),
+        ({"source.address": "ring://name"}, "is read by one process"),
+        ({"source.receiver_addresses": "tcp://127.0.0.1:1"}, "names 1 addresses; name 2"),
+        ({"source.receiver_cpus": "0"}, "names cores for 1 receivers"),
+        ({"streams.live.address": "ring://name"}, "cannot be had once for each"),
+    ],
+)
+def test_what_several_receivers_cannot_have_is_refused(
+    site: Site, settings: dict[str, Any], complaint: str
+) -> None:
+    before = {key: site.value(key) for key in settings}
+    site.service.write(settings, ME)
+    try:
+        with pytest.raises(Refused, match=complaint):
+            site.command("engine.start")
+    finally:
+        site.service.write(before, ME)
