@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +19,6 @@ from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
-from tests.cli.processes import below
 from tests.integration.rig import IMAGES, SHAPE, Consumer, Detector, free_port, until
 
 ME = Requester("test")
@@ -61,7 +58,10 @@ class Site:
             self.detectors[frame_id % len(self.detectors)].send(range(frame_id, frame_id + 1))
 
     def received(self, count: int) -> None:
-        until(lambda: self.value("source.received") >= count, f"{count} frames, not {self.value('source.received')}")
+        until(
+            lambda: self.value("source.received") >= count,
+            f"{count} frames, not {self.value('source.received')}",
+        )
 
     def sums(self) -> dict[str, int]:
         names = ("messages", "received", "malformed", "missing", "duplicates", "late", "resets")
@@ -124,7 +124,13 @@ def test_streams_have_all_frames_between_them_and_sums_count_them_once(running: 
         assert all(len(consumer.ids) > 50 for consumer in consumers)
         until(lambda: running.value("source.missing") == 10, "what is missing")
         assert running.sums() == {
-            "messages": 191, "received": 190, "malformed": 1, "missing": 10, "duplicates": 0, "late": 0, "resets": 0,
+            "messages": 191,
+            "received": 190,
+            "malformed": 1,
+            "missing": 10,
+            "duplicates": 0,
+            "late": 0,
+            "resets": 0,
         }
         until(lambda: running.value("streams.live.sent") == 190, "the counters")
         assert running.value("streams.live.offered") == 190
@@ -164,7 +170,7 @@ def test_a_late_start_takes_what_comes_to_all_receivers_from_then_on(running: Si
 def test_images_that_never_came_are_missing_once_and_blank_by_id(running: Site) -> None:
     running.write(file_name="gaps", num_images=50, placement="by_id")
     handle = running.command("writers.main.start")
-    running.send(range(0, 20))
+    running.send(range(20))
     running.send(range(23, 55))
     assert handle.wait(30).ok
     with h5py.File(running.folder / "gaps.h5") as file:

@@ -14,21 +14,21 @@ _UNKNOWN = -1
 
 
 class IdRun(NamedTuple):
-    """`count` ids from `first` on, `step` apart, in order of arrival."""
+    """`length` ids from `first` on, `step` apart, in order of arrival."""
 
     first: int
     step: int
-    count: int
+    length: int
 
     @property
     def last(self) -> int:
-        return self.first + (self.count - 1) * self.step
+        return self.first + (self.length - 1) * self.step
 
     def __contains__(self, frame_id: object) -> bool:
         if not isinstance(frame_id, int):
             return False
         number, between = divmod(frame_id - self.first, self.step)
-        return not between and 0 <= number < self.count
+        return not between and 0 <= number < self.length
 
 
 class RunLog:

@@ -105,7 +105,7 @@ class MergedTracker:
         for place, run in enumerate(runs):
             if run.step != step * len(runs) or run.first != runs[0].first + place * step:
                 return 0
-        return min(run.count for run in runs)
+        return min(run.length for run in runs)
 
 
 class _Arrivals:
@@ -124,7 +124,7 @@ class _Arrivals:
 
     @property
     def pending(self) -> int:
-        return sum(run.count for _, run in self.runs) + (self._doubtful is not None)
+        return sum(run.length for _, run in self.runs) + (self._doubtful is not None)
 
     def add(self, run: IdRun) -> None:
         if self._doubtful is not None:
@@ -136,7 +136,7 @@ class _Arrivals:
             self._append(run, begins=False)
         elif self._high - run.first > self._window:
             self._append(run, begins=True)
-        elif run.count > 1:
+        elif run.length > 1:
             self._append(run, begins=run.first + run.step <= self._high)
         else:
             self._doubtful = run

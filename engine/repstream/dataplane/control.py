@@ -120,7 +120,7 @@ class OpenGate(msgspec.Struct, frozen=True, tag="gate"):
 
 
 class Settle(msgspec.Struct, frozen=True, tag="settle"):
-    """A shared acquisition has the images from this id on; those that waited for it are written or left out."""
+    """A shared acquisition has the images from this id on; those that wait are written or left out."""
 
     request: int
     slot: int
@@ -370,8 +370,7 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     message: str
 
 
-Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | Adopted | Closed | Note
-Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | FirstNotice | Closed | Note
+Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | FirstNotice | Adopted | Closed | Note
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

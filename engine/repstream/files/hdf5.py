@@ -214,13 +214,13 @@ def _make_shared(file: h5py.File, path: str, node: nodes.Shared) -> None:
     names, source = [name.encode() for name in node.files], node.path.encode()
     creation = _virtual_creation(node.lost)
     for run in node.runs:
-        for begin in range(run.count if singly else 1):
-            count, place = (1, run.place + begin * columns) if singly else (run.count, run.place)
+        for number in range(run.length if singly else 1):
+            count, place = (1, run.place + number * columns) if singly else (run.length, run.place)
             if len(shape) == len(item) + 1:
                 here = _block(shape, (place,), (count,))
             else:
                 here = _block(shape, divmod(place, columns), (count, 1))
-            there = _run_of(run.index + begin, count, item, (h5py.h5s.UNLIMITED, *item))
+            there = _run_of(run.begin + number, count, item, (h5py.h5s.UNLIMITED, *item))
             creation.set_virtual(here, names[run.file], source, there)
     if len(shape) == len(item) + 1:
         _make_dataset(file, path, node, h5py.h5s.create_simple(shape), creation)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repstream.errors import StorageError
-from repstream.files import gaps, hdf5
+from repstream.files import hdf5
 from repstream.files.nexus import trees
 from repstream.files.nexus.nodes import ItemRun
 from repstream.files.placeholder import Placeholder
@@ -98,7 +99,7 @@ def runs_of(arrangement: Arrangement, columns: int) -> list[ItemRun]:
         begins = np.concatenate([[0], np.flatnonzero(~goes_on) + 1, [len(file)]])
         runs += [
             ItemRun(int(file[begin]), int(index[begin]), column + int(begin) * columns, int(end - begin))
-            for begin, end in zip(begins[:-1], begins[1:], strict=True)
+            for begin, end in pairwise(begins)
             if file[begin] != _NONE
         ]
     return sorted(runs)

@@ -74,15 +74,15 @@ class Interleaved:
 
 
 class ItemRun(NamedTuple):
-    """`count` items of a file, by its number, from the item `index` on.
+    """`length` items of a file, by its number, from the item `begin` on.
 
     They are shown at `place` and at every `columns`-th place behind it (see `Shared`).
     """
 
     file: int
-    index: int
+    begin: int
     place: int
-    count: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Silence:
         self._since: list[float | None] = [None] * receivers
 
     def note(self, receiver: int, time: float, *, busy: bool) -> None:
-        """A receiver has reported at `time` (s): whether it brought ids, or is held up from doing so."""
+        """A receiver reports at `time` (monotonic): whether it brings ids, or is held up from doing so."""
         if busy:
             self._since[receiver] = time
 
@@ -58,7 +58,7 @@ class Reports:
         self._last[receiver] = report
         self._fresh.add(receiver)
         self.tracker.add(receiver, report.source.runs)
-        self._silence.note(receiver, report.time, busy=bool(report.source.runs) or is_held(report))
+        self._silence.note(receiver, report.clock, busy=bool(report.source.runs) or is_held(report))
 
     def lose(self, receiver: int) -> None:
         """A receiver died: what waited in it is lost."""
@@ -87,8 +87,8 @@ class Reports:
         """All reports as one, but for what concerns acquisitions. `final`: no more ids come."""
         self._fresh.clear()
         live = [self._last[receiver] for receiver in sorted(self._last)]
-        time = max(report.time for report in live)
-        self.tracker.judge(range(self.tracker.receivers) if final else self._silence.at(time))
+        clock = max(report.clock for report in live)
+        self.tracker.judge(range(self.tracker.receivers) if final else self._silence.at(clock))
         whole = _summed([*live, *([self._gone] if self._gone else [])])
         gaps = self.tracker.gaps
         ledger = msgspec.structs.replace(
@@ -110,7 +110,7 @@ class Reports:
             problem="; ".join(problems),
         )
         losses = whole.losses + min(gaps.missing, COUNT_LIMIT // 2)
-        return msgspec.structs.replace(whole, time=time, source=source, losses=losses)
+        return msgspec.structs.replace(whole, clock=clock, source=source, losses=losses)
 
 
 def is_held(report: Report) -> bool:
@@ -149,7 +149,7 @@ def _summed(reports: Sequence[Report]) -> Report:
         for slot, stream in report.streams.items():
             streams.setdefault(slot, []).append(stream)
     return Report(
-        time=max(report.time for report in reports),
+        clock=max(report.clock for report in reports),
         source=_summed_source([report.source for report in reports]),
         streams={slot: _summed_stream(of) for slot, of in streams.items()},
         writers={},

@@ -9,8 +9,10 @@ from functools import partial
 from pydantic import ValidationError
 
 from repstream.dataplane import control
+from repstream.files.fence import Start
 from repstream.parameters.configuration import Configuration
 from repstream.service.receivers.several import Several
+from repstream.service.start_count import StartCount
 from repstream.service.supervisor import Plane, ProcessPlane
 
 
@@ -18,12 +20,16 @@ class Receivers:
     """Fills `Plane`; how many processes there are is said by each start (``source.receivers``).
 
     With one receiver everything passes through as it is. Others are started when they are first asked
-    for, and stay for the next start.
+    for, and stay for the next start. `starts` and `patience` as in `ProcessPlane`; a start counts once,
+    however many receivers it has, and none of several goes on without its service.
     """
 
-    def __init__(self, model: type[Configuration]) -> None:
+    def __init__(
+        self, model: type[Configuration], starts: StartCount | None = None, patience: float = 0.0
+    ) -> None:
         self._model = model
-        self._planes: list[Plane] = [ProcessPlane(model)]
+        self._counted = ProcessPlane(model, starts, patience)
+        self._planes: list[Plane] = [self._counted]
         self._several: Several | None = None
         self._tell: Callable[[control.Notice], None] = lambda notice: None
         self._died: Callable[[str], None] = lambda reason: None
@@ -33,9 +39,16 @@ class Receivers:
         """That of the first receiver."""
         return self._planes[0].process_id
 
-    def launch(self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None]) -> None:
+    @property
+    def start(self) -> Start | None:
+        return self._counted.start
+
+    def launch(
+        self, on_notice: Callable[[control.Notice], None], on_death: Callable[[str], None], settings: str
+    ) -> bool:
         self._tell, self._died = on_notice, on_death
-        self._launch(0)
+        self._planes[0] = self._counted
+        return self._launch(0, settings)
 
     def send(self, request: control.Request) -> None:
         if isinstance(request, control.Open) and not self._choose(request):
@@ -67,16 +80,28 @@ class Receivers:
             return True
         self._planes += [ProcessPlane(self._model) for _ in range(wanted - len(self._planes))]
         try:
-            for receiver in range(1, wanted):
+            for receiver in range(wanted):
                 self._launch(receiver)
         except OSError as error:
             self._tell(control.Answer(request.request, f"a receiver cannot be started: {error}"))
             return False
-        self._several = Several(self._model, self._planes[:wanted], self._launch, self._tell, self._on_death)
+        self._several = Several(
+            self._model,
+            self._planes,
+            wanted,
+            launch=self._launch_again,
+            tell=self._tell,
+            on_death=self._on_death,
+        )
         return True
 
-    def _launch(self, receiver: int) -> None:
-        self._planes[receiver].launch(partial(self._hear, receiver), partial(self._lost, receiver))
+    def _launch(self, receiver: int, settings: str = "") -> bool:
+        plane = self._planes[receiver]
+        return plane.launch(partial(self._hear, receiver), partial(self._lost, receiver), settings)
+
+    def _launch_again(self, receiver: int) -> None:
+        self._planes[receiver] = ProcessPlane(self._model)
+        self._launch(receiver)
 
     def _hear(self, receiver: int, notice: control.Notice) -> None:
         if self._several is not None:

@@ -17,6 +17,7 @@ from repstream.dataplane import control
 from repstream.dataplane.storing.frame_store import placeholder_of
 from repstream.errors import RepstreamError
 from repstream.files.placeholder import Placeholder
+from repstream.files.removal import removed_after
 from repstream.files.shared_images import SharedImages, show
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
@@ -46,31 +47,33 @@ class Several:
     """The receivers of one source from start to stop, and beyond until the next start.
 
     All that comes, from the service (`send`) and from the receivers (`hear`), is done one after the other
-    by a thread of its own; what takes a file by another one. `planes` live; `tell` takes what the service
-    is to hear, `on_death` the end of all receivers. `launch` starts one of them again. `model`: the
-    configuration of the kind of engine.
+    by a thread of its own; what takes a file by another one. The first `receivers` of `planes` live; `launch`
+    starts one of them again, as another plane. `tell` takes what the service is to hear, `on_death` the end
+    of all receivers. `model`: the configuration of the kind of engine.
     """
 
     def __init__(
         self,
         model: type[Configuration],
         planes: Sequence[Plane],
+        receivers: int,
+        *,
         launch: Callable[[int], None],
         tell: Callable[[control.Notice], None],
         on_death: Callable[[str], None],
     ) -> None:
         self._model = model
-        self._planes = planes
+        self._receivers = receivers
         self._launch = launch
         self._tell = tell
         self._on_death = on_death
         self._inbox: SimpleQueue[control.Request | tuple[int, control.Notice] | Lost | Task | None]
         self._inbox = SimpleQueue()
         self._asked = Asked(lambda receiver, request: planes[receiver].send(request))
-        self._live = set(range(len(planes)))
+        self._live = set(range(receivers))
         self._down: dict[int, float] = {}  # when each that died is to begin again
         self._configuration = model()
-        self._reports = Reports(len(planes), 1)
+        self._reports = Reports(receivers, 1)
         self._is_open = self._is_killed = self._is_dead = False
         self._closed: dict[int, control.Closed] | None = None
         self._undoing: set[int] = set()  # those that still close what others could not open
@@ -152,7 +155,7 @@ class Several:
                 self._answer(item, reason)
             case control.End():
                 self._end(item)
-            case control.Flush() | control.Settle() | control.Bye():
+            case msgspec.Struct():
                 self._ask_all(item, lambda _, number: msgspec.structs.replace(item, request=number))
             case _:
                 item()
@@ -172,9 +175,7 @@ class Several:
     def _answer(self, request: control.Request, reason: str = "") -> None:
         self._tell(control.Answer(request.request, reason))
 
-    def _ask_all(
-        self, request: control.Request, build: Callable[[int, int], control.Request]
-    ) -> None:
+    def _ask_all(self, request: control.Request, build: Callable[[int, int], control.Request]) -> None:
         self._asked.ask(self._live, build, lambda reasons: self._answer(request, sentence(reasons)))
 
     def _share(self, receiver: int) -> str:
@@ -182,7 +183,7 @@ class Several:
 
     def _open(self, request: control.Open) -> None:
         self._configuration = self._model.model_validate_json(request.configuration)
-        self._reports = Reports(len(self._planes), self._configuration.source.id_step)
+        self._reports = Reports(self._receivers, self._configuration.source.id_step)
         self._newest.clear()
         self._closed = None
 
@@ -205,7 +206,7 @@ class Several:
 
     def _arm(self, request: control.Arm) -> None:
         acquisition = SharedAcquisition(
-            request.slot, request.plan, len(self._planes), self._configuration.source.id_step, self
+            request.slot, request.plan, self._receivers, self._configuration.source.id_step, self
         )
         self._unfinished[acquisition.id] = acquisition
 
@@ -441,7 +442,9 @@ class Several:
                     by_id=plan.placement == "by_id",
                 )
                 report, results = acquisition.results(images)
-                show(master, images, plan.compression, results)
+                unwanted = [] if plan.keep_empty_file or report.ledger.sent else acquisition.all_files
+                with removed_after(unwanted, plan.user_id):
+                    show(master, images, plan.compression, results)
             except (RepstreamError, OSError) as error:
                 failure = str(error)
                 with suppress(RepstreamError, OSError):
@@ -464,13 +467,10 @@ class Several:
 
 def _remove(acquisition: SharedAcquisition, master: Placeholder | None) -> None:
     """Remove the files of an acquisition that not all receivers took; they have no image."""
-    for path in acquisition.files:
-        with suppress(OSError):
-            path.unlink()
-    if master is not None:
-        with suppress(RepstreamError, OSError):
+    there = [path for path in acquisition.all_files if path.exists()]
+    with suppress(RepstreamError, OSError), removed_after(there, acquisition.plan.user_id):
+        if master is not None:
             master.close()
-            master.path.unlink()
 
 
 def _nothing() -> None:

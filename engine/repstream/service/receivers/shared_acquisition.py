@@ -1,4 +1,4 @@
-"""One acquisition whose images several receivers share: where it begins, when it is complete, how it ended."""
+"""One acquisition whose images several receivers share: where it begins, when it is complete, how it ends."""
 
 from __future__ import annotations
 
@@ -107,6 +107,11 @@ class SharedAcquisition:
     @property
     def files(self) -> list[Path]:
         return [Path(part.plan.path) for part in self.parts]
+
+    @property
+    def all_files(self) -> list[Path]:
+        """Those of the parts, and the one over them."""
+        return [*self.files, Path(self.plan.path)]
 
     @property
     def most(self) -> int:
@@ -219,9 +224,8 @@ class SharedAcquisition:
         if self._firsts and self.first_id is None:
             if not waiting or now - self._first_since >= SETTLE_TIME:
                 self._settle()
-        elif self.is_open and not self.is_ending:
-            if self.most and (self._taken >= self.most or all(part.is_shut for part in self._live())):
-                self._fill()
+        elif self.is_open and not self.is_ending and self._is_full:
+            self._fill()
         if self.is_open and not self.is_ending:
             held = any(part.report is not None and part.report.blocking for part in self._live())
             last = self._opening.last_id if self._opening else None
@@ -302,11 +306,18 @@ class SharedAcquisition:
         good = result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
         if self.state is AcquisitionState.NONE and good:
             self._enter("waiting")
-        self.state = after(ACQUISITION, self.state, "finished" if good else "failed", f"acquisition {self.id}")
+        self.state = after(
+            ACQUISITION, self.state, "finished" if good else "failed", f"acquisition {self.id}"
+        )
         self._final = msgspec.structs.replace(report, state=self.state, queue_use=0.0)
         self._tell(result, message, self._final)
 
     # ----------------------------------------------------------------------------------------
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether all images that may come are there, or do not come any more."""
+        return self.most > 0 and (self._taken >= self.most or all(part.is_shut for part in self._live()))
 
     def _live(self) -> list[Part]:
         return [part for part in self.parts if not part.is_over]
@@ -359,12 +370,12 @@ class SharedAcquisition:
         stop = first + self.most * self.plan.shared_step if self.most else None
         for run in runs:
             skipped = max(0, -((run.first - first) // run.step))
-            end = run.count if stop is None else min(run.count, -((run.first - stop) // run.step))
+            end = run.length if stop is None else min(run.length, -((run.first - stop) // run.step))
             if end > skipped:
                 yield IdRun(run.first + skipped * run.step, run.step, end - skipped)
 
     def _fill(self) -> None:
-        """All images that may come are there, or do not come any more."""
+        """End, or shut the gate."""
         if self.most == self.plan.num_images:
             self.end(complete=True)
             return
@@ -374,7 +385,11 @@ class SharedAcquisition:
                 self.doors.ask(part.receiver, lambda number: control.ShutGate(number, self.slot))
         self.doors.tell(
             control.GateNotice(
-                self.slot, self.id, time.time(), opening=self._opening, report=self.report()
+                slot=self.slot,
+                acquisition_id=self.id,
+                clock=time.monotonic(),
+                opening=self._opening,
+                report=self.report(),
             )
         )
 
@@ -414,6 +429,7 @@ class SharedAcquisition:
                 message=message,
                 path=self.plan.path,
                 time=time.time(),
+                clock=time.monotonic(),
                 report=report,
             )
         )

@@ -21,8 +21,10 @@ from repstream.policies.decimation import Decimation
 def share_of(configuration: Configuration, receiver: int) -> Configuration:
     """The configuration of one receiver, counted from 0, where `check_receivers` has no complaint."""
     source = configuration.source
-    if addresses := parse_addresses(source.receiver_addresses):
-        source = source.model_copy(update={"address": addresses[receiver]})
+    addresses = parse_addresses(source.receiver_addresses)
+    address = addresses[receiver] if addresses else source.address
+    # Named in both ways: no receiver is then taken up as a data plane that runs the whole configuration.
+    source = source.model_copy(update={"address": address, "receiver_addresses": address})
     if source.receiver_cpus:
         own = source.receiver_cpus.split(",")[receiver].strip()
         source = source.model_copy(update={"receiver_cpus": own})
@@ -31,7 +33,9 @@ def share_of(configuration: Configuration, receiver: int) -> Configuration:
         for name, stream in configuration.streams.items()
         if stream.enable
     }
-    return configuration.model_copy(update={"source": source, "streams": {**configuration.streams, **streams}})
+    return configuration.model_copy(
+        update={"source": source, "streams": {**configuration.streams, **streams}}
+    )
 
 
 def check_receivers(subject: str, configuration: Configuration) -> None:
@@ -94,6 +98,7 @@ def part_of(plan: AcquisitionPlan, part: int, receivers: int) -> AcquisitionPlan
         plan,
         path=str(own),
         placement="arrival",
+        keep_empty_file=True,
         attributes={**plan.attributes, **facts},
         first_image_timeout=0.0,
         idle_timeout=0.0,
