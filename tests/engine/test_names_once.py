@@ -27,6 +27,7 @@ ALLOWED = {
     "engine/repstream/cluster": "the settings that it gives to the writer of each host",
     "engine/repstream/client.py": "an example in a text for users",
     "engine/repstream/files": FORMATS,
+    "engine/repstream/dataplane/pinning.py": "the setting that an error is about",
     "engine/repstream/dataplane/storing/parts_store.py": FORMATS,
     "engine/repstream/dataplane/writing/file_results.py": FORMATS,
     "engine/repstream/dataplane/writing/selection.py": "the reason that a frame is counted by",
@@ -38,6 +39,8 @@ ALLOWED = {
     "engine/repstream/pipelines": "names of cam_server's configurations, which sites have as files",
     "engine/repstream/service/acquisitions.py": FORMATS,
     "engine/repstream/service/configuring.py": "fields that follow from others when they are merged",
+    "engine/repstream/service/receivers/shared_acquisition.py": FORMATS,
+    "engine/repstream/service/receivers/shares.py": "the settings that an error is about",
     "engine/repstream/service/pictures.py": "counted by the pictures' process by these names",
     "engine/repstream/sources": "the setting that an error is about",
 }
