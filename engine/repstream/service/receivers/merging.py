@@ -110,7 +110,9 @@ class Reports:
             problem="; ".join(problems),
         )
         losses = whole.losses + min(gaps.missing, COUNT_LIMIT // 2)
-        return msgspec.structs.replace(whole, clock=clock, source=source, losses=losses)
+        return msgspec.structs.replace(
+            whole, clock=clock, source=source, losses=losses, last_frames=live[0].last_frames
+        )
 
 
 def is_held(report: Report) -> bool:
