@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -56,6 +60,10 @@ class Site:
         """Send these frames; each detector those that are its turn."""
         for frame_id in ids:
             self.detectors[frame_id % len(self.detectors)].send(range(frame_id, frame_id + 1))
+
+    def receiver_pid(self, receiver: int) -> int:
+        found = re.findall(r"process (\d+)", self.value("source.receivers_now"))
+        return int(found[receiver])
 
     def received(self, count: int) -> None:
         until(
@@ -248,3 +256,109 @@ def test_what_several_receivers_cannot_have_is_refused(
             site.command("engine.start")
     finally:
         site.service.write(before, ME)
+
+
+class Pushing:
+    """A detector that goes on sending in a thread: one connection, whoever takes frames gets them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.sent = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._end.wait(0.002):
+            self._site.send(range(self.sent, self.sent + 1))
+            self.sent += 1
+
+    def stop(self) -> int:
+        self._end.set()
+        self._thread.join(30)
+        return self.sent
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    with ExitStack() as stack:
+        site = site_with(tmp_path, stack, N, receiver_loss=request.param)
+        site.service.write({"streams.live.enable": False}, ME)
+        site.command("engine.start").wait(30)
+        until(lambda: site.value("source.connected"), "both receivers")
+        yield site
+
+
+@pytest.mark.parametrize("faulty", ["go_on"], indirect=True)
+def test_others_go_on_when_a_receiver_is_killed_and_it_comes_back(faulty: Site) -> None:
+    faulty.write(file_name="killed", num_images=0)
+    handle = faulty.command("writers.main.start")
+    detector = Pushing(faulty)
+    until(lambda: faulty.value("writers.main.num_written") > 50, "some images")
+    victim = faulty.receiver_pid(1)
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: "receiver 2 died: killed by SIGKILL" in faulty.value("engine.last_error"), "the death")
+    until((faulty.folder / "killed_part2.h5").exists, "another part")
+    at_death = faulty.value("writers.main.num_written")
+    until(lambda: faulty.value("writers.main.num_written") > at_death + 300, "more images")
+    sent = detector.stop()
+    assert faulty.value("engine.state") == "RUNNING"
+    assert faulty.command("writers.main.stop").wait(30).result == "completed"
+    assert "Receiver 2 died" in handle.wait(30).message
+    with h5py.File(faulty.folder / "killed.h5") as file:
+        ids = file["/detector/metadata"]["image_id"].tolist()
+        assert ids == sorted(set(ids))
+        for number in (0, len(ids) // 2, len(ids) - 1):
+            assert np.array_equal(file["/entry/data/data"][number], IMAGES(ids[number]))
+        facts = {
+            name: file[f"/entry/acquisition/{name}"][()]
+            for name in ("written", "received", "dropped", "skipped", "missing")
+        }
+    assert facts["written"] == len(ids) == faulty.value("writers.main.num_written")
+    assert facts["received"] == facts["written"] + facts["dropped"] + facts["skipped"]
+    # What never came back from the dead receiver: its share, from its last report until it was there again.
+    lost = sent - len(ids)
+    assert lost > 0
+    assert set(ids) >= set(range(0, sent - sent % 2, 2)) or lost < sent // 2
+    until(lambda: faulty.value("source.missing") > 0, "what is missing")
+
+
+@pytest.mark.parametrize("faulty", ["fail"], indirect=True)
+def test_the_acquisition_fails_with_a_receiver_where_that_is_wanted(faulty: Site) -> None:
+    faulty.write(file_name="failed", num_images=0)
+    handle = faulty.command("writers.main.start")
+    faulty.send(range(40))
+    until(lambda: faulty.value("writers.main.num_written") == 40, "the images")
+    os.kill(faulty.receiver_pid(0), signal.SIGKILL)
+    done = handle.wait(30)
+    assert (done.ok, done.result) == (False, "failed")
+    assert "receiver 1 died: killed by SIGKILL" in done.message
+    assert_shows(faulty.folder / "failed.h5", range(40))
+    assert faulty.value("engine.state") == "RUNNING"
+    faulty.write(file_name="next", num_images=20)
+    until(lambda: faulty.value("source.connected"), "the receiver again")
+    handle = faulty.command("writers.main.start")
+    faulty.send(range(100, 125))
+    assert handle.wait(30).ok
+    assert_shows(faulty.folder / "next.h5", range(100, 120))
+
+
+@pytest.mark.parametrize("faulty", ["go_on"], indirect=True)
+def test_the_death_of_all_receivers_is_that_of_the_data_plane(faulty: Site) -> None:
+    faulty.write(file_name="all", num_images=0)
+    handle = faulty.command("writers.main.start")
+    faulty.send(range(20))
+    until(lambda: faulty.value("writers.main.num_written") == 20, "the images")
+    victims = [faulty.receiver_pid(receiver) for receiver in range(N)]
+    for word in (signal.SIGSTOP, signal.SIGKILL):
+        for victim in victims:
+            os.kill(victim, word)
+    until(lambda: faulty.value("engine.state") == "ERROR", "the end")
+    assert handle.wait(30).result == "failed"
+    faulty.command("engine.initialize").wait(30)
+    faulty.write(file_name="after", num_images=10)
+    handle = faulty.command("writers.main.start")
+    until(lambda: faulty.value("source.connected"), "both receivers")
+    faulty.send(range(10))
+    assert handle.wait(30).ok
+    assert_shows(faulty.folder / "after.h5", range(10))

@@ -183,11 +183,18 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
     reason: str = ""
 
 
+class ReceiverReport(msgspec.Struct, frozen=True):
+    """One of several receivers: its process, 0 while it is not there, and the frames it has received."""
+
+    process_id: int
+    frames: int
+
+
 class SourceReport(msgspec.Struct, frozen=True):
     """The input now. `last_time` is Unix seconds of the last frame, or None before the first.
 
     `problem`: what is wrong at the other end, empty where nothing is known to be. `runs`: the ids since
-    the last report, where other receivers get others.
+    the last report, where other receivers get others. `receivers`: where there are several, each of them.
     """
 
     ledger: InputSnapshot
@@ -197,6 +204,7 @@ class SourceReport(msgspec.Struct, frozen=True):
     dtype: str | None
     problem: str = ""
     runs: tuple[IdRun, ...] = ()
+    receivers: tuple[ReceiverReport, ...] = ()
 
 
 class StreamReport(msgspec.Struct, frozen=True):

@@ -111,6 +111,11 @@ class SourceStatus(Status):
         title="Connection problem",
         description="Why a detector that answers cannot be connected; empty if there is no problem.",
     )
+    receivers_now: Annotated[str, LongText(4096), Level.EXPERT] = Field(
+        "",
+        title="Receivers now",
+        description="Process, frames and rate of each of several receivers; empty where there is one.",
+    )
     messages: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0, title="Messages received", description="Messages received since the last start."
     )

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from repstream.accounting import OutputSnapshot
-from repstream.dataplane.control import CALL_BOUNDS, CallReport, SourceReport, StreamReport, WriterReport
+from repstream.dataplane.control import (
+    CALL_BOUNDS,
+    CallReport,
+    ReceiverReport,
+    SourceReport,
+    StreamReport,
+    WriterReport,
+)
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
 from repstream.parameters.output_status import Losses, OutputStatus, StreamStatus
@@ -46,6 +53,9 @@ def count_source(status: SourceStatus, report: SourceReport, time: float, rates:
     ledger = report.ledger
     status.connected = report.connected
     status.link_problem = report.problem
+    status.receivers_now = "; ".join(
+        _receiver(number, receiver, time, rates) for number, receiver in enumerate(report.receivers, 1)
+    )
     status.messages = ledger.messages
     status.received = ledger.frames
     status.received_bytes = ledger.nbytes
@@ -65,6 +75,12 @@ def count_source(status: SourceStatus, report: SourceReport, time: float, rates:
     if report.shape is not None and len(report.shape) == 2:
         status.seen_height, status.seen_width = (min(size, MOST_PIXELS) for size in report.shape)
     status.seen_type = report.dtype
+
+
+def _receiver(number: int, report: ReceiverReport, time: float, rates: Rates) -> str:
+    rate = rates.per_second(f"receiver {number}", report.frames, time)
+    process = f"process {report.process_id}" if report.process_id else "not there"
+    return f"{number}: {process}, {report.frames} frames, {rate:.1f} Hz"
 
 
 def count_stream(status: StreamStatus, report: StreamReport, name: str, time: float, rates: Rates) -> None:

@@ -83,6 +83,11 @@ class Reports:
             for slot, of in found.items()
         }
 
+    def frames_of(self, receiver: int) -> int:
+        """What a receiver has received since it began."""
+        last = self._last.get(receiver)
+        return last.source.ledger.frames if last is not None else 0
+
     def said(self, *, final: bool = False) -> Report:
         """All reports as one, but for what concerns acquisitions. `final`: no more ids come."""
         self._fresh.clear()

@@ -97,24 +97,37 @@ class Receivers:
 
     def _launch(self, receiver: int, settings: str = "") -> bool:
         plane = self._planes[receiver]
-        return plane.launch(partial(self._hear, receiver), partial(self._lost, receiver), settings)
+        hear, lost = partial(self._hear, receiver, plane), partial(self._lost, receiver, plane)
+        return plane.launch(hear, lost, settings)
 
     def _launch_again(self, receiver: int) -> None:
         self._planes[receiver] = ProcessPlane(self._model)
         self._launch(receiver)
 
-    def _hear(self, receiver: int, notice: control.Notice) -> None:
+    def _hear(self, receiver: int, plane: Plane, notice: control.Notice) -> None:
+        if not self._is_current(receiver, plane):
+            return
         if self._several is not None:
             self._several.hear(receiver, notice)
         elif receiver == 0:
             self._tell(notice)
 
-    def _lost(self, receiver: int, reason: str) -> None:
+    def _lost(self, receiver: int, plane: Plane, reason: str) -> None:
+        if not self._is_current(receiver, plane):
+            return
         if self._several is not None:
             self._several.lost(receiver, reason)
         elif receiver == 0:
             self._died(reason)
 
+    def _is_current(self, receiver: int, plane: Plane) -> bool:
+        """Whether this plane is still the receiver of that number."""
+        return receiver < len(self._planes) and self._planes[receiver] is plane
+
     def _on_death(self, reason: str) -> None:
+        """No receiver works; one may just be about to begin again."""
         self._several = None
+        planes, self._planes = self._planes, [self._counted]
+        for plane in planes:
+            plane.kill()
         self._died(reason)

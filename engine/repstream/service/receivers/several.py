@@ -63,7 +63,7 @@ class Several:
         on_death: Callable[[str], None],
     ) -> None:
         self._model = model
-        self._receivers = receivers
+        self._planes, self._receivers = planes, receivers
         self._launch = launch
         self._tell = tell
         self._on_death = on_death
@@ -298,6 +298,14 @@ class Several:
     def _said(self, *, final: bool = False) -> control.Report:
         """All reports as one."""
         report = self._reports.said(final=final)
+        receivers = tuple(
+            control.ReceiverReport(
+                self._planes[receiver].process_id or 0 if receiver in self._live else 0,
+                self._reports.frames_of(receiver),
+            )
+            for receiver in range(self._receivers)
+        )
+        source = msgspec.structs.replace(report.source, receivers=receivers)
         writers = {slot: acquisition.report() for slot, acquisition in self._newest.items()}
         for slot, before in self._reports.before_acquisitions().items():
             writers.setdefault(slot, before)
@@ -307,7 +315,7 @@ class Several:
             for acquisition in self._unfinished.values()
             if acquisition.id not in newest | self._given_up
         }
-        return msgspec.structs.replace(report, writers=writers, behind=behind)
+        return msgspec.structs.replace(report, source=source, writers=writers, behind=behind)
 
     def _on_closed(self, receiver: int, notice: control.Closed) -> None:
         if receiver in self._undoing:
