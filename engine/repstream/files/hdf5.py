@@ -16,8 +16,9 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from repstream.files import late_name, layout
+from repstream.files import attributes, late_name, layout
 from repstream.files.nexus import nodes
+from repstream.files.plan import Compression
 from repstream.messages.compression import compress_zeros
 
 _BLOCK_SIZE_BY_LIBRARY = 0
@@ -61,14 +62,14 @@ def build(tree: Mapping[str, nodes.Node]) -> FileImage:
         groups = _Groups(file)
         for path, node in tree.items():
             if isinstance(node, nodes.Group):
-                groups.at(path).attrs.update(node.attributes)
+                attributes.put(groups.at(path), node.attributes)
                 continue
             group, name = groups.place(path)
             if isinstance(node, nodes.Link):
                 target = h5py.h5o.open(file.id, node.target.encode())
-                h5py.h5o.link(target, group.id, name.encode(), _links(name.isascii()))
+                h5py.h5o.link(target, group, name.encode(), _links(name.isascii()))
             elif isinstance(node, nodes.External):
-                group[name] = h5py.ExternalLink(node.name, node.target)
+                h5py.Group(group)[name] = h5py.ExternalLink(node.name, node.target)
             elif isinstance(node, nodes.Virtual):
                 _make_virtual(file, path, node)
             elif isinstance(node, nodes.Interleaved):
@@ -76,7 +77,8 @@ def build(tree: Mapping[str, nodes.Node]) -> FileImage:
             elif isinstance(node, nodes.Shared):
                 _make_shared(file, path, node)
             elif isinstance(node, nodes.Table):
-                group.create_dataset(name, data=node.data).attrs.update(node.attributes)
+                table = h5py.Group(group).create_dataset(name, data=node.data)
+                attributes.put(table.id, node.attributes)
             elif isinstance(node, nodes.Zeros):
                 _make_zeros(group, name, node)
             elif isinstance(node, nodes.Stack):
@@ -84,7 +86,7 @@ def build(tree: Mapping[str, nodes.Node]) -> FileImage:
             else:
                 fields[path] = _make_field(group, name, node)
                 if node.late:
-                    late[path] = (_header(group), _header(group[name]))
+                    late[path] = (_header(group), _header(h5py.h5o.open(group, name.encode())))
         file.flush()
         data = file.id.get_file_image()
     layout.check_superblock(data)
@@ -96,52 +98,68 @@ def build(tree: Mapping[str, nodes.Node]) -> FileImage:
 
 
 class _Groups:
-    """The groups of a new file: to look one up along its whole path takes h5py longer than to make it."""
+    """The groups of a new file: to look one up along its whole path takes longer than to make it."""
 
     def __init__(self, file: h5py.File) -> None:
-        self._made: dict[str, h5py.Group] = {"": file, "/": file}
+        root = h5py.h5g.open(file.id, b"/")
+        self._made: dict[str, h5py.h5g.GroupID] = {"": root, "/": root}
 
-    def at(self, path: str) -> h5py.Group:
+    def at(self, path: str) -> h5py.h5g.GroupID:
         """The group at an absolute path, made where it is not there."""
         if path not in self._made:
             parent, name = self.place(path)
-            self._made[path] = parent.create_group(name)
+            self._made[path] = h5py.h5g.create(parent, name.encode(), _links(name.isascii()), _untimed())
         return self._made[path]
 
-    def place(self, path: str) -> tuple[h5py.Group, str]:
+    def place(self, path: str) -> tuple[h5py.h5g.GroupID, str]:
         """Where the item of an absolute path belongs: its group, and its name there."""
         parent, _, name = path.rpartition("/")
         return self.at(parent), name
 
 
-def _make_stack(group: h5py.Group, name: str, stack: nodes.Stack) -> int:
+def _make_stack(group: h5py.h5g.GroupID, name: str, stack: nodes.Stack) -> int:
     """Make an empty growing dataset; return the address of its object header."""
-    filters: Mapping[str, Any] = (
-        {}
-        if stack.compression == "none"
-        else hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, _ALGORITHMS[stack.compression])
-    )
-    dataset = group.create_dataset(
-        name,
-        shape=(0, *stack.item_shape),
-        maxshape=(None, *stack.item_shape),
-        chunks=(stack.rows_per_chunk, *stack.item_shape),
-        dtype=stack.dtype,
-        fill_time="never",
-        **filters,
-    )
-    dataset.attrs.update(stack.attributes)
+    space = h5py.h5s.create_simple((0, *stack.item_shape), (h5py.h5s.UNLIMITED, *stack.item_shape))
+    chunk = (stack.rows_per_chunk, *stack.item_shape)
+    creation = _growing(chunk, stack.compression)
+    kind = h5py.h5t.py_create(stack.dtype, logical=True)
+    dataset = _make(group, name, kind, space, creation)
+    attributes.put(dataset, stack.attributes)
     return _header(dataset)
 
 
-def _header(item: h5py.HLObject) -> int:
+def _growing(chunk: tuple[int, ...], compression: Compression) -> h5py.h5p.PropDCID:
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)
+    creation.set_chunk(chunk)
+    creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    if compression != "none":
+        how = hdf5plugin.Bitshuffle(_BLOCK_SIZE_BY_LIBRARY, _ALGORITHMS[compression])
+        creation.set_filter(how["compression"], h5py.h5z.FLAG_OPTIONAL, how["compression_opts"])
+    return creation
+
+
+def _make(
+    group: h5py.h5g.GroupID,
+    name: str,
+    kind: h5py.h5t.TypeID,
+    space: h5py.h5s.SpaceID,
+    creation: h5py.h5p.PropDCID,
+) -> h5py.h5d.DatasetID:
+    """A dataset by the library's own calls: those of h5py take three times as long, and a file has dozens."""
+    dataset = h5py.h5d.create(group, None, kind, space, creation)
+    h5py.h5o.link(dataset, group, name.encode(), _links(name.isascii()))
+    return dataset
+
+
+def _header(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> int:
     """The address of an object's header."""
-    return int(h5py.h5o.get_info(item.id).addr)
+    return int(h5py.h5o.get_info(item).addr)
 
 
-def _make_zeros(group: h5py.Group, name: str, zeros: nodes.Zeros) -> None:
+def _make_zeros(group: h5py.h5g.GroupID, name: str, zeros: nodes.Zeros) -> None:
     packed = compress_zeros(zeros.shape[0] * zeros.shape[1] * zeros.dtype.itemsize, zeros.dtype.itemsize)
-    dataset = group.create_dataset(
+    dataset = h5py.Group(group).create_dataset(
         name,
         shape=zeros.shape,
         chunks=zeros.shape,
@@ -257,8 +275,8 @@ def _make_dataset(
     creation: h5py.h5p.PropDCID,
 ) -> None:
     kind = h5py.h5t.py_create(node.dtype, logical=True)
-    h5py.h5d.create(file.id, path.encode(), kind, space, creation)
-    file[path].attrs.update(node.attributes)
+    dataset = h5py.h5d.create(file.id, path.encode(), kind, space, creation)
+    attributes.put(dataset, node.attributes)
 
 
 def _block(shape: tuple[int, ...], first: tuple[int, ...], size: tuple[int, ...]) -> h5py.h5s.SpaceID:
@@ -278,14 +296,10 @@ def _run_of(first: int, count: int, item: tuple[int, ...], limits: tuple[int, ..
     return space
 
 
-def _make_field(group: h5py.Group, name: str, field: nodes.Field) -> FieldPlace:
-    # By the library's own calls: those of h5py take three times as long, and a file has dozens of fields.
+def _make_field(group: h5py.h5g.GroupID, name: str, field: nodes.Field) -> FieldPlace:
     kind = _type_of(field.dtype)
-    scalar, creation = h5py.h5s.create(h5py.h5s.SCALAR), _without_times()
-    dataset = h5py.h5d.create(group.id, None, kind, scalar, creation)
-    h5py.h5o.link(dataset, group.id, name.encode(), _links(name.isascii()))
-    if field.attributes:
-        h5py.Dataset(dataset).attrs.update(field.attributes)
+    dataset = _make(group, name, kind, h5py.h5s.create(h5py.h5s.SCALAR), _without_times())
+    attributes.put(dataset, field.attributes)
     value = np.frombuffer(nodes.encode(field.value, field.dtype), field.dtype)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, value, kind)
     return FieldPlace(int(dataset.get_offset()), field.dtype)
@@ -302,6 +316,13 @@ def _links(is_ascii: bool) -> h5py.h5p.PropLCID:
     links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
     links.set_char_encoding(h5py.h5t.CSET_ASCII if is_ascii else h5py.h5t.CSET_UTF8)
     return links
+
+
+@cache
+def _untimed() -> h5py.h5p.PropGCID:
+    creation = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    creation.set_obj_track_times(False)
+    return creation
 
 
 @cache

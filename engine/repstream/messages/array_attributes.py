@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -122,6 +123,14 @@ class AttributeReader:
         if value is msgspec.UNSET and key in self._outer:
             value = getattr(fields, key)
         return None if value is msgspec.UNSET else value
+
+
+@lru_cache(maxsize=64)
+def reader_of(
+    names: tuple[str, ...], beside: tuple[str, ...] = (), within: tuple[str, ...] = ()
+) -> AttributeReader:
+    """The reader for these fields, kept: to make one takes as long as a thousand headers."""
+    return AttributeReader(names, beside, within)
 
 
 class PlainHeader(NamedTuple):

@@ -22,7 +22,7 @@ from repstream.dataplane.storing.columns import (
     with_masks,
 )
 from repstream.files.plan import EXTRA_TEXT, EXTRA_VALUE, MISSING
-from repstream.messages.array_attributes import AttributeReader, Number, PlainHeader, read_fields
+from repstream.messages.array_attributes import Number, PlainHeader, read_fields, reader_of
 from repstream.messages.formats import attributes
 from repstream.messages.frame import ARRAY, Frame
 from repstream.messages.header import header_of
@@ -57,7 +57,7 @@ class HeaderRows:
         self._later: list[str] = []
         self._beside: dict[str, None] = {}  # sets that keep the order of the headers
         self._within: dict[str, None] = {}
-        self._read = AttributeReader(self._names)
+        self._read = reader_of(tuple(self._names))
         self._plain: PlainHeader | None = None
 
     def of(self, frames: Sequence[Frame]) -> Rows:
@@ -126,7 +126,7 @@ class HeaderRows:
             self._later += sorted(fields.numbers.keys() - {*self._names, *self._later})
             self._beside |= dict.fromkeys(fields.beside)
             self._within |= dict.fromkeys(fields.within)
-            self._read = AttributeReader((*self._names, *self._later), self._beside, self._within)
+            self._read = reader_of((*self._names, *self._later), tuple(self._beside), tuple(self._within))
         return fields.numbers
 
     def _extra(
