@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from repstream_cli.ports import reachable
-from repstream_cli.stack import Stack
+from repstream_cli.stack import HttpOptions, Stack
 
 
 def local(host: str) -> str:
@@ -34,7 +33,8 @@ def epics_environment(stack: Stack) -> dict[str, str]:
 
 def http_url(stack: Stack) -> str:
     """Where the page and the HTTP API are reached from this host."""
-    return f"http://{local(stack.options.host)}:{stack.http_port}"
+    secure = stack.options.http.secure if stack.options.http else ""
+    return f"http{secure}://{local(stack.options.host)}:{stack.http_port}"
 
 
 def lines(stack: Stack) -> list[str]:
@@ -54,7 +54,7 @@ def lines(stack: Stack) -> list[str]:
             found.append(f"EPICS   pva://{stack.options.epics.prefix}… (PV Access) on port {stack.pva_port}")
     if http is not None:
         found += [f"HTTP    {http_url(stack)}/api/v1"] if http.port is not None else []
-        found += _views(http.views, local(stack.options.host))
+        found += _views(http, local(stack.options.host))
     if stack.options.redis is not None:
         there = urlsplit(stack.options.redis.url)  # without a password
         where = f"{there.hostname}:{there.port or 6379}" if there.hostname else there.path
@@ -62,7 +62,10 @@ def lines(stack: Stack) -> list[str]:
     return found
 
 
-def _views(ports: Mapping[str, int], host: str) -> list[str]:
+def _views(http: HttpOptions, host: str) -> list[str]:
     from repstream_http.compat.views import VIEWS  # noqa: PLC0415 - an extra
 
-    return [f"        {name} at {VIEWS[name].scheme}://{host}:{port}" for name, port in ports.items()]
+    return [
+        f"        {name} at {VIEWS[name].scheme}{http.secure}://{host}:{port}"
+        for name, port in http.views.items()
+    ]

@@ -19,6 +19,8 @@ from repstream.version import __version__
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.serve import run
 from repstream_cli.stack import HttpOptions, StackOptions
+from repstream_http import certificate
+from repstream_http import options as http_options
 
 STREAM = "stream{}"
 """Names of the streams that ``--send-every-nth`` makes."""
@@ -34,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         configuration = _configuration(given)
     except Refused as error:
         parser.error(error.reason)
+    try:
+        own = certificate.given(given.tls_certificate, given.tls_key)
+    except Refused as error:
+        parser.error(str(error))
     log_to_stderr(logging.INFO)
     options = StackOptions(
         engine=ServiceOptions(name="gf_repstream", roots=tuple(given.root), configuration=configuration),
@@ -41,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         host=given.host,
         tango=None,
         epics=None,
-        http=HttpOptions(given.http_port, {"gf_repstream": given.rest_port}),
+        http=HttpOptions(given.http_port, {"gf_repstream": given.rest_port}, certificate=own),
     )
     with until_interrupted() as stop:
         sys.exit(run(options, stop, start=bool(configuration.streams)))
@@ -73,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     ours.add_argument(
         "--root", type=Path, action="append", default=[], help="folder below which files may be written"
     )
+    http_options.add_to(parser)
     return parser
 
 

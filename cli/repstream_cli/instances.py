@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from repstream import web_client
 from repstream_cli.exits import Exit
 
 Kind = Literal["camera", "pipeline"]
@@ -44,10 +44,10 @@ class Server:
             self.address + path, data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+            with web_client.opened(asked, PATIENCE) as answer:
                 found: dict[str, Any] = json.load(answer)
         except (OSError, ValueError) as error:
-            typer.echo(f"no {self.kind} server answers at {self.address}: {_reason(error)}", err=True)
+            typer.echo(f"no {self.kind} server answers at {self.address}: {web_client.reason(error)}", err=True)
             raise typer.Exit(Exit.NOTHING) from error
         if found.get("state") != "ok":
             typer.echo(str(found.get("status")), err=True)
@@ -58,10 +58,6 @@ class Server:
         """The path of a running instance, or of a camera."""
         between = "/instance/" if self.kind == "pipeline" else "/"
         return f"{self.prefix}{between}{urllib.parse.quote(name, safe='')}{rest}"
-
-
-def _reason(error: Exception) -> str:
-    return str(error.reason if isinstance(error, urllib.error.URLError) else error)
 
 
 def rows(instances: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -104,7 +100,11 @@ def group(kind: Kind) -> typer.Typer:
     def of() -> None:
         pass
 
-    of.__doc__ = f"{kind.capitalize()}s of a {kind} server: list, start, change, stop, read the log."
+    of.__doc__ = (
+        f"{kind.capitalize()}s of a {kind} server: list, start, change, stop, read the log.\n\n"
+        f"Where the server has HTTPS, the environment variable {web_client.CA_VARIABLE} names the file of its CA; "
+        f"where it has tokens, {web_client.TOKEN_VARIABLE} holds one."
+    )
 
     @app.command("list")
     def listed(

@@ -36,6 +36,8 @@ from repstream_cli.stack import (
     TangoOptions,
 )
 from repstream_cli.traces import traced
+from repstream_http import certificate
+from repstream_http.options import option
 from repstream_tango.command_line import DEFAULT_PORT, DEVICE_NAME
 
 if TYPE_CHECKING:
@@ -155,6 +157,8 @@ def serve(
     http_read_only: Annotated[
         bool, typer.Option("--http-read-only", help="Refuse all changes over HTTP.")
     ] = False,
+    tls_certificate: Annotated[Path | None, option("tls_certificate")] = None,
+    tls_key: Annotated[Path | None, option("tls_key")] = None,
     view: Annotated[
         list[str] | None,
         typer.Option(
@@ -212,6 +216,7 @@ def serve(
       repstream serve --root /data --view std_daq --redis redis://localhost:6379/0
       repstream serve --root /data --areadetector X:AD: --lima bl/lima/1
       repstream serve --root /data --on-close 'logger closed'
+      repstream serve --host 0.0.0.0 --tls-certificate daq.pem --tls-key daq.key
       TANGO_HOST=tango:10000 repstream serve --tango-database --tango-instance x1
     """
     os.environ[FORMAT_VARIABLE] = log_format  # for the processes that are started
@@ -271,7 +276,12 @@ def serve(
         if wanted["epics"]
         else None,
         http=http_options(
-            http_port, view or [], simulator, (http_read_token, http_change_token), http_read_only
+            http_port,
+            view or [],
+            simulator,
+            (http_read_token, http_change_token),
+            http_read_only,
+            (tls_certificate, tls_key),
         )
         if wanted["http"]
         else None,
@@ -342,11 +352,20 @@ def write_access(users: list[str], hosts: list[str]) -> WriteAccess:
 
 
 def http_options(
-    port: int, given: list[str], simulator: float, tokens: tuple[str, str], read_only: bool
+    port: int,
+    given: list[str],
+    simulator: float,
+    tokens: tuple[str, str],
+    read_only: bool,
+    tls: tuple[Path | None, Path | None],
 ) -> HttpOptions:
-    """The HTTP server's options; refuses tokens that protect less than they seem to."""
+    """The HTTP server's options; refuses tokens that protect less than they seem to, and a bad certificate."""
     from repstream_http.guard import Guard  # noqa: PLC0415 - an extra
 
+    try:
+        own = certificate.given(*tls)
+    except Refused as error:
+        raise typer.BadParameter(str(error), param_hint="--tls-certificate or --tls-key") from error
     try:
         Guard(*tokens, read_only)
     except ValueError as error:
@@ -357,7 +376,7 @@ def http_options(
             "leave out the tokens or the views",
             param_hint="--view",
         )
-    return HttpOptions(port, views(given), simulator, *tokens, read_only)
+    return HttpOptions(port, views(given), simulator, *tokens, read_only, own)
 
 
 def redis_options(url: str, namespace: str) -> RedisOptions:

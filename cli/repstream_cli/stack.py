@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from repstream_epics.access import WriteAccess  # an extra
     from repstream_epics.pva.server import PvaServer
     from repstream_epics.server import IocServer
+    from repstream_http.certificate import Certificate
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class HttpOptions:
     """The HTTP server, none of its own with `port` None; `views`: ports of replaced systems' interfaces.
 
     `simulator`: images a second of a simulated detector that clients of views may start; 0: there is none.
-    The tokens and `read_only` are those of `repstream_http.guard.Guard`.
+    The tokens and `read_only` are those of `repstream_http.guard.Guard`. `certificate`: all of it over HTTPS.
     """
 
     port: int | None = 8000
@@ -75,6 +76,12 @@ class HttpOptions:
     read_token: str = ""
     change_token: str = ""
     read_only: bool = False
+    certificate: Certificate | None = None
+
+    @property
+    def secure(self) -> str:
+        """What the schemes of its addresses end with."""
+        return "s" if self.certificate else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +205,7 @@ class Stack:
         name = self.options.engine.name
         if http.port is not None:
             app = create_app({name: self.service}, guard, {name: history})
-            server = HttpServer(app, self.options.host, http.port)
+            server = HttpServer(app, self.options.host, http.port, http.certificate)
             self._opened(server.start, server.stop)
             self.http_port = server.port
         simulator = SimulatedDetector(self.service, http.simulator) if http.simulator else None
@@ -206,7 +213,7 @@ class Stack:
             self._open.callback(simulator.stop)
         for name, port in http.views.items():
             application = VIEWS[name].create_app(self.service, history, simulator)
-            view = HttpServer(application, self.options.host, port)
+            view = HttpServer(application, self.options.host, port, http.certificate)
             self._opened(view.start, view.stop)
 
     def _start_tango(self, tango: TangoOptions) -> None:

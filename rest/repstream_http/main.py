@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import signal
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from repstream.errors import Refused
 from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.logs import log_to_stderr
+from repstream_http import certificate
 from repstream_http.app import create_app
 from repstream_http.guard import Guard, open_to_all
+from repstream_http.options import option
 from repstream_http.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,8 @@ def run(
         str, typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Token needed for changes.")
     ] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse all changes.")] = False,
+    tls_certificate: Annotated[Path | None, option("tls_certificate")] = None,
+    tls_key: Annotated[Path | None, option("tls_key")] = None,
 ) -> None:
     """Serve engines over HTTP: a page, a JSON API, pictures, a WebSocket of changes, Prometheus metrics.
 
@@ -48,14 +54,15 @@ def run(
     try:
         addresses = addresses_of(engines or ())
         guard = Guard(read_token, change_token, read_only)
-    except ValueError as error:
+        own = certificate.given(tls_certificate, tls_key)
+    except (Refused, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     log_to_stderr()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # inherited by the threads; only sigwait takes them
     with ExitStack() as stack:
         engines_there = stack.enter_context(attached(addresses, key, "http"))
         try:
-            server = stack.enter_context(HttpServer(create_app(engines_there, guard), host, port))
+            server = stack.enter_context(HttpServer(create_app(engines_there, guard), host, port, own))
         except OSError as error:
             raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}") from error
         if warning := open_to_all(host, guard):

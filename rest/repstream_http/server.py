@@ -11,29 +11,42 @@ from typing import Self
 import uvicorn
 from fastapi import FastAPI
 
+from repstream_http.certificate import Certificate
+from repstream_http.door import TlsServer
+
 PATIENCE = 2
 """Seconds that a stop gives to requests under way (one may follow a command for hours)."""
+MESSAGE_LIMIT = 1 << 20
+"""Bytes of a message that a client sends over a WebSocket; what they send has some hundred."""
 
 
 class HttpServer:
-    """Serves an ASGI application over HTTP; a context manager.
+    """Serves an ASGI application over HTTP, with a `certificate` over HTTPS; a context manager.
 
     `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless `host`
     says otherwise.
     """
 
-    def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.host = host
         self.port = port
+        self.scheme = "https" if certificate else "http"
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=PATIENCE,
+            ws_max_size=MESSAGE_LIMIT,
             ws_per_message_deflate=False,  # pictures are compressed already, and texts are short
         )
-        self._server = uvicorn.Server(config)
+        self._server = TlsServer(config, certificate) if certificate else uvicorn.Server(config)
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
 
@@ -41,7 +54,7 @@ class HttpServer:
     def url(self) -> str:
         """Where clients on this host find it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def start(self) -> None:
         """Listen and serve; raises `OSError` where the address cannot be taken."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 import repstream
@@ -17,6 +18,7 @@ from repstream.service.service import Service
 from repstream_cli.children import Child
 from repstream_cli.exits import Exit
 from repstream_cli.serve import engine_options
+from tests.certificates import Authority
 from tests.cli.processes import below, still_alive
 from tests.cli.running import free_port, started
 from tests.cli.running import repstream as run
@@ -321,3 +323,24 @@ def test_the_standard_daqs_documents_are_mirrored_in_redis(site):
             until(lambda: bool(server.documents("beamline:status")), "the status")
     finally:
         server.stop()
+
+
+def test_everything_over_http_is_encrypted_where_there_is_a_certificate(site, tmp_path):
+    authority = Authority(tmp_path)
+    files, view = authority.issue("server"), free_port()
+    tls = ("--tls-certificate", files.certificate, "--tls-key", files.key)
+    front_ends = ("--no-tango", "--no-epics", "--view", f"gf_repstream={view}")
+    with started("serve", *site.options, *front_ends, *tls) as process:
+        said = "".join(iter(process.stdout.readline, "serving; Ctrl-C ends it\n"))
+        for url in (f"https://127.0.0.1:{site.http}/", f"https://127.0.0.1:{view}"):
+            assert url in said
+            path = "get_state" if str(view) in url else "health"
+            assert httpx.get(f"{url}/{path}", verify=authority.trusted(), timeout=30).is_success
+
+
+def test_a_certificate_that_cannot_serve_is_refused_before_anything_is_started(site, tmp_path):
+    authority = Authority(tmp_path)
+    good, other = authority.issue("good"), authority.issue("other")
+    seen = run("serve", *site.options, "--tls-certificate", good.certificate, "--tls-key", other.key)
+    assert seen.returncode == Exit.USAGE
+    assert "does not belong to" in " ".join(seen.stderr.replace("│", " ").split())

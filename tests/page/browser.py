@@ -95,6 +95,7 @@ def open_page(
         device_scale_factor=2 if phone else 1,
         is_mobile=phone,
         has_touch=phone,
+        ignore_https_errors=True,  # of a CA that a test has made
     )
     context.set_default_timeout(PATIENCE)
     context.add_init_script(before)

@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, expect
 from repstream import Client
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
+from repstream_http.certificate import Certificate
 from repstream_http.guard import Guard
+from tests.certificates import Authority
 from tests.device_servers.serving import until
 from tests.fakes import running_engine
 from tests.page.beamline import ME, Beamline
@@ -186,6 +188,24 @@ def test_streams_and_writers_come_and_go_and_the_engine_has_them(
         dialog.get_by_role("button", name="Remove").click()
         expect(page.get_by_role("button", name="Writer spare")).to_have_count(0)
         assert list(client.writers) == ["main"]
+
+
+def test_the_page_works_over_https_with_its_websocket(
+    browser: Browser, tmp_path: Path, service: Service
+) -> None:
+    files = Authority(tmp_path).issue("server")
+    app = create_app({"test": service})
+    own = Certificate(files.certificate, files.key)
+    errors: list[str] = []
+    with (
+        HttpServer(app, port=0, certificate=own) as server,
+        open_page(browser, f"{server.url}/", errors=errors) as page,
+    ):
+        expect(state(page)).to_have_text("Initialized")
+        service.execute("engine.start", None, ME)  # comes by the WebSocket, which is wss here
+        expect(state(page)).to_have_text("Running")
+        assert page.evaluate("isSecureContext")
+    assert errors == []
 
 
 def test_a_token_opens_the_page(browser: Browser, tmp_path: Path, service: Service) -> None:

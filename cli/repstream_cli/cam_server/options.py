@@ -9,6 +9,7 @@ from pathlib import Path
 
 from repstream.pipelines.control import Kind
 from repstream.version import __version__
+from repstream_http import options as http_options
 
 FOLDERS = {
     "base": "configuration/{}_config",
@@ -70,6 +71,7 @@ def parser_of(program: Program) -> argparse.ArgumentParser:
     for name, short in _WITHOUT_EFFECT.items():
         add(short, f"--{name}", help=argparse.SUPPRESS)
     _front_ends(parser, program)
+    http_options.add_to(parser)
     add("--log_level", choices=LEVELS, default="WARNING", help="log level")
     add("--version", action="version", version=__version__)
     return parser

@@ -12,11 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repstream.errors import Refused
 from repstream.instances.saved.camera_server import CameraServer
 from repstream_cli.cam_server.control_systems import ControlSystems
 from repstream_cli.cam_server.options import Program, folder, level, parser_of
 from repstream_cli.front_ends import installed
 from repstream_cli.stack import EpicsOptions, TangoOptions
+from repstream_http import certificate
 
 if TYPE_CHECKING:
     from repstream_cli.cam_server.running import Build  # an extra
@@ -74,8 +76,13 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
     from repstream_cli.cam_server.running import Listening, run  # noqa: PLC0415 - an extra
     from repstream_http.compat.cam_server.build import Settings  # noqa: PLC0415
 
-    control_systems = _control_systems(parser, given)
-    listening = Listening(program.name, given.interface, given.port, given.hostname, control_systems)
+    try:
+        own = certificate.given(given.tls_certificate, given.tls_key)
+    except Refused as error:
+        parser.error(str(error))
+    listening = Listening(
+        program.name, given.interface, given.port, given.hostname, _control_systems(parser, given), own
+    )
     ended = threading.Event()
     with ExitStack() as stack:
         if program.keeps:

@@ -26,6 +26,7 @@ from repstream_cli.cam_server.control_systems import ControlSystems, FrontEnds, 
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.notify import Notifier
+from repstream_http.certificate import Certificate
 from repstream_http.compat.cam_server.convention import API
 from repstream_http.guard import LOOPBACK
 from repstream_http.server import HttpServer
@@ -52,7 +53,7 @@ Build = Callable[[Launcher], AbstractContextManager[tuple[FastAPI, Saved]]]
 class Listening:
     """Where a program listens: its name, address and port, and the host that streams are found by.
 
-    `control_systems` show what it has, too.
+    `control_systems` show what it has, too. With a `certificate` it speaks HTTPS.
     """
 
     program: str
@@ -60,11 +61,13 @@ class Listening:
     port: int
     hostname: str
     control_systems: ControlSystems = field(default_factory=ControlSystems)
+    certificate: Certificate | None = None
 
     @property
     def address(self) -> str:
         """The address by which clients know it."""
-        return f"http://{self.hostname or socket.gethostname()}:{self.port}"
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://{self.hostname or socket.gethostname()}:{self.port}"
 
 
 def run(listening: Listening, build: Build, level: int, ended: threading.Event) -> int:
@@ -79,11 +82,11 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
             app, saved = stack.enter_context(build(launcher))
             front_ends = stack.enter_context(_shown(saved, listening))
             launcher.wait_until_warm(WARM_TIME)
-            server = stack.enter_context(HttpServer(app, host, port))
+            server = stack.enter_context(HttpServer(app, host, port, listening.certificate))
             if host not in LOOPBACK:
                 log.warning("everybody who reaches %s:%d may command %s", host, port, program)
             print("\n".join([*front_ends.lines, f"{program} at {server.url}  (Ctrl-C ends)"]), flush=True)
-            notifier = Notifier(_Answered(server.url))
+            notifier = Notifier(_Answered(server.url, listening.certificate))
             notifier.ready(f"serving {server.url}")
             while not stop.wait(LOOK) and not ended.is_set():
                 notifier.tend()
@@ -98,9 +101,12 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
 class _Answered:
     """When a server of this host has answered last: the pulse of this program."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, certificate: Certificate | None) -> None:
         self._url = f"{url}{API}/logs/txt"
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is not elsewhere
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),  # it is not elsewhere
+            urllib.request.HTTPSHandler(context=certificate.own_client() if certificate else None),
+        )
         self._last = 0.0
 
     def __call__(self) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
+from repstream import web_client
 from repstream.errors import ToolError
 
 FAILED = 1
@@ -25,12 +25,10 @@ def ask(url_base: str, path: str, body: Any = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"content-type": "application/json", "x-requested-by": "std_cli"})
     try:
-        with urlopen(request) as answer:
+        with web_client.opened(request) as answer:
             given = json.load(answer)
-    except HTTPError as error:
-        raise ToolError(f"{url}: HTTP status {error.code} {error.reason}", FAILED) from error
     except (OSError, HTTPException) as error:
-        raise ToolError(f"{url}: {getattr(error, 'reason', error)}", FAILED) from error
+        raise ToolError(f"{url}: {web_client.reason(error)}", FAILED) from error
     except ValueError as error:
         raise ToolError(f"{url} does not answer in JSON: {error}", FAILED) from error
     if not isinstance(given, dict) or given.get("status") != "ok":

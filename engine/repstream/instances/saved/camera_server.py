@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
-import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
+from repstream import web_client
 from repstream.errors import EngineUnreachable, Refused
 
 PREFIX = "/api/v1/cam"
@@ -35,14 +35,13 @@ class CameraServer:
         return str(self._ask("/" + urllib.parse.quote(name, safe=""), "stream"))
 
     def _ask(self, path: str, field: str) -> Any:
-        url = self.address + PREFIX + path
+        request = urllib.request.Request(self.address + PREFIX + path)
         try:
-            with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+            with web_client.opened(request, PATIENCE) as response:
                 answer = dict(json.load(response))
             if answer["state"] == "ok":
                 return answer[field]
         except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as error:
-            raise EngineUnreachable(
-                f"the camera server at {self.address} does not answer: {error!r}"
-            ) from error
+            why = web_client.reason(error) if isinstance(error, OSError) else repr(error)
+            raise EngineUnreachable(f"the camera server at {self.address} does not answer: {why}") from error
         raise Refused("camera_name", f"{answer.get('status', 'no reason given')} ({self.address})")
