@@ -19,7 +19,7 @@ from repstream.messages.frame import Frame
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import Meter, ProgressLine
-from repstream_cli.stream_socket import stream_socket
+from repstream_cli.stream_socket import CurveKey, CurvePeers, encryption, stream_socket
 
 Tap = Callable[[int, list[zmq.Frame]], None]
 """Sees each message and its number, counted from 0."""
@@ -57,6 +57,8 @@ def consume(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if frames are missing or messages malformed.")
     ] = False,
+    curve_key: CurveKey = "",
+    curve_peers: CurvePeers = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress line.")] = False,
 ) -> None:
@@ -72,6 +74,7 @@ def consume(
       repstream consume tcp://127.0.0.1:9611 --decimated --strict      (every tenth frame, say)
       repstream consume --save /tmp/recorded -n 20
       repstream simulate --folder /tmp/recorded      (sends it again)
+      repstream consume tcp://daq:9610 --curve-key me --curve-peers daq
     """
     taps: list[Tap] = []
     if save is not None:
@@ -82,7 +85,7 @@ def consume(
     with (
         until_interrupted() as stop,
         zmq.Context() as context,
-        stream_socket(context, address, mode, bind) as socket,
+        stream_socket(context, address, mode, bind, encryption(curve_key, curve_peers, binds=bind)) as socket,
     ):
         receive(socket, ledger, stop, number=number, seconds=seconds, timeout=timeout, taps=taps, quiet=quiet)
     _print_summary(ledger, as_json, decimated)

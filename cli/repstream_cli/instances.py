@@ -47,7 +47,9 @@ class Server:
             with web_client.opened(asked, PATIENCE) as answer:
                 found: dict[str, Any] = json.load(answer)
         except (OSError, ValueError) as error:
-            typer.echo(f"no {self.kind} server answers at {self.address}: {web_client.reason(error)}", err=True)
+            typer.echo(
+                f"no {self.kind} server answers at {self.address}: {web_client.reason(error)}", err=True
+            )
             raise typer.Exit(Exit.NOTHING) from error
         if found.get("state") != "ok":
             typer.echo(str(found.get("status")), err=True)
@@ -102,7 +104,7 @@ def group(kind: Kind) -> typer.Typer:
 
     of.__doc__ = (
         f"{kind.capitalize()}s of a {kind} server: list, start, change, stop, read the log.\n\n"
-        f"Where the server has HTTPS, the environment variable {web_client.CA_VARIABLE} names the file of its CA; "
+        f"Where the server has HTTPS, {web_client.CA_VARIABLE} in the environment names the file of its CA; "
         f"where it has tokens, {web_client.TOKEN_VARIABLE} holds one."
     )
 

@@ -36,6 +36,7 @@ from repstream.sources.source import Source
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.sizes import size as parse_size
+from repstream_cli.stream_socket import CurveKey, CurvePeers
 
 SUFFIXES = (".png", ".npy")
 
@@ -74,6 +75,8 @@ def look(
         bool | None,
         typer.Option("--view/--no-view", help="Open silx view.", show_default="if installed, on a desktop"),
     ] = None,
+    curve_key: CurveKey = "",
+    curve_peers: CurvePeers = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
     """Look at one image of any stream: print what is counted in it, save it, open silx view.
@@ -100,7 +103,7 @@ def look(
     with (
         until_interrupted() as stop,
         zmq.Context() as context,
-        closing(_opened(context, address, mode, bind, ring_slots)) as source,
+        closing(_opened(context, address, mode, bind, ring_slots, curve=(curve_key, curve_peers))) as source,
     ):
         frame = receive(source, FrameDecoder(channel, threshold), timeout, stop)
         problem = source.problem
@@ -121,7 +124,13 @@ def look(
 
 
 def _opened(
-    context: zmq.Context[zmq.Socket[bytes]], address: str, mode: str, bind: bool, ring_slots: int
+    context: zmq.Context[zmq.Socket[bytes]],
+    address: str,
+    mode: str,
+    bind: bool,
+    ring_slots: int,
+    *,
+    curve: tuple[str, str],
 ) -> Source:
     try:
         config = SourceConfig.model_validate(
@@ -131,6 +140,8 @@ def _opened(
                 "connection": "bind" if bind else "connect",
                 "buffer_size": 1,  # one is looked at; what else a socket took would be lost to others
                 "ring_slots": ring_slots,
+                "curve_key": curve[0],
+                "curve_peers": curve[1],
             }
         )
         return open_source(config, context)

@@ -68,6 +68,11 @@ COMMANDS: Mapping[str, Place] = {
         "verify",
         "Look at every image of a file: complete, what is missing, or what is damaged.",
     ),
+    "keys": Place(
+        "repstream_cli.keys",
+        "keys",
+        "Keys of encrypted ZMQ sockets (CURVE): make, list, exchange, rotate, remove.",
+    ),
     "std-tools": Place(
         "repstream_cli.std_cli.scripts",
         "std_tools",

@@ -20,6 +20,14 @@ from repstream.parameters.facts import Role
 from repstream.parameters.first import first_configuration
 from repstream.protocol import Engine
 from repstream.service.options import ServiceOptions
+from repstream.sockets.keys import FOLDER_VARIABLE
+from repstream.sockets.security import (
+    CLIENTS_VARIABLE,
+    KEY_VARIABLE,
+    OWN_VARIABLE,
+    SERVER_VARIABLE,
+    of_server,
+)
 from repstream.states import RepeaterState
 from repstream_cli import addresses
 from repstream_cli.exits import Exit
@@ -91,6 +99,32 @@ def serve(
     ] = "",
     key: Annotated[
         str, typer.Option(envvar="REPSTREAM_KEY", help="Key that clients of the engine's address must give.")
+    ] = "",
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=FOLDER_VARIABLE,
+            metavar="FOLDER",
+            help="Folder of the keys that encrypt ZMQ (repstream keys).",
+            show_default="keys beside --settings, else ~/.config/repstream/keys",
+        ),
+    ] = None,
+    curve_key: Annotated[
+        str,
+        typer.Option(
+            envvar=OWN_VARIABLE,
+            metavar="NAME",
+            help="Key pair that encrypts the engine's own addresses (CURVE).",
+            show_default="not encrypted",
+        ),
+    ] = "",
+    curve_clients: Annotated[
+        str,
+        typer.Option(
+            envvar=CLIENTS_VARIABLE,
+            metavar="NAMES",
+            help="Public keys of those who may connect there, separated by commas; * for all who know ours.",
+        ),
     ] = "",
     tango: Annotated[
         bool | None, typer.Option("--tango/--no-tango", help="Tango server.", show_default="if installed")
@@ -221,6 +255,7 @@ def serve(
     """
     os.environ[FORMAT_VARIABLE] = log_format  # for the processes that are started
     log_to_stderr(logging.DEBUG if verbose else logging.INFO)
+    encrypt(keys, settings, curve_key, curve_clients)
     if view and http is False:
         raise typer.BadParameter(
             "views are served by the HTTP server; leave out --no-http", param_hint="--view"
@@ -281,7 +316,7 @@ def serve(
             simulator,
             (http_read_token, http_change_token),
             http_read_only,
-            (tls_certificate, tls_key),
+            tls=(tls_certificate, tls_key),
         )
         if wanted["http"]
         else None,
@@ -289,6 +324,27 @@ def serve(
     )
     with until_interrupted() as stop:
         raise typer.Exit(run(options, stop, start))
+
+
+def encrypt(keys: Path | None, settings: Path | None, key: str, clients: str) -> None:
+    """Put where keys are, and which encrypt the engine's addresses, into the environment of all processes.
+
+    Refuses keys that are missing.
+    """
+    if keys is not None or settings is not None:
+        os.environ[FOLDER_VARIABLE] = str((keys or (settings or Path()).with_name("keys")).absolute())
+    if not key:
+        if clients:
+            raise typer.BadParameter(
+                "they need a key to connect to; give --curve-key", param_hint="--curve-clients"
+            )
+        return
+    # The engine's own processes are its clients with the engine's own pair.
+    os.environ.update({OWN_VARIABLE: key, CLIENTS_VARIABLE: clients, KEY_VARIABLE: key, SERVER_VARIABLE: key})
+    try:
+        of_server()
+    except Refused as error:
+        raise typer.BadParameter(error.reason, param_hint="--curve-key or --curve-clients") from error
 
 
 def run(options: StackOptions, stop: threading.Event, start: bool, command: str = "repstream serve") -> Exit:
@@ -357,9 +413,10 @@ def http_options(
     simulator: float,
     tokens: tuple[str, str],
     read_only: bool,
+    *,
     tls: tuple[Path | None, Path | None],
 ) -> HttpOptions:
-    """The HTTP server's options; refuses tokens that protect less than they seem to, and a bad certificate."""
+    """The HTTP server's options; refuses tokens that protect less than they seem to and a bad certificate."""
     from repstream_http.guard import Guard  # noqa: PLC0415 - an extra
 
     try:

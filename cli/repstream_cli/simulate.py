@@ -33,6 +33,7 @@ from repstream_cli.file_replay import image_bytes, replayed
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import Meter, ProgressLine
 from repstream_cli.sizes import size as parse_size
+from repstream_cli.stream_socket import CurveKey, CurvePeers, encryption
 
 LAST_ID = 2**64 - 1
 
@@ -87,6 +88,8 @@ def simulate(
     wait_consumer: Annotated[
         bool, typer.Option("--wait-consumer", help="Wait for a consumer before sending (push always does).")
     ] = False,
+    curve_key: CurveKey = "",
+    curve_peers: CurvePeers = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress line.")] = False,
 ) -> None:
@@ -126,7 +129,8 @@ def simulate(
         frame_bytes = int(np.prod(size)) * images.dtype.itemsize
         messages = synthetic(images, encoder(header), first, number or 0)
     try:
-        detector = Detector(address, mode, connect, frame_bytes)
+        encrypted = encryption(curve_key, curve_peers, binds=not connect)
+        detector = Detector(address, mode, connect, frame_bytes, encrypted)
     except zmq.ZMQError as error:
         raise typer.BadParameter(f"{address}: {error.strerror}; --address takes another") from error
 

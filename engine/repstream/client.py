@@ -34,6 +34,7 @@ from repstream.link.remote import RemoteEngine
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Event, Handle
+from repstream.sockets.security import security
 
 
 class Client:
@@ -47,12 +48,25 @@ class Client:
 
     A client that is no longer used closes itself. It belongs to the process that made it, and
     cannot be copied.
+
+    An engine whose address is encrypted (CURVE) is reached with `curve_server`, the name of its public key,
+    and `curve_key`, that of one's own pair (`repstream keys`), or with the environment variables
+    `REPSTREAM_CURVE_SERVER` and `REPSTREAM_CURVE_KEY`.
     """
 
     __slots__ = ("__weakref__", "_close", "_engine")
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, key: str = "", timeout: float = 5.0) -> None:
-        self._engine = RemoteEngine(address, key)
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        key: str = "",
+        timeout: float = 5.0,
+        *,
+        curve_key: str = "",
+        curve_server: str = "",
+    ) -> None:
+        encrypted = security(curve_key, curve_server, "client", binds=False) if curve_server else None
+        self._engine = RemoteEngine(address, key, security=encrypted)
         self._close = weakref.finalize(self, self._engine.close)
         try:
             self._engine.wait_connected(timeout)

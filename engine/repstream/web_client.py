@@ -14,7 +14,7 @@ from http.client import HTTPResponse
 from typing import cast
 
 CA_VARIABLE = "REPSTREAM_TLS_CA"
-"""File with the certificate (PEM) of the CA that certificates of servers are signed by, beside the system's."""
+"""File with the certificate (PEM) of the CA that signed certificates of servers, beside the system's."""
 TOKEN_VARIABLE = "REPSTREAM_HTTP_TOKEN"
 """Token that every request brings."""
 
@@ -48,5 +48,7 @@ def _trusted() -> ssl.SSLContext:
         try:
             context.load_verify_locations(file)
         except OSError as error:
-            raise OSError(error.errno, f"{CA_VARIABLE}={file} holds no certificate that can be read") from error
+            raise OSError(
+                error.errno, f"{CA_VARIABLE}={file} holds no certificate that can be read"
+            ) from error
     return context

@@ -72,14 +72,18 @@ def given(certificate: Path | None, key: Path | None) -> Certificate | None:
         return None
     if certificate is None or key is None:
         missing, there = ("a certificate", "the key") if certificate is None else ("a key", "the certificate")
-        raise Refused("TLS", f"{missing} is missing beside {there} {certificate or key}; give both or neither")
+        raise Refused(
+            "TLS", f"{missing} is missing beside {there} {certificate or key}; give both or neither"
+        )
     return Certificate(certificate, key)
 
 
 def examined(certificate: Path, key: Path) -> tuple[ssl.SSLContext, float]:
     """What serves with these files, and when they expire (Unix seconds); raises `Refused`."""
     if CERTIFICATE_MARK not in _text(certificate):
-        raise Refused(str(certificate), "holds no certificate in PEM form; `openssl x509 -text -in` shows one")
+        raise Refused(
+            str(certificate), "holds no certificate in PEM form; `openssl x509 -text -in` shows one"
+        )
     text = _text(key)
     if KEY_MARK not in text:
         raise Refused(str(key), "holds no private key in PEM form, which begins with -----BEGIN PRIVATE KEY")
@@ -105,7 +109,9 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(MOST_BYTES).decode("ascii", "replace")
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}; it must be there, and readable for the user of the service"
+        reason = (
+            f"cannot be read: {error.strerror}; it must be there, and readable for the user of the service"
+        )
         raise Refused(str(path), reason) from error
 
 

@@ -7,11 +7,11 @@ would hang up on them without a word.
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import logging
 import re
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -26,7 +26,7 @@ HANDSHAKE = b"\x16"
 PATIENCE = 10.0
 """Seconds that a client has to begin, and then to finish its handshake or its plain request."""
 FAREWELL = 1.0
-"""Seconds in which a client that was turned away may read why."""
+"""Seconds in which a client that was turned away may read why, or answer the farewell of TLS."""
 HEAD = 8192
 PAUSE = 0.5
 """Seconds before the next try where no connection can be taken, as with too many open files."""
@@ -56,6 +56,13 @@ class TlsServer(uvicorn.Server):
             arrival.cancel()
         await asyncio.gather(self._door, *self._arrivals, return_exceptions=True)
         await super().shutdown(sockets)
+        # Who does not answer the farewell of TLS would keep the loop from ending.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                while self.server_state.connections:
+                    await asyncio.sleep(0.01)
 
     async def _receive(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -81,6 +88,7 @@ class TlsServer(uvicorn.Server):
                     arrived,
                     ssl=self._certificate.context(),
                     ssl_handshake_timeout=PATIENCE,
+                    ssl_shutdown_timeout=FAREWELL,
                 )
                 return  # the connection has the socket now
             async with asyncio.timeout(PATIENCE):
@@ -94,17 +102,17 @@ class TlsServer(uvicorn.Server):
 
     def _protocol(self) -> asyncio.Protocol:
         """What `uvicorn.Server.startup` makes for each connection."""
-        make = functools.partial(self.config.http_protocol_class, config=self.config)  # type: ignore[call-arg]
-        return make(server_state=self.server_state, app_state=self.lifespan.state)
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
 
 async def _first_byte(arrived: socket.socket) -> bytes:
     """The first byte, which stays to be read; empty where the other end has hung up."""
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(arrived, lambda: readable.done() or readable.set_result(None))
+    readable = asyncio.Event()
+    loop.add_reader(arrived, readable.set)
     try:
-        await readable
+        await readable.wait()
     finally:
         loop.remove_reader(arrived)
     return arrived.recv(1, socket.MSG_PEEK)

@@ -30,7 +30,11 @@ _OPTIONS: Mapping[str, _Option] = {
         "Certificate and its chain (PEM): serve HTTPS with it. Renewed files are taken up by themselves.",
     ),
     "tls_key": _Option(
-        "--tls-key", "REPSTREAM_TLS_KEY", Path, "FILE", "Private key of the certificate (PEM, no pass phrase)."
+        "--tls-key",
+        "REPSTREAM_TLS_KEY",
+        Path,
+        "FILE",
+        "Private key of the certificate (PEM, no pass phrase).",
     ),
 }
 
@@ -38,9 +42,7 @@ _OPTIONS: Mapping[str, _Option] = {
 def option(name: str) -> Any:
     """An option for a command of typer's; its default stands in the signature."""
     declared = _OPTIONS[name]
-    return typer.Option(
-        declared.flag, envvar=declared.variable, metavar=declared.metavar, help=declared.text
-    )
+    return typer.Option(declared.flag, envvar=declared.variable, metavar=declared.metavar, help=declared.text)
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:

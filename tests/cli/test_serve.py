@@ -332,9 +332,9 @@ def test_everything_over_http_is_encrypted_where_there_is_a_certificate(site, tm
     front_ends = ("--no-tango", "--no-epics", "--view", f"gf_repstream={view}")
     with started("serve", *site.options, *front_ends, *tls) as process:
         said = "".join(iter(process.stdout.readline, "serving; Ctrl-C ends it\n"))
-        for url in (f"https://127.0.0.1:{site.http}/", f"https://127.0.0.1:{view}"):
+        for port, path in ((site.http, "health"), (view, "get_state")):
+            url = f"https://127.0.0.1:{port}"
             assert url in said
-            path = "get_state" if str(view) in url else "health"
             assert httpx.get(f"{url}/{path}", verify=authority.trusted(), timeout=30).is_success
 
 

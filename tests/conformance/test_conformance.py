@@ -134,6 +134,8 @@ def another(parameter: Parameter, held: Value) -> Value:
                 "nexus_metadata": '{"sample": {"temperature": 80}}',
                 "header_columns": "pulse_id:uint64",
                 "attribute_channels": "pulse_id:uint64",
+                "curve_key": "detector",
+                "curve_peers": "daq, viewer",
                 "trigger_attribute": "intensity > 100",
                 "std_daq": '{"detector_name": "A"}',
                 "area_detector": '{"acquire_time": 0.5}',
@@ -158,6 +160,8 @@ def wrong(parameter: Parameter) -> Value:
                 "file_template": "%d",
                 "detector_name": "entry_1",
                 "file_name": "a/b",
+                "curve_key": "no name",
+                "curve_peers": "one two",
             }.get(parameter.field)
     return None
 

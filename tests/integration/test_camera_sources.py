@@ -13,7 +13,7 @@ from repstream.errors import InstanceEnded, InvalidValue
 from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from repstream.messages import bsread, packed_image
-from repstream.sources.monitor import PeerMonitor
+from repstream.sockets.monitor import PeerMonitor
 from tests.integration.test_epics_sources import CA_CAMERA
 from tests.integration.test_instances import Client
 from tests.ports import free_port

@@ -8,8 +8,10 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,9 +113,10 @@ def test_nobody_is_led_to_what_is_no_host(host: bytes) -> None:
 def test_connections_that_say_nothing_or_garbage_hold_nobody_up(
     server: HttpServer, authority: Authority
 ) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), 10), socket.create_connection(
-        ("127.0.0.1", server.port), 10
-    ) as garbage:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), 10),
+        socket.create_connection(("127.0.0.1", server.port), 10) as garbage,
+    ):
         garbage.sendall(b"\x00\x01garbage\r\n\r\n")
         assert garbage.recv(100) == b""
         with socket.create_connection(("127.0.0.1", server.port), 10) as broken:
@@ -135,6 +138,21 @@ def test_a_renewed_certificate_is_shown_to_new_connections_and_a_bad_one_is_not(
     assert after != before
     files.certificate.write_text("nothing")
     assert shown_to(server) == after
+
+
+def test_a_stop_does_not_wait_for_clients_that_stay_and_say_nothing(
+    service: Service, files: Files, authority: Authority
+) -> None:
+    own = Certificate(files.certificate, files.key)
+    with ExitStack() as stack, HttpServer(create_app({"test": service}), port=0, certificate=own) as server:
+        raw = socket.create_connection(("127.0.0.1", server.port), 10)
+        silent = stack.enter_context(authority.trusted().wrap_socket(raw, server_hostname="127.0.0.1"))
+        silent.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        assert silent.recv(4) == b"HTTP"  # and reads no more of it
+        watching = stack.enter_context(connect(changes_url(server), ssl=authority.trusted()))
+        assert watching.recv(timeout=10)
+        server.stop()
+        assert not [thread for thread in threading.enumerate() if thread.name == "http server"]
 
 
 def test_it_says_when_it_expires(authority: Authority) -> None:

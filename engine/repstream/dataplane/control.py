@@ -195,6 +195,7 @@ class SourceReport(msgspec.Struct, frozen=True):
 
     `problem`: what is wrong at the other end, empty where nothing is known to be. `runs`: the ids since
     the last report, where other receivers get others. `receivers`: where there are several, each of them.
+    `denied`: how often somebody was refused because of the key.
     """
 
     ledger: InputSnapshot
@@ -205,16 +206,21 @@ class SourceReport(msgspec.Struct, frozen=True):
     problem: str = ""
     runs: tuple[IdRun, ...] = ()
     receivers: tuple[ReceiverReport, ...] = ()
+    denied: int = 0
 
 
 class StreamReport(msgspec.Struct, frozen=True):
-    """One stream now; `queue_use` in percent of its frames or memory, whichever is more."""
+    """One stream now; `queue_use` in percent of its frames or memory, whichever is more.
+
+    `denied`: how often somebody was refused because of the key.
+    """
 
     ledger: OutputSnapshot
     queue_use: float
     clients: int
     disconnects: int
     blocking: bool
+    denied: int = 0
 
 
 class Opening(msgspec.Struct, frozen=True):

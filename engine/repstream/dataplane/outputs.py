@@ -19,6 +19,7 @@ from repstream.messages.frame import Frame
 from repstream.parameters.stream import OutputConfig, StreamConfig
 from repstream.policies import decimation
 from repstream.policies.slow_consumer import OutputQueue, SlowRule
+from repstream.sockets.security import Guarded
 from repstream.sources.ring_image import RingImage, settled
 
 log = logging.getLogger(__name__)
@@ -203,6 +204,7 @@ class StreamOutput:
             clients=self.transport.consumers,
             disconnects=self.transport.disconnects,
             blocking=self.blocking,
+            denied=self.transport.denied if isinstance(self.transport, Guarded) else 0,
         )
 
     def close(self, linger: float) -> None:

@@ -26,6 +26,7 @@ from repstream.messages.series import SeriesEnd, SeriesStart, images_of
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.writer import WriterConfig
+from repstream.sockets.security import Guarded
 from repstream.sources.opening import open_source
 from repstream.sources.ring_image import RingImage
 from repstream.sources.source import NEVER, PacedSource, Source
@@ -207,6 +208,7 @@ class Repeater:
                 dtype=self._dtype,
                 problem="" if self.source is None else self.source.problem,
                 runs=() if self._runs is None else self._runs.take(),
+                denied=self.source.denied if isinstance(self.source, Guarded) else 0,
             ),
             streams={slot: stream.report() for slot, stream in self.streams.items()},
             writers={slot: writer.report() for slot, writer in self.writers.items()},

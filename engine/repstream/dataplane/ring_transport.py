@@ -18,7 +18,7 @@ from repstream.errors import Refused
 from repstream.messages import std_daq_metadata
 from repstream.messages.pixels import ITEM_SIZE
 from repstream.parameters.stream import StreamConfig
-from repstream.sources.monitor import PeerMonitor
+from repstream.sockets.monitor import PeerMonitor
 from repstream.sources.ring_layout import metadata_path, ring_name
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ import zmq
 from repstream.errors import Refused
 from repstream.parameters.stream import StreamConfig
 from repstream.policies.slow_consumer import SlowRule
-from repstream.sources.monitor import PeerMonitor
+from repstream.sockets.monitor import PeerMonitor
+from repstream.sockets.security import Denials, security
 from repstream.sources.zmq import ASSUMED_BYTES
 
 MIB = 1 << 20
@@ -57,11 +58,13 @@ class ZmqTransport:
         connect: bool,
         expected: int,
     ) -> None:
+        self._security = security(config.curve_key, config.curve_peers, f"streams.{name}", binds=not connect)
         lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
         self.socket = context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB)
         # The wrapper of this one checks for cases that do not occur here, for each part.
         self._send_part = super(zmq.Socket, self.socket).send
         self._monitor = PeerMonitor(self.socket)
+        self._denials = Denials(f"stream {name}")
         if config.mode == "PUB" and lossless:
             self.socket.xpub_nodrop = True
         # Once and for all: changed while a peer is there it stalls that peer, or ends the process when
@@ -69,6 +72,7 @@ class ZmqTransport:
         self.socket.sndhwm = _limit(config, lossless, expected)
         # A PUB's POLLOUT says always that it takes a message.
         self.room: zmq.Socket[bytes] | None = self.socket if config.mode == "PUSH" else None
+        self._security.apply(context, self.socket)
         try:
             (self.socket.connect if connect else self.socket.bind)(config.address)
         except zmq.ZMQError as error:
@@ -84,6 +88,11 @@ class ZmqTransport:
     @property
     def disconnects(self) -> int:
         return self._monitor.disconnects
+
+    @property
+    def denied(self) -> int:
+        """How often somebody without a key, or with a wrong one, was refused."""
+        return self._monitor.denied if self._security.encrypts else 0
 
     def send(self, parts: Sequence[Any]) -> bool:
         """Hand one message to the socket, whole or not at all; whether it took it."""
@@ -101,6 +110,7 @@ class ZmqTransport:
     def update(self) -> None:
         """Follow who comes and goes."""
         self._monitor.update()
+        self._denials.note(self.denied)
 
     def close(self, linger: float) -> None:
         """Close the socket; what is in it has `linger` seconds to get out."""

@@ -29,6 +29,8 @@ from repstream.parameters.facts import Role, Value
 from repstream.parameters.plain import plain
 from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
+from repstream.sockets.security import KEY_VARIABLE, SERVER_VARIABLE, Security, of_client
+from repstream.sockets.zmtp import peer_at
 from repstream.states import WriterState
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,11 @@ UNKNOWN = "UNKNOWN"
 ANSWER_TIME = 10.0
 """Seconds within which an engine answers a request."""
 
+LOOK_TIME = 0.5
+"""Seconds, at most, for a look at who does not answer."""
+
+ENCRYPTED = "a socket with security CURVE"
+
 _REMEMBERED = 1000
 _ADDRESS = re.compile(r"tcp://[^\s/]+:\d+|ipc://\S+|inproc://\S+")
 
@@ -47,13 +54,18 @@ class RemoteEngine:
     """The engine at `address`. It need not be there yet, may go away, and is found again.
 
     While it cannot be reached the states are UNKNOWN, ``engine.status`` says since when, and every
-    other value is None. `close` it after use. Raises `ValueError` for what is no address.
+    other value is None. `close` it after use. With `security` the connection is encrypted, as the environment
+    asks for where it is not given. Raises `ValueError` for what is no address, `Refused` where a key of CURVE
+    is missing.
     """
 
-    def __init__(self, address: str, key: str = "", front_end: str = "client") -> None:
+    def __init__(
+        self, address: str, key: str = "", front_end: str = "client", security: Security | None = None
+    ) -> None:
         if not _ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no address of an engine: it must look like tcp://host:9600")
         self.address = address
+        self._security = of_client() if security is None else security
         self._requester = Requester(front_end, getpass.getuser(), platform.node())
         self._hello = wire.encode(wire.Hello(wire.VERSION, key, self._requester))
         self._lock = threading.Condition()
@@ -230,7 +242,8 @@ class RemoteEngine:
                     _send(socket, self._hello)
             if now - heard > wire.SILENCE:
                 # A fresh socket: what was queued for an engine that is gone must not reach the next one.
-                self._lost(f"no answer from {self.address} since {time.strftime('%H:%M:%S')}")
+                since = time.strftime("%H:%M:%S")
+                self._lost(f"no answer from {self.address} since {since}{self._why_silent()}")
                 poller.unregister(socket)
                 socket.close(0)
                 socket = self._joined(context)
@@ -240,8 +253,20 @@ class RemoteEngine:
                 ping_due = now + wire.PING_EVERY
                 _send(socket, wire.encode(wire.Ping()))
 
+    def _why_silent(self) -> str:
+        """A hint where the other end is there, and the keys are what it lacks."""
+        if self._security.encrypts:
+            return " (does it know our CURVE key, and is its key the one that we have of it?)"
+        if peer_at(self.address, LOOK_TIME) == ENCRYPTED:
+            return (
+                f" (it is encrypted: {SERVER_VARIABLE} names its public key, "
+                f"{KEY_VARIABLE} our own; repstream keys)"
+            )
+        return ""
+
     def _joined(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
         socket = context.socket(zmq.DEALER)
+        self._security.apply(context, socket)
         socket.linger = 0
         socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
         socket.connect(self.address)

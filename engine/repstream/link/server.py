@@ -19,6 +19,8 @@ from repstream.link.mailbox import Mailbox
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Role
 from repstream.protocol import Completion, Engine, Event, Requester
+from repstream.sockets.monitor import PeerMonitor
+from repstream.sockets.security import Denials, Security, of_server
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +36,32 @@ HIGH_WATER_MARK = 10_000
 class EngineServer:
     """Serves `engine` at `address` (``tcp://127.0.0.1:*`` takes a free port).
 
-    With a `key`, only clients that know it may join: a guard against mistakes, not encryption.
-    Raises `zmq.ZMQError` when the address cannot be bound.
+    With a `key`, only clients that know it may join: a guard against mistakes, not encryption. That is
+    `security`, which the environment asks for where it is not given.
+    Raises `zmq.ZMQError` when the address cannot be bound, `Refused` where a key of CURVE is missing.
     """
 
-    def __init__(self, engine: Engine, address: str = DEFAULT_ADDRESS, key: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        address: str = DEFAULT_ADDRESS,
+        key: str = "",
+        security: Security | None = None,
+    ) -> None:
+        self._security = of_server() if security is None else security
         self._engine = engine
         self._key = key
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        self._socket = context.socket(zmq.ROUTER)
+        self._monitor = PeerMonitor(self._socket)
+        self._denials = Denials(f"the engine's address {address}")
         self._socket.setsockopt(zmq.LINGER, 200)
         self._socket.set_hwm(HIGH_WATER_MARK)
         try:
+            self._security.apply(context, self._socket)
             self._socket.bind(address)
         except zmq.ZMQError:
+            self._monitor.close()
             self._socket.close(0)
             raise
         self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
@@ -85,7 +100,11 @@ class EngineServer:
             self._send_waiting()
             self._receive_waiting()
             self._forget_silent()
+            self._monitor.update()
+            if self._security.encrypts:
+                self._denials.note(self._monitor.denied)
         self._send_waiting()
+        self._monitor.close()
         self._socket.close()
 
     def _send_waiting(self) -> None:

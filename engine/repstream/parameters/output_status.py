@@ -88,3 +88,8 @@ class StreamStatus(Losses, OutputStatus):
         title="Consumers disconnected",
         description="Number of consumers that have disconnected; frames they had not read are lost.",
     )
+    denied: Annotated[Total, Level.EXPERT] = Field(
+        0,
+        title="Consumers denied",
+        description="With CURVE: how often a consumer without a key, or with a wrong one, was refused.",
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from repstream.parameters.curve import KeyName, PeerNames, check_address, key_field, peers_field
 from repstream.parameters.facts import Access, Level, Section, Unit, address_form
 from repstream.parameters.pixel_types import PixelType
 from repstream.parameters.receivers import MOST_RECEIVERS, parse_addresses, parse_cpus
@@ -42,6 +43,10 @@ class SourceConfig(Section):
         "connect",
         title="Connect or bind",
         description="Whether the input connects to the address or binds it.",
+    )
+    curve_key: KeyName = key_field("the input")
+    curve_peers: PeerNames = peers_field(
+        "senders that may connect, * for all; where the input connects, the sender's"
     )
     io_threads: Annotated[int, Access.WHILE_IDLE, Unit("threads"), Level.EXPERT] = Field(
         2, ge=1, le=16, title="ZMQ I/O threads", description="Number of ZMQ I/O threads of the data plane."
@@ -154,3 +159,8 @@ class SourceConfig(Section):
     def _cpus_are_numbers(cls, text: str) -> str:
         parse_cpus(text)
         return text
+
+    @model_validator(mode="after")
+    def _can_be_encrypted(self) -> Self:
+        check_address(self.address, self.curve_key)
+        return self

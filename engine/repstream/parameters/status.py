@@ -116,6 +116,11 @@ class SourceStatus(Status):
         title="Receivers now",
         description="Process, frames and rate of each of several receivers; empty where there is one.",
     )
+    denied: Annotated[Total, Level.EXPERT] = Field(
+        0,
+        title="Senders denied",
+        description="With CURVE: how often a sender without a key, or with a wrong one, was refused.",
+    )
     messages: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0, title="Messages received", description="Messages received since the last start."
     )

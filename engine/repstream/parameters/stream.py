@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from repstream.parameters.curve import KeyName, PeerNames, check_address, key_field, peers_field
 from repstream.parameters.facts import Access, Level, Section, Unit, address_form
 from repstream.parameters.header_columns import parse_channels
 from repstream.policies.decimation import Decimation
@@ -119,6 +120,8 @@ class StreamConfig(OutputConfig):
         title="Socket type",
         description="PUSH distributes frames among its consumers, PUB sends every frame to each of them.",
     )
+    curve_key: KeyName = key_field("this stream")
+    curve_peers: PeerNames = peers_field("consumers that may connect, * for all that know ours")
     header: Annotated[Literal["unchanged", "std_det_writer"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "unchanged",
         title="Header",
@@ -163,6 +166,11 @@ class StreamConfig(OutputConfig):
         title="Alarm on dropped frames",
         description="Whether a frame dropped here counts as losing; switch it off for previews.",
     )
+
+    @model_validator(mode="after")
+    def _can_be_encrypted(self) -> Self:
+        check_address(self.address, self.curve_key)
+        return self
 
     @model_validator(mode="after")
     def _format_fits(self) -> Self:

@@ -11,10 +11,11 @@ from repstream.policies.slow_consumer import SlowRule
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """The address to connect to; where there is none, `reason` says why."""
+    """The address to connect to, and the name of the key that encrypts it; without one, `reason` says why."""
 
     address: str = ""
     reason: str = ""
+    key: str = ""
 
 
 def endpoint(configuration: Configuration, stream: str) -> Endpoint:
@@ -39,7 +40,7 @@ def endpoint(configuration: Configuration, stream: str) -> Endpoint:
             reason=f"stream {stream} waits for its consumers (on_slow = block), a picture could hold up the "
             "source; choose one that drops"
         )
-    return _local(config.address)
+    return msgspec.structs.replace(_local(config.address), key=config.curve_key)
 
 
 def _local(address: str) -> Endpoint:

@@ -17,7 +17,7 @@ from repstream.pictures.endpoint import Endpoint, endpoint
 from repstream.pictures.missed import Missed
 from repstream.pictures.server import PictureServer
 from repstream.pictures.slot import Slot
-from repstream.pictures.stream_input import Arrival, StreamInput
+from repstream.pictures.stream_input import Arrival, Heard, StreamInput
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,6 @@ QUIET = 0.2
 
 SETTLE = 0.02
 """Seconds between two looks whether all images of an opening have come."""
-
-
-_Heard = tuple[str, str, str, str]
-"""What is heard: the name of a stream, its address, and the channel and threshold of its images."""
 
 
 class Loop:
@@ -48,8 +44,8 @@ class Loop:
         self._server = PictureServer(self._context, address)
         self._slots: dict[int, Slot] = {}
         self._missed = Missed(self._context)
-        self._inputs: dict[_Heard, StreamInput] = {}
-        self._heard: dict[int, _Heard | None] = {}
+        self._inputs: dict[Heard, StreamInput] = {}
+        self._heard: dict[int, Heard | None] = {}
         self._generation = 0
         self._beat = self._look = 0.0
         self._poller = zmq.Poller()
@@ -175,7 +171,13 @@ class Loop:
             number = int(name)
             found = endpoint(configuration, config.stream) if config.stream else Endpoint()
             self._heard[number] = (
-                (config.stream, found.address, configuration.source.channel, configuration.source.threshold)
+                Heard(
+                    config.stream,
+                    found.address,
+                    found.key,
+                    configuration.source.channel,
+                    configuration.source.threshold,
+                )
                 if found.address
                 else None
             )
@@ -196,7 +198,7 @@ class Loop:
             self._poller.unregister(stream.socket)
             stream.close()
         for key in heard - self._inputs.keys():
-            stream = self._inputs[key] = StreamInput(self._context, *key)
+            stream = self._inputs[key] = StreamInput(self._context, key)
             self._poller.register(stream.socket, zmq.POLLIN)
 
     def _input_of(self, slot: Slot) -> StreamInput | None:

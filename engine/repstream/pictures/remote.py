@@ -15,6 +15,7 @@ from repstream.link.mailbox import Mailbox
 from repstream.pictures import wire
 from repstream.pictures.picture import Picture, View
 from repstream.pictures.protocol import Callback
+from repstream.sockets.security import of_client
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class RemotePictures:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self._security = of_client()
         self._lock = threading.Lock()
         self._wanted: dict[_Wish, _Wanted] = {}
         self._numbers = itertools.count(1)
@@ -127,6 +129,7 @@ class RemotePictures:
             for wanted in self._wanted.values():
                 wanted.sent = 0.0
         with context.socket(zmq.DEALER) as socket:
+            self._security.apply(context, socket)
             socket.linger = 0
             socket.immediate = True  # what cannot be sent now is said again later, not kept
             socket.heartbeat_ivl, socket.heartbeat_timeout = 1000, 5000

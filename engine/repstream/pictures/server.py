@@ -12,6 +12,7 @@ import zmq
 from repstream.pictures import wire
 from repstream.pictures.asks import Address, Asks
 from repstream.pictures.picture import Picture
+from repstream.sockets.security import of_server
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +23,14 @@ WAITING = 32
 class PictureServer:
     """Serves pictures at `address` (``tcp://127.0.0.1:*`` takes a free port). Used from one thread.
 
-    `asks` says who looks at what. Raises `zmq.ZMQError` where the address cannot be bound.
+    `asks` says who looks at what. It is encrypted where the environment asks for that. Raises `zmq.ZMQError`
+    where the address cannot be bound.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
         self.asks = Asks()
         self.socket = context.socket(zmq.ROUTER)
+        of_server().apply(context, self.socket)
         self.socket.linger = 0
         self.socket.set_hwm(WAITING)
         self.socket.heartbeat_ivl, self.socket.heartbeat_timeout = 1000, 5000

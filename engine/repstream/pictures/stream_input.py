@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from repstream.errors import MalformedMessage
 from repstream.messages.formats import FrameDecoder
 from repstream.messages.frame import Frame
 from repstream.messages.pixels import array_of
+from repstream.sockets.security import inside
 
 WAITING = 64
 """Messages that may wait in the socket."""
@@ -31,8 +32,18 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     clock: float
 
 
+class Heard(NamedTuple):
+    """What is heard: a stream by its name, address and key, and the channel and threshold of its images."""
+
+    name: str
+    address: str
+    key: str
+    channel: str
+    threshold: str
+
+
 class StreamInput:
-    """Hears the stream `name` at `address`, but only while it is `wanted`. Used from one thread.
+    """Hears a stream, but only while it is `wanted`. Used from one thread.
 
     `newest` is the last image that came; each is given to `receive`'s argument. `caught_up`: when last
     nothing waited (monotonic seconds). `malformed` counts what could not be read, `complaint` is the
@@ -41,9 +52,11 @@ class StreamInput:
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], name: str, address: str, channel: str, threshold: str
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        heard: Heard,
     ) -> None:
-        self.name = name
+        self.name = heard.name
         self.last = 0
         self.newest: Arrival | None = None
         self.caught_up = time.monotonic()
@@ -51,12 +64,13 @@ class StreamInput:
         self.complaint = ""
         self._number = self._looked = self._asked = 0
         self._wanted = False
-        self._decode = FrameDecoder(channel, threshold).decode
+        self._decode = FrameDecoder(heard.channel, heard.threshold).decode
         self.socket = context.socket(zmq.SUB)
+        inside(heard.key).apply(context, self.socket)
         self.socket.linger = 0
         self.socket.rcvhwm = WAITING
         self.socket.tcp_keepalive = 1
-        self.socket.connect(address)
+        self.socket.connect(heard.address)
 
     def want(self, wanted: bool) -> None:
         """Have the stream sent, or have it no longer sent: then the engine does nothing for it."""

@@ -56,6 +56,7 @@ def count_source(status: SourceStatus, report: SourceReport, time: float, rates:
     status.receivers_now = "; ".join(
         _receiver(number, receiver, time, rates) for number, receiver in enumerate(report.receivers, 1)
     )
+    status.denied = report.denied
     status.messages = ledger.messages
     status.received = ledger.frames
     status.received_bytes = ledger.nbytes
@@ -91,6 +92,7 @@ def count_stream(status: StreamStatus, report: StreamReport, name: str, time: fl
     status.blocking = report.blocking
     status.clients = report.clients
     status.disconnects = report.disconnects
+    status.denied = report.denied
 
 
 def count_writer(

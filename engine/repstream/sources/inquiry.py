@@ -6,7 +6,7 @@ import math
 import threading
 import time
 
-from repstream.sources.zmtp import peer_at
+from repstream.sockets.zmtp import peer_at
 
 REMEMBERED = 3.0
 """Seconds for which a peer that does not fit is reported after it was last seen."""

@@ -16,6 +16,7 @@ from typing import Any
 import zmq
 
 from repstream.errors import StorageError
+from repstream.sockets.security import Open, Security
 from repstream.sources.images import Image
 
 Parts = Sequence[Any]
@@ -148,14 +149,15 @@ class Detector:
     """Sends messages from one ZMQ socket, as a detector does.
 
     PUSH waits for a consumer and loses nothing; PUB sends to whoever listens. `address` is the
-    actual one once bound (port ``*`` takes a free one). Raises `zmq.ZMQError` where it cannot
-    be bound.
+    actual one once bound (port ``*`` takes a free one). `security` encrypts it. Raises
+    `zmq.ZMQError` where it cannot be bound.
     """
 
     address: str
     mode: str = "push"
     connect: bool = False
     frame_bytes: int = 0
+    security: Security = field(default_factory=Open)
     _context: zmq.Context[zmq.Socket[bytes]] = field(init=False)
     _socket: zmq.Socket[bytes] = field(init=False)
 
@@ -167,6 +169,7 @@ class Detector:
         # Without it a connecting PUSH would fill its queue for a consumer that is not there.
         self._socket.immediate = True
         try:
+            self.security.apply(self._context, self._socket)
             (self._socket.connect if self.connect else self._socket.bind)(self.address)
         except zmq.ZMQError:
             self.close(wait=0)

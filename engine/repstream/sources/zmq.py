@@ -6,8 +6,9 @@ import zmq
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
+from repstream.sockets.monitor import PeerMonitor
+from repstream.sockets.security import Denials, security
 from repstream.sources.inquiry import Inquiry
-from repstream.sources.monitor import PeerMonitor
 
 _MIB = 1 << 20
 _NOBLOCK = int(zmq.NOBLOCK)
@@ -45,6 +46,10 @@ class ZmqSource:
         self._config = config
         self._limit = self._limit_for(expected or ASSUMED_BYTES)
         self._inquiry = Inquiry(config.address, config.mode)
+        self._security = security(
+            config.curve_key, config.curve_peers, "source", binds=config.connection == "bind"
+        )
+        self._denials = Denials("the input")
         self._open()
 
     @property
@@ -57,15 +62,22 @@ class ZmqSource:
         """What is wrong at the other end, where somebody answers there and no connection comes about."""
         if self.connected:
             return ""
+        address, mode = self._config.address, self._config.mode
+        if self._security.encrypts and self._monitor.refused:
+            return self._key_problem
         if self._config.connection == "connect":
             return self._inquiry.problem
-        address, mode = self._config.address, self._config.mode
         return f"what connected to {address} cannot send to a {mode} socket" if self._monitor.refused else ""
 
     @property
     def connected(self) -> bool:
         """Whether a peer has completed its handshake and is there."""
         return self._monitor.peers > 0
+
+    @property
+    def denied(self) -> int:
+        """How often somebody without a key, or with a wrong one, was refused."""
+        return self._monitor.denied if self._security.encrypts and self._config.connection == "bind" else 0
 
     @property
     def capacity(self) -> int:
@@ -93,6 +105,7 @@ class ZmqSource:
         """Follow who comes and goes, and open the socket anew where libzmq has given up."""
         monitor = self._monitor
         monitor.update()
+        self._denials.note(self.denied)
         if self._config.connection == "bind":
             return
         if monitor.given_up or monitor.handshaking > LONG_HANDSHAKE:
@@ -122,6 +135,7 @@ class ZmqSource:
         self.socket.tcp_keepalive_idle = 10
         self.socket.tcp_keepalive_intvl = 5
         self.socket.tcp_keepalive_cnt = 3
+        self._security.apply(self._context, self.socket)
         try:
             if config.mode == "SUB":
                 self.socket.subscribe(b"")
@@ -134,6 +148,17 @@ class ZmqSource:
             verb = "bind" if config.connection == "bind" else "connect to"
             reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
             raise Refused("source.address", reason) from error
+
+    @property
+    def _key_problem(self) -> str:
+        """Why an encrypted connection does not come about."""
+        config = self._config
+        if config.connection == "bind":
+            return f"what connected to {config.address} has no key, or none of {config.curve_peers}"
+        return (
+            f"{config.address} answers, but not with the key {config.curve_peers}, or it does not know our "
+            f"key {config.curve_key}, or it is not encrypted"
+        )
 
     def _limit_for(self, size: int) -> int:
         """How many messages of this size may wait."""

@@ -15,8 +15,8 @@ from tests.waiting import until
 
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
+from repstream.sockets.zmtp import peer_at
 from repstream.sources.zmq import ZmqSource
-from repstream.sources.zmtp import peer_at
 
 PATIENCE = 10.0
 

@@ -180,7 +180,8 @@ def _summed_source(sources: Sequence[SourceReport]) -> SourceReport:
         last_time=last.last_time,
         other=_by_reason(ledger.other for ledger in ledgers),
     )
-    return msgspec.structs.replace(last, ledger=ledger, runs=())
+    denied = sum(source.denied for source in sources)
+    return msgspec.structs.replace(last, ledger=ledger, runs=(), denied=denied)
 
 
 def _summed_stream(streams: Sequence[StreamReport]) -> StreamReport:
@@ -190,6 +191,7 @@ def _summed_stream(streams: Sequence[StreamReport]) -> StreamReport:
         clients=sum(stream.clients for stream in streams),
         disconnects=sum(stream.disconnects for stream in streams),
         blocking=any(stream.blocking for stream in streams),
+        denied=sum(stream.denied for stream in streams),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repstream.sources.zmtp import GREETING, mechanism, socket_type
+from repstream.sockets.zmtp import GREETING, mechanism, socket_type
 
 READY = b"\x05READY" + b"\x0bSocket-Type\0\0\0\x04PUSH" + b"\x08Identity\0\0\0\0"
 SHORT = b"\x04" + bytes([len(READY)]) + READY

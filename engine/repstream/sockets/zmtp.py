@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 
 _SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
 GREETING = _SIGNATURE + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+
+_VERSION_END = 12
+"""Bytes of the greeting up to the version, after which a peer says its mechanism."""
 
 _READY = b"\x05READY"
 _COMMAND, _LONG = 4, 2
@@ -29,9 +33,15 @@ def peer_at(address: str, timeout: float = 1.0) -> str:
     Takes up to `timeout` seconds, and longer where a name has to be looked up.
     """
     try:
+        end = time.monotonic() + timeout
         with _connect(address, timeout) as peer:
-            peer.sendall(GREETING)
-            return _described(_read(peer, time.monotonic() + timeout))
+            peer.sendall(GREETING[:_VERSION_END])
+            data = _read(peer, b"", lambda data: bool(mechanism(data)), end)
+            if mechanism(data) == "NULL":
+                # Said only now: one with another mechanism would hang up before it has said its own.
+                peer.sendall(GREETING[_VERSION_END:])
+                data = _read(peer, data, lambda data: False, end)
+            return _described(data)
     except (OSError, ValueError):
         return ""
 
@@ -49,13 +59,15 @@ def _connect(address: str, timeout: float) -> socket.socket:
     return socket.create_connection((host.strip("[]"), int(port)), timeout)
 
 
-def _read(peer: socket.socket, end: float) -> bytes:
-    data = b""
-    while len(data) < _MOST and socket_type(data) is None and (left := end - time.monotonic()) > 0:
+def _read(peer: socket.socket, data: bytes, is_enough: Callable[[bytes], bool], end: float) -> bytes:
+    """Read on until the peer has said what it is, or enough."""
+    while len(data) < _MOST and socket_type(data) is None and not is_enough(data):
+        if (left := end - time.monotonic()) <= 0:
+            break
         peer.settimeout(left)
         try:
             more = peer.recv(_MOST)
-        except TimeoutError:
+        except (TimeoutError, ConnectionResetError):
             break
         if not more:
             break

@@ -10,7 +10,7 @@ import pytest
 import zmq
 from tests.sockets import keeping_context
 
-from repstream.sources.monitor import GRACE, PeerMonitor
+from repstream.sockets.monitor import GRACE, PeerMonitor
 
 OPENED, SUCCEEDED, LOST = zmq.Event.ACCEPTED, zmq.Event.HANDSHAKE_SUCCEEDED, zmq.Event.DISCONNECTED
 RETRIED = zmq.Event.CONNECT_RETRIED

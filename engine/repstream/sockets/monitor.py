@@ -24,10 +24,13 @@ class PeerMonitor:
     `peers`: those whose handshake succeeded and that are there now. `disconnects`: those
     that went away.
     `refused`: the handshake of somebody failed, and none has succeeded since.
+    `denied` counts handshakes that failed: of a peer without a key or with a wrong one, or of another
+    kind. libzmq's own events for failures leave out those who hang up first, as peers without a key do.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.disconnects = 0
+        self.denied = 0
         self.refused = False
         self._handshaking: list[int] = []
         # Different I/O threads report the opening and the rest, so the rest may come first.
@@ -108,5 +111,6 @@ class PeerMonitor:
         elif descriptor in self._handshaking:
             self._handshaking.remove(descriptor)
             self.refused = True
+            self.denied += 1
         else:
             self._early_closings.add(descriptor)
