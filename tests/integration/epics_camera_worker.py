@@ -24,6 +24,11 @@ class Camera(PVGroup):
     width = pvproperty(name="T:CAM:WIDTH", value=WIDTH)
     height = pvproperty(name="T:CAM:HEIGHT", value=HEIGHT)
     init = pvproperty(name="T:CAM:INIT", value="INIT", dtype=ChannelType.STRING)
+    # As newer ones have it: with the id of each array, which is posted after it.
+    numbered = pvproperty(name="T:NEW:image1:ArrayData", value=[0] * HEIGHT * WIDTH, dtype=ChannelType.LONG)
+    numbered_0 = pvproperty(name="T:NEW:image1:ArraySize0_RBV", value=WIDTH)
+    numbered_1 = pvproperty(name="T:NEW:image1:ArraySize1_RBV", value=HEIGHT)
+    unique_id = pvproperty(name="T:NEW:image1:UniqueId_RBV", value=0)
 
 
 async def serve() -> None:
@@ -36,6 +41,8 @@ async def serve() -> None:
             image = np.arange(HEIGHT * WIDTH) + int(line)
             await camera.data.write(image)
             await camera.picture.write(image)
+            await camera.numbered.write(image)
+            await camera.unique_id.write(int(line))
 
     await start_server(camera.pvdb, startup_hook=take)
 

@@ -175,9 +175,25 @@ def test_area_detector_is_a_camera(cameras):
     cameras.stop("ca")
 
 
-def sees_images(cameras, kind, send, number):
+def test_area_detector_numbers_its_images_and_what_is_left_out_is_missing(cameras):
+    with epics_camera() as send:
+        number = sees_images(cameras, "area_detector", send, 1000, "T:NEW")
+        with Client(cameras.get("ca").stream_address) as client:
+            until(lambda: cameras.get("ca").statistics.clients == 1, "the client")
+            for _ in range(8):
+                send(number := number + 1)
+            send(number := number + 3)
+            ids = [client.receive().pulse_id]
+            while ids[-1] != number:
+                ids.append(client.receive().pulse_id)
+    assert ids == [each for each in range(ids[0], number + 1) if each not in (number - 1, number - 2)]
+    until(lambda: cameras.get("ca").statistics.lost.get("missing") == 2, "the count")
+    cameras.stop("ca")
+
+
+def sees_images(cameras, kind, send, number, prefix="T:CAM"):
     """Have images sent until one arrives; the number of the last."""
-    configuration = {"source": "T:CAM", "source_type": kind, "no_client_timeout": 0}
+    configuration = {"source": prefix, "source_type": kind, "no_client_timeout": 0}
     # The camera's server may not answer yet: then the camera is offline, and asked again.
     until(lambda: started(cameras, configuration), "the camera")
     with Client(cameras.get("ca").stream_address) as client:

@@ -1,12 +1,15 @@
 """Cameras over Channel Access as sources: areaDetector's ``image1:`` and cam_server's convention.
 
-An array and its sizes are PVs of their own, so images are numbered by their arrival: what Channel Access
-leaves out for a slow client cannot be seen.
+An array, its sizes and its id are PVs of their own. Where a camera has no ids, or none of areaDetector's,
+images are numbered by their arrival: what Channel Access leaves out for a slow client cannot be seen then.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +23,26 @@ from repstream.messages.ntndarray import message_of, time_of
 from repstream.messages.std_daq_frame import refused_message
 from repstream.parameters.source import SourceConfig
 from repstream.sources.inbox import InboxSource, messages_for
+from repstream.sources.unique_ids import Numbered, UniqueIds
 
 log = logging.getLogger(__name__)
+
+_Taken = tuple[np.ndarray[Any, Any], dict[str, int | float | bool]]
+"""An image and its time."""
 
 
 @dataclass(frozen=True)
 class Convention:
-    """What the PVs of a camera are called behind its name; `ready`: a PV and what it reads then."""
+    """What the PVs of a camera are called behind its name; `ready`: a PV and what it reads then.
+
+    `unique`: the id of the newest image, which not every server has.
+    """
 
     image: str
     width: str
     height: str
     ready: tuple[str, str] | None = None
+    unique: str = ""
 
     def names(self, prefix: str) -> list[str]:
         those = [self.image, self.width, self.height, *([self.ready[0]] if self.ready else [])]
@@ -39,7 +50,12 @@ class Convention:
 
 
 CONVENTIONS = {
-    "ca": Convention("image1:ArrayData", "image1:ArraySize0_RBV", "image1:ArraySize1_RBV"),
+    "ca": Convention(
+        "image1:ArrayData",
+        "image1:ArraySize0_RBV",
+        "image1:ArraySize1_RBV",
+        unique="image1:UniqueId_RBV",
+    ),
     "cam": Convention(":FPICTURE", ":WIDTH", ":HEIGHT", (":INIT", "INIT")),
 }
 """By the scheme of the address: areaDetector, and cam_server's cameras."""
@@ -65,7 +81,7 @@ def read_text(name: str, timeout: float = 3.0) -> str:
 
 
 class CaSource(InboxSource):
-    """The images of one camera in the order of their coming; fills `Source`.
+    """The images of one camera in the order of their coming, with their ids if it has them; fills `Source`.
 
     The first array of a connection is what was there before, and is left out. A camera that vanishes may
     come back.
@@ -76,8 +92,9 @@ class CaSource(InboxSource):
         self._ready = convention.ready
         super().__init__(most)
         self._held: dict[str, Any] = {}
-        self._number = 0
+        self._ids: UniqueIds[_Taken] = UniqueIds(False)
         self._first = True
+        self._lock = threading.Lock()
         self._context = Context()
         self._pvs = self._context.get_pvs(*self._names)
         self._subscriptions = []
@@ -87,6 +104,13 @@ class CaSource(InboxSource):
             is_ready = self._ready is not None and pv is self._pvs[3]
             subscription = pv.subscribe(data_type=ChannelType.TIME_STRING if is_ready else "time")
             subscription.add_callback(self._callback)
+            self._subscriptions.append(subscription)
+        self._id_pv: Any = None
+        self._id_callback = self._take_id
+        if convention.unique:
+            (self._id_pv,) = self._context.get_pvs(prefix + convention.unique)
+            subscription = self._id_pv.subscribe(data_type="time")
+            subscription.add_callback(self._id_callback)
             self._subscriptions.append(subscription)
 
     @property
@@ -113,6 +137,8 @@ class CaSource(InboxSource):
     def update(self) -> None:
         """Notice a camera that is gone: what it shows first when it is back is not new."""
         self._first = self._first or not self._pvs[0].connected
+        with self._lock:
+            self._hand_on(self._ids.late(time.monotonic()))
 
     def close(self) -> None:
         self._context.disconnect()
@@ -126,6 +152,8 @@ class CaSource(InboxSource):
             return
         first, self._first = self._first, False
         if first:
+            with self._lock:
+                self._ids = UniqueIds(self._has_ids(), self._ids.following)
             return
         height, width = (int(self._held.get(size) or 0) for size in (self._names[2], self._names[1]))
         pixels = np.asarray(response.data)
@@ -138,8 +166,21 @@ class CaSource(InboxSource):
         image = pixels[: height * width].reshape(height, width)
         stamp = response.metadata.timestamp
         numbers = time_of(int(stamp), int(stamp % 1 * 1e9))
-        self._inbox.put(message_of(self._number, image, numbers))
-        self._number += 1
+        with self._lock:
+            self._hand_on(self._ids.image(float(stamp), (image, numbers), time.monotonic()))
+
+    def _take_id(self, subscription: Any, response: Any) -> None:
+        """Called from caproto's thread."""
+        with self._lock:
+            self._hand_on(self._ids.unique_id(float(response.metadata.timestamp), int(response.data[0])))
+
+    def _has_ids(self) -> bool:
+        return self._id_pv is not None and bool(self._id_pv.connected)
+
+    def _hand_on(self, images: Iterable[Numbered[_Taken]]) -> None:
+        """Called by one thread at a time, so that images stay in order."""
+        for number, (image, numbers) in images:
+            self._inbox.put(message_of(number, image, numbers))
 
 
 def _single(data: Any) -> Any:
