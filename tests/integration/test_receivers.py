@@ -8,7 +8,8 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import zmq
 
 from repstream.errors import Refused
 from repstream.files.verify import verify
+from repstream.link.server import EngineServer
 from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
-from tests.integration.rig import IMAGES, SHAPE, Consumer, Detector, free_port, until
+from tests.conformance.client import FrontEndClient
+from tests.integration.rig import IMAGES, SERVING, SHAPE, Consumer, Detector, free_port, until
 
 ME = Requester("test")
 N = 2
@@ -45,7 +48,6 @@ class Site:
     detectors: Sequence[Detector]
     service: Service
     port: int
-    ids: Iterator[int] = field(default_factory=lambda: iter(range(0)))
 
     def value(self, key: str) -> Any:
         return self.service.read(key).value
@@ -60,6 +62,10 @@ class Site:
         """Send these frames; each detector those that are its turn."""
         for frame_id in ids:
             self.detectors[frame_id % len(self.detectors)].send(range(frame_id, frame_id + 1))
+
+    def send_at_open_gate(self, ids: range) -> None:
+        until(lambda: self.value("writers.main.gate") == "open", "the gate")
+        self.send(ids)
 
     def receiver_pid(self, receiver: int) -> int:
         found = re.findall(r"process (\d+)", self.value("source.receivers_now"))
@@ -102,6 +108,19 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield site_with(tmp_path_factory.mktemp("shared"), stack, request.param)
 
 
+@pytest.fixture(scope="module")
+def clients(site: Site) -> Iterator[dict[str, FrontEndClient]]:
+    """A client of every control system on the engine."""
+    with ExitStack() as stack:
+        server = EngineServer(site.service, "tcp://127.0.0.1:*")
+        server.start()
+        stack.callback(server.close)
+        yield {
+            name: stack.enter_context(serving(site.service, server.address))
+            for name, serving in SERVING.items()
+        }
+
+
 @pytest.fixture
 def running(site: Site) -> Iterator[Site]:
     site.command("engine.start").wait(30)
@@ -130,6 +149,7 @@ def test_streams_have_all_frames_between_them_and_sums_count_them_once(running: 
         until(lambda: sum(len(consumer.ids) for consumer in consumers) >= 190, "all frames")
         assert sorted(consumers[0].ids + consumers[1].ids) == [*range(100), *range(110, 200)]
         assert all(len(consumer.ids) > 50 for consumer in consumers)
+        running.received(190)
         until(lambda: running.value("source.missing") == 10, "what is missing")
         assert running.sums() == {
             "messages": 191,
@@ -160,6 +180,37 @@ def test_a_file_shows_the_images_of_all_receivers_in_order(running: Site) -> Non
     findings = verify(running.folder / "whole.h5")
     assert findings.complete, findings.problems
     assert len(findings.files) == 1 + N
+
+
+@pytest.mark.parametrize("site", [1], indirect=True)
+def test_every_control_system_starts_one_acquisition_and_reads_the_same_sums(
+    running: Site, clients: dict[str, FrontEndClient]
+) -> None:
+    for number, (name, client) in enumerate(clients.items(), 1):
+        client.write("writers.1.file_name", f"by_{name}")
+        client.write("writers.1.num_images", 30)
+        first = 100 * number
+        detector = threading.Thread(target=running.send_at_open_gate, args=(range(first, first + 30),))
+        detector.start()
+        client.execute("writers.1.start")
+        detector.join(30)
+        assert_shows(running.folder / f"by_{name}.h5", range(first, first + 30))
+        running.received(30 * number)
+        expected = {
+            "source.received": 30 * number,
+            # From the images of one acquisition to those of the next.
+            "source.missing": 70 * (number - 1),
+            "source.receivers": N,
+            "writers.1.num_written": 30,
+            "writers.1.acq_result": "completed",
+        }
+        for other in clients.values():
+            for key, value in expected.items():
+                until(partial(_reads, other, key, value), f"{key} = {value} over {other.name}")
+
+
+def _reads(client: FrontEndClient, key: str, value: object) -> bool:
+    return client.read(key) == value
 
 
 def test_a_late_start_takes_what_comes_to_all_receivers_from_then_on(running: Site) -> None:

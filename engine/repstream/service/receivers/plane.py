@@ -19,9 +19,9 @@ from repstream.service.supervisor import Plane, ProcessPlane
 class Receivers:
     """Fills `Plane`; how many processes there are is said by each start (``source.receivers``).
 
-    With one receiver everything passes through as it is. Others are started when they are first asked
-    for, and stay for the next start. `starts` and `patience` as in `ProcessPlane`; a start counts once,
-    however many receivers it has, and none of several goes on without its service.
+    With one receiver everything passes through as it is. Others are started when the configuration asks
+    for them, and stay for the next start. `starts` and `patience` as in `ProcessPlane`; a start counts
+    once, however many receivers it has, and none of several goes on without its service.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class Receivers:
     ) -> bool:
         self._tell, self._died = on_notice, on_death
         self._planes[0] = self._counted
-        return self._launch(0, settings)
+        taken_up = self._launch(0, settings)
+        self._launch_others(self._wanted(settings))
+        return taken_up
 
     def send(self, request: control.Request) -> None:
         if isinstance(request, control.Open) and not self._choose(request):
@@ -69,19 +71,14 @@ class Receivers:
 
     def _choose(self, request: control.Open) -> bool:
         """Have as many receivers as this start asks for; whether they are there, else it is answered."""
-        try:
-            wanted = self._model.model_validate_json(request.configuration).source.receivers
-        except ValidationError:
-            wanted = 1  # whoever opens it says what is wrong
+        wanted = self._wanted(request.configuration)
         if self._several is not None:
             self._several.retire()
             self._several = None
         if wanted == 1:
             return True
-        self._planes += [ProcessPlane(self._model) for _ in range(wanted - len(self._planes))]
         try:
-            for receiver in range(wanted):
-                self._launch(receiver)
+            self._launch_others(wanted)
         except OSError as error:
             self._tell(control.Answer(request.request, f"a receiver cannot be started: {error}"))
             return False
@@ -94,6 +91,19 @@ class Receivers:
             on_death=self._on_death,
         )
         return True
+
+    def _wanted(self, configuration: str) -> int:
+        """How many receivers a configuration asks for."""
+        try:
+            return self._model.model_validate_json(configuration).source.receivers
+        except ValidationError:
+            return 1  # whoever opens it says what is wrong
+
+    def _launch_others(self, wanted: int) -> None:
+        """Have as many receivers as are wanted; those that live stay. Raises OSError."""
+        self._planes += [ProcessPlane(self._model) for _ in range(wanted - len(self._planes))]
+        for receiver in range(1, wanted):
+            self._launch(receiver)
 
     def _launch(self, receiver: int, settings: str = "") -> bool:
         plane = self._planes[receiver]

@@ -79,6 +79,7 @@ class Several:
         self._undoing: set[int] = set()  # those that still close what others could not open
         self._undone: Task = _nothing
         self._beats: set[int] = set()
+        self._awake: set[int] = set()  # those that have said something; an interpreter takes a while to start
         self._newest: dict[int, SharedAcquisition] = {}
         self._unfinished: dict[str, SharedAcquisition] = {}
         self._masters: dict[str, Placeholder] = {}
@@ -262,6 +263,7 @@ class Several:
 
     def _on_notice(self, receiver: int, notice: control.Notice) -> None:
         now = time.monotonic()
+        self._awake.add(receiver)
         match notice:
             case control.Answer():
                 self._asked.on_answer(receiver, notice)
@@ -269,7 +271,7 @@ class Several:
                 self._on_report(receiver, notice, now)
             case control.Beat():
                 self._beats.add(receiver)
-                if self._beats >= self._live:
+                if self._beats >= self._live & self._awake:
                     self._beats.clear()
                     self._tell(control.Beat())
             case control.AcquisitionNotice():
@@ -341,6 +343,7 @@ class Several:
         receiver, reason = lost
         self._live.discard(receiver)
         self._beats.discard(receiver)
+        self._awake.discard(receiver)
         self._asked.on_death(receiver, reason)
         if receiver in self._undoing:
             self._undoing.discard(receiver)
