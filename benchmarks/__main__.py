@@ -27,6 +27,7 @@ from benchmarks import (
     ring,
     since,
     stream_formats,
+    watched,
     writer,
 )
 from benchmarks.peers import commit
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "packed": compressed.arriving,
     "polled": polled.with_clients,
     "status": polled.with_status_requests,
+    "watched": watched.with_monitors,
     "pictures": pictures.pictures,
     "processing": processing.processing,
     "pipelines": pipelines.pipelines,

@@ -75,13 +75,13 @@ def with_status_requests(rounds: int) -> Iterator[Row]:
 
 def _rows(rounds: int, names: Sequence[str], what: str, silent: str) -> Iterator[Row]:
     for size in POLLED:
-        ceiling = _ceiling(SIZES[size])
+        ceiling = ceiling_of(SIZES[size])
         load = Load(SIZES[size].shape, round(RUN_SECONDS * ceiling / 2))
         with ExitStack() as stack:
-            beamline = stack.enter_context(_Beamline.running(load, ceiling / 2))
+            beamline = stack.enter_context(Beamline.running(load, ceiling / 2))
             clients = stack.enter_context(_Clients.ready(beamline.ports, names))
 
-            def polled(beamline: _Beamline = beamline, clients: _Clients = clients) -> float:
+            def polled(beamline: Beamline = beamline, clients: _Clients = clients) -> float:
                 with clients.polling():
                     return beamline.cost()
 
@@ -90,14 +90,14 @@ def _rows(rounds: int, names: Sequence[str], what: str, silent: str) -> Iterator
         yield Row(f"CPU time per frame, {size}, {what}", TARGET, measured, unit="µs", most=True)
 
 
-def _ceiling(load: Load) -> float:
+def ceiling_of(load: Load) -> float:
     """Frames a second through the bare loop that is better at this size."""
     name = "loop with copying" if load.nbytes < 100_000 else "loop without copying"
     with lane(load, DECIMATED, BARE_LOOPS[name]) as run:
         return sorted(run() for _ in range(3))[1]
 
 
-class _Beamline:
+class Beamline:
     """An engine with all front ends, its source and its consumers."""
 
     def __init__(
@@ -125,21 +125,26 @@ class _Beamline:
 
     @classmethod
     @contextmanager
-    def running(cls, load: Load, rate: float) -> Iterator[_Beamline]:
+    def running(
+        cls, load: Load, rate: float, shown: Mapping[str, object] | None = None
+    ) -> Iterator[Beamline]:
+        """`shown` is more of the configuration, and has PV Access served."""
         address, *others = free_addresses(4)
         outputs = [Output(other, *kind) for other, kind in zip(others, DECIMATED, strict=True)]
         with ExitStack() as stack:
             source = stack.enter_context(child(ceilings.source, load, address, rate))
             sink = stack.enter_context(child(ceilings.sink, load, outputs))
-            ports = stack.enter_context(_serving(address, outputs))
+            ports = stack.enter_context(_serving(address, outputs, shown))
             engine = stack.enter_context(Client(f"tcp://127.0.0.1:{ports['engine']}", timeout=60))
             engine.engine.start().wait(30)
             yield cls(ports, load, engine, source, sink)
 
 
 @contextmanager
-def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]]:
-    names = ("engine", *CLIENTS)
+def _serving(
+    address: str, outputs: Sequence[Output], shown: Mapping[str, object] | None = None
+) -> Iterator[dict[str, int]]:
+    names = ("engine", "pva", *CLIENTS)
     free = free_addresses(len(names))
     ports = {name: int(address.rsplit(":", 1)[1]) for name, address in zip(names, free, strict=True)}
     streams = {
@@ -153,11 +158,15 @@ def _serving(address: str, outputs: Sequence[Output]) -> Iterator[dict[str, int]
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "engine.json"
-        file.write_text(json.dumps({"source": {"address": address}, "streams": streams}))
+        configuration: dict[str, object] = {"source": {"address": address}, "streams": streams}
+        for section, more in (shown or {}).items():
+            configuration[section] = {**configuration.get(section, {}), **more}  # type: ignore[dict-item]
+        file.write_text(json.dumps(configuration))
         listening = (
             *("--config", file, "--root", folder, "--engine-address", f"tcp://127.0.0.1:{ports['engine']}"),
             *("--tango-port", ports["tango"], "--epics-port", ports["epics"], "--http-port", ports["http"]),
             *("--view", f"std_daq={ports['std_daq']}"),
+            *(("--pva", "--pva-port", ports["pva"]) if shown else ("--no-pva",)),
         )
         command = [sys.executable, "-m", "repstream_cli", "serve", *map(str, listening)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -20,7 +20,7 @@ from repstream_http import openapi
 from repstream_http.answers import UnixTime
 from repstream_http.known import known_query
 from repstream_http.pictures.look import Look
-from repstream_http.pictures.reduction import picture_of
+from repstream.pictures.single import picture_of
 from repstream_http.pictures.routes import FORMS, answer, form_of
 from repstream_http.projection import View
 from repstream_http.request import ViewNow

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from repstream.pictures.picture import Picture, View
-from repstream_http.pictures.reduction import picture_of
+from repstream.pictures.single import picture_of
 
 
 class Ask:

@@ -107,6 +107,8 @@ def served(engines: SavedEngines, kind: str, wanted: ControlSystems, host: str) 
             servers = stack.enter_context(epics_servers(engines.current(), wanted.epics, host))
             front_ends.append(servers)
             lines.append(f"EPICS   {wanted.epics.prefix}State_RBV on port {servers.port}")
+            if servers.pva_port:
+                lines.append(f"PVA     {wanted.epics.prefix}Image on port {servers.pva_port}")
         if wanted.tango is not None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repstream-tango-")))
             devices = TangoDevices(kind, wanted.tango, host, folder / "devices.json")

@@ -88,6 +88,13 @@ def _front_ends(parser: argparse.ArgumentParser, program: Program) -> None:
     add("--epics", action="store_true", help="serve each as EPICS PVs")
     add("--epics-port", type=_port, default=5064, help="port of the EPICS server")
     add("--epics-prefix", default="$(ENGINE):", help="beginning of PV names; $(ENGINE) is the name of each")
+    add(
+        "--pva",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="serve them and their pictures over PV Access as well; without it, if that is installed",
+    )
+    add("--pva-port", type=_port, default=5075, help="its port; a free one where that is taken")
     add("--only", action="append", metavar="NAME", help="show this one and no others; may be repeated")
 
 

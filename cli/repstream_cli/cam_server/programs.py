@@ -109,7 +109,10 @@ def _control_systems(parser: argparse.ArgumentParser, given: argparse.Namespace)
     if given.tango_database and not database:
         parser.error("--tango-database needs TANGO_HOST=host:port in the environment")
     tango = TangoOptions(0 if database else given.tango_port, database, given.tango_instance, bool(database))
-    epics = EpicsOptions(given.epics_port, given.epics_prefix)
+    if given.pva and not installed("pva"):
+        parser.error("--pva: it is not installed: pip install 'repstream[pva]'")
+    pva = installed("pva") if given.pva is None else given.pva
+    epics = EpicsOptions(given.epics_port, given.epics_prefix, pva_port=given.pva_port if pva else None)
     return ControlSystems(
         tango if given.tango else None, epics if given.epics else None, tuple(given.only or ())
     )

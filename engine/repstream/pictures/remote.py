@@ -13,9 +13,11 @@ import zmq
 
 from repstream.link.mailbox import Mailbox
 from repstream.pictures import wire
+from repstream.pictures.following import Following, guarded
 from repstream.pictures.picture import Picture, View
 from repstream.pictures.protocol import Callback
 from repstream.sockets.security import of_client
+
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +102,8 @@ class RemotePictures:
             self._tell(None)
         return Once(lambda: self._give_up(wish, wanted, callback))
 
-    def subscribe(self, slot: int, callback: Callback, view: View | None = None) -> _Following:
-        return _Following(self, slot, callback, view)
+    def subscribe(self, slot: int, callback: Callback, view: View | None = None) -> Following:
+        return Following(self, slot, callback, view)
 
     def _give_up(self, wish: _Wish, wanted: _Wanted, callback: Callback) -> None:
         with self._lock:
@@ -164,37 +166,12 @@ class RemotePictures:
                 log.warning("%s sent something that is no picture", self.address)
                 continue
             for callback in self._takers(number):
-                _guarded(callback, picture)
+                guarded(callback, picture)
 
     def _takers(self, number: int) -> list[Callback]:
         with self._lock:
             wish = next((w for w, it in self._wanted.items() if it.number == number), None)
             return self._wanted.pop(wish).callbacks if wish is not None else []
-
-
-class _Following:
-    """A subscription: asks for the next picture when its callback has returned."""
-
-    def __init__(self, pictures: RemotePictures, slot: int, callback: Callback, view: View | None) -> None:
-        self._pictures, self._slot, self._view = pictures, slot, view
-        self._callback = callback
-        self._closed = False
-        self._lock = threading.Lock()
-        with self._lock:
-            self._wish = pictures.next(slot, self._take, view)
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._wish.close()
-
-    def _take(self, picture: Picture) -> None:
-        if self._closed:
-            return
-        _guarded(self._callback, picture)
-        with self._lock:
-            if not self._closed:
-                self._wish = self._pictures.next(self._slot, self._take, self._view, picture.number)
 
 
 def _send(socket: zmq.Socket[bytes], message: wire.ToPictures) -> bool:
@@ -203,10 +180,3 @@ def _send(socket: zmq.Socket[bytes], message: wire.ToPictures) -> bool:
     except zmq.Again:
         return False
     return True
-
-
-def _guarded(callback: Callback, picture: Picture) -> None:
-    try:
-        callback(picture)
-    except Exception:  # a viewer's fault must not reach the others
-        log.exception("a viewer of pictures failed")

@@ -9,20 +9,33 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from typing import Protocol
 
 from p4p import Value
 from p4p.server.thread import SharedPV
 from p4p.util import ThreadedWorkQueue
 
+from repstream.instances import watch
 from repstream.parameters.catalogue import Group, key_of
 from repstream.pictures.link import ADDRESS, PictureLink
 from repstream.pictures.picture import Picture
+from repstream.pictures.protocol import Pictures
 from repstream.protocol import Change, Engine, Event, Subscription
 from repstream_epics import names
 from repstream_epics.pva import images
 
 PATIENCE = 1.0
 """Seconds that a client waits for its first picture; then it hears that there is none."""
+
+
+class Link(Protocol):
+    """Where the pictures of an engine come from."""
+
+    def of(self, slot: int) -> Pictures | None:
+        """The pictures of a slot; None where nobody says where they are."""
+
+    def close(self) -> None:
+        """Ask for nothing more."""
 
 
 class Look:
@@ -49,7 +62,7 @@ class Look:
 class Feed:
     """The pictures of one slot, for all who look."""
 
-    def __init__(self, link: PictureLink, slot: int, queue: ThreadedWorkQueue) -> None:
+    def __init__(self, link: Link, slot: int, queue: ThreadedWorkQueue) -> None:
         self.queue = queue
         self._link, self._slot = link, slot
         self._lock = threading.Lock()
@@ -106,18 +119,19 @@ class Feed:
 
 
 class PictureChannels:
-    """The pictures of one engine by name; `close` after use."""
+    """The pictures of one engine by name, for that of a camera or pipeline its one; `close` after use."""
 
     def __init__(self, engine: Engine, prefix: str) -> None:
         self._engine = engine
-        self._link = PictureLink(engine)
+        heads = {s: names.head(Group.PICTURE, s) for s in engine.catalogue.slots(Group.PICTURE)}
+        self._link: Link = PictureLink(engine)
+        if watch.ADDRESS in engine.catalogue.parameters:
+            heads, self._link = {1: ""}, watch.WatchLink(engine)
         self._queue = ThreadedWorkQueue("repstream pictures", maxsize=0, daemon=True)
         self._subscription: Subscription | None = None
-        self._feeds = {
-            slot: Feed(self._link, slot, self._queue) for slot in engine.catalogue.slots(Group.PICTURE)
-        }
+        self._feeds = {slot: Feed(self._link, slot, self._queue) for slot in heads}
         self._named = {
-            names.check(f"{prefix}{names.head(Group.PICTURE, slot)}{name}"): (feed, codec)
+            names.check(f"{prefix}{heads[slot]}{name}"): (feed, codec)
             for slot, feed in self._feeds.items()
             for codec, name in images.NAMES.items()
         }

@@ -13,7 +13,7 @@ from repstream_http.compat.std_daq.daq import Daq
 from repstream_http.files_routes import allowed
 from repstream_http.pictures import rendering
 from repstream_http.pictures.look import Look
-from repstream_http.pictures.reduction import picture_of
+from repstream.pictures.single import picture_of
 
 LOOK = Look(colours="viridis")
 

@@ -1,4 +1,4 @@
-"""Images of files as pictures: reduced by the same functions as those of streams."""
+"""Single images, of files or of streams, as pictures: reduced by the same functions as those of slots."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,9 +17,13 @@ from numpy.typing import NDArray
 
 from repstream.errors import RepstreamError
 from repstream.instances.stream_images import Sent, image_of, messages
+from repstream.parameters.catalogue import key_of
+from repstream.parameters.instance import STREAM
+from repstream.pictures.following import Following, guarded
 from repstream.pictures.picture import Picture, View
 from repstream.pictures.protocol import Callback
-from repstream_http.pictures.reduction import picture_of
+from repstream.pictures.single import picture_of
+from repstream.protocol import Engine
 
 LINGER = 5.0
 """Seconds after the last question for which it goes on receiving."""
@@ -26,6 +32,8 @@ PATIENCE = 1.0
 """Seconds without a message after which the stream is looked for anew."""
 
 RULE = View(rule="mean")
+ADDRESS = key_of(STREAM, 0, "address")
+"""Where the stream of an instance can be received, by key; empty while it does not run."""
 
 
 class Ask(NamedTuple):
@@ -37,7 +45,10 @@ class Ask(NamedTuple):
 
 
 class Watch:
-    """The stream that `find` gives the address of (empty where it does not run). Thread-safe; `close` it."""
+    """The stream that `find` gives the address of (empty where it does not run), as pictures of slot 1.
+
+    Fills `pictures.protocol.Pictures`. Thread-safe; `close` it.
+    """
 
     def __init__(self, name: str, find: Callable[[], str]) -> None:
         self._name, self._find = name, find
@@ -47,14 +58,26 @@ class Watch:
         self._number = 0
         self._wanted_until = 0.0
         self._thread: threading.Thread | None = None
+        self._answers = ThreadPoolExecutor(1, thread_name_prefix=f"pictures {name}")
 
     def next(self, slot: int, callback: Callback, view: View | None = None, after: int = 0) -> _Given:
         """Call back once, with the newest image whose number is not `after`, reduced to `view`."""
         ask = Ask(view or RULE, after, callback)
         with self._condition:
-            self._asks.append(ask)
+            sent, number = self._newest, self._number
+            image = None if sent is None or number <= after else image_of(sent)
+            if image is None:
+                self._asks.append(ask)
             self._want()
+        if sent is not None and image is not None:
+            self._answer([ask], sent, image, number)
         return _Given(self, ask)
+
+    def subscribe(self, slot: int, callback: Callback, view: View | None = None) -> Following:
+        return Following(self, slot, callback, view)
+
+    def latest(self, slot: int, view: View | None = None, timeout: float = 2.0) -> Picture | None:
+        return self.picture(view or RULE, timeout)
 
     def newest(self, timeout: float) -> Sent | None:
         """What was sent last, or is sent within `timeout` seconds; None where nothing is."""
@@ -77,6 +100,7 @@ class Watch:
             thread = self._thread
         if thread is not None:
             thread.join()
+        self._answers.shutdown(cancel_futures=True)
 
     def give_up(self, ask: Ask) -> None:
         """Wait no longer."""
@@ -130,9 +154,18 @@ class Watch:
             self._condition.notify_all()
             due = [] if image is None else [ask for ask in self._asks if number != ask.after]
             self._asks = [ask for ask in self._asks if ask not in due]
-        for ask in due:
-            if image is not None:
-                ask.callback(self._picture(sent, image, ask.view, number))
+        if image is not None:
+            self._answer(due, sent, image, number)
+
+    def _answer(self, asks: Iterable[Ask], sent: Sent, image: NDArray[Any], number: int) -> None:
+        """Call back in a thread of its own: a slow viewer holds up nobody."""
+
+        def call(ask: Ask) -> None:
+            guarded(ask.callback, self._picture(sent, image, ask.view, number))
+
+        with suppress(RuntimeError):  # it was closed meanwhile
+            for ask in asks:
+                self._answers.submit(call, ask)
 
     def _picture(self, sent: Sent, image: NDArray[Any], view: View, number: int) -> Picture:
         found = picture_of(image, sent.pulse_id, view, sent.time)
@@ -147,3 +180,18 @@ class _Given:
 
     def close(self) -> None:
         self._watch.give_up(self._ask)
+
+
+class WatchLink:
+    """Where the pictures of an instance come from; `close` after use."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._watch = Watch("an instance", lambda: str(engine.read(ADDRESS).value or ""))
+
+    def of(self, slot: int) -> Watch:
+        """Its pictures, which come while it runs."""
+        return self._watch
+
+    def close(self) -> None:
+        """Receive nothing more."""
+        self._watch.close()
