@@ -235,17 +235,26 @@ class EpicsServers:
     """The EPICS servers of some engines, which may come and go while they serve."""
 
     def __init__(self, ioc: IocServer, pva: PvaServer | None) -> None:
-        self._ioc = ioc
+        self._ioc, self._pva = ioc, pva
         self.port = ioc.port
         self.pva_port = 0 if pva is None else pva.port
 
     def add(self, name: str, engine: Engine) -> None:
         """Show one more engine; raises `ValueError` for names that PVs cannot have."""
-        self._ioc.add(name, engine)
+        if self._pva is not None:
+            self._pva.add(name, engine)
+        try:
+            self._ioc.add(name, engine)
+        except ValueError:
+            if self._pva is not None:
+                self._pva.remove(name)
+            raise
 
     def remove(self, name: str) -> None:
         """Show an engine no more; nothing happens where it was not shown."""
         self._ioc.remove(name)
+        if self._pva is not None:
+            self._pva.remove(name)
 
     def tend(self) -> None:
         """They are threads of this process, and need nothing."""

@@ -85,6 +85,16 @@ class Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto is untyped
             await self._cull_subscriptions(None, lambda subscription: subscription.channel is channel)
             await self.send(channel.disconnect())
 
+    async def _command_queue_iteration(self, command: Any) -> Any:
+        """Leave out what a client asks of a channel that it does not yet know to be gone.
+
+        caproto would take that for an error after which it hears no more of this client.
+        """
+        sid = getattr(command, "sid", None)
+        if sid is not None and sid not in self.circuit.channels_sid:
+            return None
+        return await super()._command_queue_iteration(command)
+
     async def _start_write_task(self, handle_write: Callable[[], Awaitable[None]]) -> None:
         settled = asyncio.Event()
         SETTLED.set(settled)  # the task takes a copy of the context

@@ -16,11 +16,11 @@ from repstream.errors import StorageError
 from repstream.files.reader import FileReader
 from repstream.parameters.facts import Role
 from repstream.pictures.picture import Picture
+from repstream.pictures.single import picture_of
 from repstream_http import openapi
 from repstream_http.answers import UnixTime
 from repstream_http.known import known_query
 from repstream_http.pictures.look import Look
-from repstream.pictures.single import picture_of
 from repstream_http.pictures.routes import FORMS, answer, form_of
 from repstream_http.projection import View
 from repstream_http.request import ViewNow

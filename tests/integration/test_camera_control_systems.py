@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any, NamedTuple
 
 import h5py
@@ -32,6 +34,7 @@ class Beamline(NamedTuple):
     pipelines: str
     address: str
     epics_port: int
+    pva_port: int
 
     def device(self, name: str) -> Any:
         """The device of a pipeline; `DevFailed` where there is none."""
@@ -67,22 +70,22 @@ def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
     pipelines = folder / "configuration/pipeline_config"
     _save(pipelines, "inside", {"camera_name": "screen", "alarms": {"x_center": {"warning_high": X + 9}}})
     _save(pipelines, "outside", {"camera_name": "screen", "alarms": outside})
-    ports = [free_port() for _ in range(4)]
+    ports = [free_port() for _ in range(6)]
     here = ("-i", "127.0.0.1", "-n", "127.0.0.1", "-p")
     shown = ("--tango", "--tango-port", ports[2], "--epics", "--epics-port", ports[3])
-    prefix = ("--epics-prefix", "T:$(ENGINE):")
+    prefix = ("--epics-prefix", "T:$(ENGINE):", "--pva-port", ports[4])
+    searches = {**os.environ, "EPICS_PVAS_BROADCAST_PORT": str(ports[5])}
+    pipeline = ("-c", f"http://127.0.0.1:{ports[0]}", *shown, *prefix)
     with (
         program("camera_server", folder, *here, ports[0]) as cameras,
-        program(
-            "pipeline_server", folder, *here, ports[1], "-c", f"http://127.0.0.1:{ports[0]}", *shown, *prefix
-        ) as served,
+        program("pipeline_server", folder, *here, ports[1], *pipeline, environment=searches) as served,
     ):
         wait_until_ready(cameras)
         wait_until_ready(served)
         address = f"tango://127.0.0.1:{ports[2]}/repstream/pipeline/{{}}#dbase=no"
         devices = {name: tango.DeviceProxy(address.format(name)) for name in ("inside", "outside")}
         with Pyepics(ports[3]) as epics:
-            yield Beamline(devices, epics, f"http://127.0.0.1:{ports[1]}", address, ports[3])
+            yield Beamline(devices, epics, f"http://127.0.0.1:{ports[1]}", address, ports[3], ports[4])
 
 
 def test_the_beam_is_where_it_was_put(beamline: Beamline) -> None:
@@ -100,6 +103,23 @@ def test_the_beam_is_where_it_was_put(beamline: Beamline) -> None:
     assert epics.value("T:inside:Beam:YCenter_RBV") == pytest.approx(Y, abs=0.05)
     assert epics.value("T:inside:Beam:Quality_RBV") > 0.95
     assert inside.read_attribute("BeamXCenter").quality == tango.AttrQuality.ATTR_VALID
+
+
+def test_its_picture_and_numbers_come_over_pv_access(beamline: Beamline) -> None:
+    pvaccess = pytest.importorskip("tests.ioc.pva_client")
+    beamline.devices["inside"].Start()
+    pictures: Queue[Any] = Queue()
+    with pvaccess.client(beamline.pva_port) as pva:
+        until(
+            lambda: pva.get("T:inside:Beam:XCenter_RBV", timeout=20) == pytest.approx(X, abs=0.05), "the beam"
+        )
+        with pva.monitor("T:inside:Image", pictures.put):
+            seen = [picture for _ in range(5) if (picture := pictures.get(timeout=20)).size]
+        assert pva.get("T:inside:Beam:XCenter_RBV", timeout=20).raw.display.description
+    ids = [picture.raw["uniqueId"] for picture in seen]
+    assert len(ids) >= 4 and ids == sorted(set(ids))
+    assert all(np.array_equal(np.asarray(picture), beam()) for picture in seen)
+    assert seen[-1].timestamp > 1.7e9
 
 
 def test_what_is_out_of_its_limits_is_an_alarm(beamline: Beamline) -> None:
@@ -129,6 +149,7 @@ def test_levels_that_make_no_sense_are_refused(beamline: Beamline) -> None:
 
 
 def test_pvs_and_devices_come_and_go_with_what_is_saved(beamline: Beamline) -> None:
+    pvaccess = pytest.importorskip("tests.ioc.pva_client")
     epics, state = beamline.epics, "T:late:State_RBV"
     assert not beamline.caget(state)
     for _ in range(2):
@@ -139,6 +160,9 @@ def test_pvs_and_devices_come_and_go_with_what_is_saved(beamline: Beamline) -> N
         until(lambda: beamline.device("late").BeamXCenter is not None, "the beam in Tango")
         # Each time the same client, which was disconnected meanwhile.
         until(lambda: severity(epics, "T:late:Beam:XCenter_RBV") == 0, "the beam in EPICS")
+        with pvaccess.client(beamline.pva_port) as pva:
+            until(lambda: pva.get("T:late:Image", timeout=20).size, "the picture over PV Access")
+            assert pva.get("T:late:Beam:XCenter_RBV", timeout=20) == pytest.approx(X, abs=0.05)
         beamline.device("late").Stop()
         beamline.remove("late")
         until(lambda: not answers(beamline, "late"), "the end of the device")
@@ -175,11 +199,16 @@ def severity(epics: Pyepics, pv: str) -> int | None:
         return None
 
 
-def _write_images(path: Path) -> None:
+def beam() -> np.ndarray[Any, np.dtype[np.uint16]]:
+    """The image of the camera, always the same."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    beam = 100 + 20_000 * np.exp(-((x - X) ** 2 + (y - Y) ** 2) / (2 * SIGMA**2))
+    image = 100 + 20_000 * np.exp(-((x - X) ** 2 + (y - Y) ** 2) / (2 * SIGMA**2))
+    return image.astype(np.uint16)
+
+
+def _write_images(path: Path) -> None:
     with h5py.File(path, "w") as file:
-        file["images"] = np.stack([beam.astype(np.uint16)] * 3)
+        file["images"] = np.stack([beam()] * 3)
 
 
 def _save(folder: Path, name: str, configuration: dict[str, Any]) -> None:

@@ -24,11 +24,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from repstream.pictures.picture import View
+from repstream.pictures.single import picture_of
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
 from repstream_http.pictures import rendering, wire
 from repstream_http.pictures.look import Look
-from repstream.pictures.single import picture_of
 from tests.rest.pictures import Made
 
 IMAGE = (np.arange(48 * 64, dtype=np.uint16) * 20).reshape(48, 64)

@@ -18,7 +18,6 @@ from repstream.pictures.picture import Picture, View
 from repstream.pictures.protocol import Callback
 from repstream.sockets.security import of_client
 
-
 log = logging.getLogger(__name__)
 
 TURN = 250

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from p4p import Value
+from p4p.server import DynamicProvider
 from p4p.server.thread import SharedPV
 from p4p.util import ThreadedWorkQueue
 
@@ -103,6 +104,13 @@ class Feed:
         if pictures is not None:
             self._following = pictures.subscribe(self._slot, self._take)
 
+    def close(self) -> None:
+        """Disconnect all who look."""
+        with self._lock:
+            looks, self._looks = self._looks, []
+        for look in looks:
+            look.pv.close(destroy=True)
+
     def _take(self, picture: Picture) -> None:
         """Called from the pictures' thread, which asks for the next one when this is done."""
         with self._lock:
@@ -151,6 +159,8 @@ class PictureChannels:
             self._subscription.close()
             self._queue.stop()
         self._link.close()
+        for feed in self._feeds.values():
+            feed.close()
 
     def channel(self, name: str) -> SharedPV:
         """A channel for one client."""
@@ -167,12 +177,23 @@ class PictureChannels:
 class PictureProvider:
     """Gives clients their channels; a handler of p4p's `DynamicProvider`."""
 
-    def __init__(self, all_channels: Iterable[PictureChannels]) -> None:
-        self._channels = {name: channels for channels in all_channels for name in channels.names}
+    def __init__(self) -> None:
+        self._channels: dict[str, PictureChannels] = {}
 
-    def testChannel(self, name: str) -> bool:
-        return name in self._channels
+    def add(self, channels: PictureChannels) -> None:
+        """Have these found from now on."""
+        self._channels |= dict.fromkeys(channels.names, channels)
+
+    def remove(self, channels: PictureChannels) -> None:
+        """Have these found no more."""
+        for name in channels.names:
+            del self._channels[name]
+
+    def testChannel(self, name: str) -> Any:
+        """Whether there is one of this name; one that is not there may come."""
+        return name in self._channels or DynamicProvider.NotYet
 
     def makeChannel(self, name: str, peer: str) -> SharedPV | None:
         """A channel for one client; None where nothing has this name."""
-        return self._channels[name].channel(name) if name in self._channels else None
+        channels = self._channels.get(name)
+        return None if channels is None else channels.channel(name)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from p4p.server import DynamicProvider, Server, StaticProvider
 
@@ -20,6 +20,25 @@ from repstream_epics.pva.pictures import PictureChannels, PictureProvider
 
 PORT = 5075
 SEARCH_PORT = 5076
+
+
+class _Part(NamedTuple):
+    """All that shows one engine."""
+
+    values: EnginePVs
+    pictures: PictureChannels
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.values.names, *self.pictures.names]
+
+    def start(self) -> None:
+        self.values.start()
+        self.pictures.start()
+
+    def close(self) -> None:
+        self.values.close()
+        self.pictures.close()
 
 
 class PvaServer:
@@ -42,20 +61,14 @@ class PvaServer:
         self._interface = socket.gethostbyname(interface)
         self._port = port
         self.search_port = search_port or int(os.environ.get("EPICS_PVAS_BROADCAST_PORT", SEARCH_PORT))
+        self._prefix, self._access = prefix, access or WriteAccess()
         self._values = StaticProvider("repstream")
+        self._pictures = PictureProvider()
+        self._channels = DynamicProvider("repstream pictures", self._pictures)
         self._open = ExitStack()
-        self._names: list[str] = []
-        self._engines: list[EnginePVs] = []
-        self._pictures: list[PictureChannels] = []
+        self._parts: dict[str, _Part] = {}
         for name, engine in engines.items():
-            of_engine = names.prefix_of(prefix, name)
-            self._engines.append(EnginePVs(engine, of_engine, access or WriteAccess()))
-            self._pictures.append(PictureChannels(engine, of_engine))
-            self._enter([*self._engines[-1].names, *self._pictures[-1].names])
-            for pv_name, pv in self._engines[-1].served():
-                self._values.add(pv_name, pv)
-
-        self._channels = DynamicProvider("repstream pictures", PictureProvider(self._pictures))
+            self._enter(name, self._part(name, engine))
 
     @property
     def port(self) -> int:
@@ -65,15 +78,13 @@ class PvaServer:
     @property
     def names(self) -> Iterable[str]:
         """What is served, by full PV name."""
-        return self._names
+        return [name for part in self._parts.values() for name in part.names]
 
     def start(self) -> None:
         """Serve; clients can connect when this returns. Raises `OSError` where it cannot listen."""
-        for values, pictures in zip(self._engines, self._pictures, strict=True):
-            values.start()
-            self._open.callback(values.close)
-            pictures.start()
-            self._open.callback(pictures.close)
+        self._open.callback(self._close)
+        for part in self._parts.values():
+            part.start()
         # p4p keeps no reference to them; connections are offered in this order.
         providers = [(self._values, 0), (self._channels, 1)]
         try:
@@ -98,10 +109,43 @@ class PvaServer:
     ) -> None:
         self.stop()
 
-    def _enter(self, more: list[str]) -> None:
-        if twice := set(self._names) & set(more):
+    def add(self, name: str, engine: Engine) -> None:
+        """Show one more engine, while it serves.
+
+        Raises `ValueError` for names that collide or are too long; nothing has changed then.
+        """
+        part = self._part(name, engine)
+        part.start()
+        self._enter(name, part)
+
+    def remove(self, name: str) -> None:
+        """Show an engine no more; clients of its PVs are disconnected, and find them when they return.
+
+        Nothing happens where none of this name is shown.
+        """
+        part = self._parts.pop(name, None)
+        if part is not None:
+            for pv_name, _ in part.values.served():
+                self._values.remove(pv_name)
+            self._pictures.remove(part.pictures)
+            part.close()
+
+    def _part(self, name: str, engine: Engine) -> _Part:
+        of_engine = names.prefix_of(self._prefix, name)
+        part = _Part(EnginePVs(engine, of_engine, self._access), PictureChannels(engine, of_engine))
+        if twice := set(self.names) & set(part.names):
             raise ValueError(f"{min(twice)} would be there twice; put {names.ENGINE_MACRO} into the prefix")
-        self._names += more
+        return part
+
+    def _enter(self, name: str, part: _Part) -> None:
+        self._parts[name] = part
+        self._pictures.add(part.pictures)
+        for pv_name, pv in part.values.served():
+            self._values.add(pv_name, pv)
+
+    def _close(self) -> None:
+        for part in self._parts.values():
+            part.close()
 
     def _configuration(self) -> dict[str, str]:
         """Beacons go to nobody beyond this host while it listens on loopback."""

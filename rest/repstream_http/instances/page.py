@@ -16,8 +16,8 @@ from repstream.errors import UnknownInstance
 from repstream.instances.description import InstanceInfo
 from repstream.instances.saved.cameras import SavedCameras
 from repstream.instances.saved.pipelines import SavedPipelines
-from repstream_http import page_files
 from repstream.instances.watch import Watch
+from repstream_http import page_files
 from repstream_http.pictures import live
 from repstream_http.pictures.look import LookQuery
 from repstream_http.pictures.routes import FORMS, PATIENCE, answer

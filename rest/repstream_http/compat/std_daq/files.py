@@ -8,12 +8,12 @@ from fastapi.concurrency import run_in_threadpool
 from repstream.errors import InvalidValue
 from repstream.files.reader import IMAGES, FileReader
 from repstream.pictures.picture import FULL
+from repstream.pictures.single import picture_of
 from repstream_http.compat.std_daq.convention import Answer, guarded
 from repstream_http.compat.std_daq.daq import Daq
 from repstream_http.files_routes import allowed
 from repstream_http.pictures import rendering
 from repstream_http.pictures.look import Look
-from repstream.pictures.single import picture_of
 
 LOOK = Look(colours="viridis")
 
