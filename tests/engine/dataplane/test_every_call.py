@@ -10,26 +10,33 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import hdf5plugin  # noqa: F401  registers the filters
 import numpy as np
 import pytest
 import zmq
-from tests.engine.dataplane.bench import Plane, configuration, image, plan, send
+from tests.engine.dataplane.bench import Plane, configuration, image, message, plan
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import result_of, sums
+from tests.engine.dataplane.test_channels import HIGH, LOW
 from tests.engine.dataplane.test_process import process
+from tests.engine.ring.peers import Producer, tidy, unique_name
 from tests.storage import ERRORS, Storage, errors_of
 from tests.waiting import until
 
 from repstream.dataplane import control
+from repstream.messages import dectris_v2
+from repstream.messages.pixels import packed
+from repstream.parameters.configuration import Configuration
 
 Address = Callable[[str], str]
 
 SHAPE, COUNT, TURNS = (60, 100), 12, 3
+SLOTS = 64
 MOST = 400
 """Calls of a kind that an acquisition makes, at most; beyond it the loop would never end."""
 
@@ -45,6 +52,7 @@ CALLS = {
     "read": 9,
 }
 """The kinds of calls, and of how many the short form fails one."""
+NUMBERS = itertools.count()
 NEEDED = ("write", "fsync", "rename")
 """What must succeed for a file to be complete; without some of the other calls it still may be."""
 
@@ -56,6 +64,7 @@ class Layout:
     plan: dict[str, Any] = field(default_factory=dict)
     writer: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    feed: Literal["frames", "thresholds", "ring"] = "frames"
     turn: int = COUNT // TURNS
     spread: int = 1
     """How many times fewer calls the short form fails, where acquisitions take longer."""
@@ -67,18 +76,25 @@ LAYOUTS = {
     "synced": Layout({"sync_interval": 0.01, "checksum": "xxh3"}),
     "master": Layout({"images_per_file": 5}, spread=2),
     "parts": Layout({"number_of_parts": 2}, spread=6),
-    "spill": Layout({}, {"buffer_size": 2}, {"STORAGE_SHIM_SLOW": "5000"}, COUNT),
+    "spill": Layout({}, {"buffer_size": 2}, {"STORAGE_SHIM_SLOW": "5000"}, turn=COUNT),
+    "thresholds": Layout(feed="thresholds", spread=2),
+    "ring": Layout({"number_of_parts": 2}, feed="ring", spread=8),
 }
 
 
 class Site:
-    """A data plane on that storage that writes one acquisition after another."""
+    """A data plane on that storage that writes one acquisition after another.
+
+    `feed` sends images of these ids. `first` is the id of the first image of the last acquisition, `ring` the
+    name of the shared memory that images come from.
+    """
 
     def __init__(
-        self, process_id: int, plane: Plane, source: zmq.Socket[bytes], storage: Storage, layout: Layout
+        self, process_id: int, plane: Plane, feed: Callable[[range], object], storage: Storage, layout: Layout
     ) -> None:
-        self._plane, self._source, self.storage, self._layout = plane, source, storage, layout
-        self._number = self._sent = 0
+        self._plane, self._feed, self.storage, self._layout = plane, feed, storage, layout
+        self._number = self._sent = self.first = 0
+        self.ring = ""
         self._open = Path(f"/proc/{process_id}/fd")
 
     @property
@@ -93,12 +109,12 @@ class Site:
         arm = plan(path, COUNT, **fields)
         assert self._plane.ask(control.Arm, slot=1, plan=arm, frames=0) == ""
         notice = self._next("WAITING_IMAGES", "FAILED")
-        turn = self._layout.turn
-        for first in range(0, COUNT, turn):
+        turn, self.first = self._layout.turn, self._sent
+        for first in range(self._sent, self._sent + COUNT, turn):
             if notice.state == "FAILED":
                 break
-            time.sleep(0.06 if first else 0.0)  # so that readers are shown each turn
-            send(self._source, range(first, first + turn), shape=SHAPE)
+            time.sleep(0.06 if first > self.first else 0.0)  # so that readers are shown each turn
+            self._feed(range(first, first + turn))
             self._sent += turn
         done = notice if notice.state == "FAILED" else self._next("FINISHED", "FAILED")
         if done.state == "FAILED":  # or what is on its way would be the next acquisition's
@@ -117,11 +133,53 @@ def running(layout: Layout, storage: Storage, address: Address, peer: Opener, fo
     (folder / "run-spill").mkdir()
     with process(**storage.environment, **layout.environment) as (child, plane):
         writers = {"file": {**layout.writer, **spills}}
-        assert plane.open(configuration(address("in"), writers=writers)) == ""
-        source = peer(zmq.PUSH, bind=address("in"))
-        plane.report(lambda report: report.source.connected)
-        yield Site(child.pid, plane, source, storage, layout)
+        if layout.feed == "ring":
+            with fed_by_ring(plane, writers) as (name, feed):
+                site = Site(child.pid, plane, feed, storage, layout)
+                site.ring = name
+                yield site
+        else:
+            whole = configuration(address("in"), writers=writers)
+            if layout.feed == "thresholds":
+                source = whole.source.changed({"threshold": f"{LOW}, {HIGH}"})
+                whole = whole.model_copy(update={"source": source})
+            assert plane.open(whole) == ""
+            socket = peer(zmq.PUSH, bind=address("in"))
+            plane.report(lambda report: report.source.connected)
+            yield Site(child.pid, plane, partial(send_all, socket, layout.feed), storage, layout)
         storage.does("")
+
+
+def send_all(socket: zmq.Socket[bytes], feed: str, ids: range) -> None:
+    for i in ids:
+        socket.send_multipart(thresholds(i) if feed == "thresholds" else message(i, SHAPE))
+
+
+def thresholds(number: int) -> list[bytes]:
+    """An image of two thresholds; the first of them is the image of this number."""
+    data = {name: packed(image(number + add, SHAPE), "") for name, add in ((LOW, 0), (HIGH, 1))}
+    return [bytes(part) for part in dectris_v2.encode_image(dectris_v2.Image(number, 1, data))]
+
+
+@contextmanager
+def fed_by_ring(plane: Plane, writers: dict[str, Any]) -> Iterator[tuple[str, Callable[[range], None]]]:
+    """Images come from a ring buffer, where the writing processes read them in place."""
+    name = unique_name()
+    producer = Producer(name, SHAPE, "uint16", SLOTS)
+    try:
+        source = {"address": f"ring://{name}", "ring_slots": SLOTS}
+        tree = {"source": source, "writers": writers, "slots": {"writers.file": 1}}
+        assert plane.open(Configuration.model_validate(tree)) == ""
+        producer.wait_for_consumer()
+
+        def feed(ids: range) -> None:
+            for i in ids:
+                producer.put(i, image(i, SHAPE).tobytes())
+
+        yield name, feed
+    finally:
+        producer.vanish()
+        tidy(name)
 
 
 Run = Callable[[str], AbstractContextManager[Site]]
@@ -140,7 +198,9 @@ def images_in(path: Path) -> np.ndarray[Any, Any]:
     return found
 
 
-def check(done: control.AcquisitionNotice, path: Path, hit: str, call: str, error: str) -> None:
+def check(
+    done: control.AcquisitionNotice, path: Path, hit: str, call: str, error: str, *, first_id: int
+) -> None:
     """What must be so after this call failed with this error for the path `hit`."""
     ledger = done.report.ledger
     assert ledger.queued == 0
@@ -166,13 +226,13 @@ def check(done: control.AcquisitionNotice, path: Path, hit: str, call: str, erro
         if done.state == "FINISHED":
             assert len(found) == COUNT
         if len(found):  # before the first image nobody knows the shape
-            np.testing.assert_array_equal(found, [image(i, SHAPE) for i in range(len(found))])
+            np.testing.assert_array_equal(found, [image(first_id + i, SHAPE) for i in range(len(found))])
     else:
         assert ledger.sent == 0
 
 
 def fail_each(
-    site: Site, folder: Path, call: str, errors: Sequence[str], numbers: range
+    site: Site, folder: Path, call: str, errors: Sequence[str], numbers: range, *, part: str = "/run-"
 ) -> tuple[int, list[str]]:
     """Fail these calls, each in an acquisition of its own, as far as there are so many.
 
@@ -180,14 +240,14 @@ def fail_each(
     """
     failed, wrong = 0, []
     for number, error in zip(numbers, itertools.cycle(errors), strict=False):
-        own = folder / f"run-{call}-{error}-{number}"
+        own = folder / f"run-{next(NUMBERS)}"
         own.mkdir()
-        site.storage.fails(call, number, error, "/run-")
+        site.storage.fails(call, number, error, part)
         done = site.acquire(own / "scan.h5")
         hit = site.storage.hit
         site.storage.does("")
         try:
-            check(done, own / "scan.h5", hit, call, error)
+            check(done, own / "scan.h5", hit, call, error, first_id=site.first)
         except (AssertionError, OSError) as problem:
             wrong.append(f"{call} {number} {error} at {hit}: {done.state} {done.message}\n{problem}")
         if not hit:
@@ -206,6 +266,20 @@ def test_some_calls_that_fail(layout: str, run: Run, tmp_path: Path) -> None:
             first = 1 + place % every
             wrong += fail_each(site, tmp_path, call, errors_of(call), range(first, MOST, step))[1]
     assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.timeout(300)
+def test_memory_of_a_ring_that_cannot_be_reached(run: Run, tmp_path: Path) -> None:
+    """The writing processes map the ring, and what says how far its producer is; each may fail, once."""
+    wrong, failed = [], []
+    with run("ring") as site:
+        for call in ("open", "mmap"):
+            for part in (site.ring, "repstream-ring"):
+                count, more = fail_each(site, tmp_path, call, ["EACCES"], range(1, MOST), part=part)
+                failed.append((call, part, count))
+                wrong += more
+    assert not wrong, "\n\n".join(wrong)
+    assert all(count for *_, count in failed), failed
 
 
 @pytest.mark.soak
