@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from repstream.errors import StorageError
 from repstream.messages.frame import Frame
 
 WORDS = 3
@@ -74,13 +75,19 @@ class Rings:
         self._progress: tuple[tuple[str, int], Any] | None = None
 
     def image(self, place: RingPlace) -> RingImage | None:
-        """The image at a place; None where that ring is gone."""
+        """The image at a place; None where that ring is gone.
+
+        Raises StorageError where it is there and cannot be read: that is no fault of its producer.
+        """
         try:
             if self._memory is not None and len(self._memory[1]) < place.offset + place.nbytes:
                 self._memory = None  # it has grown since
             return view(self._mapped(place), place, self._words_of(place.progress))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
+        except OSError as error:
+            where = place.path if error.filename is None else error.filename
+            raise StorageError(f"the ring at {where} cannot be read: {error.strerror or error}") from error
 
     def _words_of(self, progress: tuple[str, int]) -> Any:
         if self._progress is None or self._progress[0] != progress:
