@@ -5,6 +5,7 @@
 #   make versions        the unit tests on each Python that is installed beside this one
 #   make readers         what reads files in tests from an environment of its own
 #   make panels          Taurus, Sardana and PyDM in environments of their own, for the tests of panels
+#   make ray             Ray in an environment of its own, for the tests of placing
 #   make site            spelling, links, and the documentation as a site in build/site
 #   make page            types, lint and tests of the page's modules (needs npm, as nothing else does)
 #   make bench, soak     figures; long runs             make docs    generated reference pages
@@ -33,7 +34,7 @@ READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: demo test test-unit check wheels versions readers panels site page format bench soak soak-site soak-tango mutants audit docs release clean
+.PHONY: demo test test-unit check wheels versions readers panels ray site page format bench soak soak-site soak-tango mutants audit docs release clean
 
 demo: $(READY)
 	@$(BIN)/repstream demo $(if $(filter-out 0,$(ONCE)),--once) $(DEMO)
@@ -55,6 +56,9 @@ readers:
 
 panels:
 	@.ci/panels "$(PYTHON)"
+
+ray:
+	@.ci/ray "$(PYTHON)"
 
 site:
 	@.ci/site "$(PYTHON)"

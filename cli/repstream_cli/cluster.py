@@ -16,6 +16,7 @@ from repstream.cluster.member import Look, Progress
 from repstream.files import gaps
 from repstream.files.host_files import Joined
 from repstream.link.attach import addresses_of
+from repstream_cli.cluster_ray import ray
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.progress import ProgressLine
@@ -45,6 +46,9 @@ Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the e
 File = Annotated[Path, typer.Argument(help="The file that shows all images.", show_default=False)]
 Images = Annotated[int, typer.Option("--images", "-n", min=1, help="Number of images.", show_default=False)]
 FirstId = Annotated[int, typer.Option(min=0, help="Id of the first image.")]
+
+
+cluster.add_typer(ray)
 
 
 @cluster.callback()

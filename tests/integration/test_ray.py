@@ -1,0 +1,200 @@
+"""Engines that Ray places on hosts: what keeps an engine is killed, then a whole host, during a write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+
+import repstream
+from repstream.files.verify import verify
+from tests.cli.processes import below, still_alive
+from tests.integration.rig import Detector, assert_holds, free_port, until
+
+pytestmark = pytest.mark.timeout(500)  # each host of Ray takes some 10 s to begin
+
+PROGRAM = Path(__file__).parents[2] / ".venv-ray/bin/repstream"
+
+
+def needed() -> Path:
+    """The environment of `make ray`, which must be there in CI and need not be elsewhere."""
+    if not PROGRAM.exists():
+        reason = "Ray is not there: make ray"
+        pytest.fail(reason) if os.environ.get("REPSTREAM_REQUIRE_ALL") == "1" else pytest.skip(reason)
+    return PROGRAM
+
+
+def own_address() -> str:
+    """Under which other hosts would reach this one; Ray takes no loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing
+        return str(probe.getsockname()[0])
+
+
+class Cluster:
+    """Nodes of Ray on this machine, and the command line of each."""
+
+    def __init__(self, folder: Path) -> None:
+        # Ray makes sockets there, whose names may not be long.
+        self._ray = Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp"))
+        self._environment = {
+            **os.environ,
+            "REPSTREAM_RAY_TOKEN": str(folder / "token"),
+            "RAY_TMPDIR": str(self._ray),
+        }
+        self.host = own_address()
+        self.address = f"{self.host}:{free_port()}"
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        command = [str(needed()), "cluster", "ray", *map(str, words)]
+        return subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def done(self, *words: object) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def placed(self) -> dict[str, Any]:
+        """The one engine that there is."""
+        said = self.run("status", "--json", "--timeout", 60, "--address", self.address)
+        (placed,) = json.loads(said.stdout)
+        return dict(placed)
+
+    def close(self) -> None:
+        """What Ray has started names its folder; `ray stop` would end that of others, too."""
+        own = {
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/cmdline")
+            if str(self._ray) in _text(path)
+        }
+        for process_id in own.union(*map(below, own)):
+            kill(process_id)
+        shutil.rmtree(self._ray, ignore_errors=True)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def kill(process_id: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process_id, signal.SIGKILL)
+
+
+def parent(process_id: int) -> int:
+    return int(Path(f"/proc/{process_id}/stat").read_text().rpartition(") ")[2].split()[1])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ray")
+
+
+@pytest.fixture(scope="module")
+def detector() -> Iterator[Detector]:
+    detector = Detector()
+    yield detector
+    detector.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(folder: Path) -> Iterator[Cluster]:
+    needed()
+    cluster = Cluster(folder)
+    try:
+        host, port = cluster.address.split(":")
+        cluster.done("start", host, "--port", port, "--offers", "detector:eiger")
+        cluster.done("join", cluster.address, cluster.host, "--offers", "disk:nvme")
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="module")
+def engine(cluster: Cluster, folder: Path, detector: Detector) -> Iterator[repstream.Client]:
+    """The engine ``north``, which has to be where the disk is; it runs."""
+    config, port = folder / "config.json", free_port()
+    source = {"address": detector.address}
+    config.write_text(json.dumps({"source": source, "writers": {"main": {"folder": str(folder)}}}))
+    options = ("--root", folder, "--config", config, "--settings", folder / "north.json", "--start")
+    where = ("--address", cluster.address, "--port", port, "--patience", 30)
+    said = cluster.done("place", "north", "--needs", "disk:nvme", *where, *options)
+    assert f"north at tcp://{cluster.host}:{port} on " in said
+    with repstream.Client(f"tcp://{cluster.host}:{port}", timeout=20) as client:
+        yield client
+    holder = cluster.placed()["holder"]
+    cluster.done("remove", "north", "--address", cluster.address)
+    assert not still_alive({holder}, 30)
+
+
+def begin(engine: repstream.Client, path: Path, detector: Detector) -> None:
+    """Have 10 of 20 images written."""
+    until(lambda: engine.read("engine.state") == "RUNNING", "the engine", 60)
+    engine.write({"writers.main.output_file": path, "writers.main.num_images": 20})
+    engine.execute("writers.main.start")
+    detector.send(range(10))
+    engine.wait("writers.main.num_written", 10, timeout=30)
+
+
+def test_the_token_is_for_its_owner_alone(cluster: Cluster, folder: Path) -> None:
+    assert (folder / "token").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_no_host_offers_is_refused(cluster: Cluster) -> None:
+    refused = cluster.run("place", "south", "--needs", "disk:tape", "--address", cluster.address)
+    assert refused.returncode == 1
+    assert "no host offers disk:tape; offered are detector:eiger, disk:nvme" in refused.stderr
+
+
+def test_an_acquisition_does_not_notice_that_its_keeper_dies(
+    cluster: Cluster, engine: repstream.Client, folder: Path, detector: Detector
+) -> None:
+    begin(engine, folder / "first.h5", detector)
+    before = cluster.placed()
+    kill(before["keeper"])
+    detector.send(range(10, 20))
+    engine.wait("writers.main.acq_state", "FINISHED", timeout=30)
+    assert_holds(folder / "first.h5", range(20))
+    after = cluster.placed()
+    assert after["keeper"] != before["keeper"]
+    assert {**after, "keeper": 0} == {**before, "keeper": 0}
+
+
+def test_an_engine_whose_host_is_lost_goes_on_at_another(
+    cluster: Cluster, engine: repstream.Client, folder: Path, detector: Detector
+) -> None:
+    """Last, since it takes a host away."""
+    begin(engine, folder / "second.h5", detector)
+    cluster.done("join", cluster.address, cluster.host, "--offers", "disk:nvme")
+    before = cluster.placed()
+    raylet = parent(before["keeper"])
+    for process_id in (raylet, *below(before["holder"]), before["holder"], before["keeper"]):
+        kill(process_id)
+    with h5py.File(folder / "second.h5") as file:
+        assert len(file["/entry/data/data"]) == 10
+    assert verify(folder / "second.h5").damaged == []
+    until(lambda: engine.read("engine.state") == "UNKNOWN", "the loss")
+    until(lambda: engine.read("engine.state") == "RUNNING", "the engine, elsewhere", 90)
+    assert not engine.read("writers.main.num_written")
+    after = cluster.placed()
+    assert (after["holder"] != before["holder"], after["address"]) == (True, before["address"])
+    begin(engine, folder / "third.h5", detector)
+    detector.send(range(10, 20))
+    engine.wait("writers.main.acq_state", "FINISHED", timeout=30)
+    assert_holds(folder / "third.h5", range(20))
