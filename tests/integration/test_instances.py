@@ -340,7 +340,7 @@ def send_scalars(sender, pulse_id, values):
     ("kind", "wrong", "subject"),
     [
         ("pipeline", {"camera_name": "c", "bsread_channels": ["a"]}, "bsread_channels"),
-        ("pipeline", {"camera_name": "c", "function": "merge"}, "function"),
+        ("pipeline", {"camera_name": "c", "function": "psss"}, "function"),
         ("camera", {"source": "s", "protocol": "ipc"}, "protocol"),
     ],
 )

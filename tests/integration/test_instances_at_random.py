@@ -1,15 +1,21 @@
-"""Cameras and pipelines started, shared, changed, expired, stopped and killed at random: nothing is left."""
+"""Cameras and pipelines started, shared, changed, expired, stopped and killed at random: nothing is left.
+
+No process, no port, no descriptor, no file that is not whole.
+"""
 
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 
+import h5py
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from repstream.errors import InstanceEnded, InstanceRuns, Refused, UnknownInstance
+from repstream.instances.description import Folders
 from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from tests.integration.test_instances import is_free, is_gone
@@ -25,14 +31,18 @@ class Life(RuleBasedStateMachine):
 
     launcher: LocalLauncher
     ports: list[int]
+    folder: Path
+    files = 0
 
     def __init__(self):
         super().__init__()
+        self.descriptors = descriptors()
         self.cameras = Instances("camera", self.launcher, ports=self.ports[:20])
         self.pipelines = Instances(
             "pipeline",
             self.launcher,
             ports=self.ports[20:],
+            folders=Folders(data=self.folder),
             find_stream=lambda kind, name: self.cameras.ensure(name, CAMERA).stream_address,
         )
         self.seen = {}
@@ -48,6 +58,19 @@ class Life(RuleBasedStateMachine):
             self._note(self.pipelines.start(name, {"camera_name": name, "no_client_timeout": timeout}))
         except InstanceRuns:
             assert runs
+
+    @rule(camera=NAMES, records=st.integers(1, 3))
+    def write_a_file(self, camera, records):
+        Life.files += 1
+        configuration = {
+            "camera_name": camera,
+            "mode": "FILE",
+            "file": f"{self.files}.h5",
+            "records": records,
+        }
+        # It may have ended before this is asked.
+        with suppress(InstanceEnded):
+            self._note(self.pipelines.start(f"file {self.files}", configuration))
 
     @rule(camera=NAMES)
     def share_a_pipeline(self, camera):
@@ -94,6 +117,10 @@ class Life(RuleBasedStateMachine):
             until(lambda pid=process_id: is_gone(pid), f"the end of {process_id}")
             assert is_free(address)
         assert not self.cameras.running() and not self.pipelines.running()
+        until(lambda: descriptors() <= self.descriptors, "the end of what was open")
+        for path in self.folder.iterdir():
+            with h5py.File(path) as file:
+                assert len(file["/header1/pulse_id"]) <= 3, path
 
     def _names(self, registry):
         return [info.name for info in registry.running()]
@@ -109,9 +136,15 @@ class Life(RuleBasedStateMachine):
             ]._process.process_id
 
 
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
 @pytest.fixture
-def launcher():
+def launcher(tmp_path):
     launcher = LocalLauncher("127.0.0.1")
+    assert launcher.wait_until_warm(60)
+    Life.folder = tmp_path
     Life.launcher = launcher
     Life.ports = [free_port() for _ in range(80)]
     yield launcher

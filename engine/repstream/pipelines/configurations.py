@@ -21,7 +21,7 @@ RARE = {
     "protocol": ("ipc",),
     "source_type": ("stddaq", "ipc"),
     "pipeline_type": ("script",),
-    "function": ("psss", "psen", "merge"),
+    "function": ("psss", "psen"),
 }
 """Values of cam_server that are known and not supported."""
 
@@ -80,7 +80,9 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
                 "bsread_address says which stream has them",
             )
         if found.function in RARE["function"]:
-            _unsupported("function", str(found.function), ("null", "transparent", "the name of a script"))
+            _unsupported(
+                "function", str(found.function), ("null", "transparent", "merge", "the name of a script")
+            )
         if found.pipeline_type in ("processing", "store") and not (
             found.camera_name or found.input_stream or found.input_pipeline
         ):

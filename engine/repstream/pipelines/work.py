@@ -21,7 +21,7 @@ from repstream.pipelines.functions import NamedFunction
 from repstream.pipelines.messages import Made
 from repstream.pipelines.sorting import Sorter
 from repstream.processing.camera import View
-from repstream.processing.pipeline import TRANSPARENT, Pipeline, Pulse
+from repstream.processing.pipeline import MERGE, TRANSPARENT, Pipeline, Pulse
 from repstream.processing.user_function import UserFunction
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class Processing(_Immediate):
     ) -> T:
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
-        name = "" if settings.function in (None, TRANSPARENT) else settings.function or ""
+        name = "" if settings.function in (None, TRANSPARENT, MERGE) else settings.function or ""
         with self._function.becoming(name, settings.reload) as function:
             return make({**configuration, **shown(configuration)}, background, function)
 

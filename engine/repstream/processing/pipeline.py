@@ -22,6 +22,7 @@ Timestamp = tuple[int, int]
 """Seconds and nanoseconds since 1970."""
 
 TRANSPARENT = "transparent"
+MERGE = "merge"
 
 
 class Pulse(NamedTuple):
@@ -120,6 +121,11 @@ def default(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels
     return channels.analysed(view, pulse.timestamp, parameters)
 
 
+def merge(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
+    """The function of that name: what the default one computes, and the other channels of the pulse."""
+    return {**default(view, pulse, parameters), **pulse.data}
+
+
 def transparent(view: View, pulse: Pulse, parameters: Mapping[str, Any]) -> Channels:
     """The function of that name: the image goes through."""
     return channels.transparent(view, pulse.timestamp, parameters)
@@ -133,4 +139,4 @@ def _built_in(configuration: Mapping[str, Any]) -> Function:
     if configuration.get("function") == TRANSPARENT:
         return transparent
     need_scipy("the default function of pipelines")
-    return default
+    return merge if configuration.get("function") == MERGE else default

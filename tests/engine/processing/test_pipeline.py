@@ -125,6 +125,15 @@ def test_a_fit_says_whether_it_is_one_where_that_is_asked_for() -> None:
     assert not [n for n in processed({}, arrays("images")["gauss_u16"]) if n.endswith("converged")]
 
 
+def test_merge_sends_the_other_channels_of_the_pulse_beside_its_own() -> None:
+    image = arrays("images")["gauss_u16"]
+    pulse = Pulse(1, (1, 0), {"charge": 2.5, "gone": None})
+    found = Pipeline({"function": "merge"}).process(view(image), pulse)
+    assert found is not None
+    assert list(found) == [*processed({}, image), "charge", "gone"]
+    assert (found["charge"], found["gone"]) == (2.5, None)
+
+
 def test_a_passive_background_is_given_to_the_function_and_to_nobody_else() -> None:
     given: list[Any] = []
 

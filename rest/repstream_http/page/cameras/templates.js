@@ -22,6 +22,7 @@ export const TEMPLATES = {
       image_good_region: { threshold: 0.3, gfscale: 1.8 },
       image_slices: { number_of_slices: 5, scale: 2, orientation: "vertical" },
     },
+    "beam with channels of a stream": { camera_name: "simulation", function: "merge", bsread_address: "tcp://host:9999" },
     "image as it is": { camera_name: "simulation", function: "transparent" },
     "function of a script": { camera_name: "simulation", function: "script.py" },
     "image to one client": { pipeline_type: "store", camera_name: "simulation" },
