@@ -209,6 +209,22 @@ def test_backgrounds_are_uploaded_and_read_back(site: Site) -> None:
     assert error(site.pipe.get("/background/c/image_bytes")) == "Requested background 'c' does not exist."
 
 
+def test_a_background_of_100_mb_is_taken_and_holds_up_no_other_request(site: Site) -> None:
+    image = np.full((10_000, 5_000), 257, np.uint16)
+    image[4_000:4_100] = 65_535
+    body = pickle.dumps(image, 0)
+    url = f"{site.pipeline_url}/api/v1/pipeline/background/large/image_bytes"
+    answers: list[httpx.Response] = []
+    uploading = threading.Thread(target=lambda: answers.append(httpx.put(url, content=body, timeout=120)))
+    uploading.start()
+    asked = 0
+    while uploading.is_alive():
+        ok(site.pipe.get("/version"))
+        asked += 1
+    assert ok(answers[0])["state"] == "ok" and asked > 1
+    np.testing.assert_array_equal(site.backgrounds.load("large"), image)
+
+
 def test_scripts_and_libraries_are_kept(site: Site) -> None:
     ok(site.pipe.put("/script/f.py/script_bytes", content=b"x = 1\n"))
     assert ok(site.pipe.get("/script"))["scripts"] == ["f.py"]
