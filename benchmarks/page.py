@@ -151,7 +151,7 @@ def _page(shape: tuple[int, int], rate: float) -> Iterator[Page]:
         command = [sys.executable, "-m", "repstream_cli", "simulate", "--size", size, "--rate", str(rate)]
         simulated = Child("detector", [*command, "-a", detector], "sending to")
         simulated.start()
-        stack.callback(simulated.stop)
+        stack.callback(simulated.close)
         browser = stack.enter_context(running_browser())
         page = stack.enter_context(open_page(browser, f"{server.url}/", (shape[1] + 460, shape[0] + 300)))
         page.wait_for_selector(".caption:not(:empty)")

@@ -188,7 +188,7 @@ def beamline(load: Load, rate: float) -> Iterator[tuple[Callable[[], float], Bea
         service.execute("engine.start", None, ME)
         server = HttpServer(create_app({"engine": service}), "127.0.0.1", 0)
         server.start()
-        stack.callback(server.stop)
+        stack.callback(server.close)
         process = int(service.read("engine.process_id").value or 0)
 
         def cost() -> float:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from repstream.errors import ChildError
+from repstream.lifetime import Running
 
 PATIENCE = 10.0
 """Seconds that a child has to end by itself."""
@@ -19,8 +20,8 @@ LONGEST_PAUSE = 30.0
 """Seconds, at most, between the end of a child and its next start."""
 
 
-class Child:
-    """A program that is kept running: `start`, `tend` now and then, `stop`.
+class Child(Running):
+    """A program that is kept running: `start`, `tend` now and then, `close`.
 
     It serves from the line that holds `ready` on; each line that it prints goes to `on_line`, or
     to the log. Start it from the main thread (see `end_with_parent`).
@@ -53,7 +54,7 @@ class Child:
         end = time.monotonic() + timeout
         while self._ready and not self._is_ready.wait(0.05):
             if self.returncode is not None or time.monotonic() > end:
-                self.stop()
+                self.close()
                 said = (
                     "; ".join(filter(None, map(_without_frame, self._last_lines)))
                     or f"no word within {timeout:.0f} s"
@@ -85,7 +86,7 @@ class Child:
             self._due = 0.0
             self._launch()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End it; harmless when it has ended."""
         if self._process is None:
             return

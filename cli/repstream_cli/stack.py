@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import zmq
 
 from repstream.errors import PortTakenError
+from repstream.lifetime import Running
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.history import History
 from repstream.link.server import EngineServer
@@ -108,7 +108,7 @@ class StackOptions:
     redis: RedisOptions | None = None
 
 
-class Stack:
+class Stack(Running):
     """The engine and its front ends; a context manager, to be used from the main thread.
 
     Raises `PortTakenError` before anything is started, `ChildError` when the Tango server
@@ -125,18 +125,16 @@ class Stack:
         self.tango: Child | None = None
         self._open = ExitStack()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         check_ports(self.options)
         try:
             self._start()
         except BaseException:
-            self._open.close()
+            self.close()
             raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End what was started, in the opposite order."""
         self._open.close()
 
     def tend(self) -> None:
@@ -146,7 +144,7 @@ class Stack:
 
     def _start(self) -> None:
         options = self.options
-        self._opened(self.service.start, self.service.close)
+        self._open.enter_context(self.service)
         if options.on_close:
             self._open.callback(CloseCommand(self.service, options.on_close).close)
         try:
@@ -156,7 +154,7 @@ class Stack:
                 f"the engine cannot listen on {options.engine_address}: {error.strerror}; "
                 "--engine-address takes another"
             ) from error
-        self._opened(server.start, server.close)
+        self._open.enter_context(server)
         self.engine_address = server.address
         if options.epics is not None:
             self._start_epics(options.epics)
@@ -168,10 +166,6 @@ class Stack:
                 self._start_redis(options.redis, history)
         if options.tango is not None:
             self._start_tango(options.tango)
-
-    def _opened(self, start: Callable[[], None], close: Callable[[], None]) -> None:
-        start()
-        self._open.callback(close)
 
     def _start_epics(self, epics: EpicsOptions) -> None:
         servers = self._open.enter_context(
@@ -189,8 +183,7 @@ class Stack:
     def _start_redis(self, redis: RedisOptions, history: History) -> None:
         from repstream_http.compat.std_daq_redis.mirror import Mirror  # noqa: PLC0415 - an extra
 
-        mirror = Mirror(self.service, history, redis.url, redis.namespace)
-        self._opened(mirror.start, mirror.close)
+        self._open.enter_context(Mirror(self.service, history, redis.url, redis.namespace))
 
     def _start_http(self, http: HttpOptions, history: History) -> None:
         from repstream_cli.simulator import SimulatedDetector  # noqa: PLC0415 - needs an extra
@@ -206,15 +199,14 @@ class Stack:
         if http.port is not None:
             app = create_app({name: self.service}, guard, {name: history})
             server = HttpServer(app, self.options.host, http.port, http.certificate)
-            self._opened(server.start, server.stop)
-            self.http_port = server.port
+            self.http_port = self._open.enter_context(server).port
         simulator = SimulatedDetector(self.service, http.simulator) if http.simulator else None
         if simulator is not None:
             self._open.callback(simulator.stop)
         for name, port in http.views.items():
             application = VIEWS[name].create_app(self.service, history, simulator)
             view = HttpServer(application, self.options.host, port, http.certificate)
-            self._opened(view.start, view.stop)
+            self._open.enter_context(view)
 
     def _start_tango(self, tango: TangoOptions) -> None:
         command = command_line(
@@ -227,8 +219,7 @@ class Stack:
             more=[f"{LIMA_CLASS}::{tango.lima}"] if tango.lima else [],
         )
         environment = {"REPSTREAM_KEY": self.options.key} if self.options.key else {}
-        self.tango = Child("tango", command, READY_LINE, environment)
-        self._opened(self.tango.start, self.tango.stop)
+        self.tango = self._open.enter_context(Child("tango", command, READY_LINE, environment))
 
 
 class EpicsServers:

@@ -24,10 +24,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from queue import Queue
-from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from repstream.errors import UnknownKey, did_you_mean
+from repstream.lifetime import Closing
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.handles import waited
 from repstream.link.remote import RemoteEngine
@@ -37,7 +37,7 @@ from repstream.protocol import Change, Event, Handle
 from repstream.sockets.security import security
 
 
-class Client:
+class Client(Closing):
     """An engine at an address.
 
     Keys are those of the catalogue; a stream or writer goes by its name or its slot:
@@ -166,14 +166,6 @@ class Client:
     def close(self) -> None:
         """Leave the engine; a second close changes nothing."""
         self._close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<repstream.Client of {self._engine.address}: {self.read('engine.status')}>"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
+from repstream.lifetime import Running
 from repstream.protocol import Engine
 from repstream_epics import names
 from repstream_epics.access import WriteAccess
@@ -23,7 +22,7 @@ PORT = 5064
 INTERFACE = "127.0.0.1"
 
 
-class IocServer:
+class IocServer(Running):
     """An IOC: the PVs of one or several engines, which may come and go while it serves.
 
     `engines` by name; `prefix` begins every PV name, and ``$(ENGINE)`` in it stands for the engine's name
@@ -82,7 +81,7 @@ class IocServer:
             self._thread.join()
             raise self._failure
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Close all connections and end the thread; harmless when it does not run."""
         if self._thread is None or self._loop is None:
             return
@@ -108,15 +107,6 @@ class IocServer:
         Nothing happens where none of this name is shown.
         """
         self._in_loop(self._hide(name))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _in_loop(self, work: Coroutine[None, None, None]) -> None:
         """Have something done by the thread that serves, and wait for it."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from types import TracebackType
-from typing import Self
 
 import uvicorn
 from fastapi import FastAPI
 
+from repstream.lifetime import Running
 from repstream_http.certificate import Certificate
 from repstream_http.door import TlsServer
 
@@ -20,7 +19,7 @@ MESSAGE_LIMIT = 1 << 20
 """Bytes of a message that a client sends over a WebSocket; what they send has some hundred."""
 
 
-class HttpServer:
+class HttpServer(Running):
     """Serves an ASGI application over HTTP, with a `certificate` over HTTPS; a context manager.
 
     `port` 0 takes a free one; `port` is then the one taken. It listens on 127.0.0.1 unless `host`
@@ -67,11 +66,11 @@ class HttpServer:
         self._thread.start()
         while not self._server.started:
             if not self._thread.is_alive():
-                self.stop()
+                self.close()
                 raise RuntimeError("the HTTP server ended while starting; the log says why")
             time.sleep(0.005)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End all connections and the thread; harmless when not running."""
         self._server.should_exit = True
         if self._thread is not None:
@@ -80,12 +79,3 @@ class HttpServer:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

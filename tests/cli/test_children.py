@@ -23,7 +23,7 @@ def test_a_child_is_up_when_it_says_so_and_ends_when_told():
     child.start()
     assert lines == ["ready now"]
     assert child.returncode is None
-    child.stop()
+    child.close()
     assert not still_alive({child.process_id})
 
 
@@ -50,7 +50,7 @@ def test_a_child_that_dies_is_started_again():
         child.tend()
         time.sleep(0.05)
     assert child.process_id != first
-    child.stop()
+    child.close()
 
 
 def test_children_end_when_their_parent_is_killed():

@@ -263,7 +263,7 @@ def test_the_tango_server_is_entered_into_a_database(site, monkeypatch):
             assert device.State() == tango.DevState.STANDBY
             assert device.info().server_id == "repstream-tango/x1"
     finally:
-        database.stop()
+        database.close()
 
 
 def test_a_database_needs_an_address(site, monkeypatch):

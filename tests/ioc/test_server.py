@@ -28,7 +28,7 @@ def test_a_port_in_use_is_refused_and_nothing_stays(tmp_path: Path) -> None:
         second = IocServer({"b": engine}, PREFIX, port=first.port)
         with pytest.raises(OSError, match=f"port {first.port} on 127.0.0.1"):
             second.start()
-        second.stop()
+        second.close()
         assert threading.active_count() == before
         assert "INITIALIZED" in tool(first.port, "caget", "-w", "20", f"{PREFIX}State_RBV").stdout
 
@@ -91,9 +91,9 @@ def test_stopping_leaves_no_thread_and_no_subscription() -> None:
         ioc.start()
         with Pyepics(ioc.port) as ca:
             assert ca.value(f"{PREFIX}State_RBV") == "RUNNING"
-            ioc.stop()
+            ioc.close()
         engine.put({"engine.state": "STOPPED"})
-        ioc.stop()
+        ioc.close()
     assert threading.active_count() == before
 
 

@@ -66,7 +66,7 @@ def test_a_stop_ends_waiting_requests_sockets_and_threads(service: Service) -> N
         waiting = pool.submit(httpx.post, start, json={"wait": 3600}, timeout=60)
         while not engine.handles:
             time.sleep(0.01)
-        server.stop()
+        server.close()
         assert waiting.exception() is not None or waiting.result().is_error
         with pytest.raises(ConnectionClosed):
             changes.recv(timeout=10)
@@ -80,7 +80,7 @@ def test_a_port_that_is_taken_is_an_error_at_once(service: Service) -> None:
         server = HttpServer(create_app({"test": service}), port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             server.start()
-        server.stop()
+        server.close()
 
 
 @pytest.mark.parametrize("name", ["", "a/b"])

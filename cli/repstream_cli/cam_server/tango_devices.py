@@ -61,7 +61,7 @@ class TangoDevices:
     def close(self) -> None:
         """End the server."""
         if self._child is not None:
-            self._child.stop()
+            self._child.close()
         for server in self._servers.values():
             server.close()
 

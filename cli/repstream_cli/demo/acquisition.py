@@ -41,10 +41,8 @@ class Acquisition:
     def run(self, stop: threading.Event, patience: float) -> Outcome:
         """Wait at most `patience` seconds for a next image; `stop` ends it."""
         self._wait_attached(stop)
-        self._epics.start()
-        self._http.start()
         line = ProgressLine(self._progress)
-        try:
+        with self._epics, self._http:
             self._writer.OutputFile = str(self._file)
             self._writer.NumImages = self._images
             self._writer.Start()
@@ -52,9 +50,6 @@ class Acquisition:
             self._follow(stop)
             line.finish(show=True)
             return Outcome(self._file, str(self._writer.AcqMessage), self._complaint())
-        finally:
-            self._http.stop()
-            self._epics.stop()
 
     def _wait_attached(self, stop: threading.Event) -> None:
         """The Tango server answers a moment before it has found the engine."""

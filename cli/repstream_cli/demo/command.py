@@ -106,8 +106,7 @@ def start(options: DemoOptions, chosen: Ports, running: ExitStack) -> Stack:
         (setup.detector(options, chosen), "simulated detector"),
     ):
         typer.echo(f"starting the {what}")
-        child.start()
-        running.callback(child.stop)
+        running.enter_context(child)
     typer.echo("starting the engine with the Tango, EPICS and HTTP servers")
     stack = running.enter_context(Stack(setup.stack_options(options, chosen)))
     stack.service.execute("engine.start", None, requester("demo"))

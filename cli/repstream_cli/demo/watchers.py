@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
+from repstream.lifetime import Running
 from repstream_cli import addresses
 from repstream_cli.children import Child
 from repstream_cli.stack import Stack
@@ -18,7 +19,7 @@ PERIOD = 0.2
 FIELDS = ("num_written", "acq_state", "acq_result", "acq_message")
 
 
-class EpicsWatcher:
+class EpicsWatcher(Running):
     """Monitors of a few PVs over Channel Access; `values` by PV name without prefix."""
 
     def __init__(self, stack: Stack) -> None:
@@ -32,8 +33,8 @@ class EpicsWatcher:
     def start(self) -> None:
         self._child.start()
 
-    def stop(self) -> None:
-        self._child.stop()
+    def close(self) -> None:
+        self._child.close()
 
     @property
     def written(self) -> int:
@@ -49,7 +50,7 @@ class EpicsWatcher:
             self.values[name.removeprefix(self._prefix)] = value
 
 
-class HttpWatcher:
+class HttpWatcher(Running):
     """Polls the writer's parameters as `curl` would; `values` by field."""
 
     def __init__(self, stack: Stack, writer: str) -> None:
@@ -62,7 +63,7 @@ class HttpWatcher:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         self._stop.set()
         self._thread.join()
 

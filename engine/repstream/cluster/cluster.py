@@ -12,16 +12,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 from repstream.cluster import acquisition
 from repstream.cluster.acquisition import Acquisition, Request
 from repstream.cluster.member import Look, Member
+from repstream.lifetime import Closing
 from repstream.link.attach import attached
 
 
-class Cluster:
+class Cluster(Closing):
     """The engines at `addresses`, by host; the k-th of them (from 0) has the images with id % N == k.
 
     None of them need be there yet; one that goes away is found again by itself. `writer`: the name of
@@ -56,11 +55,3 @@ class Cluster:
     def close(self) -> None:
         """Leave the engines, which go on."""
         self._close.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

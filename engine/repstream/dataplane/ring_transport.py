@@ -14,11 +14,11 @@ from typing import Any
 import zmq
 
 from repstream.dataplane.ring_segment import MODE, RingSegment, is_at
+from repstream.dataplane.watched_socket import WatchedSocket
 from repstream.errors import Refused
 from repstream.messages import std_daq_metadata
 from repstream.messages.pixels import ITEM_SIZE
 from repstream.parameters.stream import StreamConfig
-from repstream.sockets.monitor import PeerMonitor
 from repstream.sources.ring_layout import metadata_path, ring_name
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def open_transport(
     return RingTransport(name, config, context)
 
 
-class RingTransport:
+class RingTransport(WatchedSocket):
     """The ring of one stream and its metadata socket; fills `Transport`.
 
     Takes what the step `for_ring_buffer` makes. The memory is taken when the first frame comes, and
@@ -54,27 +54,18 @@ class RingTransport:
         self._segment = RingSegment(ring, config.ring_slots, subject)
         self._ring = ring
         self._fault = ""
-        self._socket = context.socket(zmq.PUB)
-        self._monitor = PeerMonitor(self._socket)
+        super().__init__(context.socket(zmq.PUB))
         # A consumer that has not heard of the last slots cannot know which are written over.
-        self._socket.sndhwm = max(1000, config.ring_slots)
+        self.socket.sndhwm = max(1000, config.ring_slots)
         self._path = path = metadata_path(ring)
         self._identity: os.stat_result | None = None
         try:
-            self._socket.bind(f"ipc://{path}")
+            self.socket.bind(f"ipc://{path}")
             self._identity = path.stat()
             path.chmod(MODE)
         except (zmq.ZMQError, OSError) as error:
             self.close(0)
             raise Refused(subject, f"cannot bind ipc://{path}: {error.strerror}") from error
-
-    @property
-    def consumers(self) -> int:
-        return self._monitor.peers
-
-    @property
-    def disconnects(self) -> int:
-        return self._monitor.disconnects
 
     def send(self, parts: Sequence[Any]) -> bool:
         """Put one image into the ring; False where there is no memory for it."""
@@ -87,17 +78,12 @@ class RingTransport:
             self._tell(str(error))
             return False
         self._tell("")
-        self._socket.send(message)
+        self.socket.send(message)
         return True
-
-    def update(self) -> None:
-        """Follow who comes and goes."""
-        self._monitor.update()
 
     def close(self, linger: float) -> None:
         """Remove the ring; metadata that were published have `linger` seconds to get out."""
-        self._monitor.close()
-        self._socket.close(linger=round(linger * 1000))
+        super().close(linger)
         # libzmq leaves it there.
         if self._identity is not None and is_at(self._path, self._identity):
             self._path.unlink(missing_ok=True)

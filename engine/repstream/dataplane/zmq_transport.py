@@ -7,10 +7,10 @@ from typing import Any
 
 import zmq
 
+from repstream.dataplane.watched_socket import WatchedSocket
 from repstream.errors import Refused
 from repstream.parameters.stream import StreamConfig
 from repstream.policies.slow_consumer import SlowRule
-from repstream.sockets.monitor import PeerMonitor
 from repstream.sockets.security import Denials, security
 from repstream.sources.zmq import ASSUMED_BYTES
 
@@ -41,7 +41,7 @@ def open_transport(
     return ZmqTransport(name, config, context, connect, expected or ASSUMED_BYTES)
 
 
-class ZmqTransport:
+class ZmqTransport(WatchedSocket):
     """The socket of one stream; fills `Transport`.
 
     A PUSH socket is kept nearly empty, so that a consumer that is slow or absent fills the
@@ -60,10 +60,9 @@ class ZmqTransport:
     ) -> None:
         self._security = security(config.curve_key, config.curve_peers, f"streams.{name}", binds=not connect)
         lossless = config.mode == "PUSH" or config.on_slow == SlowRule.BLOCK
-        self.socket = context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB)
+        super().__init__(context.socket(zmq.PUSH if config.mode == "PUSH" else zmq.PUB))
         # The wrapper of this one checks for cases that do not occur here, for each part.
         self._send_part = super(zmq.Socket, self.socket).send
-        self._monitor = PeerMonitor(self.socket)
         self._denials = Denials(f"stream {name}")
         if config.mode == "PUB" and lossless:
             self.socket.xpub_nodrop = True
@@ -80,14 +79,6 @@ class ZmqTransport:
             verb = "connect to" if connect else "bind"
             reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
             raise Refused(f"streams.{name}.address", reason) from error
-
-    @property
-    def consumers(self) -> int:
-        return self._monitor.peers
-
-    @property
-    def disconnects(self) -> int:
-        return self._monitor.disconnects
 
     @property
     def denied(self) -> int:
@@ -108,14 +99,8 @@ class ZmqTransport:
         return True
 
     def update(self) -> None:
-        """Follow who comes and goes."""
-        self._monitor.update()
+        super().update()
         self._denials.note(self.denied)
-
-    def close(self, linger: float) -> None:
-        """Close the socket; what is in it has `linger` seconds to get out."""
-        self._monitor.close()
-        self.socket.close(linger=round(linger * 1000))
 
     def _send_many(self, parts: Sequence[Any]) -> None:
         for number, part in enumerate(parts):

@@ -6,8 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +16,7 @@ from repstream.errors import MalformedMessage
 from repstream.files import checksum
 from repstream.files.nexus.places import STORED_AS
 from repstream.files.plan import GOOD
+from repstream.lifetime import Closing
 from repstream.messages import compression
 
 _BITSHUFFLE = 32008
@@ -26,7 +26,7 @@ _ALGORITHM, _ZSTD = 4, 3
 """Which of the filter's values names what compresses, and the one for Zstandard."""
 
 
-class ImageCheck:
+class ImageCheck(Closing):
     """Looks at the images of one dataset; called with a number it says what is wrong, or nothing.
 
     Images that are stored as this project does it, one a chunk, plain or as filter 32008
@@ -77,12 +77,7 @@ class ImageCheck:
         self.how = kind if self._sum else "readable"
         self._file = path.open("rb", buffering=0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
     def __call__(self, number: int) -> str:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401  registers the filters of compressed files
@@ -23,6 +23,7 @@ from repstream.errors import StorageError
 from repstream.files import channels
 from repstream.files.confinement import check_confined
 from repstream.files.nexus.places import ACQUISITION, CHANNELS, UNFINISHED
+from repstream.lifetime import Closing
 
 IMAGES = "/entry/data/data"
 ROWS = "/entry/instrument/detector/metadata"
@@ -51,7 +52,7 @@ class Extent:
         return self.outcome != UNFINISHED
 
 
-class FileReader:
+class FileReader(Closing):
     """One file for reading; a context manager.
 
     Raises StorageError where it cannot be opened or has no images under ``/entry/data/data``
@@ -70,12 +71,6 @@ class FileReader:
         self._rows: h5py.Dataset | None = None
         self._outcome = ""
         self._open()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def count(self) -> int:

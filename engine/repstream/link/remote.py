@@ -20,6 +20,7 @@ import msgspec
 import zmq
 
 from repstream.errors import EngineUnreachable, UnknownKey, unknown_key
+from repstream.lifetime import Closing
 from repstream.link import wire
 from repstream.link.handles import PendingHandle
 from repstream.link.mailbox import Mailbox
@@ -50,7 +51,7 @@ _REMEMBERED = 1000
 _ADDRESS = re.compile(r"tcp://[^\s/]+:\d+|ipc://\S+|inproc://\S+")
 
 
-class RemoteEngine:
+class RemoteEngine(Closing):
     """The engine at `address`. It need not be there yet, may go away, and is found again.
 
     While it cannot be reached the states are UNKNOWN, ``engine.status`` says since when, and every

@@ -13,6 +13,7 @@ from contextlib import suppress
 import zmq
 
 from repstream.errors import EngineFault, RepstreamError
+from repstream.lifetime import Running
 from repstream.link import wire
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.link.mailbox import Mailbox
@@ -33,7 +34,7 @@ HIGH_WATER_MARK = 10_000
 """Messages that may wait for one client; one that is slower misses some and joins again."""
 
 
-class EngineServer:
+class EngineServer(Running):
     """Serves `engine` at `address` (``tcp://127.0.0.1:*`` takes a free port).
 
     With a `key`, only clients that know it may join: a guard against mistakes, not encryption. That is

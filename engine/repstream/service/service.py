@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from repstream.dataplane import control
 from repstream.errors import EngineFault, RepstreamError, Unanswered
 from repstream.files.paths import resolve_roots
+from repstream.lifetime import Running
 from repstream.link.chronicle import EngineLog
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Registration
@@ -46,7 +47,7 @@ TICK = 1.0
 """Seconds between heartbeats and looks at the folders."""
 
 
-class Service:
+class Service(Running):
     """One engine of a kind. `start` it before use; `close` ends its data plane and its threads."""
 
     def __init__(

@@ -7,11 +7,11 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from ipaddress import ip_address
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from p4p.server import DynamicProvider, Server, StaticProvider
 
+from repstream.lifetime import Running
 from repstream.protocol import Engine
 from repstream_epics import names
 from repstream_epics.access import WriteAccess
@@ -41,7 +41,7 @@ class _Part(NamedTuple):
         self.pictures.close()
 
 
-class PvaServer:
+class PvaServer(Running):
     """The PVs of one or several engines, by the names that `IocServer` has, and pictures beside them.
 
     `port` is that of connections, where a free one is taken if it is in use (clients search), or if it is
@@ -90,24 +90,15 @@ class PvaServer:
         try:
             server = Server(providers, conf=self._configuration(), useenv=False)
         except RuntimeError as error:
-            self.stop()
+            self.close()
             where = f"ports {self._port} and {self.search_port} on {self._interface}"
             raise OSError(f"PV Access cannot listen, {where}: {error}") from error
         self._open.callback(server.stop)
         self._port = int(server.conf()["EPICS_PVAS_SERVER_PORT"])
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Close all connections; harmless when it does not run."""
         self._open.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def add(self, name: str, engine: Engine) -> None:
         """Show one more engine, while it serves.

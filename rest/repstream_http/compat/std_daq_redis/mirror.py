@@ -7,13 +7,13 @@ import threading
 import time
 from collections import deque
 from contextlib import closing
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from repstream.lifetime import Running
 from repstream.link.history import MOST, History
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.facts import Value
@@ -41,7 +41,7 @@ MOST_ENTRIES = 10_000
 """Length to which Redis cuts the streams, about."""
 
 
-class Mirror:
+class Mirror(Running):
     """The documents of one engine in the Redis at `url` (``redis://host:6379/0``); a context manager.
 
     A Redis that is absent, slow, full or refuses is a warning in the log. When it answers again it gets
@@ -88,15 +88,6 @@ class Mirror:
         self._ended.set()
         self._changed.set()
         self._thread.join(2 * PATIENCE)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _on_event(self, event: Event) -> None:
         with self._lock:
