@@ -1,4 +1,4 @@
-"""Messages between the service and its data plane, and the pipe they go through.
+"""Messages between the service and its data plane.
 
 The service asks (`Request`), the data plane answers each with one `Answer`, and reports on its own
 how it fares (`Notice`). Both ends notice the death of the other by the end of the pipe.
@@ -6,7 +6,6 @@ how it fares (`Notice`). Both ends notice the death of the other by the end of t
 
 from __future__ import annotations
 
-from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +15,7 @@ from repstream.files.checksum import Checksum
 from repstream.files.fence import Start
 from repstream.files.plan import Axis
 from repstream.parameters.file_names import PartNames
+from repstream.pipe_messages import PipeMessages
 from repstream.states import AcquisitionResult, AcquisitionState
 
 
@@ -387,13 +387,6 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
 Notice = Answer | Report | Beat | AcquisitionNotice | GateNotice | FirstNotice | Adopted | Closed | Note
 
 _encoder = msgspec.msgpack.Encoder()
-_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-_notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
-
-
-def send(pipe: Connection, message: Request | Notice) -> None:
-    """Send one message; raises `OSError` when the other end is gone."""
-    pipe.send_bytes(encode(message))
 
 
 def encode(message: Request | Notice) -> bytes:
@@ -424,11 +417,5 @@ def _bounded(value: Any) -> Any:
             return value
 
 
-def receive_request(pipe: Connection) -> Request:
-    """The next request; raises `EOFError` when the service is gone."""
-    return _requests.decode(pipe.recv_bytes())
-
-
-def receive_notice(pipe: Connection) -> Notice:
-    """The next notice; raises `EOFError` when the data plane is gone."""
-    return _notices.decode(pipe.recv_bytes())
+requests: PipeMessages[Request] = PipeMessages(Request, encode=encode)
+notices: PipeMessages[Notice] = PipeMessages(Notice, encode=encode)

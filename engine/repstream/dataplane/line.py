@@ -41,7 +41,7 @@ class Line:
     def __init__(self, pipe: Connection, start: Start | None = None, patience: float = 0.0) -> None:
         self.pipe = pipe
         self.start = start
-        self.outbox: Outbox[control.Notice] = Outbox(pipe, control.send)
+        self.outbox: Outbox[control.Notice] = Outbox(pipe, control.notices.send)
         self._patience = patience
         self._place: socket.socket | None = None
         self._until: float | None = None
@@ -92,5 +92,5 @@ class Line:
             return False
         self.pipe.close()
         self.pipe, self._until = Connection(connection.detach()), None
-        self.outbox = Outbox(self.pipe, control.send)
+        self.outbox = Outbox(self.pipe, control.notices.send)
         return True

@@ -191,7 +191,7 @@ class Router:
         pipe = self._line.pipe
         try:
             while pipe.poll():
-                self._line.outbox.answer(partial(self._answer, control.receive_request(pipe)))
+                self._line.outbox.answer(partial(self._answer, control.requests.receive(pipe)))
         except (EOFError, OSError):
             if self._serving and self._repeater is not None and self._line.lose():
                 return

@@ -58,7 +58,7 @@ class LocalRunning:
 
     def send(self, request: Request) -> None:
         with self._sending, suppress(OSError, ValueError):
-            control.send(self._pipe, request)
+            control.requests.send(self._pipe, request)
 
     def stop(self, patience: float) -> None:
         if not self._ended.wait(patience):
@@ -74,7 +74,7 @@ class LocalRunning:
     def _listen(self) -> None:
         with suppress(EOFError, OSError, msgspec.DecodeError):
             while True:
-                self._on_notice(control.receive_notice(self._pipe))
+                self._on_notice(control.notices.receive(self._pipe))
         self._gone.wait(EXIT_TIME)
         with self._sending:
             self._pipe.close()
@@ -172,7 +172,7 @@ class _ZygoteLink:
         with self._asking, theirs:
             self._forked.clear()
             try:
-                control.send_specification(self._pipe, specification)
+                control.specifications.send(self._pipe, specification)
                 send_handle(self._pipe, theirs.fileno(), None)
             except OSError as error:
                 ours.close()

@@ -181,8 +181,9 @@ class Instances:
 
         def leave() -> None:
             with self._lock:
-                left = tuple(c for c in self._followers.get(name, ()) if c is not callback)
-                self._followers[name] = left
+                left = tuple(c for c in self._followers.pop(name, ()) if c is not callback)
+                if left:
+                    self._followers[name] = left
 
         return leave
 

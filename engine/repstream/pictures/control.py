@@ -1,13 +1,12 @@
-"""Messages between the service and the pictures' process, and the pipe they go through."""
+"""Messages between the service and the pictures' process."""
 
 from __future__ import annotations
-
-from multiprocessing.connection import Connection
 
 import msgspec
 
 from repstream.dataplane.control import Opening
 from repstream.parameters.facts import Value
+from repstream.pipe_messages import PipeMessages
 
 
 class Follow(msgspec.Struct, frozen=True, tag="follow"):
@@ -54,21 +53,5 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
 
 Notice = Ready | Numbers | Beat
 
-_encoder = msgspec.msgpack.Encoder()
-_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-_notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
-
-
-def send(pipe: Connection, message: Request | Notice) -> None:
-    """Send one message; raises `OSError` when the other end is gone."""
-    pipe.send_bytes(_encoder.encode(message))
-
-
-def receive_request(pipe: Connection) -> Request:
-    """The next request; raises `EOFError` or `OSError` when the service is gone."""
-    return _requests.decode(pipe.recv_bytes())
-
-
-def receive_notice(pipe: Connection) -> Notice:
-    """The next notice; raises `EOFError` or `OSError` when the process is gone."""
-    return _notices.decode(pipe.recv_bytes())
+requests: PipeMessages[Request] = PipeMessages(Request)
+notices: PipeMessages[Notice] = PipeMessages(Notice)

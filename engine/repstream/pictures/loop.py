@@ -56,7 +56,7 @@ class Loop:
     def run(self) -> None:
         """Until the service hangs up."""
         try:
-            control.send(self._pipe, control.Ready(self._server.address))
+            control.notices.send(self._pipe, control.Ready(self._server.address))
             while True:
                 self._turn()
         except (EOFError, OSError):
@@ -71,7 +71,7 @@ class Loop:
     def _turn(self) -> None:
         events = dict(self._poller.poll(round(1000 * self._patience())))
         if self._pipe.fileno() in events:
-            self._take(control.receive_request(self._pipe))
+            self._take(control.requests.receive(self._pipe))
         self._server.receive()
         for stream in self._inputs.values():
             stream.receive(partial(self._integrate, stream))
@@ -92,7 +92,7 @@ class Loop:
             self._beat = now + BEAT
             self._server.asks.purge(now)
             self._tell_status(now)
-            control.send(self._pipe, control.Beat())
+            control.notices.send(self._pipe, control.Beat())
 
     def _patience(self) -> float:
         """Seconds until something is due."""
@@ -216,7 +216,7 @@ class Loop:
     def _send(self, slot: Slot, fields: dict[str, Value]) -> None:
         stream = self._input_of(slot)
         numbers = {**fields, "malformed": 0 if stream is None else stream.malformed}
-        control.send(self._pipe, control.Numbers(self._generation, slot.slot, numbers))
+        control.notices.send(self._pipe, control.Numbers(self._generation, slot.slot, numbers))
 
 
 def configured(configuration: Configuration) -> bool:

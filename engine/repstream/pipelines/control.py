@@ -1,4 +1,4 @@
-"""Messages between a registry and an instance's process, and the pipe they go through.
+"""Messages between a registry and an instance's process.
 
 The registry asks (`Request`), the instance answers each with one `Answer` and speaks on its own (`Notice`).
 Both notice the death of the other by the end of the pipe.
@@ -6,11 +6,12 @@ Both notice the death of the other by the end of the pipe.
 
 from __future__ import annotations
 
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+from repstream.pipe_messages import PipeMessages
 
 Kind = Literal["camera", "pipeline"]
 
@@ -162,33 +163,9 @@ class Ending(msgspec.Struct, frozen=True, tag="ending"):
 Notice = Ready | Wanted | Answer | Report | Measured | Logged | Ending
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=str)
-_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-_notices: msgspec.msgpack.Decoder[Notice] = msgspec.msgpack.Decoder(Notice)
-_specifications = msgspec.msgpack.Decoder(Specification, dec_hook=lambda kind, value: kind(value))
+requests: PipeMessages[Request] = PipeMessages(Request, enc_hook=str)
+notices: PipeMessages[Notice] = PipeMessages(Notice, enc_hook=str)
+specifications: PipeMessages[Specification] = PipeMessages(
+    Specification, enc_hook=str, dec_hook=lambda kind, value: kind(value)
+)
 """Paths are texts on the way."""
-
-
-def send_specification(pipe: Connection, specification: Specification) -> None:
-    """Hand on what an instance is to be; raises OSError where the other has gone."""
-    pipe.send_bytes(_encoder.encode(specification))
-
-
-def receive_specification(pipe: Connection) -> Specification:
-    """Wait for one; raises EOFError where the other has gone."""
-    return _specifications.decode(pipe.recv_bytes())
-
-
-def send(pipe: Connection, message: Request | Notice) -> None:
-    """Send a message; raises OSError where the other has gone."""
-    pipe.send_bytes(_encoder.encode(message))
-
-
-def receive_request(pipe: Connection) -> Request:
-    """Wait for a request; raises EOFError where the registry has gone."""
-    return _requests.decode(pipe.recv_bytes())
-
-
-def receive_notice(pipe: Connection) -> Notice:
-    """Wait for a notice; raises EOFError where the instance has gone."""
-    return _notices.decode(pipe.recv_bytes())

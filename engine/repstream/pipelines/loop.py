@@ -150,7 +150,7 @@ class Loop:
     def _hear(self) -> None:
         try:
             while self._pipe.poll():
-                match control.receive_request(self._pipe):
+                match control.requests.receive(self._pipe):
                     case Stop():
                         self.stop()
                     case Input() as found:

@@ -50,7 +50,7 @@ def run(pipe: Connection, specification: Specification) -> int:
     with suppress(OSError):
         Path("/proc/self/comm").write_text(f"repstream-{specification.kind[:5]}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    outbox: Outbox[Notice] = Outbox(pipe, control.send)
+    outbox: Outbox[Notice] = Outbox(pipe, control.notices.send)
     failure: Exception | None = None
     try:
         _live(pipe, outbox, specification, lines)
@@ -68,7 +68,7 @@ def run(pipe: Connection, specification: Specification) -> int:
 def pipe_end(pipe: Connection, notices: Iterable[Notice]) -> None:
     """Send the last notices; whoever hears them waits for the end, so this may wait for the pipe."""
     for notice in notices:
-        control.send(pipe, notice)
+        control.notices.send(pipe, notice)
     pipe.close()
 
 
@@ -137,7 +137,7 @@ def _asked(pipe: Connection, outbox: Outbox[Notice], wanted: Wanted) -> str:
     outbox.put(wanted)
     while True:
         try:
-            request = control.receive_request(pipe)
+            request = control.requests.receive(pipe)
         except EOFError:
             raise Refused(wanted.name, "the server has gone") from None
         if isinstance(request, Input):

@@ -55,7 +55,7 @@ class Zygote:
                     return
 
     def _fork(self) -> None:
-        specification = control.receive_specification(self._pipe)
+        specification = control.specifications.receive(self._pipe)
         descriptor = recv_handle(self._pipe)
         process_id = os.fork()
         if process_id == 0:

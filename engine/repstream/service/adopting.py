@@ -108,10 +108,10 @@ def take_up(start: Start, configuration: str) -> tuple[Process, Connection] | No
 def _ask(pipe: Connection, request: control.Adopt) -> str:
     """Why it cannot be taken up; empty where it can."""
     try:
-        control.send(pipe, request)
+        control.requests.send(pipe, request)
         if not pipe.poll(ANSWER_TIME):
             return "does not answer"
-        answer = control.receive_notice(pipe)
+        answer = control.notices.receive(pipe)
     except (OSError, EOFError):
         return "is ending"
     return answer.reason if isinstance(answer, control.Answer) else "speaks another language"
@@ -119,7 +119,7 @@ def _ask(pipe: Connection, request: control.Adopt) -> str:
 
 def _end(process: Process, pipe: Connection) -> None:
     with pipe, suppress(OSError, TimeoutError):
-        control.send(pipe, control.Bye(0))
+        control.requests.send(pipe, control.Bye(0))
         process.wait(END_TIME)
     process.kill()
     process.wait()

@@ -161,16 +161,16 @@ class PictureKeeper(Keeper):
                 if sent != self._wanted[0]:
                     sent = self._tell(pipe)
                 if asked_at != (address := self._last_frames):
-                    control.send(pipe, control.LastFrames(address))
+                    control.requests.send(pipe, control.LastFrames(address))
                     asked_at = address
                 while self._openings:
-                    control.send(pipe, self._openings.popleft())
+                    control.requests.send(pipe, self._openings.popleft())
                 left = heard + patience - time.monotonic()
                 if left > 0 and pipe not in wait([pipe, self._wake], left):
                     self._clear()
                     continue
                 if left > 0:
-                    self._take(control.receive_notice(pipe))
+                    self._take(control.notices.receive(pipe))
                     heard, patience = time.monotonic(), SILENCE
                     continue
             except BlockingIOError:  # stopped within a message
@@ -183,7 +183,7 @@ class PictureKeeper(Keeper):
     def _tell(self, pipe: Connection) -> int:
         generation, wanted = self._wanted
         assert wanted is not None
-        control.send(pipe, control.Follow(generation, storage.dump(wanted)))
+        control.requests.send(pipe, control.Follow(generation, storage.dump(wanted)))
         return generation
 
     def _take(self, notice: control.Notice) -> None:

@@ -149,7 +149,7 @@ class ProcessPlane:
     ) -> None:
         try:
             while True:
-                on_notice(control.receive_notice(pipe))
+                on_notice(control.notices.receive(pipe))
         except (EOFError, OSError):
             pass
         reason = process.wait()
@@ -163,7 +163,7 @@ class ProcessPlane:
 def _send_all(pipe: Connection, outgoing: SimpleQueue[control.Request | None]) -> None:
     try:
         while (request := outgoing.get()) is not None:
-            control.send(pipe, request)
+            control.requests.send(pipe, request)
     except (OSError, ValueError):
         log.debug("the data plane was gone before it was asked")
 

@@ -42,14 +42,14 @@ class Plane:
     def ask(self, kind: type[Any], **fields: Any) -> str:
         """Send a request, wait for its answer; the reason, empty if it was done."""
         number = next(self._numbers)
-        control.send(self.pipe, kind(request=number, **fields))
+        control.requests.send(self.pipe, kind(request=number, **fields))
         return self.next(control.Answer, lambda answer: answer.request == number).reason
 
     def next(self, kind: type[N], wanted: Callable[[N], bool] = lambda _: True) -> N:
         """The next notice of a kind that is wanted; others are kept in `notices`."""
         end = time.monotonic() + PATIENCE
         while self.pipe.poll(max(0.0, end - time.monotonic())):
-            notice: Any = control.receive_notice(self.pipe)
+            notice: Any = control.notices.receive(self.pipe)
             self.notices.append(notice)
             if isinstance(notice, kind) and wanted(notice):
                 return notice

@@ -146,7 +146,7 @@ def test_a_gate_shut_on_request_leaves_the_file_open(plane: Plane, source: Socke
 def test_a_gate_opened_before_the_file_is_there_opens_with_it(
     plane: Plane, source: Socket, tmp_path: Path
 ) -> None:
-    control.send(plane.pipe, control.Arm(request=0, slot=1, plan=plan(tmp_path / "scan.h5", 2)))
+    control.requests.send(plane.pipe, control.Arm(request=0, slot=1, plan=plan(tmp_path / "scan.h5", 2)))
     assert plane.ask(control.OpenGate, slot=1, frames=0) == ""
     plane.writer(1, lambda w: w.gate_open)
     send(source, range(2))

@@ -11,13 +11,13 @@ from repstream.dataplane.outbox import Outbox
 def test_a_slow_reader_holds_nobody_up_and_misses_nothing() -> None:
     ours, theirs = Pipe()
     with ours, theirs:
-        outbox = Outbox(ours, control.send)
+        outbox = Outbox(ours, control.notices.send)
         for number in range(20_000):
             outbox.put(control.Answer(number, "x" * 100))
         assert outbox.waiting
         for number in range(20_000):
             outbox.flush()
-            assert control.receive_notice(theirs) == control.Answer(number, "x" * 100)
+            assert control.notices.receive(theirs) == control.Answer(number, "x" * 100)
         assert not outbox.waiting
 
 
@@ -25,6 +25,6 @@ def test_a_reader_that_is_gone_is_no_error_here() -> None:
     ours, theirs = Pipe()
     theirs.close()
     with ours:
-        outbox = Outbox(ours, control.send)
+        outbox = Outbox(ours, control.notices.send)
         outbox.put(control.Answer(1))
         assert not outbox.waiting

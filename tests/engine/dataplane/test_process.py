@@ -96,7 +96,7 @@ def test_only_a_service_that_vanishes_is_worth_a_warning(
     send(source, range(5))
     plane.writer(1, lambda w: w.ledger.sent == 5)
     if farewell:
-        control.send(plane.pipe, control.Bye(0))
+        control.requests.send(plane.pipe, control.Bye(0))
     plane.pipe.close()
     assert process.wait(PATIENCE) == 0
     assert process.stderr is not None

@@ -271,3 +271,14 @@ def test_not_every_end_is_remembered_for_ever(pipelines, monkeypatch):
         pipelines.exit_code("0")
     assert pipelines.exit_code("9") == 0
     assert not pipelines._turns
+
+
+def test_who_follows_no_more_leaves_nothing(cameras):
+    calls = []
+    first, second = (cameras.follow("sim", lambda n=n: calls.append(n)) for n in (1, 2))
+    first()
+    cameras.start("sim", SIMULATION)
+    assert calls and set(calls) == {2}
+    second()
+    second()
+    assert not cameras._followers

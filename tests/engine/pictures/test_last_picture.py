@@ -29,21 +29,21 @@ class Process:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        ready = control.receive_notice(pipe)
+        ready = control.notices.receive(pipe)
         assert isinstance(ready, control.Ready)
         self.address = ready.address
 
     def follow(self, configuration: Configuration, last_frames: str = "") -> None:
-        control.send(self._pipe, control.Follow(1, configuration.model_dump_json()))
+        control.requests.send(self._pipe, control.Follow(1, configuration.model_dump_json()))
         if last_frames:
-            control.send(self._pipe, control.LastFrames(last_frames))
+            control.requests.send(self._pipe, control.LastFrames(last_frames))
 
     def until(self, image_id: int) -> list[int]:
         """The ids of the images that were counted, up to this one."""
         seen, end = list[int](), time.monotonic() + PATIENCE
         while image_id not in seen:
             assert self._pipe.poll(max(0.0, end - time.monotonic())), f"only {seen} came"
-            notice = control.receive_notice(self._pipe)
+            notice = control.notices.receive(self._pipe)
             if isinstance(notice, control.Numbers) and notice.slot == 1 and "image_id" in notice.fields:
                 seen.append(int(notice.fields["image_id"]))  # type: ignore[arg-type]
         return seen
