@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import mmap
 import os
 import threading
 import time
@@ -32,6 +31,7 @@ from repstream.messages.std_daq_metadata import ImageMetadata
 from repstream.parameters.source import SourceConfig
 from repstream.sources.ring_image import Progress, RingImage, RingPlace, view
 from repstream.sources.ring_layout import metadata_path, ring_name, segment_bytes, segment_path
+from repstream.sources.ring_memory import RingMemory
 from repstream.sources.source import NEVER, lend
 from repstream.sources.zmq import ZmqSource
 
@@ -78,13 +78,9 @@ class RingBufferSource:
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: SourceConfig, name: str) -> None:
-        self._path = segment_path(name)
-        self._name = str(self._path)
+        self._memory = RingMemory(segment_path(name))
         self._slots = config.ring_slots
         self._safe = self._slots - max(1, self._slots // GUARD)
-        self._fd: int | None = None
-        self._memory: mmap.mmap | None = None
-        self._identity: tuple[int, int] | None = None
         self._newest: int | None = None
         self._numbering = 0
         self._progress = Progress()
@@ -112,14 +108,14 @@ class RingBufferSource:
     @property
     def connected(self) -> bool:
         """Whether the producer publishes, and its shared memory is there."""
-        return self._metadata.connected and self._fd is not None
+        return self._metadata.connected and self._memory.is_open
 
     @property
     def problem(self) -> str:
         if self.connected:
             return ""
-        if self._fd is None:
-            return f"there is no shared memory {self._path.name}, or it may not be read"
+        if not self._memory.is_open:
+            return f"there is no shared memory {self._memory.path.name}, or it may not be read"
         return self._metadata.problem
 
     @property
@@ -177,7 +173,7 @@ class RingBufferSource:
 
     def _end(self) -> None:
         self._metadata.close()
-        self._let_go()
+        self._memory.close()
         self._progress.close()
         os.close(self._readable)
 
@@ -222,7 +218,8 @@ class RingBufferSource:
 
     def _leave_out(self, why: str) -> None:
         if self._pending:
-            log.warning("%s: %d images of it are left out, %s", self._path.name, len(self._pending), why)
+            name = self._memory.path.name
+            log.warning("%s: %d images of it are left out, %s", name, len(self._pending), why)
         self._pending.clear()
 
     def _is_safe(self, metadata: ImageMetadata) -> bool:
@@ -233,14 +230,14 @@ class RingBufferSource:
         """Why there cannot be such an image in this ring; empty if there can."""
         if metadata.compression == "blosc2":
             return f"image {metadata.image_id}: the compression blosc2 is not read here"
-        if self._fd is None:
+        if not self._memory.is_open:
             self._follow()  # it may have come since, together with its metadata
-        if self._fd is None:
-            return f"image {metadata.image_id}: there is no shared memory {self._path.name}"
+        if not self._memory.is_open:
+            return f"image {metadata.image_id}: there is no shared memory {self._memory.path.name}"
         nbytes = _slot_bytes(metadata)
         if nbytes == self._fitting:
             return ""
-        there, wanted = os.fstat(self._fd).st_size, segment_bytes(self._slots, nbytes)
+        there, wanted = self._memory.nbytes, segment_bytes(self._slots, nbytes)
         if there == wanted:
             self._fitting = nbytes  # until the next look
             return ""
@@ -251,12 +248,12 @@ class RingBufferSource:
 
     def _copied(self, metadata: ImageMetadata) -> memoryview | None:
         """The bytes of an image, lent; None where they may not be those of this image any more."""
-        if self._fd is None:
+        if not self._memory.is_open:
             return None
         nbytes = _slot_bytes(metadata)
         size = nbytes if metadata.compression == "none" else metadata.size
         copy = self._buffer(nbytes)
-        whole = read_into(memoryview(copy)[:size], self._fd, metadata.image_id % self._slots * nbytes)
+        whole = self._memory.read_into(memoryview(copy)[:size], metadata.image_id % self._slots * nbytes)
         if whole and self._take_in(False) and self._is_safe(metadata):
             return lend(memoryview(copy)[:size], partial(self._copies.append, copy))
         self._copies.append(copy)
@@ -264,15 +261,15 @@ class RingBufferSource:
 
     def _view(self, metadata: ImageMetadata) -> RingImage | None:
         """The bytes of an image where they lie; None where the ring has been cut since."""
-        assert self._fd is not None and self._identity is not None
+        memory = self._memory
+        assert memory.identity is not None
         nbytes = _slot_bytes(metadata)
         try:
-            if self._memory is None:
-                self._memory = mmap.mmap(self._fd, 0, prot=mmap.PROT_READ)
+            mapped = memory.mapped()
             offset = metadata.image_id % self._slots * nbytes
             place = RingPlace(
-                self._name,
-                self._identity,
+                memory.name,
+                memory.identity,
                 offset,
                 nbytes,
                 metadata.image_id,
@@ -280,9 +277,9 @@ class RingBufferSource:
                 self._safe,
                 self._progress.place,
             )
-            image = view(self._memory, place, self._progress.words)
+            image = view(mapped, place, self._progress.words)
         except (OSError, ValueError):
-            self._memory = None  # it had another size when it was mapped
+            memory.unmap()  # it had another size when it was mapped
             return None
         image.copy_of = partial(self._copy_of, metadata)
         self._views.append(weakref.ref(image))
@@ -290,7 +287,7 @@ class RingBufferSource:
         return image
 
     def _copy_of(self, metadata: ImageMetadata, image: RingImage) -> memoryview | None:
-        if (image.place.ring, image.place.numbering) != (self._identity, self._numbering):
+        if (image.place.ring, image.place.numbering) != (self._memory.identity, self._numbering):
             return None
         settling, self._is_settling = self._is_settling, True
         copy = self._copied(metadata)
@@ -320,42 +317,11 @@ class RingBufferSource:
 
     def _follow(self) -> bool:
         """Open the shared memory where it is new; False where it took the place of another."""
-        try:
-            there = os.stat(self._name)  # noqa: PTH116 - for each image, so without the cost of a Path
-        except OSError:
-            # Unlinked by its producer: what was published before is still in it.
-            return True
-        identity = there.st_dev, there.st_ino
-        if identity == self._identity:
-            return True
-        was = self._identity
-        try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            return True
-        self._let_go()
-        found = os.fstat(fd)
-        self._fd, self._identity = fd, (found.st_dev, found.st_ino)
-        if was is None:
+        if self._memory.follow():
             return True
         self._newest = None
         self._numbering += 1
         return False
-
-    def _let_go(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = self._memory = None
-
-
-def read_into(memory: memoryview, fd: int, offset: int) -> bool:
-    """Fill `memory` from a file at `offset`; False where the file ends before."""
-    while memory:
-        count = os.preadv(fd, [memory], offset)
-        if not count:
-            return False
-        memory, offset = memory[count:], offset + count
-    return True
 
 
 def _slot_bytes(metadata: ImageMetadata) -> int:

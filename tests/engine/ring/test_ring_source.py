@@ -40,6 +40,7 @@ from repstream.parameters.source import SourceConfig
 from repstream.sources import ring_buffer
 from repstream.sources.opening import open_source
 from repstream.sources.ring_buffer import RingBufferSource
+from repstream.sources.ring_memory import RingMemory
 from repstream.sources.ring_image import settled
 from repstream.sources.source import NEVER
 
@@ -159,24 +160,24 @@ def test_images_that_were_written_over_are_left_out(ring: str) -> None:
 def test_an_image_that_is_written_over_while_it_is_read_is_left_out(
     ring: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_into = ring_buffer.read_into
+    read_into = RingMemory.read_into
     with pair(ring) as (producer, source):
         producer.put(0, image(0, SHAPE, "uint16").tobytes())
         heard(source, 0)
         torn = []
 
-        def laps(memory: memoryview, fd: int, offset: int) -> bool:
+        def laps(ring: RingMemory, memory: memoryview, offset: int) -> bool:
             half = memory.nbytes // 2
-            whole = read_into(memory[:half], fd, offset)
+            whole = read_into(ring, memory[:half], offset)
             for i in range(1, SLOTS + 1):
                 producer.put(i, image(i, SHAPE, "uint16").tobytes())
             heard(source, SLOTS)
-            whole = read_into(memory[half:], fd, offset + half) and whole
+            whole = read_into(ring, memory[half:], offset + half) and whole
             torn.append(len(set(bytes(memory))))
-            monkeypatch.setattr(ring_buffer, "read_into", read_into)
+            monkeypatch.setattr(RingMemory, "read_into", read_into)
             return whole
 
-        monkeypatch.setattr(ring_buffer, "read_into", laps)
+        monkeypatch.setattr(RingMemory, "read_into", laps)
         found = rest(source)
     assert torn == [2]  # one half of image 0, the other of image 16
     assert [one.frame_id for one in found] == list(range(3, SLOTS + 1))
@@ -347,7 +348,7 @@ def test_a_ring_that_comes_while_metadata_are_awaited_is_found(
 ) -> None:
     with reading(ring) as source, producing(ring) as producer:
         producer.wait_for_consumer()
-        assert source._fd is None
+        assert not source._memory.is_open
         producer.put(3, image(3, SHAPE, "uint16").tobytes())
         follow, looks = source._follow, []
 
