@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -23,8 +22,8 @@ from repstream.files import hdf5
 from repstream.files.chunk_index import CAPACITY, ChunkIndex
 from repstream.files.column_store import ColumnStore
 from repstream.files.failing import failing
-from repstream.files.gaps import Ranges
-from repstream.files.growing import LARGE, PAGE, RowStore, Tail, payload_sizes
+from repstream.files.growing import PAGE, RowStore, Tail, payload_sizes
+from repstream.files.image_places import ImagePlaces
 from repstream.files.layout import ADDRESS, DatasetPlaces
 from repstream.files.nexus import trees
 from repstream.files.nexus.places import extra_values_path, images_paths, metadata_path, rows_per_chunk
@@ -69,7 +68,7 @@ class FrameFile:
         self._row_dtype = plan.row_dtype
         self._rows = RowStore(self._row_dtype, rows_per_chunk(self._row_dtype))
         self._extra = RowStore(EXTRA_VALUE, rows_per_chunk(EXTRA_VALUE))
-        self._images = [ChunkIndex((1, *plan.shape)) for _ in range(self._datasets)]
+        self._images = ImagePlaces(plan)
         self._images_places = [image.stacks[path] for path in images_paths(plan)]
         self._rows_places = image.stacks[metadata_path(plan.detector_name)]
         self._extra_places = image.stacks[extra_values_path(plan.detector_name)]
@@ -80,7 +79,7 @@ class FrameFile:
         self._column_indices = list(zip(self._columns.indices, self._columns_places, strict=True))
         self._indices = (
             (self._rows.index, self._rows_places),
-            *zip(self._images, self._images_places, strict=True),
+            *zip(self._images.indices, self._images_places, strict=True),
             (self._extra.index, self._extra_places),
         )
         self._named: set[DatasetPlaces] = set()
@@ -90,8 +89,6 @@ class FrameFile:
         self._staged = 0
         self._unsynced = True
         self._is_name_safe = False
-        self._blank_address = 0
-        self._blanks = Ranges()
         self.path = plan.path
         self.count = 0
 
@@ -128,10 +125,10 @@ class FrameFile:
         """What distinguishes this file from others."""
         return os.fstat(self._fd)
 
-    @cached_property
+    @property
     def blank(self) -> bytes:
         """What is stored in the place of an image that is missing."""
-        return self._plan.blank
+        return self._images.blank
 
     @property
     def places(self) -> int:
@@ -141,7 +138,7 @@ class FrameFile:
     @property
     def blanks(self) -> int:
         """How many places are blank."""
-        return sum(last - first + 1 for first, last in self._blanks)
+        return self._images.blanks
 
     def append(
         self,
@@ -167,7 +164,7 @@ class FrameFile:
         if not payloads:
             return self.count
         tail = self._tail()
-        self._lay_out(tail, payloads, nbytes)
+        self._images.add(tail, payloads, nbytes, self._staged)
         grown = self._columns.make_room(self._staged + len(rows), tail)
         in_place = [self._rows.add(rows, tail), self._add_extra(tail, self._staged, extra)]
         with self._failing("cannot be written"):
@@ -212,11 +209,10 @@ class FrameFile:
         sizes = self._check(payloads, row)
         if len(row) != 1:
             raise ValueError(f"{len(row)} images for one place")
-        if not self._blanks.remove(number):
+        if not self._images.occupy(number):
             raise ValueError(f"place {number} of {self.path} is not blank")
         tail = self._tail()
-        found = zip(self._images, payloads, sizes, strict=True)
-        moved = [(index, tail.put_image(p, nbytes), nbytes) for index, p, nbytes in found if p is not None]
+        moved = self._images.put(tail, payloads, sizes)
         in_place = [self._add_extra(tail, number, extra)]
         place, data = self._rows.place(number), row.tobytes()
         is_seen = durable and number < self.count
@@ -230,8 +226,7 @@ class FrameFile:
             self._write_pieces()
             if is_seen:
                 os.fdatasync(self._fd)
-            for index, address, nbytes in moved:
-                first, second = index.move(number, address, nbytes, len(self.blank))
+            for first, second in self._images.move(number, moved):
                 write_all(self._fd, first[1], first[0])
                 if is_seen and first[0] // PAGE != second[0] // PAGE:
                     # Else a power cut could keep the page of the second and not that of the first.
@@ -251,22 +246,19 @@ class FrameFile:
 
         Raises StorageError. Of files with one dataset.
         """
-        (index,) = self._images
         tail = self._tail()
-        if not self._blank_address:
-            self._blank_address = tail.put_image(self.blank, len(self.blank))
+        self._images.put_blank(tail)
         with self._failing("cannot be written"):
             self._stated.make_room(tail.end)
             write_buffers(self._fd, tail.buffers, tail.sizes, tail.start)
             self._stated.claim(tail.end)
             self._end, self._unsynced = tail.end, True
             self._write_pieces()
-            for offset, entry in index.move(number, self._blank_address, len(self.blank), len(self.blank)):
+            for offset, entry in self._images.withdraw(number):
                 write_all(self._fd, entry, offset)
             for offset, value in self._columns.place(number, row):
                 write_all(self._fd, value, offset)
             write_all(self._fd, row.tobytes(), self._rows.place(number))
-        self._blanks.add(number, number + 1)
 
     def sync(self) -> None:
         """Put on the disk what was appended, then announce what was not. Raises StorageError.
@@ -350,24 +342,6 @@ class FrameFile:
     def _tail(self) -> Tail:
         return Tail(self._end, self._plan.block_size)
 
-    def _lay_out(self, tail: Tail, payloads: Sequence[Buffer | None], nbytes: list[int]) -> None:
-        """Put the images at the end and into their index."""
-        size, at, total, datasets = nbytes[0], 0, len(payloads), self._datasets
-        alike = datasets == 1 and 0 < size < LARGE and nbytes.count(size) == total and not tail.block
-        while at < total:
-            index = self._images[at % datasets]
-            run = min(index.room, total - at) if alike else 0
-            if run:
-                address = tail.put_run(payloads[at : at + run], size)
-                index.add_run(address, size, run)
-            else:
-                self._place(tail, index, payloads[at], nbytes[at])
-            at += run or 1
-        if 0 in nbytes:
-            for row in range(total // datasets):
-                if not any(nbytes[row * datasets : (row + 1) * datasets]):
-                    self._blanks.add(self._staged + row, self._staged + row + 1)
-
     def _add_extra(self, tail: Tail, first: int, extra: np.ndarray[Any, Any]) -> tuple[int, bytes]:
         """As `RowStore.add`, of values whose images count from `first`."""
         if not len(extra):
@@ -375,15 +349,6 @@ class FrameFile:
         moved = extra.copy()
         moved["image"] += first
         return self._extra.add(moved, tail)
-
-    def _place(self, tail: Tail, index: ChunkIndex, payload: Buffer | None, nbytes: int) -> None:
-        """Find room for one image, or let it show the blank one."""
-        if payload is not None:
-            index.add(tail.put_image(payload, nbytes), nbytes, tail.put_node)
-            return
-        if not self._blank_address:
-            self._blank_address = tail.put_image(self.blank, len(self.blank))
-        index.add(self._blank_address, len(self.blank), tail.put_node)
 
     def _gather(self, tail: Tail, in_place: Sequence[tuple[int, bytes]]) -> None:
         """Keep the small pieces of an append, all of them for what the file had before."""
