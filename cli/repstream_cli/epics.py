@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import typer
+
+from repstream_cli.front_ends import imported
 
 
 def ioc(context: typer.Context) -> None:
@@ -19,12 +19,6 @@ def pvs(context: typer.Context) -> None:
 
 def _pass_on(module: str, context: typer.Context) -> None:
     """Run the function `run` of a module with all arguments."""
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"{error.name} is not installed; install it with pip install 'repstream[epics]'"
-        ) from error
     app = typer.Typer(add_completion=False)
-    app.command()(found.run)
+    app.command()(imported(module, "epics").run)
     typer.main.get_command(app)(args=context.args, prog_name=context.command_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from repstream.parameters.catalogue import build
 from repstream_cli.exits import Exit
+from repstream_cli.front_ends import imported
 from repstream_cli.panel_epics import epics
 
 panel = typer.Typer(name="panel", help="Windows for operators.", no_args_is_help=True, add_completion=False)
@@ -37,13 +37,7 @@ def tango(
       repstream panel tango
       repstream panel tango repstream/repeater/1
     """
-    try:
-        main = importlib.import_module("repstream_panels.tango.main")
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"{error.name} is not installed; install it with pip install 'repstream[panels]'"
-        ) from error
-    raise typer.Exit(Exit(main.run(device)))
+    raise typer.Exit(Exit(imported("repstream_panels.tango.main", "panels").run(device)))
 
 
 @panel.command()
@@ -61,13 +55,7 @@ def grafana(
       repstream panel grafana
       repstream panel grafana /var/lib/grafana/dashboards/repstream.json
     """
-    try:
-        dashboard = importlib.import_module("repstream_panels.grafana.dashboard")
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"{error.name} is not installed; install it with pip install 'repstream[http]'"
-        ) from error
-    dashboard.write(file, build())
+    imported("repstream_panels.grafana.dashboard", "http").write(file, build())
     typer.echo(f"import {file} in Grafana")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from repstream.parameters.catalogue import build
+from repstream_cli.front_ends import imported
 
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 
@@ -48,12 +48,7 @@ def epics(
     match = _SIZE.fullmatch(image_size)
     if match is None:
         raise typer.BadParameter("must be like 2048x2048", param_hint="--image-size")
-    try:
-        files = importlib.import_module("repstream_panels.epics.files")
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"{error.name} is not installed; install it with pip install 'repstream[epics]'"
-        ) from error
+    files = imported("repstream_panels.epics.files", "epics")
     if program not in list(files.Program):
         raise typer.BadParameter(f"must be {' or '.join(files.Program)}", param_hint="--for")
     size = int(match[1]), int(match[2])

@@ -34,6 +34,13 @@ def test_a_camera_server_tells_what_it_needs():
     assert "repstream[http]" in seen.stderr
 
 
+@pytest.mark.parametrize(("command", "extra"), [(("ioc",), "epics"), (("panel", "tango"), "panels")])
+def test_a_command_says_which_extra_it_needs(command, extra):
+    seen = run_without_extras(*command)
+    assert seen.returncode == Exit.USAGE
+    assert f"repstream[{extra}]" in seen.stderr
+
+
 def test_the_demo_tells_what_it_needs():
     seen = run_without_extras("demo")
     assert seen.returncode == Exit.USAGE
