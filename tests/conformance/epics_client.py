@@ -65,8 +65,12 @@ class EpicsClient:
         if argument is not None:
             self._ca.do("put", PREFIX + names.argument(record), argument)
         assert self._ca.do("put", PREFIX + names.setpoint(record), 1), f"{command} was never answered"
-        if self._ca.value(f"{PREFIX}CmdStatus_RBV") != "OK":
+        if self.command_status() != "OK":
             raise Rejected(self._ca.value(f"{PREFIX}CmdMsg_RBV"))
+
+    def command_status(self) -> str:
+        """What became of the last command, of whichever client it was."""
+        return str(self._ca.value(f"{PREFIX}CmdStatus_RBV"))
 
     def facts(self, key: str) -> Mapping[str, object]:
         parameter = self._catalogue.parameters[key]
