@@ -172,15 +172,13 @@ def _progress(counts: Counts, meter: Meter) -> str:
     rates = meter.rates(frames=counts.frames, nbytes=counts.nbytes)
     return (
         f"{counts.frames} frames sent, {rates['frames']:.1f} Hz, {rates['nbytes'] / 1e6:.1f} MB/s, "
-        f"last id {counts.last}"
+        f"last id {counts.last_frame_id}"
     )
 
 
 def _print_summary(counts: Counts, as_json: bool) -> None:
-    seen = {**asdict(counts), "last_frame_id": counts.last}
-    del seen["last"]
     if as_json:
-        typer.echo(json.dumps(seen))
+        typer.echo(json.dumps(asdict(counts)))
     else:
         typer.echo(
             f"sent {counts.frames} frames ({counts.duplicates} of them twice), left out {counts.left_out}, "

@@ -17,10 +17,8 @@ ROOMS = ("engine/repstream", "cli/repstream_cli")
 FORMATS = "names of a file format or wire format, which other programs read"
 ALLOWED = {
     "cli/repstream_cli/consume.py": "names of the JSON that scripts read from this command",
-    "cli/repstream_cli/demo": "a configuration, and what users of HTTP and Tango type",
     "cli/repstream_cli/gf_repstream.py": "names of gf_repstream's interface",
     "cli/repstream_cli/look.py": "the configuration of a source",
-    "cli/repstream_cli/simulate.py": "names of the JSON that scripts read from this command",
     "cli/repstream_cli/simulator.py": "settings of another detector's simulator",
     "cli/repstream_cli/std_cli": "names of the standard DAQ's interface",
     "cli/repstream_cli/std_daq": "names of the standard DAQ's interface, and configurations",
@@ -35,13 +33,10 @@ ALLOWED = {
     "engine/repstream/mflow": "names of mflow's interface",
     "engine/repstream/ophyd": "the signals that a bluesky device has, by name",
     "engine/repstream/parameters": "declarations, their validators, and configurations of other programs",
-    "engine/repstream/pictures": "counted there by these names, and carried so to the service",
     "engine/repstream/pipelines": "names of cam_server's configurations, which sites have as files",
     "engine/repstream/service/acquisitions.py": FORMATS,
-    "engine/repstream/service/configuring.py": "fields that follow from others when they are merged",
     "engine/repstream/service/receivers/shared_acquisition.py": FORMATS,
     "engine/repstream/service/receivers/shares.py": "the settings that an error is about",
-    "engine/repstream/service/pictures.py": "counted by the pictures' process by these names",
     "engine/repstream/sources": "the setting that an error is about",
 }
 """Files and folders that name parameters, each with the reason."""

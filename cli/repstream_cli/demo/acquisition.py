@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tango
 
+from repstream.states import AcquisitionResult
 from repstream_cli import addresses
 from repstream_cli.demo.setup import WRITER
 from repstream_cli.demo.watchers import EpicsWatcher, HttpWatcher
@@ -74,11 +75,11 @@ class Acquisition:
             pass
 
     def _progress(self) -> str:
-        http = self._http.values
+        seen = self._http.seen
         return (
             f"{self._writer.NumWritten}/{self._images} | Tango {self._writer.State()} | "
             f"EPICS {self._epics.state} {self._epics.written} | "
-            f"HTTP {http.get('acq_state', '?')} {http.get('num_written', '?')}"
+            f"HTTP {f'{seen.acq_state} {seen.num_written}' if seen else '?'}"
         )
 
     def _complaint(self) -> str:
@@ -88,7 +89,9 @@ class Acquisition:
             return f"Tango says {state}, {written} images: {self._writer.AcqMessage}"
         if (self._epics.state, self._epics.written) != ("FINISHED", self._images):
             return f"EPICS says {self._epics.state}, {self._epics.written} images"
-        http = self._http.values
-        if (http.get("acq_result"), http.get("num_written")) != ("completed", self._images):
-            return f"HTTP says {http.get('acq_result')}, {http.get('num_written')} images"
+        seen = self._http.seen
+        if seen is None:
+            return "HTTP says nothing"
+        if (seen.acq_result, seen.num_written) != (AcquisitionResult.COMPLETED, self._images):
+            return f"HTTP says {seen.acq_result}, {seen.num_written} images"
         return ""

@@ -10,10 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from repstream.parameters import first
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.first import PREVIEW
+from repstream.parameters.picture import PictureConfig
+from repstream.parameters.source import SourceConfig
+from repstream.parameters.stream import StreamConfig
+from repstream.parameters.writer import WriterConfig
+from repstream.policies.decimation import Decimation
 from repstream.service.options import ServiceOptions
 from repstream_cli import ports
 from repstream_cli.children import Child
@@ -94,31 +100,24 @@ def configuration(chosen: Ports, shape: tuple[int, int]) -> Configuration:
     The streams publish: frames that nobody looks at are no loss.
     """
     everything, preview, pairs = (f"tcp://{HOST}:{port}" for port in chosen.streams)
-    return Configuration.model_validate(
-        {
-            "source": {"address": f"tcp://{HOST}:{chosen.detector}"},
-            "streams": {
-                "all": {"address": everything, "mode": "PUB"},
-                PREVIEW: first.preview(preview),
-                "pairs": {
-                    "address": pairs,
-                    "mode": "PUB",
-                    "policy": "send_every_nth_frame",
-                    "burst": 2,
-                    "frame_block": 10,
-                },
-            },
-            "writers": {WRITER: {}},
-            "pictures": {"1": {"stream": PREVIEW, **regions(shape)}},
-        }
+    two_in_ten = Decimation.SEND_EVERY_NTH_FRAME
+    return Configuration(
+        source=SourceConfig(address=f"tcp://{HOST}:{chosen.detector}"),
+        streams={
+            "all": StreamConfig(address=everything, mode="PUB"),
+            PREVIEW: StreamConfig.model_validate(first.preview(preview)),
+            "pairs": StreamConfig(address=pairs, mode="PUB", policy=two_in_ten, burst=2, frame_block=10),
+        },
+        writers={WRITER: WriterConfig()},
+        pictures={"1": PictureConfig(stream=PREVIEW, centre_threshold=4800, **regions(shape))},
     )
 
 
-def regions(shape: tuple[int, int]) -> dict[str, object]:
+def regions(shape: tuple[int, int]) -> dict[str, Any]:
     """Two regions of the simulated images: where the beam wanders, and a piece of a ring."""
     height, width = shape
     places = {"Beam": (0.5, 0.25, 0.28, 0.5), "Ring": (0.43, 0.29, 0.14, 0.06)}
-    fields: dict[str, object] = {"centre_threshold": 4800}
+    fields: dict[str, Any] = {}
     for n, (name, (y, x, high, wide)) in enumerate(places.items(), 1):
         place = {
             "y": y * height,

@@ -7,16 +7,15 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 
 from repstream.lifetime import Running
+from repstream.parameters.writer_status import AcquisitionStatus
 from repstream_cli import addresses
 from repstream_cli.children import Child
 from repstream_cli.stack import Stack
 
 PERIOD = 0.2
 """Seconds between two HTTP requests."""
-FIELDS = ("num_written", "acq_state", "acq_result", "acq_message")
 
 
 class EpicsWatcher(Running):
@@ -51,12 +50,12 @@ class EpicsWatcher(Running):
 
 
 class HttpWatcher(Running):
-    """Polls the writer's parameters as `curl` would; `values` by field."""
+    """Polls the writer's parameters as `curl` would; `seen` is its newest acquisition, None at first."""
 
     def __init__(self, stack: Stack, writer: str) -> None:
         self._url = f"{addresses.http_url(stack)}/api/v1/parameters?group=writers"
-        self._writer = writer
-        self.values: Mapping[str, object] = {}
+        self._head = f"writers.{writer}."
+        self.seen: AcquisitionStatus | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="http client", daemon=True)
 
@@ -76,4 +75,4 @@ class HttpWatcher(Running):
                     tree = json.load(answer)
             except (urllib.error.URLError, TimeoutError, ValueError):
                 continue
-            self.values = {field: tree["values"][f"writers.{self._writer}.{field}"] for field in FIELDS}
+            self.seen = AcquisitionStatus.of(tree["values"], self._head)

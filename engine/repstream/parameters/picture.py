@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from repstream.parameters.facts import Access, Alarm, Format, Level, LongText, Role, Section, Unit
+from repstream.parameters.facts import Access, Alarm, Format, Level, LongText, Role, Section, Status, Unit
 from repstream.parameters.status import COUNT_LIMIT, Count, Rate, Total
 
 SLOTS = 2
@@ -20,6 +20,7 @@ REGIONS = 4
 """Regions of a picture that are counted."""
 
 Pixels = Annotated[int, Access.ALWAYS, Unit("pixels"), Field(ge=0, le=1_000_000)]
+PictureState = Literal["off", "waiting", "live", "failed"]
 Number = Annotated[float | None, Field()]
 """Something counted: None where nothing was."""
 
@@ -113,38 +114,17 @@ class PictureSettings(Section):
     )
 
 
-class PictureCounts(Section):
-    """What was counted in the last image; None before the first one."""
+class PictureStatus(Status):
+    """How a picture goes."""
 
-    state: Annotated[Literal["off", "waiting", "live", "failed"], Alarm(alarm_values=("failed",))] = Field(
+    state: Annotated[PictureState, Alarm(alarm_values=("failed",))] = Field(
         "off", title="State", description="off: no stream; waiting: no image yet; failed: message says why."
     )
     message: Annotated[str, LongText(1024)] = Field(
         "", title="Message", description="What is wrong, or what is waited for."
     )
-    address: Annotated[str, Level.EXPERT, Role.PICTURES] = Field(
-        "", title="Address", description="Where front ends get the pictures, such as tcp://host:port."
-    )
-    image_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
-        None, title="Image id", description="Id of the image that all these numbers are of."
-    )
-    image_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
-        None, title="Time of the image", description="Unix time that the source gives the image, or arrival."
-    )
-    received_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
-        None, title="Time of arrival", description="Unix time at which the image came here."
-    )
     age: Annotated[Rate | None, Unit("s"), Alarm(warning_high=10), Level.EXPERT] = Field(
-        None, title="Age", description="Time since then, while the repeater runs."
-    )
-    image_height: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels"), Level.EXPERT] = Field(
-        None, title="Height of the image", description="Height of the image as it came."
-    )
-    image_width: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels"), Level.EXPERT] = Field(
-        None, title="Width of the image", description="Width of the image as it came."
-    )
-    image_type: Annotated[str | None, Level.EXPERT] = Field(
-        None, title="Type of the pixels", description="Pixel type of the image as it came."
+        None, title="Age", description="Time since the image came, while the repeater runs."
     )
     pictures: Annotated[Total, Unit("images"), Level.EXPERT] = Field(
         0, title="Images counted", description="Images counted since the stream was chosen."
@@ -154,6 +134,37 @@ class PictureCounts(Section):
     )
     malformed: Annotated[Total, Unit("messages"), Level.EXPERT] = Field(
         0, title="Malformed messages", description="Messages of the stream that could not be read."
+    )
+
+
+class PictureAddress(Status):
+    """Where a picture is to be had."""
+
+    address: Annotated[str, Level.EXPERT, Role.PICTURES] = Field(
+        "", title="Address", description="Where front ends get the pictures, such as tcp://host:port."
+    )
+
+
+class PictureCounts(Status):
+    """What was counted in the last image; None before the first one."""
+
+    image_id: Annotated[int | None, Field(ge=0, le=COUNT_LIMIT)] = Field(
+        None, title="Image id", description="Id of the image that all these numbers are of."
+    )
+    image_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
+        None, title="Time of the image", description="Unix time that the source gives the image, or arrival."
+    )
+    received_time: Annotated[float | None, Unit("s"), Format.TIME, Level.EXPERT] = Field(
+        None, title="Time of arrival", description="Unix time at which the image came here."
+    )
+    image_height: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels"), Level.EXPERT] = Field(
+        None, title="Height of the image", description="Height of the image as it came."
+    )
+    image_width: Annotated[int | None, Field(ge=0, le=2**31 - 1), Unit("pixels"), Level.EXPERT] = Field(
+        None, title="Width of the image", description="Width of the image as it came."
+    )
+    image_type: Annotated[str | None, Level.EXPERT] = Field(
+        None, title="Type of the pixels", description="Pixel type of the image as it came."
     )
     pixels: Annotated[Count | None, Unit("pixels"), Level.EXPERT] = Field(
         None, title="Good pixels", description="Pixels counted: neither masked, nor NaN or infinite."
@@ -184,7 +195,7 @@ class PictureCounts(Section):
     )
 
 
-class GateCounts(Section):
+class GateCounts(Status):
     """The last opening of the gate of `gate_writer`: a point of a step scan."""
 
     gate_state: Annotated[
@@ -277,7 +288,7 @@ if TYPE_CHECKING:
     class PictureConfig(PictureSettings):
         """`PictureSettings`, and the regions."""
 
-    class PictureStatus(PictureCounts):
+    class PictureResults(PictureCounts):
         """`PictureCounts`, and those of the regions."""
 
     class GateStatus(GateCounts):
@@ -291,8 +302,8 @@ else:
         __module__=__name__,
         **_of_all(_region_settings),
     )
-    PictureStatus = create_model(
-        "PictureStatus",
+    PictureResults = create_model(
+        "PictureResults",
         __base__=PictureCounts,
         __doc__=PictureCounts.__doc__,
         __module__=__name__,
@@ -306,11 +317,7 @@ else:
         **_of_all(_gate_counts),
     )
 
-RESULTS: tuple[str, ...] = tuple(
-    name
-    for name in PictureStatus.model_fields
-    if name not in {"state", "message", "address", "age", "pictures", "picture_rate", "malformed"}
-)
+RESULTS: tuple[str, ...] = tuple(PictureResults.model_fields)
 """The fields that are of one image."""
 
 GATE_RESULTS: tuple[str, ...] = tuple(

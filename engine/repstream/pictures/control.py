@@ -40,7 +40,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Numbers(msgspec.Struct, frozen=True, tag="numbers"):
-    """What is known of one slot now, by the fields of `PictureStatus`; those of an image are of one."""
+    """What is known of one slot now, by field: all of its status, its results or its gate, or several."""
 
     generation: int
     slot: int

@@ -6,7 +6,7 @@ import math
 
 from repstream.dataplane.control import Opening
 from repstream.parameters.facts import Value
-from repstream.parameters.picture import GATE_RESULTS, PictureConfig
+from repstream.parameters.picture import GateStatus, PictureConfig
 from repstream.pictures import reduce
 from repstream.pictures.integration import Integral, Integration
 
@@ -22,7 +22,10 @@ class GateCount(Integration):
         """Take what is said of an opening; whether it is a new one, which `fields` then says is open."""
         if not self.hear(acquisition_id, opening):
             return False
-        self.fields = {**_head("open", "", acquisition_id, opening.number), **dict.fromkeys(GATE_RESULTS)}
+        status = GateStatus(
+            gate_state="open", gate_acquisition_id=acquisition_id, gate_number=opening.number
+        )
+        self.fields = status.values()
         return True
 
     def ends(self, config: PictureConfig, now: float, caught_up: float) -> bool:
@@ -35,20 +38,17 @@ class GateCount(Integration):
 
 
 def _fields(found: Integral, config: PictureConfig) -> dict[str, Value]:
-    state = "incomplete" if found.reason else "complete"
-    fields = {**_head(state, found.reason, found.acquisition_id, found.number), **dict.fromkeys(GATE_RESULTS)}
-    fields |= {"gate_expected": found.expected, "gate_images": found.images}
+    status = GateStatus(
+        gate_state="incomplete" if found.reason else "complete",
+        gate_message=found.reason,
+        gate_acquisition_id=found.acquisition_id,
+        gate_number=found.number,
+        gate_expected=found.expected,
+        gate_images=found.images,
+    )
+    fields = status.values()
     names = ["gate", *(f"gate_roi{n}" for n, _, _ in reduce.region_boxes(config))]
     for name, part in zip(names, found.parts, strict=False):
         if part.pixels and math.isfinite(part.sum):
             fields |= {f"{name}_sum": float(part.sum), f"{name}_mean": part.sum / part.pixels}
     return fields
-
-
-def _head(state: str, message: str, acquisition_id: str, number: int) -> dict[str, Value]:
-    return {
-        "gate_state": state,
-        "gate_message": message,
-        "gate_acquisition_id": acquisition_id,
-        "gate_number": number,
-    }

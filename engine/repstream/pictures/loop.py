@@ -207,16 +207,18 @@ class Loop:
 
     def _tell(self, slot: Slot, now: float) -> None:
         """Report all of one slot to the service, together."""
-        self._send(slot, {**slot.status(now), **slot.results()})
+        self._send(slot, {**self._status(slot, now), **slot.results()})
 
     def _tell_status(self, now: float) -> None:
         for slot in self._slots.values():
-            self._send(slot, slot.status(now))
+            self._send(slot, self._status(slot, now))
+
+    def _status(self, slot: Slot, now: float) -> dict[str, Value]:
+        stream = self._input_of(slot)
+        return slot.status(now, 0 if stream is None else stream.malformed)
 
     def _send(self, slot: Slot, fields: dict[str, Value]) -> None:
-        stream = self._input_of(slot)
-        numbers = {**fields, "malformed": 0 if stream is None else stream.malformed}
-        control.notices.send(self._pipe, control.Numbers(self._generation, slot.slot, numbers))
+        control.notices.send(self._pipe, control.Numbers(self._generation, slot.slot, fields))
 
 
 def configured(configuration: Configuration) -> bool:

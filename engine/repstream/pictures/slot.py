@@ -17,7 +17,7 @@ from repstream.messages.formats import attributes
 from repstream.messages.frame import Frame, source_time
 from repstream.messages.pixels import array_of
 from repstream.parameters.facts import Value
-from repstream.parameters.picture import PictureConfig
+from repstream.parameters.picture import PictureConfig, PictureResults, PictureState, PictureStatus
 from repstream.pictures import reduce
 from repstream.pictures.gate_count import GateCount
 from repstream.pictures.picture import Picture, Statistics, View
@@ -139,11 +139,12 @@ class Slot:
             bad=shown.bad,
         )
 
-    def status(self, now: float) -> dict[str, Value]:
-        """How it goes: state, rate, age, by field."""
+    def status(self, now: float, malformed: int = 0) -> dict[str, Value]:
+        """How it goes, by field; `malformed` messages came with the stream."""
         while self._marks and self._marks[0] <= now - RATE_SPAN:
             self._marks.popleft()
         fault = self.reason or self._fault
+        state: PictureState
         if not self.config.stream:
             state, message = "off", ""
         elif fault:
@@ -153,40 +154,41 @@ class Slot:
         else:
             state, message = "live", ""
         age = None if self._image is None else max(0.0, now - self._image.arrival.clock)
-        return {
-            "state": state,
-            "message": message[:1024],
-            "age": None if age is None else round(age, 1),
-            "pictures": self._pictures,
-            "picture_rate": round(len(self._marks) / RATE_SPAN, 2),
-        }
+        return PictureStatus(
+            state=state,
+            message=message[:1024],
+            age=None if age is None else round(age, 1),
+            pictures=self._pictures,
+            picture_rate=round(len(self._marks) / RATE_SPAN, 2),
+            malformed=malformed,
+        ).values()
 
     def results(self) -> dict[str, Value]:
-        """What was counted in the image at hand, by field; nothing where there is none."""
+        """What was counted in the image at hand, by field; None of each where there is none."""
         if self._image is None:
-            return {}
+            return PictureResults().values()
         arrival, found = self._image.arrival, self._image.statistics
         centre, width = found.centre or (None, None), found.width or (None, None)
         height, across = self._image.clean.shape
-        fields: dict[str, Value] = {
-            "image_id": arrival.frame.frame_id,
-            "image_time": _time_of(arrival),
-            "received_time": arrival.received,
-            "image_height": height,
-            "image_width": across,
-            "image_type": arrival.frame.dtype,
-            "pixels": found.pixels,
-            "bad_pixels": found.bad,
-            "minimum": _float(found.minimum),
-            "maximum": _float(found.maximum),
-            "mean": _float(found.mean),
-            "sum": _float(found.sum) if found.pixels else None,
-            "saturated": found.saturated,
-            "centre_y": centre[0],
-            "centre_x": centre[1],
-            "width_y": width[0],
-            "width_x": width[1],
-        }
+        fields = PictureResults(
+            image_id=arrival.frame.frame_id,
+            image_time=_time_of(arrival),
+            received_time=arrival.received,
+            image_height=height,
+            image_width=across,
+            image_type=arrival.frame.dtype,
+            pixels=found.pixels,
+            bad_pixels=found.bad,
+            minimum=_float(found.minimum),
+            maximum=_float(found.maximum),
+            mean=_float(found.mean),
+            sum=_float(found.sum) if found.pixels else None,
+            saturated=found.saturated,
+            centre_y=centre[0],
+            centre_x=centre[1],
+            width_y=width[0],
+            width_x=width[1],
+        ).values()
         for (n, _, _), region in zip(reduce.region_boxes(self.config), found.regions, strict=True):
             fields[f"roi{n}_sum"] = _float(region.sum) if region.pixels else None
             fields[f"roi{n}_mean"] = _float(region.mean)

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from repstream.parameters.catalogue import Group, Parameter, key_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.facts import Kind, Section, Value
+from repstream.parameters.merging import merged
 from repstream.service.access import check_access
 from repstream.service.context import ServiceContext
 from repstream.service.owners import check_owner
@@ -77,7 +78,7 @@ class Configurator:
             return
         whole = json.loads(storage.dump(self._context.configuration))
         for key, part in storage.migrated(tree, subject).items():
-            whole[key] = _merged(whole.get(key), part)
+            whole[key] = merged(whole.get(key), part)
         for group in self._context.catalogue.named:
             named, taken = whole[group], whole["slots"]
             if not isinstance(named, dict) or not isinstance(taken, dict):
@@ -291,17 +292,3 @@ def _range(parameter: Parameter) -> str:
     if low is not None:
         return f"{what}, {low}{unit} or more"
     return what
-
-
-def _merged(held: Any, part: Any) -> Any:
-    if isinstance(held, dict) and isinstance(part, dict):
-        merged = dict(held)
-        for key, value in part.items():
-            merged[key] = _merged(held.get(key), value)
-        if "output_file" in part:
-            # folder, name and template follow from it; what is held must not stand against it
-            for derived in ("folder", "file_name", "file_template"):
-                if derived not in part:
-                    merged.pop(derived, None)
-        return merged
-    return part

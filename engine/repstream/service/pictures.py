@@ -17,8 +17,8 @@ from repstream.dataplane import control as plane
 from repstream.parameters import slots, storage
 from repstream.parameters.catalogue import Group
 from repstream.parameters.configuration import Configuration
-from repstream.parameters.facts import Value
-from repstream.parameters.picture import RESULTS
+from repstream.parameters.facts import Status
+from repstream.parameters.picture import PictureAddress, PictureResults, PictureStatus
 from repstream.pictures import control
 from repstream.service.context import ServiceContext
 from repstream.service.keeper import Keeper
@@ -82,7 +82,7 @@ class PictureKeeper(Keeper):
         self._wanted = (self._wanted[0] + 1, now)
         for name, config in now.pictures.items():
             if before.pictures.get(name) != config:
-                self._context.put_fields(Group.PICTURE, int(name), dict.fromkeys(RESULTS))
+                self._context.show(PictureResults(), Group.PICTURE, int(name))
         os.eventfd_write(self._wake, 1)
 
     def hear(self, notice: plane.Notice) -> None:
@@ -113,7 +113,7 @@ class PictureKeeper(Keeper):
         failures = 0
         while not self._ending:
             if not self._needed:
-                self._context.owner.post(self._put_all, {"state": "off", "message": "", "address": ""})
+                self._context.owner.post(self._show_all, PictureStatus(), PictureAddress())
                 self._pause(None)
                 continue
             begin = time.monotonic()
@@ -191,7 +191,7 @@ class PictureKeeper(Keeper):
             self._address = notice.address
             # On all networks it is reached by the name of this host.
             reachable = notice.address.replace("tcp://0.0.0.0:", f"tcp://{platform.node()}:", 1)
-            self._context.owner.post(self._put_all, {"address": reachable})
+            self._context.owner.post(self._show_all, PictureAddress(address=reachable))
         elif isinstance(notice, control.Numbers):
             self._context.owner.post(self._put_numbers, notice)
 
@@ -201,19 +201,17 @@ class PictureKeeper(Keeper):
         if notice.generation != self._wanted[0]:
             return  # counted under other settings
         running = self._context.state is RepeaterState.RUNNING
-        fields = {**notice.fields, "age": notice.fields.get("age") if running else None}
-        # Numbers of another image leave none of the last one behind.
-        rest = dict.fromkeys(RESULTS) if "image_id" in fields else {}
-        self._context.put_fields(Group.PICTURE, notice.slot, {**rest, **fields})
+        fields = notice.fields if running else {**notice.fields, "age": None}
+        self._context.put_fields(Group.PICTURE, notice.slot, fields)
 
-    def _put_all(self, fields: dict[str, Value]) -> None:
+    def _show_all(self, *statuses: Status) -> None:
         for slot in self._context.catalogue.slots(Group.PICTURE):
-            self._context.put_fields(Group.PICTURE, slot, fields)
+            for status in statuses:
+                self._context.show(status, Group.PICTURE, slot)
 
     def _report(self, reason: str) -> None:
         self._context.note_error(f"the pictures' process {reason}; it is started again")
-        message = f"the pictures' process {reason}"
-        self._put_all({"state": "failed", "message": message, "picture_rate": 0.0})
+        self._show_all(PictureStatus(state="failed", message=f"the pictures' process {reason}"))
 
     def _clear(self) -> None:
         try:

@@ -47,7 +47,7 @@ class Counts:
     duplicates: int = 0
     malformed: int = 0
     nbytes: int = 0
-    last: int | None = None
+    last_frame_id: int | None = None
 
 
 def synthetic(
@@ -120,7 +120,7 @@ def disturbed(
             continue
         yield frame_id, parts
         counts.frames += 1
-        counts.last = frame_id
+        counts.last_frame_id = frame_id
         if dice.random() < faults.duplicates:
             yield frame_id, parts
             counts.frames += 1
