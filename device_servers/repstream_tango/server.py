@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from time import monotonic
+from weakref import WeakSet
 
 import msgspec
 from tango import ApiUtil, DevFailed
@@ -19,7 +20,7 @@ from repstream.errors import EngineUnreachable, RegistrationError
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue, Parameter
-from repstream_tango import following
+from repstream_tango import following, renewal
 from repstream_tango.command_line import DEFAULT_PORT, devices, from_tango, parser
 from repstream_tango.following import Followed
 from repstream_tango.names import SERVER
@@ -62,9 +63,17 @@ def main(argv: Sequence[str] | None = None, classes: Sequence[MakeClass] = CLASS
     except RegistrationError as error:
         print(f"{SERVER}: {error}", file=sys.stderr)
         return USAGE
+    engines: WeakSet[RemoteEngine] = WeakSet()
+
+    def connect(address: str) -> RemoteEngine:
+        engine = _connect(address)
+        engines.add(engine)
+        return engine
+
+    renewal.watch(engines, catalogue)
     try:
         run(
-            device_classes(catalogue, Publisher(_connect), options.engine, classes, own_engines),
+            device_classes(catalogue, Publisher(connect), options.engine, classes, own_engines),
             args=arguments,
             msg_stream=_Unbuffered(),
             post_init_callback=None if followed is None else (followed.start, (own_engines,)),
@@ -131,7 +140,7 @@ def _is_here(host: str) -> bool:
 def catalogue_of(addresses: Sequence[str], one_for_all: bool = True) -> Catalogue:
     """The catalogue of the engines at these addresses, whose slots become devices and attributes.
 
-    That of an engine with the usual slots where none answers in time: attributes cannot follow later. Where
+    That of an engine with the usual slots where none answers in time; see `renewal` for what is then. Where
     engines have different alarm levels, those are no level of the class: each device minds its own. So it is
     without `one_for_all`: other engines may come that have levels of their own. Raises
     `RegistrationError` where they are of different kinds.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from repstream.errors import EngineUnreachable
 from repstream.link.attach import addresses_of, attached
+from repstream.link.fitting import Fit
 from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream_epics.access import WriteAccess
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 ENDS = (signal.SIGINT, signal.SIGTERM)
 JOIN_TIME = 5.0
 """Seconds that a start waits for each engine, to learn its catalogue; without it the usual one is served."""
+
+LOOK_TIME = 1.0
+"""Seconds between two looks whether the engines are what the PVs were made for."""
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +89,8 @@ def run(
 ) -> None:
     """Serve engines as EPICS PVs over Channel Access.
 
-    The engines need not run yet, and may be started again at any time.
+    The engines need not run yet, and may be started again at any time. Where one has other parameters then,
+    the PVs are made anew, and clients connect again.
     """
     try:
         addresses = addresses_of(engines or ())
@@ -97,24 +103,59 @@ def run(
         engines_there = stack.enter_context(attached(addresses, key, "epics"))
         for engine in engines_there.values():
             _join(engine)
+        access = WriteAccess.of(allow_user or (), allow_host or ())
+        site = _Site(engines_there, prefix, host, port, areadetector, access, pva_port if pva else None)
         try:
-            access = WriteAccess.of(allow_user or (), allow_host or ())
-            ioc = IocServer(engines_there, prefix, port, host, chosen(areadetector), access=access)
-            over_pva = _pva(engines_there, prefix, pva_port, host, access) if pva else None
-            if not list_pvs:
-                stack.enter_context(ioc)
-                if over_pva is not None:
-                    stack.enter_context(over_pva)
+            if list_pvs:
+                typer.echo("\n".join(site.names()))
+                return
+            while different := site.serve():
+                log.warning("the PVs are made anew for another engine: %s", different)
         except (OSError, ValueError) as error:
             raise typer.BadParameter(str(error)) from error
-        if list_pvs:
-            pva_only = set(over_pva.names) - ioc.channels.keys() if over_pva is not None else set()
-            typer.echo("\n".join([*ioc.channels, *sorted(pva_only)]))
-            return
-        typer.echo(f"{len(ioc.channels)} PVs on {host}:{ioc.port}, such as {next(iter(ioc.channels))}")
+
+
+@dataclass
+class _Site:
+    """What is served, and where; a port that was free at first is kept. `pva_port` None: no PV Access."""
+
+    engines: Mapping[str, RemoteEngine]
+    prefix: str
+    host: str
+    port: int
+    areadetector: str
+    access: WriteAccess
+    pva_port: int | None
+
+    def names(self) -> Iterator[str]:
+        """Of all PVs, those of Channel Access first."""
+        ioc, over_pva = self._made()
+        yield from ioc.channels
         if over_pva is not None:
-            typer.echo(f"over PV Access as well, on {host}:{over_pva.port}")
-        signal.sigwait(ENDS)
+            yield from sorted(set(over_pva.names) - ioc.channels.keys())
+
+    def serve(self) -> str:
+        """Serve until a signal ends it (empty), or until the PVs do not fit an engine: what does not."""
+        fit = Fit(self.engines)
+        ioc, over_pva = self._made()
+        with ioc, over_pva or nullcontext():
+            self.port = ioc.port
+            typer.echo(f"{len(ioc.channels)} PVs on {self.host}:{self.port}, such as {next(iter(ioc.channels))}")
+            if over_pva is not None:
+                self.pva_port = over_pva.port
+                typer.echo(f"over PV Access as well, on {self.host}:{self.pva_port}")
+            while signal.sigtimedwait(ENDS, LOOK_TIME) is None:
+                if different := fit.misfit():
+                    return different
+        return ""
+
+    def _made(self) -> tuple[IocServer, PvaServer | None]:
+        """The servers of the engines as they are now, not started."""
+        views = chosen(self.areadetector)
+        ioc = IocServer(self.engines, self.prefix, self.port, self.host, views, access=self.access)
+        if self.pva_port is None:
+            return ioc, None
+        return ioc, _pva(self.engines, self.prefix, self.pva_port, self.host, self.access)
 
 
 def _pva(

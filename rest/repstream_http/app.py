@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from repstream.link.history import History
+from repstream.parameters.catalogue import Catalogue
 from repstream.pictures.link import PictureLink
 from repstream.protocol import Engine
 from repstream.version import __version__
@@ -32,12 +33,15 @@ from repstream_http.pictures import routes as picture_routes
 
 
 class Api(FastAPI):
-    """FastAPI whose documentation has the parameters of the first engine."""
+    """FastAPI whose documentation has the parameters of the first engine, as it is now."""
+
+    _documented: Catalogue | None = None
 
     def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            first: Engine = next(iter(self.state.engines.values()))
-            self.openapi_schema = openapi.document(self, first.catalogue)
+        first: Engine = next(iter(self.state.engines.values()))
+        if self.openapi_schema is None or self._documented is not first.catalogue:
+            self._documented = first.catalogue
+            self.openapi_schema = openapi.document(self, self._documented)
         return self.openapi_schema
 
 

@@ -35,8 +35,7 @@ class View:
     def __init__(self, name: str, engine: Engine) -> None:
         self.name = name
         self.engine = engine
-        self.catalogue: Catalogue = engine.catalogue
-        self.snapshot: Snapshot = engine.snapshot()
+        self.catalogue, self.snapshot = _together(engine)
         self.names = Names(self.catalogue, self.snapshot.values)
 
     def of_engine(self, role: Role) -> Value:
@@ -71,6 +70,14 @@ class View:
                 raise
             # The names of streams and writers are known to the engine only.
             raise EngineUnreachable(str(self.of_engine(Role.STATUS))) from error
+
+
+def _together(engine: Engine) -> tuple[Catalogue, Snapshot]:
+    """The catalogue and the values of one engine: another kind may be found at its address in between."""
+    while True:
+        catalogue, snapshot = engine.catalogue, engine.snapshot()
+        if engine.catalogue is catalogue:
+            return catalogue, snapshot
 
 
 def facts(parameter: Parameter, names: Names) -> Facts:

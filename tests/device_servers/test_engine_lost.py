@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.device_servers.serving import (
 )
 from tests.device_servers.watching import watching
 from tests.fakes import FakePlane, configuration
+from tests.toy_camera import CAMERA_ENGINE, CameraConfiguration
 
 
 @pytest.fixture
@@ -119,3 +121,36 @@ def test_the_slots_are_those_of_the_engine(tmp_path: Path) -> None:
     finally:
         server.close()
         service.close()
+
+
+def test_an_engine_of_another_kind_is_shown_when_it_appears(address: str, tmp_path: Path) -> None:
+    with tango_server(address, slots=0) as trl:
+        repeater = tango.DeviceProxy(trl(REPEATER))
+        assert repeater.State() == DevState.UNKNOWN
+        assert "Stream8Name" in repeater.get_attribute_list()
+        with camera_at(tmp_path, address):
+            until(lambda: shows(repeater, "CameraGain"), "the attributes of a camera")
+            until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+            repeater.CameraExposure = 0.5
+            assert repeater.CameraExposure == 0.5
+        with engine_at(tmp_path, address):
+            until(lambda: not shows(repeater, "CameraGain"), "the attributes of a repeater")
+            until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+
+
+def shows(device: tango.DeviceProxy, attribute: str) -> bool:
+    """Whether a device has an attribute; it may not be there for a moment."""
+    try:
+        return attribute in device.get_attribute_list()
+    except tango.DevFailed:
+        return False
+
+
+@contextmanager
+def camera_at(folder: Path, address: str) -> Iterator[None]:
+    options = ServiceOptions(roots=(folder,), configuration=CameraConfiguration())
+    with (
+        Service(options, FakePlane(CameraConfiguration), CAMERA_ENGINE) as service,
+        EngineServer(service, address),
+    ):
+        yield

@@ -13,10 +13,13 @@ import pytest
 
 from repstream.link.server import EngineServer
 from repstream.parameters.catalogue import build
+from repstream.service.options import ServiceOptions
+from repstream.service.service import Service
 from repstream_epics.server import IocServer
-from tests.fakes import running_engine
+from tests.fakes import FakePlane, running_engine
 from tests.ioc.board_engine import BoardEngine
 from tests.ioc.clients import Pyepics, environment, free_port, tool
+from tests.toy_camera import CAMERA_ENGINE, CameraConfiguration
 
 PREFIX = "T:SRV:"
 PATIENCE = 30.0
@@ -142,6 +145,35 @@ def test_the_console_script_serves_an_engine_by_address_until_sigterm(tmp_path: 
                 assert process.wait(PATIENCE) == 0
         finally:
             server.close()
+
+
+def test_an_engine_of_another_kind_gets_its_pvs_when_it_appears(tmp_path: Path) -> None:
+    """The IOC is started before any engine; a camera comes, and then a repeater takes its place."""
+    address, port = f"ipc://{tmp_path}/engine", free_port()
+    camera = ServiceOptions(roots=(tmp_path,), configuration=CameraConfiguration())
+    with console(address, "--port", str(port), "--prefix", PREFIX) as process:
+        assert process.stdout is not None
+
+        def said(text: str) -> str:
+            return next(line for line in process.stdout or () if text in line)
+
+        assert "no engine has answered at" in said("serving the usual PVs as INVALID")
+        said(f"PVs on 127.0.0.1:{port}")
+        assert "UNKNOWN" in tool(port, "caget", f"{PREFIX}State_RBV").stdout
+        with (
+            Service(camera, FakePlane(CameraConfiguration), CAMERA_ENGINE) as service,
+            EngineServer(service, address),
+        ):
+            assert "camera.exposure and" in said("the PVs are made anew")
+            said(f"PVs on 127.0.0.1:{port}")
+            tool(port, "caput", "-c", f"{PREFIX}Camera:Exposure", "0.5")
+            assert service.read("camera.exposure").value == 0.5
+        with running_engine(tmp_path) as engine, EngineServer(engine, address):
+            assert "camera.exposure and" in said("the PVs are made anew")
+            said(f"PVs on 127.0.0.1:{port}")
+            assert "INITIALIZED" in tool(port, "caget", f"{PREFIX}State_RBV").stdout
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
 
 
 def test_the_console_script_lists_its_pvs(tmp_path: Path) -> None:

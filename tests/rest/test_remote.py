@@ -16,10 +16,12 @@ from websockets.sync.client import connect
 
 from repstream.link.remote import RemoteEngine
 from repstream.link.server import EngineServer
+from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
-from tests.fakes import running_engine
+from tests.fakes import FakePlane, running_engine
 from tests.rest.engines import changes_url
+from tests.toy_camera import CAMERA_ENGINE, CameraConfiguration
 
 KEY = "/api/v1/parameters/streams.live.every_nth"
 
@@ -74,6 +76,32 @@ def test_an_engine_that_is_lost_is_shown_and_found_again(tmp_path: Path) -> None
         with running_engine(tmp_path) as service, served(service, address):
             wait_for_status(http, "/health", 200)
             assert http.put(KEY, json={"value": 5}).json()["value"] == 5
+
+
+def test_an_engine_of_another_kind_is_shown_when_it_appears(tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/engine"
+    camera = ServiceOptions(roots=(tmp_path,), configuration=CameraConfiguration())
+    with attached(address) as server, httpx.Client(base_url=server.url) as http:
+
+        def documented() -> str:
+            return http.get("/openapi.json").text
+
+        assert "every_nth" in documented()
+        assert http.get("/api/v1/parameters/camera.gain").status_code == 503
+        with (
+            Service(camera, FakePlane(CameraConfiguration), CAMERA_ENGINE) as service,
+            served(service, address),
+        ):
+            wait_for_status(http, "/health", 200)
+            assert http.put("/api/v1/parameters/camera.gain", json={"value": "high"}).status_code == 200
+            assert http.get("/api/v1/parameters/writers.1.state").status_code == 404
+            assert "exposure" in documented()
+        wait_for_status(http, "/health", 503)
+        with running_engine(tmp_path) as service, served(service, address):
+            wait_for_status(http, "/health", 200)
+            assert http.get("/api/v1/parameters/camera.gain").status_code == 404
+            assert http.get("/api/v1/parameters/writers.1.state").json()["value"] == "READY"
+            assert "exposure" not in documented()
 
 
 def test_a_listener_is_told_that_the_engine_is_lost_and_found(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import zmq
 from repstream.errors import EngineUnreachable, UnknownKey, unknown_key
 from repstream.lifetime import Closing
 from repstream.link import wire
+from repstream.link.fitting import misfit
 from repstream.link.handles import PendingHandle
 from repstream.link.mailbox import Mailbox
 from repstream.link.publisher import Publisher, Registration
@@ -55,9 +56,10 @@ class RemoteEngine(Closing):
     """The engine at `address`. It need not be there yet, may go away, and is found again.
 
     While it cannot be reached the states are UNKNOWN, ``engine.status`` says since when, and every
-    other value is None. `close` it after use. With `security` the connection is encrypted, as the environment
-    asks for where it is not given. Raises `ValueError` for what is no address, `Refused` where a key of CURVE
-    is missing.
+    other value is None. `catalogue` is that of the engine heard of last, before the first one that of a
+    repeater with the usual slots (`fitting` tells what is made for another one). `close` it after use. With
+    `security` the connection is encrypted, as the environment asks for where it is not given. Raises
+    `ValueError` for what is no address, `Refused` where a key of CURVE is missing.
     """
 
     def __init__(
@@ -185,13 +187,13 @@ class RemoteEngine(Closing):
         """``streams.live.every_nth`` as ``streams.1.every_nth``; any other key as it is.
 
         Raises `UnknownKey` where there is none, and `EngineUnreachable` where only a name is given
-        and nobody can be asked for its slot.
+        and nobody can be asked for its slot, or no engine has said yet what it has.
         """
         with self._lock:
             known = self._key_with_slot(key)
             if known in self._values:
                 return known
-        if key.count(".") == 2:
+        if key.count(".") == 2 or not self._epoch:
             self.check_connected()
         raise self._unknown(key)
 
@@ -307,8 +309,11 @@ class RemoteEngine(Closing):
 
     def _welcome(self, welcome: wire.Welcome) -> None:
         snapshot = welcome.snapshot
+        if self._epoch and (different := misfit(self._catalogue, welcome.catalogue)):
+            log.warning("another kind of engine answers at %s: %s", self.address, different)
         with self._lock:
             another_life = self._epoch not in ("", snapshot.epoch)
+            gone = dict.fromkeys(self._values.keys() - snapshot.values.keys())
             self._catalogue = welcome.catalogue
             self._values, self._times = dict(snapshot.values), dict(snapshot.times)
             self._epoch, self._sequence, self._time = snapshot.epoch, snapshot.sequence, snapshot.time
@@ -318,9 +323,8 @@ class RemoteEngine(Closing):
             self._give_up_handles()
         for completion in welcome.completions:  # some may have come while events were missed
             self._completed(completion)
-        self._publisher.publish(
-            Change(snapshot.epoch, snapshot.sequence, snapshot.time, dict(snapshot.values))
-        )
+        now = {**gone, **snapshot.values}
+        self._publisher.publish(Change(snapshot.epoch, snapshot.sequence, snapshot.time, now))
 
     def _event(self, event: Change | Completion) -> bool:
         with self._lock:

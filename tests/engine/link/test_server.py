@@ -10,12 +10,14 @@ import pytest
 import zmq
 from tests.engine.link.conftest import FREE
 from tests.fakes import FakePlane
+from tests.toy_camera import CAMERA_ENGINE, CameraConfiguration
 
 from repstream import Client, EngineUnreachable, InvalidValue, Refused, UnknownKey
 from repstream.link import wire
 from repstream.link.remote import RemoteEngine
 from repstream.link.server import EngineServer
 from repstream.protocol import Change, Completion, Event, Requester
+from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 
 
@@ -155,6 +157,35 @@ def test_a_key_guards_the_address(both: tuple[Service, FakePlane]) -> None:
 def test_what_is_no_address_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="must look like tcp://host:9600"):
         Client("localhost:9600")
+
+
+def test_before_the_first_answer_no_key_is_called_unknown(tmp_path: Path) -> None:
+    with RemoteEngine(f"ipc://{tmp_path}/nobody") as engine:
+        assert engine.read("engine.state").value == "UNKNOWN"
+        with pytest.raises(EngineUnreachable, match="no engine has answered"):
+            engine.read("camera.gain")
+
+
+def test_what_another_kind_of_engine_lacks_has_no_value_any_more(
+    both: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    address = f"ipc://{tmp_path}/engine"
+    options = ServiceOptions(roots=(tmp_path,), configuration=CameraConfiguration())
+    events: Queue[Event] = Queue()
+    with RemoteEngine(address) as engine:
+        with EngineServer(both[0], address):
+            engine.wait_connected(20)
+            engine.subscribe(events.put)
+        with (
+            Service(options, FakePlane(CameraConfiguration), CAMERA_ENGINE) as camera,
+            EngineServer(camera, address),
+        ):
+            while "camera.gain" not in (values := getattr(events.get(timeout=20), "values", {})):
+                pass
+            assert values["writers.1.state"] is None and values["camera.gain"] == "low"
+            assert engine.read("camera.gain").value == "low"
+            with pytest.raises(UnknownKey):
+                engine.read("writers.1.state")
 
 
 def test_no_engine_there_is_said(tmp_path: Path) -> None:
