@@ -147,6 +147,7 @@ def _settings(request: Request, host: str, share: int) -> dict[str, object]:
         "first_image_id": request.first_id,
         "placement": "by_id",
         "run_id": request.run_id,
+        "status_words": "repstream",
     }
     return settings if request.idle_timeout is None else settings | {"idle_timeout": request.idle_timeout}
 

@@ -25,6 +25,7 @@ SETTINGS = (
     "first_image_id",
     "placement",
     "run_id",
+    "status_words",
     "idle_timeout",
 )
 """What an acquisition of the cluster sets, and what a refused one puts back."""

@@ -1,8 +1,8 @@
 """What the `status` of a metadata row says, in this project's words and in those of the standard DAQ. Pure.
 
-Files that are named as the standard DAQ's have its words too, which their readers know: 1 a good image,
-2 one with missing packets, 3 one of whose packets some had another id; 0 there is none, its place is
-blank. The fact `STATUS_WORDS` in such a file says so.
+Files that are named as the standard DAQ's, or were asked for over its interfaces, have its words too,
+which their readers know: 1 a good image, 2 one with missing packets, 3 one of whose packets some had
+another id; 0 there is none, its place is blank. The fact `STATUS_WORDS` in such a file says so.
 """
 
 from __future__ import annotations

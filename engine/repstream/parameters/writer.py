@@ -206,6 +206,11 @@ class WriterConfig(OutputConfig, ExperimentConfig):
         title="Names of parts",
         description="repstream: x_part0.h5, x_meta.h5; std_daq: x0.h5, xMeta.h5, also for one process.",
     )
+    status_words: Annotated[PartNames, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        "repstream",
+        title="Words of the status in files",
+        description="Status of an image; repstream: 0 is good; std_daq, as with its part_names: 1 is good.",
+    )
     part_services: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "",
         max_length=MOST_SOCKET_PATH,

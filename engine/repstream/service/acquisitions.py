@@ -152,7 +152,7 @@ class Preparation:
                 "num_requested": writer.num_images,
                 "id_step": configuration.source.id_step,
                 "configuration": storage.dump(configuration),
-                **({STATUS_WORDS: STD_DAQ} if writer.part_names == "std_daq" else {}),
+                **({STATUS_WORDS: STD_DAQ} if STD_DAQ in (writer.part_names, writer.status_words) else {}),
             },
         )
 

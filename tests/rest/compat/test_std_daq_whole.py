@@ -11,16 +11,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import h5py
 import httpx
 import pytest
 import simplejpeg
 from std_daq_client import StdDaqClient
 from std_daq_client.client import StdDaqAdminException
 
+from repstream.files.verify import verify
 from repstream.link.history import History
 from repstream_http import HttpServer
 from repstream_http.compat.std_daq import app
-from tests.integration.rig import Rig, assert_holds, running_rig, until
+from tests.integration.rig import SHAPE, Rig, assert_holds, running_rig, until
 from tests.part_files import write, write_meta
 from tests.rest.compat.std_daq import CONFIG
 
@@ -58,6 +60,23 @@ def test_images_are_what_was_sent(rig: Rig, daq: StdDaqClient) -> None:
     assert daq.get_status()["acquisition"]["message"] == "Completed."
     assert_holds(path, range(20))
     assert rig.client("epics").read("writers.1.acq_run_id") == "3"
+
+
+def test_one_writer_leaves_the_layout_of_the_standard_daq(rig: Rig, daq: StdDaqClient) -> None:
+    """As h5py reads it: a group named after the detector, a row an image, whose status 1 is good_image."""
+    path = rig.folder / "layout.h5"
+    daq.start_writer_async({"n_images": 6, "output_file": str(path)})
+    rig.detector.send(range(6))
+    until(lambda: daq.get_status()["state"] == "READY", "the end")
+    with h5py.File(path, "r") as file:
+        group = file["detector"]
+        images, rows = group["data"], group["metadata"]
+        assert (images.shape, images.maxshape, images.chunks) == ((6, *SHAPE), (None, *SHAPE), (1, *SHAPE))
+        assert rows.dtype.names[:2] == ("image_id", "status")
+        assert [rows.dtype[name].str for name in ("image_id", "status")] == ["<u8", "<u8"]
+        assert rows["image_id"].tolist() == list(range(6))
+        assert rows["status"].tolist() == [1] * 6
+    assert verify(path).complete
 
 
 def test_files_are_looked_at_by_acquisition(rig: Rig, daq: StdDaqClient, url: str) -> None:

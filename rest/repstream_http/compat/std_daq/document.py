@@ -89,6 +89,7 @@ def as_changes(document: Document, configuration: Mapping[str, Any], writer: str
     written: dict[str, Any] = {
         "detector_name": document.detector_name,
         "user_id": max(document.writer_user_id, 0),
+        "status_words": "std_daq",
     }
     if document.number_of_writers is not None:
         written["number_of_parts"] = max(document.number_of_writers, 1)

@@ -49,6 +49,7 @@ class WriteRequest(BaseModel):
             "num_images": self.n_images,
             "run_id": run_id,
             "first_image_id": 0,
+            "status_words": "std_daq",
         }
 
 

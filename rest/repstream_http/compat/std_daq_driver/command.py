@@ -38,6 +38,7 @@ class Start(BaseModel):
             "num_images": self.n_image,
             "user_id": max(self.writer_id, 0),
             "first_image_id": self.start_id,
+            "status_words": "std_daq",
         }
 
 
