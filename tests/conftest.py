@@ -50,10 +50,6 @@ PROGRAMS = ("page", "panels", "cli", "recipes", "examples", "faults", "integrati
 PROGRAM_TIMEOUT = 120
 """Seconds that such a test has, twice what others have, where neither command line nor test says so."""
 
-STRICT = ("engine", "device_servers", "docs", "rest")
-"""Rooms where a warning is an error, a socket that nobody closed among them."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     items.sort(key=_rank)
@@ -61,8 +57,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = item.config.getoption("timeout") is not None or item.get_closest_marker("timeout")
         if _rank(item) < len(PROGRAMS) and not asked:
             item.add_marker(pytest.mark.timeout(PROGRAM_TIMEOUT))
-        if _room(item) in STRICT:
-            item.add_marker(pytest.mark.filterwarnings("error"), append=False)
 
 
 def _room(item: pytest.Item) -> str:

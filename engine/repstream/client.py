@@ -24,7 +24,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from queue import Queue
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from repstream.errors import UnknownKey, did_you_mean
 from repstream.lifetime import Closing

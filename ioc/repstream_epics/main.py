@@ -140,7 +140,9 @@ class _Site:
         ioc, over_pva = self._made()
         with ioc, over_pva or nullcontext():
             self.port = ioc.port
-            typer.echo(f"{len(ioc.channels)} PVs on {self.host}:{self.port}, such as {next(iter(ioc.channels))}")
+            typer.echo(
+                f"{len(ioc.channels)} PVs on {self.host}:{self.port}, such as {next(iter(ioc.channels))}"
+            )
             if over_pva is not None:
                 self.pva_port = over_pva.port
                 typer.echo(f"over PV Access as well, on {self.host}:{self.pva_port}")

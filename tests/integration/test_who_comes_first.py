@@ -104,9 +104,9 @@ def test_a_stop_is_allowed_to_all_and_ends_the_acquisition_once(crowd: Crowd) ->
     handle = crowd.service.execute("writers.1.start", None, Requester("test"))
     said = {client: future.result(60) for future, client in crowd.all_at_once("writers.1.stop").items()}
     assert {text for client, text in said.items() if client.name != "epics"} == {""}
-    # Each EPICS client's put is complete, or it would have no answer. What became of it is one PV for all of
-    # them, and another one for the message: a client that reads BUSY there, since another's put has just begun,
-    # finds the message of the last one that ended.
+    # Each EPICS client's put is complete, or it would have no answer. What became of it is one PV for all
+    # of them, and another one for the message: a client that reads BUSY there, since another's put has just
+    # begun, finds the message of the last one that ended.
     over_epics = [text for client, text in said.items() if client.name == "epics"]
     assert len(over_epics) == EPICS and {*over_epics} <= {"", "nothing to do"}
     watching = next(client for client in crowd.clients if isinstance(client, EpicsClient))

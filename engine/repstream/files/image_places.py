@@ -14,9 +14,9 @@ from repstream.files.raw_io import Buffer
 
 
 class Moved(NamedTuple):
-    """An image for a blank place: the index that is to name it, and where it will lie."""
+    """An image for a blank place: the index that is to name it (`by`), and where it will lie."""
 
-    index: ChunkIndex
+    by: ChunkIndex
     address: int
     nbytes: int
 
@@ -74,8 +74,8 @@ class ImagePlaces:
 
     def move(self, number: int, moved: Sequence[Moved]) -> Iterator[list[tuple[int, bytes]]]:
         """Let the indices name these images: for each two writes, (offset, bytes), in this order."""
-        for index, address, nbytes in moved:
-            yield index.move(number, address, nbytes, len(self.blank))
+        for by, address, nbytes in moved:
+            yield by.move(number, address, nbytes, len(self.blank))
 
     def put_blank(self, tail: Tail) -> None:
         """Put the blank image into `tail`, if it is nowhere yet."""

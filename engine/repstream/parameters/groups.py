@@ -19,7 +19,13 @@ from repstream.parameters.facade import FacadeConfig
 from repstream.parameters.facts import Section, Shown
 from repstream.parameters.output_status import StreamStatus
 from repstream.parameters.picture import SLOTS as PICTURES
-from repstream.parameters.picture import GateStatus, PictureAddress, PictureConfig, PictureResults, PictureStatus
+from repstream.parameters.picture import (
+    GateStatus,
+    PictureAddress,
+    PictureConfig,
+    PictureResults,
+    PictureStatus,
+)
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.stream import StreamConfig

@@ -22,9 +22,7 @@ class GateCount(Integration):
         """Take what is said of an opening; whether it is a new one, which `fields` then says is open."""
         if not self.hear(acquisition_id, opening):
             return False
-        status = GateStatus(
-            gate_state="open", gate_acquisition_id=acquisition_id, gate_number=opening.number
-        )
+        status = GateStatus(gate_state="open", gate_acquisition_id=acquisition_id, gate_number=opening.number)
         self.fields = status.values()
         return True
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from tests.toy_camera import CAMERA_ENGINE
 
 from repstream.link.fitting import misfit
 from repstream.parameters.catalogue import Catalogue, build
 from repstream.parameters.facts import Kind
-from tests.toy_camera import CAMERA_ENGINE
 
 USUAL = build()
 CAMERA = build(CAMERA_ENGINE.groups)

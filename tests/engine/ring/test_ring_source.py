@@ -40,8 +40,8 @@ from repstream.parameters.source import SourceConfig
 from repstream.sources import ring_buffer
 from repstream.sources.opening import open_source
 from repstream.sources.ring_buffer import RingBufferSource
-from repstream.sources.ring_memory import RingMemory
 from repstream.sources.ring_image import settled
+from repstream.sources.ring_memory import RingMemory
 from repstream.sources.source import NEVER
 
 SHAPE, SLOTS = (30, 40), 16
