@@ -33,7 +33,7 @@ class Plane:
     def ask(self, kind: type[Any], **fields: Any) -> None:
         """Have something done; RuntimeError with the reason if it is refused."""
         number = next(self._numbers)
-        control.send(self._pipe, kind(request=number, **fields))
+        control.requests.send(self._pipe, kind(request=number, **fields))
         answer = self.next(control.Answer, lambda answer: answer.request == number)
         if answer.reason:
             raise RuntimeError(answer.reason)
@@ -42,7 +42,7 @@ class Plane:
         """The next notice of a kind that is wanted; the others are passed over."""
         end = time.monotonic() + PATIENCE
         while self._pipe.poll(max(0.0, end - time.monotonic())):
-            notice: Any = control.receive_notice(self._pipe)
+            notice: Any = control.notices.receive(self._pipe)
             if isinstance(notice, kind) and wanted(notice):
                 return notice
         raise TimeoutError(f"no such {kind.__name__} came within {PATIENCE:.0f} s")

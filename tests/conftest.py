@@ -50,6 +50,7 @@ PROGRAMS = ("page", "panels", "cli", "recipes", "examples", "faults", "integrati
 PROGRAM_TIMEOUT = 120
 """Seconds that such a test has, twice what others have, where neither command line nor test says so."""
 
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     items.sort(key=_rank)

@@ -42,4 +42,5 @@ def _watch(engines: Collection[RemoteEngine], made: Catalogue) -> None:
             log.error("these engines are of different kinds: start a server for each kind (%s)", different)
             continue
         log.warning("the devices are made anew for another engine: %s", different)
+        logging.shutdown()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

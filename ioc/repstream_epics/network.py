@@ -12,7 +12,6 @@ from typing import Any
 
 import caproto
 from caproto.asyncio.server import Context, VirtualCircuit
-from caproto.asyncio.utils import _create_bound_tcp_socket
 from caproto.server.common import DisconnectedCircuit
 
 from repstream_epics.channels import Channel
@@ -161,20 +160,20 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
         """
         (interface,) = self.interfaces
         try:
-            listening = await self._listening(interface)
+            listening = self._listening(interface)
         except OSError as error:
             if not ip_address(interface).is_unspecified:
                 where = f"Channel Access port {self.ca_server_port} on {interface}"
                 raise OSError(error.errno, f"{where} cannot be opened: {error.strerror}") from error
-            listening = await _create_bound_tcp_socket(interface, 0)
+            listening = _bound(interface, 0)
         port = listening.getsockname()[1]
         self.ca_server_port = self.ca_server_port or port
         return port, {interface: listening}
 
-    async def _listening(self, interface: str) -> socket.socket:
+    def _listening(self, interface: str) -> socket.socket:
         """The port for connections; any free one is free for searches too, which come by UDP."""
         while True:
-            listening: socket.socket = await _create_bound_tcp_socket(interface, self.ca_server_port)
+            listening = _bound(interface, self.ca_server_port)
             if self.ca_server_port:
                 return listening
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as searches:
@@ -216,3 +215,16 @@ class Server(Context):  # type: ignore[misc]  # caproto is untyped
 def _record(name: str) -> str:
     """The record that a name with a field or a modifier belongs to."""
     return name.partition(".")[0]
+
+
+def _bound(interface: str, port: int) -> socket.socket:
+    """A socket for connections. caproto's function leaves one open where the port is in use."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setblocking(False)
+        bound.bind((interface, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound

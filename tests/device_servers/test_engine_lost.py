@@ -134,7 +134,8 @@ def test_an_engine_of_another_kind_is_shown_when_it_appears(address: str, tmp_pa
             repeater.CameraExposure = 0.5
             assert repeater.CameraExposure == 0.5
         with engine_at(tmp_path, address):
-            until(lambda: not shows(repeater, "CameraGain"), "the attributes of a repeater")
+            until(lambda: shows(repeater, "Stream8Name"), "the attributes of a repeater")
+            assert not shows(repeater, "CameraGain")
             until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
 
 

@@ -13,7 +13,7 @@ from repstream.protocol import Engine
 
 
 def misfit(made: Catalogue, now: Catalogue) -> str:
-    """What does not fit, as a clause such as ``writers.1.state and 9 others are gone``; empty where all does."""
+    """What does not fit, ``writers.1.state and 9 others are gone`` for instance; empty where all does."""
     if made is now:
         return ""
     before, after = made.parameters, now.parameters

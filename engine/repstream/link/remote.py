@@ -85,7 +85,7 @@ class RemoteEngine(Closing):
         self._process = os.getpid()
         self._closed = False
         self._publisher = Publisher(f"remote {address}")
-        self._unreachable(f"no engine has answered at {address} yet")
+        self._unreachable(_none_yet(address))
         self._publisher.start()
         self._thread = threading.Thread(target=self._run, name=f"remote engine {address}", daemon=True)
         self._thread.start()
@@ -245,8 +245,8 @@ class RemoteEngine(Closing):
                     _send(socket, self._hello)
             if now - heard > wire.SILENCE:
                 # A fresh socket: what was queued for an engine that is gone must not reach the next one.
-                since = time.strftime("%H:%M:%S")
-                self._lost(f"no answer from {self.address} since {since}{self._why_silent()}")
+                since = f"no answer from {self.address} since {time.strftime('%H:%M:%S')}"
+                self._lost(f"{since if self._epoch else _none_yet(self.address)}{self._why_silent()}")
                 poller.unregister(socket)
                 socket.close(0)
                 socket = self._joined(context)
@@ -394,6 +394,10 @@ class RemoteEngine(Closing):
             self._lock.notify_all()
             change = Change(self._epoch, self._sequence, self._time, dict(values))
         self._publisher.publish(change)
+
+
+def _none_yet(address: str) -> str:
+    return f"no engine has answered at {address} yet"
 
 
 def _was_writing(catalogue: Catalogue, values: Mapping[str, Value]) -> Iterator[str]:
