@@ -44,7 +44,9 @@ class Process:
         while image_id not in seen:
             assert self._pipe.poll(max(0.0, end - time.monotonic())), f"only {seen} came"
             notice = control.notices.receive(self._pipe)
-            if isinstance(notice, control.Numbers) and notice.slot == 1 and "image_id" in notice.fields:
+            if not isinstance(notice, control.Numbers) or notice.slot != 1:
+                continue
+            if notice.fields.get("image_id") is not None:
                 seen.append(int(notice.fields["image_id"]))  # type: ignore[arg-type]
         return seen
 
