@@ -18,6 +18,7 @@ from repstream.parameters.facts import Role, Value
 from repstream.protocol import Engine as AnyEngine
 from repstream.protocol import Reading as Held
 from repstream.protocol import Requester
+from repstream_tango import client_threads
 from repstream_tango.events import Events
 from repstream_tango.names import attribute_name, command_names, label
 from repstream_tango.publisher import Publisher
@@ -143,6 +144,11 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     def key_of_engine(self, role: Role) -> str:
         """Key of the engine's parameter that has a role."""
         return self.catalogue.key(role, Group.ENGINE)
+
+    def read_attr_hardware(self, indices: Any) -> None:
+        """Called before the attributes of one request are read."""
+        client_threads.keep()
+        super().read_attr_hardware(indices)
 
     def of_engine(self, role: Role) -> Value:
         """The engine's value that has a role."""

@@ -23,6 +23,7 @@ from tango import EnsureOmniThread
 
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event, Snapshot, Subscription
+from repstream_tango import client_threads
 
 REPUBLISH_SECONDS = 4.0
 LEAVE_SECONDS = 10.0
@@ -125,6 +126,7 @@ class Publisher:
                     changed: list[Callable[[], None]] = [self._queue.get(timeout=max(0.0, due - monotonic()))]
                 except Empty:
                     due = monotonic() + self._republish
+                    client_threads.drop_ended()
                     with self._lock:
                         changed = [partial(self._publish, address, None) for address in self._attachments]
                 for publish in changed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from repstream_tango import telemetry  # noqa: F401  # isort: skip  before tango is imported
+
 import argparse
 import logging
 import os

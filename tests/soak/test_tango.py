@@ -82,7 +82,6 @@ def watchers(device: str, way: str, how_many: int, last: int) -> Iterator[subpro
         way,
         str(how_many),
         str(last),
-        str(POLLED),
         *NAMES,
     ]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
