@@ -22,6 +22,7 @@ from benchmarks import (
     processing,
     pva,
     reading,
+    receivers,
     repeater,
     report,
     ring,
@@ -35,6 +36,7 @@ from benchmarks.report import Row
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "repeater": repeater.bare_loops,
+    "receivers": receivers.receivers,
     "m_split": repeater.m_split,
     "proxy": forwarding.zmq_proxy,
     "pvapy": forwarding.pvapy,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import zmq
 from benchmarks.loads import MARK, Load, compress
 from repstream.messages import compression
 
-_NO_COPY_FROM = 100_000
+NO_COPY_FROM = 100_000
 """Bytes from which source and sinks hand buffers over instead of copying them."""
 
 DRAIN_MS = 20
@@ -64,7 +65,7 @@ def source(load: Load, address: str, rate: float, control: Connection) -> None:
 def _variants(load: Load, rest: Sequence[bytes]) -> list[list[Any]]:
     """The parts behind the header; sent again and again, the large ones without a copy."""
     several = [[image] for image in load.images()] if load.format == "array-1.0" else [list(rest)]
-    return [[zmq.Frame(p) if len(p) > _NO_COPY_FROM else p for p in parts] for parts in several]
+    return [[zmq.Frame(p) if len(p) > NO_COPY_FROM else p for p in parts] for parts in several]
 
 
 def sink(load: Load, outputs: Sequence[Output], control: Connection) -> None:
@@ -75,7 +76,7 @@ def sink(load: Load, outputs: Sequence[Output], control: Connection) -> None:
     """
     with zmq.Context() as context:
         sockets = [(_consumer(context, load, output), output) for output in outputs]
-        copy = load.nbytes < _NO_COPY_FROM
+        copy = load.nbytes < NO_COPY_FROM
         control.send("ready")
         while count := control.recv():
             begin = 0.0
@@ -93,6 +94,30 @@ def sink(load: Load, outputs: Sequence[Output], control: Connection) -> None:
                 while output.kind == zmq.PUB and socket.poll(DRAIN_MS):
                     socket.recv_multipart(copy=copy)
             control.send(rate)
+
+
+def shared_sink(load: Load, addresses: Sequence[str], control: Connection) -> None:
+    """Receives what several send between them; says for each run when all of it is there."""
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        socket.rcvhwm = load.hwm
+        for address in addresses:
+            socket.connect(address)
+        copy = load.nbytes < NO_COPY_FROM
+        control.send("ready")
+        while count := control.recv():
+            for _ in range(count):
+                socket.recv_multipart(copy=copy)
+            control.send(count)
+
+
+def metered_loop(
+    load: Load, address: str, outputs: Sequence[Output], copy: bool, control: Connection
+) -> None:
+    """A bare loop that tells on request how much processor time (s) it has taken, all of its threads."""
+    loop = threading.Thread(target=bare_loop, args=(load, address, outputs, copy, control), daemon=True)
+    loop.start()
+    while control.recv():
+        control.send(time.process_time())
 
 
 def _consumer(context: Any, load: Load, output: Output) -> Any:

@@ -42,8 +42,13 @@ def lane(load: Load, kinds: Kinds, middle: Middle) -> Iterator[Callable[[], floa
 
 
 @contextmanager
-def data_plane(load: Load, address: str, outputs: Sequence[Output], **settings: Any) -> Iterator[plane.Plane]:
-    """The repeater's own process, configured to lose nothing on a PUSH; `settings` go to all streams."""
+def data_plane(
+    load: Load, address: str, outputs: Sequence[Output], receivers: int = 1, **settings: Any
+) -> Iterator[plane.Plane]:
+    """The repeater's own process, configured to lose nothing on a PUSH; `settings` go to all streams.
+
+    With `receivers` it is one of so many.
+    """
     streams = {
         f"s{number}": {
             "address": output.address,
@@ -56,7 +61,8 @@ def data_plane(load: Load, address: str, outputs: Sequence[Output], **settings: 
         }
         for number, output in enumerate(outputs)
     }
-    with plane.running({"source": plane.source(load, address), "streams": streams}) as running:
+    source = {**plane.source(load, address), "receivers": receivers}
+    with plane.running({"source": source, "streams": streams}) as running:
         yield running
 
 

@@ -10,6 +10,7 @@ from repstream.accounting.gap_tracker import Verdict
 REMEMBERED = 256
 """Runs in which a repeat is still known as such. One is as long as nothing is lost."""
 
+_NEW = Verdict.NEW
 _UNKNOWN = -1
 
 
@@ -55,14 +56,14 @@ class RunLog:
         if frame_id == self._next:
             self._count += 1
             self._next = frame_id + self._step
-            return Verdict.NEW if frame_id > self._high else self._look_back(frame_id)
+            return _NEW if frame_id > self._high else self._look_back(frame_id)
         if self._count == 1 and frame_id > self._first:
             self._step, self._count = frame_id - self._first, 2
             self._next = frame_id + self._step
         else:
             self._close()
             self._first, self._step, self._count, self._next = frame_id, 1, 1, _UNKNOWN
-        return Verdict.NEW if frame_id > self._high else self._look_back(frame_id)
+        return _NEW if frame_id > self._high else self._look_back(frame_id)
 
     def expects(self, frame_id: int) -> bool:
         """Whether this is the id with which the present run goes on, higher than all before."""
