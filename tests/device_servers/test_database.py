@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,15 @@ import tango
 from tango import DevState
 
 from repstream_tango.command_line import command_line
-from tests.device_servers.serving import REPEATER, engine_at, running, tango_database, until, writer
+from tests.device_servers.serving import (
+    REPEATER,
+    engine_at,
+    free_port,
+    running,
+    tango_database,
+    until,
+    writer,
+)
 from tests.device_servers.watching import watching
 
 
@@ -101,6 +110,58 @@ def test_a_wrong_property_is_fault_that_init_mends(database: str, engine: str) -
         repeater.put_property({"Engine": engine})
         repeater.Init()
         until(lambda: repeater.State() == DevState.STANDBY, "the engine to be found")
+
+
+def test_devices_come_and_go_with_a_file(database: str, engine: str, tmp_path: Path) -> None:
+    file = tmp_path / "devices.json"
+    file.write_text(json.dumps({"fl/rep/1": engine}))
+    line = command_line(engine, "fl", database=database, register=True, writers=["fl/w/1"], devices_file=file)
+    known = tango.Database(*database.split(":"))
+    with running(line):
+        until(lambda: proxy(database, "fl/rep/1").State() == DevState.STANDBY, "the first device")
+        file.write_text("{")  # half a file, say, is none
+        for _ in range(2):
+            write_whole(file, {"fl/rep/1": engine, "fl/rep/2": engine})
+            until(lambda: state(database, "fl/rep/2") in (DevState.STANDBY, DevState.OFF), "the second one")
+            assert list(known.get_device_property("fl/rep/2", "Engine")["Engine"]) == [engine]
+            second = proxy(database, "fl/rep/2")
+            with watching(second, "State") as seen:
+                second.Start()
+                seen.next_value(DevState.RUNNING)
+                second.Stop()
+            write_whole(file, {"fl/rep/1": engine})
+            until(lambda: state(database, "fl/rep/2") is None, "its end")
+            with pytest.raises(tango.DevFailed):
+                known.get_device_info("fl/rep/2")
+        assert state(database, "fl/rep/1") == DevState.OFF
+
+
+def write_whole(file: Path, devices: dict[str, str]) -> None:
+    beside = file.with_suffix(".new")
+    beside.write_text(json.dumps(devices))
+    beside.replace(file)
+
+
+def state(database: str, device: str) -> DevState | None:
+    """None where no such device answers."""
+    try:
+        return proxy(database, device).state()
+    except tango.DevFailed:
+        return None
+
+
+def test_a_file_of_devices_that_makes_no_sense_is_refused(engine: str, tmp_path: Path) -> None:
+    file = tmp_path / "devices.json"
+    for content, said in (
+        ("[]", "must be a JSON object"),
+        ('{"a": "b"}', "is no device"),
+        ("x", "cannot be read"),
+    ):
+        file.write_text(content)
+        line = command_line(engine, port=free_port(), devices_file=file)
+        ended = subprocess.run(line, capture_output=True, text=True, check=False)
+        assert ended.returncode == 2
+        assert said in ended.stderr
 
 
 def test_aliases_are_entered_once_and_not_taken_from_others(database: str, engine: str) -> None:
