@@ -133,6 +133,9 @@ class Instance:
                 else configurations.changed(kind, self._configuration, change)
             )
             self._ask(whole)
+            if waiting := configurations.from_next_start(kind, self._configuration, whole):
+                text = f"{', '.join(waiting)}: changed, and in force from the next start on"
+                self.log.append(LogRecord(time.time(), __name__, "WARNING", text))
             self._configuration = whole
             # Not that of images before the change: the next report has the new one.
             self._report = msgspec.structs.replace(self._report, camera_geometry=None)

@@ -25,6 +25,36 @@ RARE = {
 }
 """Values of cam_server that are known and not supported."""
 
+AT_START = {
+    "camera": frozenset({"port", "queue_size", "protocol"}),
+    "pipeline": frozenset(
+        {
+            "pipeline_type",
+            "port",
+            "mode",
+            "queue_size",
+            "block",
+            "buffer_size",
+            "file",
+            "layout",
+            "localtime",
+            "change",
+            "read_only",
+            "processing_threads",
+            "input_stream",
+            "input_pipeline",
+            "input_mode",
+            "output_stream",
+            "output_pipeline",
+            "bsread_address",
+            "bsread_channels",
+            "bsread_image_buf",
+            "bsread_data_buf",
+        }
+    ),
+}
+"""Keys that an instance reads when it starts: others are in force as soon as they are changed."""
+
 MERGED = ("image_good_region", "image_slices")
 """Keys that a partial update changes field by field."""
 
@@ -113,6 +143,11 @@ def changed(kind: Kind, present: Configuration, partial: Configuration) -> dict[
         if isinstance(present.get(key), Mapping) and isinstance(partial.get(key), Mapping):
             whole[key] = {**present[key], **partial[key]}
     return complete(kind, whole)
+
+
+def from_next_start(kind: Kind, before: Configuration, after: Configuration) -> list[str]:
+    """The keys whose change counts from the next start of the instance on, sorted."""
+    return sorted(key for key in AT_START[kind] if before.get(key) != after.get(key))
 
 
 def _over(defaults: Mapping[str, Any], given: Configuration) -> dict[str, Any]:

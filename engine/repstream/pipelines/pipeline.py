@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -57,9 +58,7 @@ class PipelineJob:
         self._encoder = encoder_of(self._settings)
         threads = self._settings.processing_threads
         self._work = open_work(configuration, self._settings, folders, max(threads, 1))
-        self._threads: Ordered[Result] | None = (
-            Ordered(threads, _most_begun(self._settings)) if threads else None
-        )
+        self._threads: Ordered[Result] | None = Ordered(threads, sys.maxsize) if threads else None
         self._done: list[Done[Result]] = []
         self._made = made_by(self._work)
         self._memory = bsread.Memory()
@@ -257,11 +256,6 @@ class PipelineJob:
 
     def _finish(self) -> None:
         self.finished = self.finished or self._gate.is_finished
-
-
-def _most_begun(settings: PipelineSettings) -> int:
-    """Tasks that may be there at once; one message of a second input may begin many."""
-    return settings.thread_buffer_size + settings.send_buffer_size + settings.bsread_image_buf
 
 
 def _result(done: Done[Result]) -> Result:

@@ -103,6 +103,14 @@ def test_a_name_runs_once(cameras):
     assert cameras.ensure("sim", SIMULATION | {"mirror_x": True}) == info
 
 
+def test_a_key_that_is_read_at_the_start_is_kept_and_named_in_the_log(cameras):
+    cameras.start("sim", SIMULATION)
+    cameras.reconfigure("sim", {"mirror_x": True})
+    assert not any("next start" in record.text for record in cameras.logs("sim"))
+    assert cameras.reconfigure("sim", {"queue_size": 7, "mirror_x": False})["queue_size"] == 7
+    assert cameras.logs("sim")[-1].text == "queue_size: changed, and in force from the next start on"
+
+
 def test_many_that_ask_at_once_get_one_instance(cameras, launcher):
     launcher.mute.add("sim")
     with ThreadPoolExecutor(8) as pool:
