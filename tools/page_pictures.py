@@ -15,8 +15,9 @@ from playwright.sync_api import Page  # noqa: E402
 from tests.page.browser import PHONE, open_page, running_browser  # noqa: E402
 from tests.ports import free_port  # noqa: E402
 
+from repstream.link.remote import RemoteEngine  # noqa: E402
 from repstream.parameters.configuration import Configuration  # noqa: E402
-from repstream.protocol import Requester  # noqa: E402
+from repstream.protocol import Engine, Requester  # noqa: E402
 from repstream.service.options import ServiceOptions  # noqa: E402
 from repstream.service.service import Service  # noqa: E402
 from repstream_cli.children import Child  # noqa: E402
@@ -70,7 +71,40 @@ def point(page: Page) -> None:
     page.wait_for_timeout(3000)
 
 
+def several_engines() -> None:
+    """The table of a repeater and two hosts that write, one of which cannot be reached."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repstream-", dir="/tmp")))
+        address = f"tcp://127.0.0.1:{free_port()}"
+        engines: dict[str, Engine] = {}
+        for name in ("gateway", "north"):
+            options = ServiceOptions(
+                name=name,
+                roots=(folder,),
+                settings=folder / f"{name}.json",
+                configuration=configuration(address),
+            )
+            service = Service(options)
+            service.start()
+            stack.callback(service.close)
+            service.execute("engine.start", None, ME).wait(30)
+            acquire(service, folder / f"scan_{name}.h5", 20_000)
+            engines[name] = service
+        south = RemoteEngine(f"tcp://127.0.0.1:{free_port()}", "", "http")
+        stack.callback(south.close)
+        server = stack.enter_context(HttpServer(create_app({**engines, "south": south}), port=0))
+        command = [sys.executable, "-m", "repstream_cli", "simulate", "-a", address, "--rate", "20"]
+        detector = Child("detector", [*command, "--size", "256x256"], "sending to")
+        detector.start()
+        stack.callback(detector.stop)
+        browser = stack.enter_context(running_browser())
+        with open_page(browser, f"{server.url}/#live/gateway", (1440, 800)) as page:
+            page.wait_for_timeout(8000)
+            page.locator(".all-engines").screenshot(path=str(PICTURES / "page-engines.png"))
+
+
 def main() -> None:
+    several_engines()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repstream-", dir="/tmp")))
         address = f"tcp://127.0.0.1:{free_port()}"

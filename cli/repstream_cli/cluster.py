@@ -165,7 +165,8 @@ def lines(looks: Sequence[Look]) -> list[str]:
             continue
         found.append(
             f"{look.name} at {look.address}: {engine.state}{', losing frames' if engine.losing else ''}, "
-            f"engine {engine.name} on {engine.host}, up {engine.uptime:.0f} s; received "
+            f"engine {engine.name} on {engine.host}, up {engine.uptime:.0f} s"
+            f"{f', start {engine.starts}' if engine.starts else ''}; received "
             f"{number(source.rate)} Hz, {number(source.throughput)} MB/s, missing {source.missing}"
         )
         found.append(

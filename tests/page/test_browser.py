@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from repstream import Client
+from repstream.link.remote import RemoteEngine
+from repstream.link.server import EngineServer
 from repstream.service.service import Service
 from repstream_http import HttpServer, create_app
 from repstream_http.certificate import Certificate
@@ -246,6 +250,37 @@ def test_several_engines_stand_on_one_page(browser: Browser, tmp_path: Path) -> 
         page.locator(".engine", has_text="one").click()
         expect(state(page)).to_have_text("Initialized")
         expect(second.locator(".dot")).to_have_attribute("data-tone", "good")
+
+
+def test_the_engines_stand_in_a_table_and_one_that_is_lost_heals(browser: Browser, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with (
+        running_engine(folders[0]) as one,
+        running_engine(folders[1]) as two,
+        closing(RemoteEngine(address, "", "http")) as remote,
+        HttpServer(create_app({"one": one, "two": remote}), port=0) as server,
+        open_page(browser, f"{server.url}/") as page,
+    ):
+        rows = page.locator(".all-engines tbody tr")
+        expect(rows).to_have_count(2)
+        expect(rows.nth(0)).to_contain_text(platform.node())
+        expect(rows.nth(1)).to_contain_text("Unknown")
+        expect(rows.nth(1)).to_contain_text("answer")
+        with closing(EngineServer(two, address)) as served:
+            served.start()
+            expect(rows.nth(1)).to_contain_text("Initialized")
+            two.execute("engine.start", None, ME)
+            expect(rows.nth(1)).to_contain_text("Running")
+            two.execute("writers.main.start", None, ME)
+            expect(rows.nth(1)).to_contain_text("main 0")
+            rows.nth(1).get_by_role("link").click()
+            expect(state(page)).to_have_text("Running")
+        expect(rows.nth(1)).to_contain_text("Unknown")
+        page.get_by_role("button", name="Log", exact=True).first.click()
+        expect(page.locator(".all-engines")).to_have_count(0)
 
 
 def test_a_phone_shows_all_of_it_in_one_column(browser: Browser, beamline: Beamline) -> None:

@@ -95,6 +95,11 @@ class EngineStatus(Status):
     uptime: Annotated[Rate, Unit("s"), Level.EXPERT] = Field(
         0.0, title="Uptime", description="Time since the engine was started."
     )
+    starts: Annotated[Count, Level.EXPERT] = Field(
+        0,
+        title="Starts of the data plane",
+        description="How often the data plane was started with these settings; 0 where none are kept.",
+    )
     heartbeat: Annotated[int, Field(ge=0, le=2**31 - 1), Counter(), Level.EXPERT, Role.HEARTBEAT] = Field(
         0, title="Heartbeat", description="Counter that increases by one every second."
     )

@@ -261,7 +261,9 @@ class Repeater:
         if taken_up:
             await self._taken_up.wait()
         with self._context.changing_engine() as engine:
-            engine.process_id = self._context.asking.plane.process_id or 0
+            plane = self._context.asking.plane
+            engine.process_id = plane.process_id or 0
+            engine.starts = plane.start.number if plane.start is not None else 0
         return taken_up
 
     def _kill(self, why: str) -> None:

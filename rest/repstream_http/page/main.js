@@ -4,6 +4,7 @@ import { access, openAccess } from "./access.js";
 import { AcquisitionsView } from "./acquisitions.js";
 import { request } from "./api.js";
 import { fill, h } from "./dom.js";
+import { EnginesCard } from "./engines.js";
 import { FilesView } from "./files.js";
 import { LiveView } from "./live.js";
 import { LogView } from "./log.js";
@@ -29,6 +30,7 @@ class Page {
     });
     /** @type {Map<string, Map<ViewName, View>>} by engine */
     this.made = new Map();
+    this.all = new EnginesCard(this.stores);
     this.engine = engines[0];
     /** @type {ViewName} */
     this.view = "live";
@@ -49,7 +51,8 @@ class Page {
     this.view = view in VIEWS ? /** @type {ViewName} */ (view) : "live";
     if (this.stores.has(engine)) this.engine = engine;
     const shown = this.of(this.view);
-    if (this.main.firstElementChild !== shown.element) fill(this.main, shown.element);
+    const above = this.view === "live" && this.stores.size > 1 ? [this.all.element] : [];
+    if (this.main.lastElementChild !== shown.element) fill(this.main, ...above, shown.element);
     this.shell.select(this.view, this.engine);
     shown.open(part);
     this.update();
@@ -89,6 +92,7 @@ class Page {
 
   update() {
     this.shell.update(/** @type {Store} */ (this.stores.get(this.engine)));
+    this.all.update();
     this.of(this.view).update();
   }
 
