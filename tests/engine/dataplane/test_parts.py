@@ -25,6 +25,7 @@ from tests.engine.dataplane.test_acquisitions import (
 )
 from tests.engine.dataplane.test_input_formats import dimage, pulse
 from tests.engine.dataplane.test_process import process
+from tests.waiting import until
 
 from repstream.dataplane import control
 from repstream.errors import StorageError
@@ -311,6 +312,25 @@ def test_a_part_that_dies_while_frames_come_loses_none_that_was_reported(
             np.testing.assert_array_equal(images_of(path), expected(range(ledger.sent), SHAPE))
         assert result_of(path, "written") == ledger.sent
         assert result_of(turn_paths(path, 3)[0], "outcome") == "failed"
+
+
+def test_a_part_that_dies_before_its_file_is_there_leaves_word_of_what_waited(
+    address: Address, peer: Opener, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.h5"
+    with process() as (child, plane):
+        source = running(plane, address, peer)
+        arm = plan(path, 1000, number_of_parts=3)
+        assert plane.ask(control.Arm, slot=1, plan=arm, frames=0) == ""
+        send(source, range(40), shape=SHAPE)
+        until(lambda: part_processes(child.pid), "the parts")
+        os.kill(part_processes(child.pid)[0], signal.SIGKILL)
+        failed = plane.acquisition("FAILED")
+        ledger = failed.report.ledger
+        assert (ledger.queued, sums(ledger)) == (0, ledger.offered)
+        assert result_of(path, "dropped") == sum(ledger.dropped.values())
+        assert result_of(path, "written") == ledger.sent
+        assert result_of(path, "message") == failed.message
 
 
 def test_a_part_whose_file_is_removed_fails_the_acquisition(

@@ -41,6 +41,8 @@ def tango_look(port: int) -> Look:
         if not proxies:  # a server that is not there yet has no devices
             proxies.append(tango.DeviceProxy(f"tango://127.0.0.1:{port}/repstream/repeater/1#dbase=no"))
         *found, shown = (read.value for read in proxies[0].read_attributes([*names, "Pictures1ShownId"]))
+        if shown is None:  # the first look after a while has none to show yet
+            raise RuntimeError("no picture")
         return {**dict(zip(WANTED, found, strict=True)), PICTURE: shown}
 
     return look

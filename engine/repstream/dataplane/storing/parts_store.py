@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -50,9 +49,9 @@ class PartsStore:
     """Takes the place of a `FrameStore`: image i of the acquisition goes to part i % N.
 
     An image is stored when the master shows it, which it does when it and all before it are
-    complete in their parts. Made with the empty files of all parts and of the master; used by one
-    thread. `describe` as in `FrameStore`; what it gives is in the master. Raises StorageError when
-    the storage fails or a part dies, from every method.
+    complete in their parts. `open` makes the empty files of all parts and of the master; where that fails
+    `finish` still is due. Used by one thread. `describe` as in `FrameStore`; what it gives is in the master.
+    Raises StorageError when the storage fails or a part dies, from every method.
     """
 
     def __init__(self, plan: AcquisitionPlan, describe: Describe) -> None:
@@ -73,12 +72,6 @@ class PartsStore:
         self._waiting_meta: MetadataFile | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="repstream-"))
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
-            self._make_files()
-        except BaseException as error:
-            with suppress(StorageError):
-                self.finish({"outcome": AcquisitionResult.FAILED.value, "message": f"ERROR:{error}"})
-            raise
 
     @property
     def nbytes(self) -> int:
@@ -95,6 +88,24 @@ class PartsStore:
     def due(self) -> float:
         """In how many seconds `announce` is wanted, which also notices a part that dies while none comes."""
         return max(0.0, self._next_show - time.monotonic())
+
+    def open(self) -> None:
+        """Make all files, and start the processes of the parts."""
+        path, names = Path(self._plan.path), self._plan.part_names
+        self._waiting_master = placeholder_of(self._plan_of(path, {}))
+        of_metadata = self._plan_of(meta_path(path, names), {"metadata_of": path.name})
+        self._waiting_meta = (
+            ServedMetadataFile(of_metadata, RunningService(self._plan.part_services + "meta"))
+            if self._plan.metadata_service
+            else OwnMetadataFile(of_metadata)
+        )
+        paths = turn_paths(path, self._plan.number_of_parts, names)
+        for number, part in enumerate(paths):
+            share = len(range(number, self._plan.num_images, len(paths)))
+            plan = self._plan_of(part, {"part": number, "master": path.name, "num_requested": share})
+            partner = partner_for(plan, str(number))
+            self._parts.append(PartProcess(plan, partner, self._context, f"ipc://{self._folder}/{number}"))
+        self._await(lambda: all(part.opened for part in self._parts))
 
     def write(self, placed: Sequence[Placed]) -> list[Stored]:
         """Hand images on, in order, waiting for parts that are behind; stored are those of `announce`."""
@@ -175,23 +186,6 @@ class PartsStore:
         if self._master is not None:
             return [self._master]
         return [file for file in (self._waiting_master, self._waiting_meta) if file is not None]
-
-    def _make_files(self) -> None:
-        path, names = Path(self._plan.path), self._plan.part_names
-        self._waiting_master = placeholder_of(self._plan_of(path, {}))
-        of_metadata = self._plan_of(meta_path(path, names), {"metadata_of": path.name})
-        self._waiting_meta = (
-            ServedMetadataFile(of_metadata, RunningService(self._plan.part_services + "meta"))
-            if self._plan.metadata_service
-            else OwnMetadataFile(of_metadata)
-        )
-        paths = turn_paths(path, self._plan.number_of_parts, names)
-        for number, part in enumerate(paths):
-            share = len(range(number, self._plan.num_images, len(paths)))
-            plan = self._plan_of(part, {"part": number, "master": path.name, "num_requested": share})
-            partner = partner_for(plan, str(number))
-            self._parts.append(PartProcess(plan, partner, self._context, f"ipc://{self._folder}/{number}"))
-        self._await(lambda: all(part.opened for part in self._parts))
 
     def _plan_of(self, path: Path, facts: Mapping[str, Scalar]) -> AcquisitionPlan:
         plan = self._plan

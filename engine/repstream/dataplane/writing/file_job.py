@@ -198,6 +198,8 @@ class FileJob:
         try:
             with self._calls.timed("create"):
                 self._store = store = self._new_store()
+                if isinstance(store, PartsStore):
+                    store.open()  # where that fails its files still take what is known then
             self.opened = True
             self._wake()
             while frames := self._take(store):
