@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from repstream.errors import Refused
 from repstream.parameters.receivers import parse_cpus
@@ -14,11 +16,14 @@ _ANY = os.sched_getaffinity(0)
 def pin(cpus: str) -> None:
     """Run on the cores of the first receiver in `cpus` from now on, on any where there is none.
 
-    It holds for this thread and all that are started later. Raises `Refused` for cores that are not there.
+    It holds for all threads, and for those that are started later. Raises `Refused` for cores that are
+    not there.
     """
     wanted = parse_cpus(cpus)
     try:
-        os.sched_setaffinity(0, wanted[0] if wanted else _ANY)
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), wanted[0] if wanted else _ANY)
     except OSError as error:
         there = ", ".join(map(str, sorted(_ANY)))
         reason = f"the data plane cannot run on {cpus}: {error.strerror}; there are the cores {there}"

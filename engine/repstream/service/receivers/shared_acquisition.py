@@ -15,7 +15,7 @@ from repstream.accounting import IdRun, MergedTracker, OutputSnapshot
 from repstream.dataplane import control
 from repstream.dataplane.control import AcquisitionPlan, WriterReport
 from repstream.dataplane.writing.time_limits import TimeLimits
-from repstream.files.gaps import GapLog, as_text
+from repstream.files.gaps import GapLog, Range, as_text, joined
 from repstream.files.plan import Scalar
 from repstream.files.shared_images import SharedImages
 from repstream.service.receivers.merging import LOST, Silence, as_lost, summed_output
@@ -276,9 +276,11 @@ class SharedAcquisition:
 
     def results(self, images: SharedImages | None) -> tuple[WriterReport, Mapping[str, Scalar]]:
         """The last report, and what the file says: both count the images that the file shows."""
-        report = self.report()
+        report, missing = self.report(), self._gaps.missing_ids
         if images is not None:
-            report = msgspec.structs.replace(report, ledger=_as_shown(self.parts, images))
+            missing, found = self._still_missing(images)
+            ledger = _as_shown(self.parts, images)
+            report = msgspec.structs.replace(report, ledger=ledger, missing=report.missing - found)
         result, message = self.outcome
         ledger = report.ledger
         return report, {
@@ -287,8 +289,8 @@ class SharedAcquisition:
             "message": message,
             "received": ledger.offered - ledger.kept,
             "written": ledger.sent,
-            "missing": self._gaps.missing,
-            "missing_ids": as_text(self._gaps.missing_ids),
+            "missing": report.missing,
+            "missing_ids": as_text(missing),
             "series": 1,
             "dropped": sum(ledger.dropped.values()),
             "skipped": sum(ledger.skipped.values()),
@@ -297,6 +299,15 @@ class SharedAcquisition:
             "dropped_by_reason": json.dumps(ledger.dropped),
             "skipped_by_reason": json.dumps(ledger.skipped),
         }
+
+    def _still_missing(self, images: SharedImages) -> tuple[list[Range], int]:
+        """The ids that never came, and how many more had come to a receiver that died before it said so."""
+        if all(part.is_counted for part in self.parts):
+            return self._gaps.missing_ids, 0
+        shown = set(images.arrangement.ids[images.arrangement.file >= 0].tolist())
+        ids = [frame_id for low, high in self._gaps.missing_ids for frame_id in range(low, high + 1)]
+        missing = [frame_id for frame_id in ids if frame_id not in shown]
+        return joined([(frame_id, frame_id) for frame_id in missing], []), len(ids) - len(missing)
 
     def shown(self, report: WriterReport, failure: str = "") -> None:
         """The file over all is made, or cannot be (`failure`): this is the end."""
