@@ -28,10 +28,10 @@ from benchmarks.pairs import Contenders, Run, child, compare_starts, free_addres
 from benchmarks.report import Row
 from benchmarks.writer import folders, work_folder
 from repstream.dataplane import control
-from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.ring_segment import RingSegment
 from repstream.dataplane.storing.part import write_part
 from repstream.dataplane.storing.part_service import PartService
+from repstream.garbage_collection import spare_frames
 from repstream.messages import array_1_0, std_daq_metadata
 from repstream.messages.std_daq_metadata import ImageMetadata
 from repstream.messages.std_daq_schema import ImageMetadata as WireMetadata

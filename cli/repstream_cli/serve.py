@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from repstream.errors import PortTakenError, Refused, RepstreamError
+from repstream.garbage_collection import leave_alone
 from repstream.logs import FORMAT_VARIABLE, log_to_stderr
 from repstream.parameters import storage
 from repstream.parameters.catalogue import Group
@@ -358,6 +359,7 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
             notifier = Notifier(lambda: stack.service.read(heartbeat).value)
             notifier.ready(f"serving {stack.engine_address}")
             typer.echo("serving; Ctrl-C ends it")
+            leave_alone()
             while not stop.wait(TEND):
                 stack.tend()
                 notifier.tend()

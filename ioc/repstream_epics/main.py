@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repstream.errors import EngineUnreachable
+from repstream.garbage_collection import leave_alone
 from repstream.link.attach import addresses_of, attached
 from repstream.link.fitting import Fit
 from repstream.link.remote import RemoteEngine
@@ -146,6 +147,7 @@ class _Site:
             if over_pva is not None:
                 self.pva_port = over_pva.port
                 typer.echo(f"over PV Access as well, on {self.host}:{self.pva_port}")
+            leave_alone()
             while signal.sigtimedwait(ENDS, LOOK_TIME) is None:
                 if different := fit.misfit():
                     return different

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.storing.metadata_part import write_metadata
 from repstream.dataplane.storing.part import write_part
 from repstream.dataplane.storing.part_service import PartService
 from repstream.errors import Refused
+from repstream.garbage_collection import spare_frames
 from repstream.logs import log_to_stderr
 from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import msgspec
 
-from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.line import Line
 from repstream.dataplane.router import Router
 from repstream.files.fence import Start
+from repstream.garbage_collection import spare_frames
 from repstream.logs import log_to_stderr
 from repstream.parameters.configuration import Configuration, at_path
 

@@ -24,11 +24,11 @@ import numpy as np
 import zmq
 
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.garbage_collection import spare_frames
 from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.frame_store import FrameStore, Kind, Placed, Stored
 from repstream.errors import StorageError
 from repstream.files.plan import Scalar
+from repstream.garbage_collection import spare_frames
 from repstream.logs import log_to_stderr
 from repstream.messages.frame import Frame
 from repstream.messages.header import size_of
