@@ -18,7 +18,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from pydm import PyDMApplication
 from pydm.widgets.image import PyDMImageView
-from PyQt5 import QtCore, QtTest, QtWidgets
+from PyQt5 import QtCore, QtGui, QtTest, QtWidgets
 
 TIMEOUT = 60.0
 
@@ -61,6 +61,40 @@ class Operator:
         self.click(link)
         self.wait(lambda: self.window.findChild(QtWidgets.QWidget, first), f"the panel behind {link}")
 
+    def panel(self) -> Any:
+        """The one that is open."""
+        return self.window.display_widget()
+
+    def rectangle(self, picture: Any) -> list[float]:
+        """Where an image lies on its axes: column, row, width, height."""
+        item = picture.getImageItem()
+        found = item.mapRectToView(item.boundingRect())
+        return [found.x(), found.y(), found.width(), found.height()]
+
+    def drag(self, picture: Any, box: Any, x: float, y: float) -> None:
+        """Take the middle of a region with the mouse and move it by so many pixels of the image."""
+        view, shown = box.getViewBox(), picture.ui.graphicsView
+        middle = box.pos() + box.size() / 2
+        places = [
+            view.mapViewToScene(QtCore.QPointF(middle.x() + n * x / 8, middle.y() + n * y / 8))
+            for n in range(9)
+        ]
+        spots = [shown.mapFromScene(place) for place in places]
+        port = shown.viewport()
+        QtTest.QTest.mousePress(port, QtCore.Qt.LeftButton, pos=spots[0])
+        for spot in spots:
+            moved = QtGui.QMouseEvent(
+                QtCore.QEvent.MouseMove,
+                QtCore.QPointF(spot),
+                QtCore.QPointF(port.mapToGlobal(spot)),
+                QtCore.Qt.NoButton,
+                QtCore.Qt.LeftButton,
+                QtCore.Qt.NoModifier,
+            )
+            QtWidgets.QApplication.sendEvent(port, moved)
+            QtTest.QTest.qWait(20)
+        QtTest.QTest.mouseRelease(port, QtCore.Qt.LeftButton, pos=spots[-1])
+
     def take(self, name: str) -> None:
         QtTest.QTest.qWait(500)
         assert self.window.grab().save(str(self.folder / f"{name}.png"))
@@ -90,6 +124,18 @@ def work(at: Operator) -> dict[str, Any]:
     picture = at.widget("Picture", PyDMImageView)
     at.wait(lambda: picture.getImageItem().image is not None, "a picture")
     seen["picture"] = picture.getImageItem().image.tolist()
+    panel = at.panel()
+    box = panel.regions[0].box
+    at.wait(box.isVisible, "the region of the settings")
+    seen["region"] = [*box.pos(), *box.size()]
+    seen["drawn"] = at.rectangle(picture)
+    assert not panel.regions[1].box.isVisible()
+    at.enter("Pictures_Roi2Width", "25")
+    at.enter("Pictures_Roi2Height", "15")
+    at.wait(panel.regions[1].box.isVisible, "a region that got a size")
+    at.drag(picture, box, 30, 20)
+    at.wait_text("Pictures_Roi1X_RBV", "50 pixels")
+    at.wait_text("Pictures_Roi1Y_RBV", "30 pixels")
     at.take("pydm-picture")
     return seen
 

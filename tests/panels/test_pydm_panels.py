@@ -92,6 +92,9 @@ def test_an_operator_works_with_them(
         assert len(ids) == 15
         for n, image_id in enumerate(ids):
             assert np.array_equal(file["entry/data/data"][n], IMAGES(image_id))
+    assert seen["region"] == [20, 10, 40, 30] and seen["drawn"] == [0, 0, *SHAPE[::-1]]
+    region = [engine.value(f"pictures.1.roi1_{part}") for part in ("x", "y", "width", "height")]
+    assert region == [50, 30, 40, 30]
     for picture in ("pydm-overview", "pydm-writer", "pydm-picture"):
         assert (tmp_path / f"{picture}.png").stat().st_size > 30_000
 

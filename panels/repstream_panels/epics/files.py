@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from importlib.resources import files
 from pathlib import Path
 
-from repstream.parameters.catalogue import Catalogue
+from repstream.parameters.catalogue import Catalogue, Group
 from repstream_panels.epics import bob, ui
 from repstream_panels.epics.area_detector import display as area_detector_display
 from repstream_panels.epics.displays import displays
@@ -44,4 +45,8 @@ def write(
     paths = [folder / f"{name}{suffix}" for name in texts]
     for path, text in zip(paths, texts.values(), strict=True):
         path.write_text(text, encoding="utf-8")
+    if program is Program.PYDM:
+        drawing = folder / f"{Group.PICTURE}.py"
+        drawing.write_text(files(__package__).joinpath("pydm_picture.py").read_text(encoding="utf-8"))
+        paths.append(drawing)
     return paths

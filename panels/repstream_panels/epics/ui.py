@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as xml
 
+from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Kind
 from repstream_panels.epics.displays import PREFIX, SLOT, Button, Display, Image, Link, Row, Section
 
@@ -56,6 +57,9 @@ def channels(root: xml.Element) -> Iterator[str]:
     for element in root.iter("property"):
         if element.get("name") in ("channel", "imageChannel"):
             yield element.findtext("string") or ""
+        elif element.get("name") == "regions":
+            for text in element.iter("string"):
+                yield from (text.text or "").split("|")[1:]
 
 
 def _space(parent: xml.Element) -> None:
@@ -140,7 +144,8 @@ def _button(parent: xml.Element, button: Button, prefix: str) -> None:
 def _link(parent: xml.Element, link: Link) -> None:
     made = _widget(parent, "PyDMRelatedDisplayButton", f"Open {link.panel} {link.slot}")
     _set(made, {"text": link.title}, designed=True)
-    for name, text in (("filenames", f"{link.panel}.ui"), ("macros", f"N={link.slot}")):
+    suffix = ".py" if link.panel == Group.PICTURE else ".ui"
+    for name, text in (("filenames", f"{link.panel}{suffix}"), ("macros", f"N={link.slot}")):
         strings = xml.Element("stringlist")
         xml.SubElement(strings, "string").text = text
         _set(made, {name: strings})
@@ -155,6 +160,13 @@ def _image(stack: xml.Element, image: Image, prefix: str) -> None:
     order = xml.Element("enum")
     order.text = "PyDMImageView::WidthFirst"  # of the dimensions in an NTNDArray
     _set(made, {"imageChannel": _with(image.pv, prefix), "normalizeData": True, "dimensionOrder": order})
+    regions = xml.Element("stringlist")  # for `pydm_picture`, which draws them
+    for region in image.regions:
+        pvs = (region.x, region.y, region.width, region.height)
+        xml.SubElement(regions, "string").text = "|".join(
+            [region.name, *(f"ca://{_with(pv, prefix)}" for pv in pvs)]
+        )
+    _set(made, {"regions": regions})
     _space(_item(stack))
 
 
