@@ -46,6 +46,21 @@ class camera:
         self.number += 1
         return np.full((self.height, 4), self.number, np.uint16), 7.5, 1000 + self.number
 """,
+    "moody": """
+import time
+class moody:
+    def connect(self): self.number = 0
+    def disconnect(self):
+        with open(__file__ + ".left", "a") as file:
+            file.write("left")
+    def read(self):
+        self.number += 1
+        if self.number == 3:
+            raise RuntimeError("out of film")
+        if self.number == 2:
+            time.sleep(60)
+        return [[self.number]]
+""",
 }
 
 
@@ -131,6 +146,33 @@ def test_a_script_is_a_camera(servers):
     assert message["image"].shape == (3, 4)
     assert message.pulse_id == 1000 + message["image"][0, 0]
     assert message.timestamp == (7, 500_000_000)
+
+
+def test_a_camera_that_hangs_says_where_and_begins_anew(servers):
+    cameras, _, _ = servers
+    configuration = {"source": "", "source_type": "script", "class": "moody", "read_timeout": 0.5}
+    with Client(cameras.start("m", configuration).stream_address) as client:
+        until(
+            lambda: any("moody.py, line 13 in read" in record.text for record in cameras.logs("m")),
+            "the line at which it hangs",
+        )
+        assert client.receive()["image"] == [[1]]
+    cameras.stop("m")
+    assert cameras.exit_code("m") == 0
+    for wrong, reason in (("broken", r"broken\.py, line 1"), ("counter", "there is no class counter")):
+        with pytest.raises(InvalidValue, match=reason):
+            cameras.start("w", configuration | {"class": wrong})
+
+
+def test_a_camera_disconnects_at_the_end(servers):
+    cameras, _, folder = servers
+    text = SCRIPTS["moody"].replace("moody", "calm").replace("time.sleep(60)", "pass").replace("== 3", "< 0")
+    (folder / "calm.py").write_text(text)
+    configuration = {"source": "", "source_type": "script", "class": "calm"}
+    with Client(cameras.start("calm", configuration).stream_address) as client:
+        client.receive()
+    cameras.stop("calm")
+    until((folder / "calm.py.left").exists, "the farewell")
 
 
 def test_a_pipeline_writes_a_file_and_never_over_another(servers):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,6 @@ from threading import Event
 from typing import Any
 
 import msgspec
-import numpy as np
 import zmq
 
 from repstream.errors import InvalidValue, StorageError
@@ -24,7 +22,8 @@ from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.camera import CameraSettings
 from repstream.parameters.source import SourceConfig
 from repstream.pipelines.control import Folders
-from repstream.pipelines.scripts import load, script_path
+from repstream.pipelines.script_camera import ScriptSource
+from repstream.pipelines.scripts import script_path
 from repstream.sources.made import MadeSource
 from repstream.sources.opening import open_source
 from repstream.sources.simulated_camera import HEIGHT, IMAGE_TYPES, RATE, WIDTH, BeamImages, open_simulation
@@ -186,42 +185,10 @@ def _replay(settings: CameraSettings) -> MadeSource:
     return MadeSource(messages(), stop)
 
 
-def _script(settings: CameraSettings, extra: dict[str, Any], folders: Folders) -> MadeSource:
-    """A user's class with connect, disconnect, read and get_raw_geometry.
-
-    `read` gives an image, or image, time (s) and pulse id; None where there is none now.
-    """
-    name = str(extra.get("class") or "")
-    path = script_path("class", f"{name}.py", folders.scripts)
-    stop = Event()
-
-    def messages() -> Iterator[Sequence[Any]]:
-        made = getattr(load(path), name)
-        camera = made(settings.model_dump(mode="json")) if inspect.signature(made).parameters else made()
-        camera.connect()
-        try:
-            pace = Pace(settings.frame_rate or 0.0)
-            for number in itertools.count():
-                if (message := _message_read(camera.read(), number)) is not None:
-                    yield message
-                elif stop.wait(0.01):
-                    return
-                pace.wait(stop)
-        finally:
-            camera.disconnect()
-
-    return MadeSource(messages(), stop)
-
-
-def _message_read(read: Any, number: int) -> list[Any] | None:
-    image, seconds, pulse_id = read if isinstance(read, tuple) else (read, None, None)
-    if image is None:
-        return None
-    if isinstance(seconds, tuple):
-        stamp = time_of(*seconds)
-    else:
-        stamp = _now() if not seconds else time_of(int(seconds), int(seconds % 1 * 1e9))
-    return message_of(number if pulse_id is None else int(pulse_id), np.asarray(image), stamp)
+def _script(settings: CameraSettings, extra: dict[str, Any], folders: Folders) -> ScriptSource:
+    """A user's class; raises `InvalidValue` where it cannot be loaded."""
+    path = script_path("class", f"{extra.get('class') or ''}.py", folders.scripts)
+    return ScriptSource(path, settings.model_dump(mode="json"), settings.frame_rate or 0.0)
 
 
 def _now() -> dict[str, int | float | bool]:

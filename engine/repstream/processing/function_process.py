@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,8 +32,14 @@ import numpy as np
 from repstream.processing import function_wire as wire
 from repstream.processing.original_names import offer
 
-NAMES: dict[str, str] = {"image": "process_image", "stream": "process", "custom": "process"}
-"""What the function is called in the script, by what it is for."""
+NAMES: dict[str, str] = {"image": "process_image", "stream": "process", "custom": "process", "camera": ""}
+"""What the function is called in the script, by what it is for; a camera is a class called as its file."""
+
+FAREWELL = 0.8
+"""Seconds that a camera has to disconnect."""
+
+NO_PULSE = -1
+"""The pulse id of an image that has none."""
 
 DECODER = msgspec.msgpack.Decoder(wire.Call)
 
@@ -43,10 +50,11 @@ class Script:
     def __init__(self, path: Path, kind: wire.Kind) -> None:
         self._kind = kind
         module = _loaded(path)
-        name = NAMES[kind]
+        name = NAMES[kind] or path.stem
         function = getattr(module, name, None)
         if not callable(function):
-            raise LookupError(f"there is no function {name}")
+            raise LookupError(f"there is no {'class' if kind == 'camera' else 'function'} {name}")
+        self._camera: Any = None
         self._function: Callable[..., Any] = function
         self._name = name
         self._takes_data = _parameters(function) >= 7
@@ -60,6 +68,12 @@ class Script:
                 return self._function(*given, *([data] if self._takes_data else []))
             case "stream":
                 return self._function(data, call.pulse_id, call.timestamp, parameters)
+            case "camera":
+                if self._camera is None:
+                    camera = self._function(*[parameters][: _parameters(self._function)])
+                    camera.connect()
+                    self._camera = camera
+                return self._camera.read()
             case _:
                 return self._function(parameters, call.init)
 
@@ -68,6 +82,8 @@ class Script:
         pulse_id, timestamp = 0, (0, 0)
         if self._kind == "custom" and returned is not None:
             returned, timestamp, pulse_id = _made(returned, self._name)
+        if self._kind == "camera":
+            returned, timestamp, pulse_id = _seen(returned)
         if returned is None:
             return wire.Result(None, pulse_id, timestamp)
         if not isinstance(returned, Mapping):
@@ -76,6 +92,11 @@ class Script:
             )
         items, _ = wire.pack(returned, reply, other=request)
         return wire.Result(items, pulse_id, timestamp)
+
+    def close(self) -> None:
+        """Let go of the camera."""
+        if self._camera is not None:
+            self._camera.disconnect()
 
 
 class Process:
@@ -95,7 +116,7 @@ class Process:
             try:
                 call = DECODER.decode(self._pipe.recv_bytes())
             except (EOFError, OSError):
-                return None
+                return script.close()
             self._say(self._answer(script, call))
 
     def _answer(self, script: Script, call: wire.Call) -> wire.Reply:
@@ -153,6 +174,15 @@ def _made(returned: Any, name: str) -> tuple[Any, tuple[int, int], int]:
         raise TypeError(f"{name} returned {returned!r:.80}, not (data, timestamp, pulse_id, size)") from None
 
 
+def _seen(returned: Any) -> tuple[Any, tuple[int, int], int]:
+    """What a camera has read: an image, or image, time (s, or s and ns) and pulse id."""
+    image, when, pulse_id = returned if isinstance(returned, tuple) else (returned, None, None)
+    if image is None:
+        return None, (0, 0), NO_PULSE
+    pulse = NO_PULSE if pulse_id is None else pulse_id
+    return _made(({"image": np.asarray(image)}, when or (0, 0), pulse, None), "read")
+
+
 def limit_memory(allowed: int) -> None:
     """Allow so many bytes more than there are now."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
@@ -160,13 +190,17 @@ def limit_memory(allowed: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def end_with(descriptor: int) -> None:
-    """End this process when the other end of a socket closes, even while the function is busy."""
+def end_with(descriptor: int, patience: float = 0.0) -> None:
+    """End this process when the other end of a socket closes, even while the function is busy.
+
+    `patience`: seconds that it has to end by itself.
+    """
 
     def watch() -> None:
         poll = select.poll()
         poll.register(descriptor, select.POLLRDHUP)
         poll.poll()
+        time.sleep(patience)
         os._exit(1)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
@@ -191,7 +225,7 @@ def main() -> None:
     faulthandler.register(signal.SIGUSR1, dump, all_threads=False)
     sys.path[:0] = [str(options.script.parent), *options.folder]
     offer()
-    end_with(options.fd)
+    end_with(options.fd, FAREWELL if options.kind == "camera" else 0.0)
     limit_memory(options.memory)
     pipe = Connection(options.fd)
     Process(pipe, wire.Area(request), wire.Area(reply), options.script).run(options.kind)

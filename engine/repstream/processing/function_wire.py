@@ -21,7 +21,7 @@ KINDS, LARGEST_ITEM = "biuf", 8
 REQUEST, REPLY = 0, 1
 """The areas: the pipeline writes the one, the process the other."""
 
-Kind = Literal["image", "stream", "custom"]
+Kind = Literal["image", "stream", "custom", "camera"]
 
 
 class Item(msgspec.Struct, array_like=True):

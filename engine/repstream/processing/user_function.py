@@ -57,9 +57,11 @@ class UserFunction:
     image     ``process_image(image, pulse_id, timestamp, x_axis, y_axis, parameters, bsdata)``
     stream    ``process(data, pulse_id, timestamp, parameters)``
     custom    ``process(parameters, init)``, which returns (data, timestamp, pulse_id, size)
+    camera    a class called as the file, with ``connect``, ``read`` and ``disconnect``
     ========  ============================================================================================
 
-    They return a dictionary of channels, or None to send nothing. The process starts with `start`, or the
+    They return a dictionary of channels, or None to send nothing; `read` returns an image, or image, time and
+    pulse id (below 0 in `Made`: none). The process starts with `start`, or the
     first call, and again after it ended. Modules are found in the script's folder and in `folders`.
     Not for several threads at once.
     """

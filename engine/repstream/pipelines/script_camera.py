@@ -1,0 +1,88 @@
+"""A camera that a user wrote: a class in a script, run by a process of its own."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from repstream.errors import FunctionError, InvalidValue
+from repstream.messages.ntndarray import message_of, time_of
+from repstream.processing.user_function import Limits, UserFunction
+from repstream.sources.made import MadeSource
+from repstream.sources.simulation import Pace
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT = "read_timeout"
+"""A key of the configuration: seconds that `read` may take."""
+
+LONGEST_READ = 30.0
+"""What it is where the configuration does not say."""
+
+AGAIN = 1.0
+"""Seconds until a class that has failed is made anew."""
+
+
+class ScriptSource(MadeSource):
+    """The images of the class called as its file, with connect, disconnect, read and get_raw_geometry.
+
+    `read` gives an image, or image, time (s) and pulse id; None where there is none now. What fails, hangs or
+    ends its process is said with the line of the script, and begun anew. Raises `InvalidValue` for a script
+    that cannot be loaded.
+    """
+
+    def __init__(self, path: Path, configuration: Mapping[str, Any], rate: float) -> None:
+        self._configuration = configuration
+        self._rate = rate
+        self._function = UserFunction(path, "camera", Limits(seconds=_read_timeout(configuration)))
+        try:
+            self._function.start()
+        except FunctionError as error:
+            raise InvalidValue("class", str(error)) from error
+        stop = Event()
+        super().__init__(self._images(stop), stop)
+
+    def _images(self, stop: Event) -> Iterator[Sequence[Any]]:
+        pace = Pace(self._rate)
+        try:
+            for number in itertools.count():
+                message = self._read(number)
+                if message is not None:
+                    yield message
+                elif stop.wait(AGAIN if self.problem else 0.01):
+                    return
+                pace.wait(stop)
+        finally:
+            self._function.close()
+
+    def _read(self, number: int) -> Sequence[Any] | None:
+        try:
+            made = self._function.make(self._configuration, False)
+        except FunctionError as error:
+            self.problem = str(error)
+            log.warning("%s", error)
+            self._function.close()
+            return None
+        self.problem = ""
+        if made is None:
+            return None
+        image = np.asarray(made.channels["image"])
+        stamp = made.timestamp if any(made.timestamp) else divmod(time.time_ns(), 10**9)
+        pulse_id = number if made.pulse_id < 0 else made.pulse_id
+        return message_of(pulse_id, image, time_of(*stamp))
+
+
+def _read_timeout(configuration: Mapping[str, Any]) -> float:
+    asked = configuration.get(READ_TIMEOUT)
+    if asked is None:
+        return LONGEST_READ
+    if not isinstance(asked, (int, float)) or isinstance(asked, bool) or not 0 < asked <= 3600:
+        raise InvalidValue(READ_TIMEOUT, f"{asked!r:.80} is no number of seconds from 0 to 3600")
+    return float(asked)
