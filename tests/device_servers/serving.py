@@ -69,15 +69,15 @@ def tango_server(engine: str, *, slots: int = 4, more: Sequence[str] = ()) -> It
 
 
 @contextmanager
-def tango_database(folder: Path) -> Iterator[str]:
-    """A Tango database of its own, kept in `folder`; gives its ``host:port``."""
+def tango_database(folder: Path, port: int = 0) -> Iterator[str]:
+    """A Tango database of its own, kept in `folder`; gives its ``host:port``. It ends as by `kill -9`."""
     program = Path(sys.executable).with_name("PyDatabaseds")
     environment = os.environ | {"PYTANGO_DATABASE_NAME": str(folder / "tango.db")}
     said = folder / "database.txt"
     with (
         said.open("w") as log,
         subprocess.Popen(
-            [program, "--host", "127.0.0.1", "--port", "0", "--print-host-port", "2"],
+            [program, "--host", "127.0.0.1", "--port", str(port), "--print-host-port", "2"],
             stdout=log,
             stderr=log,
             env=environment,

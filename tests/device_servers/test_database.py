@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,27 @@ def test_one_server_shows_several_engines(database: str, tmp_path: Path) -> None
             its_writer.NumImages = 7
             until(lambda: proxy(database, "two/rep/1").State() == DevState.STANDBY, "the first engine")
             assert proxy(database, "two/w/1").NumImages != 7
+
+
+@pytest.mark.timeout(180)
+def test_subscribers_go_on_when_database_and_server_were_started_anew(tmp_path: Path, engine: str) -> None:
+    port = free_port()
+    with ExitStack() as stack, ExitStack() as first:
+        host = first.enter_context(tango_database(tmp_path, port))
+        line = command_line(engine, "anew", database=host, register=True)
+        server = stack.enter_context(ExitStack())
+        server.enter_context(running(line))
+        writer_1 = proxy(host, writer(1))
+        until(lambda: writer_1.State() == DevState.STANDBY, "the engine to be found")
+        watch = stack.enter_context(watching(writer_1, "NumImages"))
+        kept = server.pop_all()  # the server goes on while its database is gone
+        first.close()
+        writer_1.NumImages = 11
+        watch.next_value(11)
+        stack.enter_context(tango_database(tmp_path, port))
+        until(lambda: proxy(host, writer(1)).NumImages == 11, "the database to know the server")
+        kept.close()
+        stack.enter_context(running(command_line(engine, "anew", database=host)))
+        until(lambda: proxy(host, writer(1)).State() == DevState.STANDBY, "the server to be there again")
+        proxy(host, writer(1)).NumImages = 12
+        watch.next_where(lambda told: told.value == 12, seconds=60)
