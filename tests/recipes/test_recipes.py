@@ -42,6 +42,7 @@ ELSEWHERE = {
     "from repstream import mflow": "tests/engine/mflow/test_mflow_surface.py",
     "m_split": "tests/engine/mflow",
     "Pictures1ShownId": "tests/integration/test_tango_pictures.py",
+    "repeater.ReadLog": "tests/device_servers/test_devices.py",
     "AddLoggingTarget": "tests/device_servers/test_log.py",
     "lima.prepareAcq": "tests/device_servers/test_lima.py",
     "repstream-tango": "tests/device_servers/test_command_line.py",
