@@ -116,6 +116,15 @@ def of_lima(folder: Path, device: str) -> tuple[tuple[str, ...], ...]:
     )
 
 
+def on_the_fly(folder: Path) -> tuple[tuple[str, ...], ...]:
+    """Macros of a continuous scan, whose points Sardana triggers while the motor moves."""
+    return (
+        ("senv", "ScanFile", "fly.h5"),
+        ("set_meas_conf", "ValueRefPattern", f"h5file://{folder}/fly_{{index:04d}}.h5", "images", "mg"),
+        ("ascanct", "mot1", "0", "4", "4", "0.1", "0.9"),
+    )
+
+
 def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
     register()
     with (folder / "sardana.log").open("w") as log:
@@ -171,6 +180,7 @@ def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
                     ("ascan", "mot1", "0", "1", "2", "0.1"),  # its files are there already
                 )
             ]
+            done += [door.run(*line) for line in on_the_fly(folder)]
             done += [door.run(*line) for line in of_lima(folder, lima)]
             json.dump(done, sys.stdout)
         finally:

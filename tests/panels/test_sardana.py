@@ -72,6 +72,21 @@ def test_a_scan_records_the_profile_of_an_image_at_each_point(scans: Any, stage:
     assert found == sorted(set(found))
 
 
+def test_a_continuous_scan_has_a_file_and_a_profile_of_each_point(scans: Any) -> None:
+    _, folder = scans
+    with h5py.File(folder / "fly.h5") as file:
+        measured = next(iter(file.values()))["measurement"]
+        references = [reference.decode() for reference in measured["images"][()]]
+        positions, profiles = measured["mot1"][()], measured["profile"][()]
+        sums = measured["region"][()]
+    assert references == [f"h5file://{folder}/fly_{n:04d}.h5::/entry/data/data" for n in range(5)]
+    for reference in references:
+        assert_written(reference)
+    assert np.allclose(positions, range(5), atol=0.5)
+    assert profiles.shape == (5, IMAGES(0).shape[1])
+    assert np.all(sums > 0)
+
+
 def of(folder: Path, name: str, channel: str) -> list[list[str]]:
     """The references of a channel, of each scan in a scan file."""
     with h5py.File(folder / name) as file:

@@ -57,11 +57,12 @@ class RepstreamWriterController(TwoDController, Referable):
         self._pattern, self._id = "", ""
 
     def PrepareOne(self, axis: int, value: float, repetitions: int, latency: float, nb_starts: int) -> None:
-        """A scan begins."""
-        self._index = 0
+        """A scan begins; what became of the one before does not count."""
+        self._index, self._id = 0, ""
 
     def LoadOne(self, axis: int, integ_time: float, repetitions: int, latency_time: float) -> None:
         """A point is next."""
+        self._id = ""
         self._writer.write_attribute("NumImages", self._images * repetitions)
         if self._pattern:
             path = self._pattern.removeprefix(SCHEME).partition("::")[0]
