@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import repstream
+from repstream.errors import Unanswered
 from tests.cli.running import free_port, started
 from tests.integration.rig import Detector
 
@@ -33,7 +34,10 @@ class Start:
         self.client = stack.enter_context(repstream.Client(address))
         if self.client.read("engine.state") != "RUNNING":
             self.client.write("source.address", detector.address)
-            self.client.execute("engine.start")
+            # On a busy machine a new data plane may not have answered yet.
+            with suppress(Unanswered):
+                self.client.execute("engine.start")
+            self.client.wait("engine.state", "RUNNING", timeout=60)
         self.plane = int(str(self.client.read("engine.process_id")))
 
     def value(self, field: str) -> object:

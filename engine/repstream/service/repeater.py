@@ -56,7 +56,7 @@ class Repeater:
         self._stops: list[PendingHandle] = []
         self._situation = Situation(context)
         self._rates = figures.Rates()
-        self._losses = 0
+        self._losses: int | None = 0  # None: not known yet, of a data plane that was taken up
         self._lost_at = -LOSS_TIME
 
     @property
@@ -172,7 +172,7 @@ class Repeater:
 
     def on_report(self, report: control.Report, writers: Mapping[str, Value]) -> None:
         """Publish a report: the counters that are known here, and those of the writers, by key."""
-        if report.losses > self._losses:
+        if self._losses is not None and report.losses > self._losses:
             self._lost_at = time.monotonic()
         self._losses = report.losses
         self._context.heard_frames(report.source.ledger.frames)
@@ -196,6 +196,7 @@ class Repeater:
     def on_adopted(self, notice: control.Adopted) -> None:
         """A data plane was taken up in the middle: what it does is the state."""
         self._opened(after(REPEATER, self.state, "start", "engine"))
+        self._losses = None
         if notice.draining:
             self._closing(after(REPEATER, self.state, "stop", "engine"))
         self._taken_up.set()
