@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -156,3 +157,38 @@ def test_the_recipe_of_conda_says_what_pyproject_says() -> None:
         for line in PROJECT["optional-dependencies"][extra]
     }
     assert said <= extras
+
+
+LOOPBACK_UP = """
+import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+"""
+
+
+def test_the_container_is_healthy_while_its_engine_answers(tmp_path: Path) -> None:
+    """The command of the image and its check, as they stand, where no other port is taken."""
+    if subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system lets nobody have namespaces")
+    text = (DEPLOY / "container/Containerfile").read_text().replace("\\\n", " ")
+    (check,) = re.findall(r"HEALTHCHECK .*? CMD (.*)", text)
+    command = ["repstream", *json.loads(re.findall(r"^CMD (.*)", text, re.MULTILINE)[0])]
+    serve = shlex.join(command).replace("/data", str(tmp_path))
+    script = f"""
+        {sys.executable} -c '{LOOPBACK_UP}'
+        healthy() {{ {check}; }}
+        healthy 2>/dev/null && exit 3
+        {serve} --no-tango --no-epics --no-http & engine=$!
+        for _ in $(seq 60); do healthy 2>/dev/null && break; sleep 0.5; done
+        healthy || exit 4
+        kill $engine; wait $engine
+    """
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    ran = subprocess.run(
+        ["unshare", "-rn", "sh", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr

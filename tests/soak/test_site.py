@@ -15,7 +15,7 @@ CLIENTS = "tango,epics,pva,http,websocket"
 def test_whatever_fails_every_frame_is_accounted_for(tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     folder = tmp_path / "site"
-    code = main(["--rounds", "8", "--clients", CLIENTS, "--report", str(report), "--keep", str(folder)])
+    code = main(["--rounds", "6", "--clients", CLIENTS, "--report", str(report), "--keep", str(folder)])
     assert code == 0, report.read_text()
 
 
