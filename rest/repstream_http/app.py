@@ -25,8 +25,9 @@ from repstream_http import (
     server_routes,
 )
 from repstream_http.changes import Hub
-from repstream_http.guard import Guard, Guarded, SecureHeaders
+from repstream_http.guard import Guard, Guarded, SecureHeaders, is_open
 from repstream_http.journal import Journal
+from repstream_http.limits import Limited, Limits, Tries
 from repstream_http.metrics import check_names
 from repstream_http.origin import SameOriginOnly
 from repstream_http.pictures import routes as picture_routes
@@ -46,11 +47,14 @@ class Api(FastAPI):
 
 
 def create_app(
-    engines: Mapping[str, Engine], guard: Guard | None = None, histories: Mapping[str, History] | None = None
+    engines: Mapping[str, Engine],
+    guard: Guard | None = None,
+    histories: Mapping[str, History] | None = None,
+    limits: Limits | None = None,
 ) -> FastAPI:
     """The application for these engines by name; ``/api/v1`` itself means the first.
 
-    `guard` says who may read and who may change; None lets everybody do both. `histories`:
+    `guard` says who may read and who may change; None lets everybody do both. `limits`: how fast. `histories`:
     where the acquisitions of engines are kept already, by name.
 
     Raises `ValueError` where there is no engine, one whose name does not fit into a path, or a
@@ -70,8 +74,10 @@ def create_app(
     }
     app.state.hubs = {name: Hub(engine, app.state.journals[name].take) for name, engine in engines.items()}
     app.state.guard = guard or Guard()
-    app.add_middleware(Guarded, guard=app.state.guard)
+    app.state.tries = Tries()
+    app.add_middleware(Guarded, guard=app.state.guard, tries=app.state.tries, is_open=is_open)
     app.add_middleware(SameOriginOnly)
+    app.add_middleware(Limited, limits=limits or Limits())
     app.add_middleware(SecureHeaders)
     refusal.install(app)
     app.include_router(server_routes.router)

@@ -11,12 +11,14 @@ from pydantic import BaseModel, Field
 
 from repstream.errors import InvalidValue
 from repstream_http import openapi, refusal
-from repstream_http.guard import COOKIE, COOKIE_AGE, Guard, Right
+from repstream_http.guard import COOKIE, Guard, cookie_header
 from repstream_http.known import known_query
+from repstream_http.limits import address_of, too_many
 from repstream_http.request import Body
+from repstream_http.tokens import Right
 
 PAUSE = 0.5
-"""Seconds before a wrong token is answered, so that nobody tries many."""
+"""Seconds before a wrong token is answered: a person does not notice, a program that guesses does."""
 
 router = APIRouter(prefix="/api/v1", tags=["Server"], dependencies=[known_query], responses=openapi.ERRORS)
 
@@ -34,7 +36,7 @@ class AccessAnswer(BaseModel):
 async def read_access(request: Request) -> AccessAnswer:
     """What this request's token or cookie allows."""
     guard: Guard = request.app.state.guard
-    right = guard.right_of(request.headers)
+    right = guard.shown(request.headers).right
     best = Right.READ if guard.read_only else Right.CHANGE
     reason = "" if right is Right.CHANGE else guard.why_not(Right.CHANGE, right)
     return AccessAnswer(
@@ -43,27 +45,23 @@ async def read_access(request: Request) -> AccessAnswer:
 
 
 @router.post("/login", openapi_extra=openapi.body("Login"), response_model=AccessAnswer)
-async def log_in(request: Request, body: Body) -> JSONResponse:
+async def log_in(request: Request, body: Body) -> Response:
     """Take a token and answer with the cookie that stands for it."""
     guard: Guard = request.app.state.guard
     if set(body) != {"token"} or not isinstance(body["token"], str):
         raise InvalidValue("login", 'the body must be {"token": "<token>"}')
-    token = body["token"]
-    if not guard.knows(token):
+    shown = guard.shown_by(body["token"])
+    is_right = bool(guard.has_tokens and not shown.is_wrong)
+    if wait := request.app.state.tries.wait(address_of(request.scope), shown.digest, is_right):
+        return too_many(refusal.answer, "login", wait, "wrong tokens")
+    if not is_right:
         await asyncio.sleep(PAUSE)
         return refusal.answer(HTTPStatus.UNAUTHORIZED, "login", "this token is not one of this server's")
-    right = guard.of_token(token)
+    right = shown.right
     reason = "" if right is Right.CHANGE else guard.why_not(Right.CHANGE, right)
     allowed = AccessAnswer(read=True, change=right is Right.CHANGE, login=right < Right.CHANGE, reason=reason)
     answer = JSONResponse(allowed.model_dump())
-    answer.set_cookie(
-        COOKIE,
-        guard.cookie(token),
-        max_age=COOKIE_AGE,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    answer.headers["set-cookie"] = cookie_header(shown.digest, request.scope)
     return answer
 
 

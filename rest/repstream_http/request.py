@@ -57,8 +57,16 @@ async def json_object(body: Annotated[Any, Depends(json_body)]) -> dict[str, Any
 
 
 async def requester(request: HTTPConnection) -> Requester:
-    """Who asks: ``X-Requested-By``, else the user of basic authentication (not verified), and the peer."""
-    user = request.headers.get("x-requested-by") or _basic_user(request.headers.get("authorization", ""))
+    """Who asks, and the peer: ``X-Requested-By``, else the name of the token, else of basic authentication.
+
+    Only the second is verified.
+    """
+    authorization = request.headers.get("authorization", "")
+    user = (
+        request.headers.get("x-requested-by")
+        or request.scope.get("token", "")
+        or _basic_user(authorization)
+    )
     named = "".join(c for c in user if c.isprintable())[:USER_LENGTH].strip()
     return Requester("http", named, request.client.host if request.client else "")
 
