@@ -19,7 +19,6 @@ from repstream.version import __version__
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.serve import run
 from repstream_cli.stack import HttpOptions, StackOptions
-from repstream_http import certificate
 from repstream_http import options as http_options
 
 STREAM = "stream{}"
@@ -36,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         configuration = _configuration(given)
     except Refused as error:
         parser.error(error.reason)
+    from repstream_http.protection import Protection  # noqa: PLC0415 - an extra
+
     try:
-        own = certificate.given(given.tls_certificate, given.tls_key)
+        protection = Protection.of(**http_options.given(given))
     except Refused as error:
         parser.error(str(error))
     log_to_stderr(logging.INFO)
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         host=given.host,
         tango=None,
         epics=None,
-        http=HttpOptions(given.http_port, {"gf_repstream": given.rest_port}, certificate=own),
+        http=HttpOptions(given.http_port, {"gf_repstream": given.rest_port}, protection=protection),
     )
     with until_interrupted() as stop:
         sys.exit(run(options, stop, start=bool(configuration.streams)))

@@ -73,6 +73,7 @@ COMMANDS: Mapping[str, Place] = {
         "keys",
         "Keys of encrypted ZMQ sockets (CURVE): make, list, exchange, rotate, remove.",
     ),
+    "tokens": Place("repstream_cli.tokens", "tokens", "Tokens of HTTP servers: make, list, rotate, remove."),
     "std-tools": Place(
         "repstream_cli.std_cli.scripts",
         "std_tools",

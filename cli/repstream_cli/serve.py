@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -45,8 +45,7 @@ from repstream_cli.stack import (
     TangoOptions,
 )
 from repstream_cli.traces import traced
-from repstream_http import certificate
-from repstream_http.options import option
+from repstream_http.options import MOST_CHANGES, MOST_READS, option
 from repstream_tango.command_line import DEFAULT_PORT, DEVICE_NAME
 
 if TYPE_CHECKING:
@@ -182,16 +181,13 @@ def serve(
         bool | None, typer.Option("--http/--no-http", help="HTTP server.", show_default="if installed")
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
-    http_read_token: Annotated[
-        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Token needed for reading over HTTP.")
-    ] = "",
-    http_change_token: Annotated[
-        str,
-        typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Token needed for changes over HTTP."),
-    ] = "",
-    http_read_only: Annotated[
-        bool, typer.Option("--http-read-only", help="Refuse all changes over HTTP.")
-    ] = False,
+    http_read_token: Annotated[str, option("read_token")] = "",
+    http_change_token: Annotated[str, option("change_token")] = "",
+    http_read_only: Annotated[bool, option("read_only")] = False,
+    http_tokens: Annotated[Path | None, option("tokens")] = None,
+    http_open_reading: Annotated[bool, option("open_reading")] = False,
+    http_max_reads: Annotated[float, option("most_reads")] = MOST_READS,
+    http_max_changes: Annotated[float, option("most_changes")] = MOST_CHANGES,
     tls_certificate: Annotated[Path | None, option("tls_certificate")] = None,
     tls_key: Annotated[Path | None, option("tls_key")] = None,
     view: Annotated[
@@ -315,9 +311,15 @@ def serve(
             http_port,
             view or [],
             simulator,
-            (http_read_token, http_change_token),
-            http_read_only,
-            tls=(tls_certificate, tls_key),
+            read_token=http_read_token,
+            change_token=http_change_token,
+            read_only=http_read_only,
+            tokens=http_tokens,
+            open_reading=http_open_reading,
+            most_reads=http_max_reads,
+            most_changes=http_max_changes,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
         )
         if wanted["http"]
         else None,
@@ -409,33 +411,18 @@ def write_access(users: list[str], hosts: list[str]) -> WriteAccess:
         raise typer.BadParameter(str(error), param_hint="--epics-allow-host") from error
 
 
-def http_options(
-    port: int,
-    given: list[str],
-    simulator: float,
-    tokens: tuple[str, str],
-    read_only: bool,
-    *,
-    tls: tuple[Path | None, Path | None],
-) -> HttpOptions:
-    """The HTTP server's options; refuses tokens that protect less than they seem to and a bad certificate."""
-    from repstream_http.guard import Guard  # noqa: PLC0415 - an extra
+def http_options(port: int, given: list[str], simulator: float, **protection: Any) -> HttpOptions:
+    """The HTTP server's options; refuses tokens that protect less than they seem to and a bad certificate.
+
+    `protection` is what `repstream_http.protection.Protection.of` takes.
+    """
+    from repstream_http.protection import Protection  # noqa: PLC0415 - an extra
 
     try:
-        own = certificate.given(*tls)
+        own = Protection.of(**protection)
     except Refused as error:
-        raise typer.BadParameter(str(error), param_hint="--tls-certificate or --tls-key") from error
-    try:
-        Guard(*tokens, read_only)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--http-…-token") from error
-    if given and (any(tokens) or read_only):
-        raise typer.BadParameter(
-            "clients of replaced systems know no tokens, so whoever reaches a view may change everything; "
-            "leave out the tokens or the views",
-            param_hint="--view",
-        )
-    return HttpOptions(port, views(given), simulator, *tokens, read_only, own)
+        raise typer.BadParameter(str(error), param_hint="--http-… or --tls-…") from error
+    return HttpOptions(port, views(given), simulator, own)
 
 
 def redis_options(url: str, namespace: str) -> RedisOptions:

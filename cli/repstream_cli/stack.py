@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from repstream_epics.access import WriteAccess  # an extra
     from repstream_epics.pva.server import PvaServer
     from repstream_epics.server import IocServer
-    from repstream_http.certificate import Certificate
+    from repstream_http.protection import Protection
 
 log = logging.getLogger(__name__)
 
@@ -67,21 +67,18 @@ class HttpOptions:
     """The HTTP server, none of its own with `port` None; `views`: ports of replaced systems' interfaces.
 
     `simulator`: images a second of a simulated detector that clients of views may start; 0: there is none.
-    The tokens and `read_only` are those of `repstream_http.guard.Guard`. `certificate`: all of it over HTTPS.
+    `protection`: who may ask, how fast, and the certificate for HTTPS; None: everybody on this host.
     """
 
     port: int | None = 8000
     views: Mapping[str, int] = field(default_factory=dict)
     simulator: float = 0.0
-    read_token: str = ""
-    change_token: str = ""
-    read_only: bool = False
-    certificate: Certificate | None = None
+    protection: Protection | None = None
 
     @property
     def secure(self) -> str:
         """What the schemes of its addresses end with."""
-        return "s" if self.certificate else ""
+        return "s" if self.protection and self.protection.certificate else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,23 +186,26 @@ class Stack(Running):
         from repstream_cli.simulator import SimulatedDetector  # noqa: PLC0415 - needs an extra
         from repstream_http.app import create_app  # noqa: PLC0415 - an extra
         from repstream_http.compat.views import VIEWS  # noqa: PLC0415
-        from repstream_http.guard import Guard, open_to_all  # noqa: PLC0415
+        from repstream_http.guard import open_to_all  # noqa: PLC0415
+        from repstream_http.protection import Protection  # noqa: PLC0415
         from repstream_http.server import HttpServer  # noqa: PLC0415
 
-        guard = Guard(http.read_token, http.change_token, http.read_only)
-        if warning := open_to_all(self.options.host, guard):
+        protection = http.protection or Protection()
+        own = protection.certificate
+        if warning := open_to_all(self.options.host, protection.guard):
             log.warning("%s", warning)
         name = self.options.engine.name
         if http.port is not None:
-            app = create_app({name: self.service}, guard, {name: history})
-            server = HttpServer(app, self.options.host, http.port, http.certificate)
+            histories = {name: history}
+            app = create_app({name: self.service}, protection.guard, histories, protection.limits)
+            server = HttpServer(app, self.options.host, http.port, own)
             self.http_port = self._open.enter_context(server).port
         simulator = SimulatedDetector(self.service, http.simulator) if http.simulator else None
         if simulator is not None:
             self._open.callback(simulator.stop)
         for name, port in http.views.items():
-            application = VIEWS[name].create_app(self.service, history, simulator)
-            view = HttpServer(application, self.options.host, port, http.certificate)
+            application = VIEWS[name].protected(self.service, history, simulator, protection)
+            view = HttpServer(application, self.options.host, port, own)
             self._open.enter_context(view)
 
     def _start_tango(self, tango: TangoOptions) -> None:

@@ -54,8 +54,8 @@ def create_app(
 ) -> FastAPI:
     """The application for these engines by name; ``/api/v1`` itself means the first.
 
-    `guard` says who may read and who may change; None lets everybody do both. `limits`: how fast. `histories`:
-    where the acquisitions of engines are kept already, by name.
+    `guard` says who may read and who may change; None lets everybody do both. `limits`: how fast.
+    `histories`: where the acquisitions of engines are kept already, by name.
 
     Raises `ValueError` where there is no engine, one whose name does not fit into a path, or a
     catalogue that gives two metrics one name.

@@ -1,9 +1,9 @@
 """Who may read and who may change: optional tokens, read-only mode, the cookie of the page.
 
 A program sends ``Authorization: Bearer <token>``, or the token as the password of basic authentication, which
-clients of replaced systems can do by their URL: ``http://anybody:<token>@host:5000``. A page cannot do so for WebSockets and images: it
-logs in once and gets a cookie that is derived from the token, no script can read, and no other site's
-page can send. Sources: RFC 6750 section 2.1, RFC 7617, RFC 6265 section 4.1.2.
+clients of replaced systems can do by their URL: ``http://anybody:<token>@host:5000``. A page cannot do so
+for WebSockets and images: it logs in once and gets a cookie that is derived from the token, no script can
+read, and no other site's page can send. Sources: RFC 6750 section 2.1, RFC 7617, RFC 6265 section 4.1.2.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def by_method(scope: Scope) -> Right:
 class Guarded:
     """ASGI middleware: refuses what the guard does not allow, before anything is read or done.
 
-    `wanted` says what a request needs, `is_open` which paths are for everybody. With `basic`, clients that know
-    no tokens give one as the password of basic authentication, and a browser asks for it by itself.
+    `wanted` says what a request needs, `is_open` which paths are for everybody. With `basic`, browsers ask
+    for a token by themselves, as the password of basic authentication.
     """
 
     def __init__(
@@ -211,9 +211,7 @@ class Guarded:
 def cookie_header(digest: str, scope: Scope) -> str:
     """The cookie of a token for this browser: no script reads it, no other site sends it."""
     secure = "; Secure" if scope["scheme"] in ("https", "wss") else ""
-    return (
-        f"{COOKIE}={_cookie(digest)}; Max-Age={COOKIE_AGE}; Path=/; HttpOnly; SameSite=Strict{secure}"
-    )
+    return f"{COOKIE}={_cookie(digest)}; Max-Age={COOKIE_AGE}; Path=/; HttpOnly; SameSite=Strict{secure}"
 
 
 SECURE = {

@@ -1,4 +1,4 @@
-"""How fast a client may ask: a bucket for each address, which fills at a rate and empties with each request."""
+"""How fast a client may ask: a bucket for each address, which fills at a rate; each request takes one out."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Buckets:
 
 
 class Tries:
-    """Who may try a token: an address that gave many wrong ones waits, but for those known to be right there."""
+    """Who may try a token: an address that gave many wrong ones waits, but for one that was right there."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._wrong = Buckets(WRONG_PER_SECOND, WRONG_TOKENS, clock)
@@ -90,7 +90,7 @@ class Tries:
 
 
 class Limited:
-    """ASGI middleware: answers 429 to an address that asks faster than the limits, before anything is read."""
+    """ASGI middleware: answers 429 to an address that asks faster than it may, and reads nothing."""
 
     def __init__(self, app: ASGIApp, limits: Limits, refusing: Refusing = refusal.answer) -> None:
         self._app = app

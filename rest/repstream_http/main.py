@@ -13,10 +13,10 @@ import typer
 from repstream.errors import Refused
 from repstream.link.attach import DEFAULT_ADDRESS, DEFAULT_NAME, addresses_of, attached
 from repstream.logs import log_to_stderr
-from repstream_http import certificate
 from repstream_http.app import create_app
-from repstream_http.guard import Guard, open_to_all
-from repstream_http.options import option
+from repstream_http.guard import open_to_all
+from repstream_http.options import MOST_CHANGES, MOST_READS, option
+from repstream_http.protection import Protection
 from repstream_http.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -37,13 +37,13 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engines' addresses.")] = "",
-    read_token: Annotated[
-        str, typer.Option(envvar="REPSTREAM_HTTP_READ_TOKEN", help="Token needed for reading.")
-    ] = "",
-    change_token: Annotated[
-        str, typer.Option(envvar="REPSTREAM_HTTP_CHANGE_TOKEN", help="Token needed for changes.")
-    ] = "",
-    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse all changes.")] = False,
+    read_token: Annotated[str, option("read_token", "--read-token")] = "",
+    change_token: Annotated[str, option("change_token", "--change-token")] = "",
+    read_only: Annotated[bool, option("read_only", "--read-only")] = False,
+    tokens: Annotated[Path | None, option("tokens", "--tokens")] = None,
+    open_reading: Annotated[bool, option("open_reading", "--open-reading")] = False,
+    most_reads: Annotated[float, option("most_reads", "--max-reads")] = MOST_READS,
+    most_changes: Annotated[float, option("most_changes", "--max-changes")] = MOST_CHANGES,
     tls_certificate: Annotated[Path | None, option("tls_certificate")] = None,
     tls_key: Annotated[Path | None, option("tls_key")] = None,
 ) -> None:
@@ -53,19 +53,29 @@ def run(
     """
     try:
         addresses = addresses_of(engines or ())
-        guard = Guard(read_token, change_token, read_only)
-        own = certificate.given(tls_certificate, tls_key)
+        protection = Protection.of(
+            read_token=read_token,
+            change_token=change_token,
+            read_only=read_only,
+            tokens=tokens,
+            open_reading=open_reading,
+            most_reads=most_reads,
+            most_changes=most_changes,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+        )
     except (Refused, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     log_to_stderr()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # inherited by the threads; only sigwait takes them
     with ExitStack() as stack:
         engines_there = stack.enter_context(attached(addresses, key, "http"))
+        app = create_app(engines_there, protection.guard, limits=protection.limits)
         try:
-            server = stack.enter_context(HttpServer(create_app(engines_there, guard), host, port, own))
+            server = stack.enter_context(HttpServer(app, host, port, protection.certificate))
         except OSError as error:
             raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}") from error
-        if warning := open_to_all(host, guard):
+        if warning := open_to_all(host, protection.guard):
             log.warning("%s", warning)
         typer.echo(f"{server.url}  (Ctrl-C ends)")
         signal.sigwait(ENDS)

@@ -63,9 +63,7 @@ async def requester(request: HTTPConnection) -> Requester:
     """
     authorization = request.headers.get("authorization", "")
     user = (
-        request.headers.get("x-requested-by")
-        or request.scope.get("token", "")
-        or _basic_user(authorization)
+        request.headers.get("x-requested-by") or request.scope.get("token", "") or _basic_user(authorization)
     )
     named = "".join(c for c in user if c.isprintable())[:USER_LENGTH].strip()
     return Requester("http", named, request.client.host if request.client else "")

@@ -111,13 +111,15 @@ class TokenFile:
             raise self._refused(f"{name!r:.80} is no name: letters, digits, and _ . @ - after the first")
         tokens = self.read() if self.path.exists() else ()
         if any(token.name == name for token in tokens):
-            raise self._refused(f"there is a token {name!r}; `repstream tokens rotate {name}` makes another one")
+            raise self._refused(
+                f"there is a token {name!r}; `repstream tokens rotate {name}` makes another one"
+            )
         made, token = _made(name, may, days)
         self._write((*tokens, token))
         return made
 
     def rotate(self, name: str, overlap: float = 0) -> str:
-        """Make another token under a name, which expires as the former one; that is good for `overlap` hours."""
+        """Make another token under a name, with its right and end; the former is good for `overlap` hours."""
         former = self._named(name)
         made, token = _made(name, former.may, 0)
         token = msgspec.structs.replace(token, expires=former.expires)

@@ -291,13 +291,16 @@ def test_settings_given_by_a_relative_path_can_be_loaded_again(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--view", "gf_repstream", "--http-change-token", "a" * 20), "know no tokens"),
-        (("--view", "std_daq", "--http-read-only"), "know no tokens"),
+        (("--http-read-token", "a" * 20), "leaves changes open"),
+        (("--http-tokens", "/nowhere/tokens.json"), "repstream tokens create"),
+        (("--http-max-reads", "-1"), "must be 0 or more"),
+        (("--curve-clients", "*"), "give --curve-key"),
+        (("--curve-key", "nobody", "--curve-clients", "*"), "no key pair 'nobody'"),
         (("--view", "nonsense"), "is no view"),
         (("--view", "std_daq", "--no-http"), "leave out --no-http"),
     ],
 )
-def test_views_are_refused_where_they_would_open_a_door(tmp_path, options, said):
+def test_what_would_protect_less_than_it_seems_to_is_refused(tmp_path, options, said):
     ran = run("serve", "--root", tmp_path, *options)
     assert ran.returncode == Exit.USAGE
     assert said in " ".join(ran.stderr.replace("│", "").split())

@@ -74,6 +74,15 @@ def test_a_page_logs_in_once_and_its_cookie_opens_websockets(service: Service) -
             assert page.get(KEY).status_code == 401
 
 
+def test_a_token_may_be_the_password_of_basic_authentication(service: Service) -> None:
+    with HttpServer(create_app({"test": service}, Guard(READ, CHANGE)), port=0) as server:
+        assert status(server, "GET", KEY, auth=("anna", READ)) == 200
+        assert status(server, "PUT", KEY, auth=("anna", READ), json={"value": 3}) == 401
+        assert status(server, "PUT", KEY, auth=("anna", CHANGE), json={"value": 4}) == 200
+        assert "http anna@" in str(service.read("engine.last_command_by").value)
+        assert status(server, "GET", KEY, auth=("anna", "wrong-password")) == 401
+
+
 @pytest.mark.parametrize(
     "tokens", [{"read_token": READ}, {"read_token": READ, "change_token": READ}, {"change_token": "short"}]
 )

@@ -18,7 +18,7 @@ from repstream_cli.cam_server.control_systems import ControlSystems
 from repstream_cli.cam_server.options import Program, folder, level, parser_of
 from repstream_cli.front_ends import installed
 from repstream_cli.stack import EpicsOptions, TangoOptions
-from repstream_http import certificate
+from repstream_http import options as http_options
 
 if TYPE_CHECKING:
     from repstream_cli.cam_server.running import Build  # an extra
@@ -75,13 +75,14 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
         parser.error("it needs the HTTP front end: pip install 'repstream[http]'")
     from repstream_cli.cam_server.running import Listening, run  # noqa: PLC0415 - an extra
     from repstream_http.compat.cam_server.build import Settings  # noqa: PLC0415
+    from repstream_http.protection import Protection  # noqa: PLC0415
 
     try:
-        own = certificate.given(given.tls_certificate, given.tls_key)
+        protection = Protection.of(**http_options.given(given))
     except Refused as error:
         parser.error(str(error))
     listening = Listening(
-        program.name, given.interface, given.port, given.hostname, _control_systems(parser, given), own
+        program.name, given.interface, given.port, given.hostname, _control_systems(parser, given), protection
     )
     ended = threading.Event()
     with ExitStack() as stack:

@@ -7,9 +7,10 @@ import socket
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
@@ -27,8 +28,10 @@ from repstream_cli.exits import Exit
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.notify import Notifier
 from repstream_http.certificate import Certificate
+from repstream_http.compat.cam_server import convention
 from repstream_http.compat.cam_server.convention import API
-from repstream_http.guard import LOOPBACK
+from repstream_http.guard import open_to_all
+from repstream_http.protection import Protection
 from repstream_http.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -53,7 +56,7 @@ Build = Callable[[Launcher], AbstractContextManager[tuple[FastAPI, Saved]]]
 class Listening:
     """Where a program listens: its name, address and port, and the host that streams are found by.
 
-    `control_systems` show what it has, too. With a `certificate` it speaks HTTPS.
+    `control_systems` show what it has, too. `protection`: who may ask, how fast, and whether by HTTPS.
     """
 
     program: str
@@ -61,12 +64,12 @@ class Listening:
     port: int
     hostname: str
     control_systems: ControlSystems = field(default_factory=ControlSystems)
-    certificate: Certificate | None = None
+    protection: Protection = field(default_factory=Protection)
 
     @property
     def address(self) -> str:
         """The address by which clients know it."""
-        scheme = "https" if self.certificate else "http"
+        scheme = "https" if self.protection.certificate else "http"
         return f"{scheme}://{self.hostname or socket.gethostname()}:{self.port}"
 
 
@@ -82,11 +85,12 @@ def run(listening: Listening, build: Build, level: int, ended: threading.Event) 
             app, saved = stack.enter_context(build(launcher))
             front_ends = stack.enter_context(_shown(saved, listening))
             launcher.wait_until_warm(WARM_TIME)
-            server = stack.enter_context(HttpServer(app, host, port, listening.certificate))
-            if host not in LOOPBACK:
-                log.warning("everybody who reaches %s:%d may command %s", host, port, program)
+            convention.protect(app, listening.protection)
+            server = stack.enter_context(HttpServer(app, host, port, listening.protection.certificate))
+            if warning := open_to_all(host, listening.protection.guard):
+                log.warning("%s: %s", program, warning)
             print("\n".join([*front_ends.lines, f"{program} at {server.url}  (Ctrl-C ends)"]), flush=True)
-            notifier = Notifier(_Answered(server.url, listening.certificate))
+            notifier = Notifier(_Answered(server.url, listening.protection.certificate))
             notifier.ready(f"serving {server.url}")
             while not stop.wait(LOOK) and not ended.is_set():
                 notifier.tend()
@@ -110,9 +114,13 @@ class _Answered:
         self._last = 0.0
 
     def __call__(self) -> float:
-        with suppress(OSError):
+        try:
             self._opener.open(self._url, timeout=ANSWER_TIME).close()
-            self._last = time.monotonic()
+        except urllib.error.HTTPError as error:  # that a token is needed is an answer, too
+            error.close()
+        except OSError:
+            return self._last
+        self._last = time.monotonic()
         return self._last
 
 

@@ -6,35 +6,68 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
 from repstream.link.history import History
 from repstream.protocol import Engine
+from repstream_http import refusal
 from repstream_http.compat import gf_repstream
 from repstream_http.compat.simulator import Simulator
 from repstream_http.compat.std_daq import app as std_daq
 from repstream_http.compat.std_daq_driver import app as std_daq_driver
+from repstream_http.guard import Wanted, by_method
+from repstream_http.limits import Refusing
+from repstream_http.protection import Protection, protect
+from repstream_http.tokens import Right
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An interface: the application of one engine, the port its clients expect, what it is, its protocol."""
+    """An interface: the application of one engine, the port its clients expect, what it is, its protocol.
+
+    `refusing` makes a refusal in its words, `wanted` says what a request needs.
+    """
 
     create_app: Callable[[Engine, History, Simulator | None], FastAPI]
     port: int
     text: str
     scheme: str = "http"
+    refusing: Refusing = refusal.answer
+    wanted: Wanted = by_method
+
+    def protected(
+        self, engine: Engine, history: History, simulator: Simulator | None, protection: Protection
+    ) -> FastAPI:
+        """The application of an engine behind its protection."""
+        app = self.create_app(engine, history, simulator)
+        protect(app, protection, refusing=self.refusing, wanted=self.wanted)
+        return app
+
+
+def _gf_refusal(status: int, path: str, reason: str) -> JSONResponse:
+    return JSONResponse({"response": "error", "error": reason}, status_code=status)
+
+
+def _std_refusal(status: int, path: str, reason: str) -> JSONResponse:
+    return JSONResponse({"status": "error", "message": reason}, status_code=status)
 
 
 VIEWS: Mapping[str, View] = {
     "gf_repstream": View(
-        lambda engine, *_: gf_repstream.create_app(engine), gf_repstream.PORT, "gf_repstream's REST interface"
+        lambda engine, *_: gf_repstream.create_app(engine),
+        gf_repstream.PORT,
+        "gf_repstream's REST interface",
+        refusing=_gf_refusal,
     ),
-    "std_daq": View(std_daq.create_app, std_daq.PORT, "the standard DAQ's REST interface"),
+    "std_daq": View(
+        std_daq.create_app, std_daq.PORT, "the standard DAQ's REST interface", refusing=_std_refusal
+    ),
     "std_daq_driver": View(
         lambda engine, *_: std_daq_driver.create_app(engine),
         std_daq_driver.PORT,
         "the WebSocket of the standard DAQ's driver",
         "ws",
+        wanted=lambda scope: Right.CHANGE,  # commands come through it
     ),
 }
 

@@ -23,6 +23,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from repstream.errors import RepstreamError
 from repstream_http.compat.cam_server import words
+from repstream_http.guard import by_method
+from repstream_http.protection import Protection
+from repstream_http.protection import protect as put_before
+from repstream_http.tokens import Right
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +94,20 @@ def create_app(title: str, prefix: str, routes: Iterable[Route]) -> FastAPI:
     app.add_exception_handler(HTTPException, _framework)
     app.add_middleware(OpenToPages)
     return app
+
+
+def protect(app: FastAPI, protection: Protection) -> None:
+    """Put the protection before it; where there are tokens it is no longer open to every page."""
+
+    def refusing(status: int, path: str, reason: str) -> JSONResponse:
+        return failure(reason, status)
+
+    put_before(app, protection, refusing=refusing, wanted=_wanted)
+
+
+def _wanted(scope: Scope) -> Right:
+    """The right that a request needs; to end the server is a GET here."""
+    return Right.CHANGE if scope["path"].rstrip("/") == f"{API}/reset" else by_method(scope)
 
 
 def failure(reason: str, status: int = HTTPStatus.OK) -> JSONResponse:

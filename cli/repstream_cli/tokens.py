@@ -1,0 +1,110 @@
+"""`repstream tokens`: make, list, rotate and remove the tokens of HTTP servers."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from repstream.sockets.keys import folder
+from repstream_cli.exits import Exit
+from repstream_http.tokens import Token, TokenFile
+
+Name = Annotated[
+    str, typer.Argument(help="Whose token it is; the log names it beside what was done with it.")
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        envvar="REPSTREAM_HTTP_TOKENS",
+        help="File of the tokens, which servers are given as --http-tokens.",
+        show_default="~/.config/repstream/tokens.json",
+    ),
+]
+
+tokens = typer.Typer(name="tokens", no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+
+
+@tokens.callback()
+def _group() -> None:
+    """Tokens of HTTP servers: make, list, rotate, remove.
+
+    The file holds names, rights and digests, no tokens. Servers that were given it (--http-tokens) read it
+    again whenever it has changed: no restart is needed.
+
+    [bold]Examples[/bold]
+
+      repstream tokens create anna --may change
+      repstream tokens create grafana --may read
+      repstream tokens rotate anna --overlap 24
+    """
+
+
+@tokens.command()
+def create(
+    name: Name,
+    may: Annotated[
+        Literal["read", "change"], typer.Option(help="read, or change, which includes reading.")
+    ] = "change",
+    days: Annotated[float, typer.Option(min=0, help="Days for which it is good; 0: for ever.")] = 0,
+    file: File = None,
+) -> None:
+    """Make a token and print it: it can be seen this once only."""
+    known = _file(file)
+    typer.echo(known.create(name, may, days))
+    typer.echo(f"the token of {name}, who may {may}; {known.path} holds its digest", err=True)
+
+
+@tokens.command("list")
+def listed(
+    file: File = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """List the tokens: names, rights, when they were made and until when they are good."""
+    found = _file(file).read()
+    if as_json:
+        rows = [{"name": t.name, "may": t.may, "created": t.created, "expires": t.expires} for t in found]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        width = max((len(token.name) for token in found), default=0)
+        for token in found:
+            typer.echo(f"{token.name:{width}}  {token.may:6}  made {_date(token.created)}  {_until(token)}")
+    raise typer.Exit(Exit.OK)
+
+
+@tokens.command()
+def rotate(
+    name: Name,
+    overlap: Annotated[float, typer.Option(min=0, help="Hours for which the former one stays good.")] = 0,
+    file: File = None,
+) -> None:
+    """Make another token under a name, and print it; pages that have logged in with the former must again."""
+    typer.echo(_file(file).rotate(name, overlap))
+    typer.echo(f"the former token of {name} is good for {overlap:g} h more", err=True)
+
+
+@tokens.command()
+def remove(name: Name, file: File = None) -> None:
+    """Forget a token: it opens nothing any more."""
+    _file(file).remove(name)
+    typer.echo(f"the token of {name} is forgotten")
+
+
+def _file(given: Path | None) -> TokenFile:
+    return TokenFile(given or folder().with_name("tokens.json"))
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+
+
+def _until(token: Token) -> str:
+    if token.expires is None:
+        return "for ever"
+    word = "until" if token.expires > time.time() else "EXPIRED"
+    return f"{word} {_date(token.expires)}"
