@@ -55,6 +55,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (404, "No such parameter, command, group or engine."),
         (409, "Refused because of the state, the access or the control lock; nothing was changed."),
         (422, "Refused because of the value; nothing was changed."),
+        (
+            429,
+            "Too many requests or wrong tokens from this address; Retry-After says when to ask again.",
+        ),
         (500, "The engine itself failed; its log has the details."),
         (503, "The engine cannot be reached."),
         (504, "Taken, and it goes on: what becomes of it is not known yet."),
