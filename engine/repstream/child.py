@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+
+SECRET_VARIABLES = frozenset(
+    {
+        "REPSTREAM_KEY",
+        "REPSTREAM_HTTP_READ_TOKEN",
+        "REPSTREAM_HTTP_CHANGE_TOKEN",
+        "REPSTREAM_HTTP_TOKEN",
+        "REPSTREAM_REDIS",
+    }
+)
+"""What the environment may hold that is for servers alone: no process that is started needs it."""
+
+
+def environment() -> dict[str, str]:
+    """The environment without secrets: for processes of ours, users' functions and commands."""
+    return {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
 
 
 def start(
@@ -13,7 +30,8 @@ def start(
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start `module`; the process, and our end of its socket.
 
-    With `new_session` it gets no signal from the terminal. Raises OSError where it cannot be started.
+    With `new_session` it gets no signal from the terminal. It gets none of the secrets in our environment.
+    Raises OSError where it cannot be started.
     """
     ours, theirs = socket.socketpair()
     with theirs:
@@ -21,6 +39,7 @@ def start(
             [sys.executable, "-m", module, "--fd", str(theirs.fileno()), *options],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            env=environment(),
             start_new_session=new_session,
         )
     return process, ours

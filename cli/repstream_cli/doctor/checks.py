@@ -12,6 +12,7 @@ from repstream_cli.doctor import (
     listening,
     network,
     processors,
+    security,
     storage,
 )
 from repstream_cli.doctor.finding import Finding
@@ -28,6 +29,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "storage": (storage.roots, storage.shared_memory),
     "processor": (processors.cores, processors.frequency),
     "clock": (clock.clock,),
+    "security": (security.certificate, security.keys, security.tokens),
     "tango": (control_systems.tango,),
     "epics": (control_systems.epics,),
 }

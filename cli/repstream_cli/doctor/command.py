@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +14,17 @@ from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.first import first_configuration
+from repstream.sockets.keys import FOLDER_VARIABLE
 from repstream_cli.doctor import running
 from repstream_cli.doctor.checks import CHECKS, examine
 from repstream_cli.doctor.finding import Finding, Verdict, worst
 from repstream_cli.doctor.machine import Machine
 from repstream_cli.doctor.plan import PIXEL_BYTES, Plan
-from repstream_cli.doctor.site import Listener, Site
+from repstream_cli.doctor.site import LOOPBACK, Listener, Secrets, Site
 from repstream_cli.exits import Exit
 from repstream_cli.ports import host_and_port
 from repstream_cli.sizes import size as parse_size
+from repstream_http.options import option
 
 MARKS = {Verdict.OK: "ok  ", Verdict.WARN: "WARN", Verdict.FAIL: "FAIL"}
 
@@ -56,6 +59,15 @@ def doctor(
         typer.Option(help="Folder for files; may be repeated.", show_default="that of the engine, or ."),
     ] = None,
     host: Annotated[str, typer.Option(help="Address that the servers are to listen on.")] = "127.0.0.1",
+    tls_certificate: Annotated[Path | None, option("tls_certificate")] = None,
+    tls_key: Annotated[Path | None, option("tls_key")] = None,
+    http_tokens: Annotated[Path | None, option("tokens")] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=FOLDER_VARIABLE, help="Folder of the keys.", show_default="~/.config/repstream/keys"
+        ),
+    ] = None,
     size: Annotated[
         str, typer.Option(metavar="HEIGHTxWIDTH", help="Size of an image.", show_default="no run is planned")
     ] = "",
@@ -111,6 +123,9 @@ def doctor(
         engine=engine,
         pvs=tuple(pv or ()),
         timeout=timeout,
+        secrets=Secrets(
+            tls_certificate, tls_key, http_tokens, keys, LOOPBACK if address else host, has_token()
+        ),
     )
     findings = []
     for finding in examine(site, only or ()):
@@ -124,6 +139,11 @@ def doctor(
         typer.echo(summary(findings))
     bad = verdict is Verdict.FAIL or (strict and verdict is Verdict.WARN)
     raise typer.Exit(Exit.FAULTS if bad else Exit.OK)
+
+
+def has_token() -> bool:
+    """Whether the environment has a token that servers would want."""
+    return bool(os.environ.get("REPSTREAM_HTTP_CHANGE_TOKEN") or os.environ.get("REPSTREAM_HTTP_READ_TOKEN"))
 
 
 def planned(size: str, pixel: str, rate: float, duration: float) -> Plan | None:

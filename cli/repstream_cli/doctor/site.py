@@ -37,6 +37,24 @@ class RunningEngine:
     link_problem: str
 
 
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Where certificate, private key, tokens and the keys of sockets are; which address is listened on.
+
+    `has_token`: whether servers have a token besides those in the file.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    tokens: Path | None = None
+    keys: Path | None = None
+    host: str = LOOPBACK
+    has_token: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What the checks look at. `listeners` is empty where an engine runs already, which holds its ports."""
@@ -49,3 +67,4 @@ class Site:
     engine: RunningEngine | None = None
     pvs: tuple[str, ...] = ()
     timeout: float = 2.0
+    secrets: Secrets = field(default_factory=Secrets)

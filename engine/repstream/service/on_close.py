@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import subprocess
 import threading
 from collections.abc import Mapping
 
+from repstream import child
 from repstream.link.endings import Endings
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine
@@ -48,7 +48,7 @@ class CloseCommand:
         try:
             ended = subprocess.run(
                 command,
-                env={**os.environ, **environment},
+                env={**child.environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
