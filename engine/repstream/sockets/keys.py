@@ -152,11 +152,12 @@ class Keys:
         try:
             text = path.read_text(encoding="ascii")
         except FileNotFoundError as error:
-            what, make = (
-                ("key pair", f"create {name}") if ending == SECRET else ("public key", f"add {name} KEY")
-            )
+            if ending == SECRET:
+                missing, make = f"there is no key pair {name!r}", f"create {name}"
+            else:
+                missing, make = f"there is no public key {name!r}", f"add {name} KEY"
             raise self._refused(
-                f"there is no {what} {name!r} in {self.place}; `repstream keys {make}` puts it there"
+                f"{missing} in {self.place}; `repstream keys {make}` puts it there"
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
