@@ -21,8 +21,13 @@ from tests.cli.running import free_port, started
 
 KEY, READ, CHANGE = "key-of-the-engine", "token-for-reading", "token-for-changing"
 ENCRYPTED = {"curve_key": "engine", "curve_peers": "*"}
-NAMES_OF_KEYS = {"REPSTREAM_CURVE_KEY", "REPSTREAM_SERVE_CURVE_KEY", "REPSTREAM_TLS_KEY"}
-"""These name keys, or the file of one."""
+NAMES_OF_KEYS = {
+    "REPSTREAM_CURVE_KEY",
+    "REPSTREAM_RAY_TOKEN",
+    "REPSTREAM_SERVE_CURVE_KEY",
+    "REPSTREAM_TLS_KEY",
+}
+"""These name keys, or files that hold a key or a token."""
 WRONG_KEY, WRONG_TOKEN = "key-that-is-wrong", "token-that-is-wrong"
 
 

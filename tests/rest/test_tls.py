@@ -151,7 +151,7 @@ def test_a_stop_does_not_wait_for_clients_that_stay_and_say_nothing(
         assert silent.recv(4) == b"HTTP"  # and reads no more of it
         watching = stack.enter_context(connect(changes_url(server), ssl=authority.trusted()))
         assert watching.recv(timeout=10)
-        server.stop()
+        server.close()
         assert not [thread for thread in threading.enumerate() if thread.name == "http server"]
 
 
