@@ -16,7 +16,8 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.receivers import beside, parse_cpus
 from repstream.parameters.writer import WriterConfig
 from repstream.service.receivers.merging import Reports
-from repstream.service.receivers.shared_acquisition import SETTLE_TIME, SharedAcquisition
+from repstream.service.receivers.shared_acquisition import SharedAcquisition
+from repstream.service.receivers.shared_ids import SETTLE_TIME
 from repstream.service.receivers.shares import check_receivers, check_writer, image_step, share_of
 from repstream.states import AcquisitionState
 
@@ -209,9 +210,9 @@ def test_the_first_image_is_the_lowest_that_no_gate_left_out(
     doors = Noted()
     acquisition = shared(doors, step)
     for receiver, (first, before) in enumerate(firsts):
-        assert acquisition.first_id is None
+        assert acquisition.ids.first is None
         acquisition.on_first(receiver, control.FirstNotice(1, "1-1", first, before), 10.0)
-    assert acquisition.first_id == agreed
+    assert acquisition.ids.first == agreed
     settled = [(receiver, request.first_id) for receiver, request in doors.asked]  # type: ignore[union-attr]
     assert settled == [(0, agreed), (1, agreed)]
 
@@ -220,9 +221,9 @@ def test_a_receiver_without_images_is_not_awaited_for_long() -> None:
     acquisition = shared(Noted())
     acquisition.on_first(0, control.FirstNotice(1, "1-1", 7, None), 10.0)
     acquisition.watch(10.0 + SETTLE_TIME / 2)
-    assert acquisition.first_id is None
+    assert acquisition.ids.first is None
     acquisition.watch(10.0 + SETTLE_TIME)
-    assert acquisition.first_id == 7
+    assert acquisition.ids.first == 7
 
 
 def test_it_is_complete_when_the_receivers_have_all_images_together() -> None:

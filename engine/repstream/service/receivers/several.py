@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -14,15 +13,11 @@ from typing import NamedTuple
 import msgspec
 
 from repstream.dataplane import control
-from repstream.dataplane.storing.frame_store import placeholder_of
-from repstream.errors import RepstreamError
-from repstream.files.placeholder import Placeholder
-from repstream.files.removal import removed_after
-from repstream.files.shared_images import SharedImages, show
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.service.receivers.asked import Asked, Reasons, sentence
 from repstream.service.receivers.merging import Reports
+from repstream.service.receivers.over_parts import FilesOverParts, Task
 from repstream.service.receivers.shared_acquisition import SharedAcquisition
 from repstream.service.receivers.shares import share_of
 from repstream.service.supervisor import Plane
@@ -32,8 +27,6 @@ log = logging.getLogger(__name__)
 LOOK_INTERVAL = 0.1
 RETRY_INTERVAL = 1.0
 """Seconds until a receiver that could not begin again is tried once more."""
-
-Task = Callable[[], None]
 
 
 class Lost(NamedTuple):
@@ -82,8 +75,7 @@ class Several:
         self._awake: set[int] = set()  # those that have said something; an interpreter takes a while to start
         self._newest: dict[int, SharedAcquisition] = {}
         self._unfinished: dict[str, SharedAcquisition] = {}
-        self._masters: dict[str, Placeholder] = {}
-        self._given_up: set[str] = set()  # acquisitions that not all receivers took
+        self._files = FilesOverParts(self._inbox.put, self._on_ended)
         self._thread = threading.Thread(target=self._run, name="receivers", daemon=True)
         self._thread.start()
 
@@ -213,7 +205,7 @@ class Several:
 
         def armed(reasons: Reasons) -> None:
             if reasons:
-                self._given_up.add(acquisition.id)
+                self._files.given_up.add(acquisition.id)
                 for part in acquisition.parts:
                     part.is_lost = part.is_lost or part.receiver in reasons
                 self._asked.ask(
@@ -227,7 +219,7 @@ class Several:
                     acquisition.open(request.frames)
             self._answer(request, sentence(reasons))
 
-        self._aside(partial(self._make_master, acquisition))
+        self._files.begin(acquisition)
         plans = {receiver: acquisition.part_for(receiver) for receiver in sorted(self._live)}
         self._asked.ask(
             self._live,
@@ -315,7 +307,7 @@ class Several:
         behind = {
             acquisition.slot: acquisition.report()
             for acquisition in self._unfinished.values()
-            if acquisition.id not in newest | self._given_up
+            if acquisition.id not in newest | self._files.given_up
         }
         return msgspec.structs.replace(report, source=source, writers=writers, behind=behind)
 
@@ -398,7 +390,7 @@ class Several:
             [receiver], lambda _, number: control.Arm(number, acquisition.slot, plan, frames), armed
         )
 
-    # --- files ------------------------------------------------------------------------------
+    # --- what acquisitions have done ----------------------------------------------------------
 
     def ask(self, receiver: int, build: Callable[[int], control.Request]) -> None:
         """See `Doors`."""
@@ -407,81 +399,24 @@ class Several:
 
     def tell(self, notice: control.Notice) -> None:
         """See `Doors`."""
-        refused = isinstance(notice, control.AcquisitionNotice) and notice.acquisition_id in self._given_up
+        refused = (
+            isinstance(notice, control.AcquisitionNotice) and notice.acquisition_id in self._files.given_up
+        )
         if not (refused or self._is_dead):
             self._tell(notice)
 
     def show(self, acquisition: SharedAcquisition) -> None:
         """See `Doors`."""
-        self._aside(partial(self._finish, acquisition))
+        self._files.finish(acquisition)
 
-    def _aside(self, work: Callable[[], Task]) -> None:
-        """Do what may wait for a disk in a thread of its own, and then what it returns."""
-
-        def run() -> None:
-            self._inbox.put(work())
-
-        threading.Thread(target=run, name="shared file", daemon=True).start()
-
-    def _make_master(self, acquisition: SharedAcquisition) -> Task:
-        try:
-            master = placeholder_of(acquisition.plan)
-        except (RepstreamError, OSError) as error:
-            reason = str(error)
-            return lambda: acquisition.on_master(reason)
-
-        def made() -> None:
-            self._masters[acquisition.id] = master
-            acquisition.on_master()
-
-        return made
-
-    def _finish(self, acquisition: SharedAcquisition) -> Task:
-        """Make the file over all parts; what is to be done then."""
-        plan, master = acquisition.plan, self._masters.get(acquisition.id)
-        report, results = acquisition.results(None)
-        failure = ""
-        if acquisition.id in self._given_up:
-            _remove(acquisition, master)
-        elif master is not None:
-            try:
-                images = SharedImages(
-                    acquisition.files,
-                    plan.shared_step,
-                    acquisition.first_id,
-                    acquisition.most,
-                    by_id=plan.placement == "by_id",
-                )
-                report, results = acquisition.results(images)
-                unwanted = [] if plan.keep_empty_file or report.ledger.sent else acquisition.all_files
-                with removed_after(unwanted, plan.user_id):
-                    show(master, images, plan.compression, results)
-            except (RepstreamError, OSError) as error:
-                failure = str(error)
-                with suppress(RepstreamError, OSError):
-                    master.finish({"outcome": "failed", "message": f"ERROR:{failure}"})
-
-        def finished() -> None:
-            self._masters.pop(acquisition.id, None)
-            del self._unfinished[acquisition.id]
-            acquisition.shown(report, failure)
-            self._given_up.discard(acquisition.id)
-
-        return finished
+    def _on_ended(self, acquisition: SharedAcquisition) -> None:
+        del self._unfinished[acquisition.id]
 
     def _finish_all(self) -> None:
         """Nobody says any more how acquisitions ended: their files do."""
         for acquisition in list(self._unfinished.values()):
             if acquisition.cut():
-                self._finish(acquisition)()
-
-
-def _remove(acquisition: SharedAcquisition, master: Placeholder | None) -> None:
-    """Remove the files of an acquisition that not all receivers took; they have no image."""
-    there = [path for path in acquisition.all_files if path.exists()]
-    with suppress(RepstreamError, OSError), removed_after(there, acquisition.plan.user_id):
-        if master is not None:
-            master.close()
+                self._files.finished(acquisition)()
 
 
 def _nothing() -> None:
