@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fastapi.testclient import TestClient
+import httpx
 
 from repstream.parameters.catalogue import build
 from repstream.parameters.directory import directory, keys
 from repstream.protocol import Requester
 from repstream_epics.server import IocServer
-from repstream_http.app import create_app
+from repstream_http import HttpServer, create_app
 from tests.fakes import running_engine
 from tests.ioc.clients import Pyepics
 from tests.ioc.pva_client import PREFIX, client, serving
@@ -44,7 +44,8 @@ def test_it_is_the_same_wherever_it_is_read_and_follows(tmp_path: Path) -> None:
         Pyepics(ioc.port) as ca,
         serving({"test": engine}) as server,
         client(server) as pva,
-        TestClient(create_app({"test": engine})) as http,
+        HttpServer(create_app({"test": engine}), port=0) as web,
+        httpx.Client(base_url=web.url, timeout=20) as http,
     ):
 
         def seen() -> list[dict[str, object]]:
