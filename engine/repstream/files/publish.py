@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from repstream.errors import StorageError
@@ -100,6 +101,7 @@ def _publish(
                 hidden.unlink()
     except BaseException:
         os.close(fd)
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink()
         raise
     return fd

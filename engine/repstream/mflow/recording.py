@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ class Recorder:
                         times.write(f"{number},{seconds:.9f}\n")
         except StorageError:
             for path in written:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
             raise
 
 
@@ -98,7 +99,8 @@ def _write_whole(path: Path, content: Any) -> None:
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         raise
 
 

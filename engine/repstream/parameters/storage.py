@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,7 +109,8 @@ def save(configuration: Configuration, path: Path) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # of a file system that has become read-only not even this can be
+            beside.unlink()
         raise Refused(str(path), f"cannot be written: {error.strerror}") from error
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,23 @@ def test_what_earlier_versions_saved_is_loaded(saved: Path) -> None:
 
 def test_there_are_recorded_files() -> None:
     assert len(RECORDED) >= 5
+
+
+def test_a_file_system_that_has_become_read_only_is_a_refusal(tmp_path: Path) -> None:
+    """Linux refuses there to remove even what does not exist; settings were never saved again, without a word."""
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system lets nobody have namespaces")
+    save = (
+        "from pathlib import Path; from repstream.parameters import storage; "
+        "from repstream.parameters.configuration import Configuration; "
+        f"storage.save(Configuration(), Path('{tmp_path}/a.json'))"
+    )
+    script = f'mount -t tmpfs -o ro none {tmp_path} && exec {sys.executable} -c "{save}"'
+    ran = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (
+        ran.stderr.strip()
+        .splitlines()[-1]
+        .endswith("a.json refused: cannot be written: Read-only file system")
+    )
