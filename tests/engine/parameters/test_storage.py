@@ -179,7 +179,7 @@ def test_there_are_recorded_files() -> None:
 
 
 def test_a_file_system_that_has_become_read_only_is_a_refusal(tmp_path: Path) -> None:
-    """Linux refuses there to remove even what does not exist; settings were never saved again, without a word."""
+    """Linux refuses there to remove even what does not exist; settings were never saved again then."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this system lets nobody have namespaces")
     save = (
