@@ -94,6 +94,7 @@ class CaSource(InboxSource):
         self._held: dict[str, Any] = {}
         self._ids: UniqueIds[_Taken] = UniqueIds(False)
         self._first = True
+        self._is_decided = False
         self._lock = threading.Lock()
         self._context = Context()
         self._pvs = self._context.get_pvs(*self._names)
@@ -152,8 +153,7 @@ class CaSource(InboxSource):
             return
         first, self._first = self._first, False
         if first:
-            with self._lock:
-                self._ids = UniqueIds(self._has_ids(), self._ids.following)
+            self._is_decided = False
             return
         height, width = (int(self._held.get(size) or 0) for size in (self._names[2], self._names[1]))
         pixels = np.asarray(response.data)
@@ -167,6 +167,9 @@ class CaSource(InboxSource):
         stamp = response.metadata.timestamp
         numbers = time_of(int(stamp), int(stamp % 1 * 1e9))
         with self._lock:
+            if not self._is_decided:  # not sooner: the PV of the ids may be connected after that of the array
+                self._is_decided = True
+                self._ids = UniqueIds(self._has_ids(), self._ids.following)
             self._hand_on(self._ids.image(float(stamp), (image, numbers), time.monotonic()))
 
     def _take_id(self, subscription: Any, response: Any) -> None:
