@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
@@ -50,10 +51,15 @@ def reach(name: str, patience: float, command: Sequence[str]) -> tuple[socket.so
     end = time.monotonic() + START_TIME
     while True:
         if (connection := _connected(name)) is not None:
-            return connection, msgspec.json.decode(connection.recv(4096), type=Held)
+            if (held := _greeting(connection)) is not None:
+                return connection, held
+            connection.close()
+            continue  # it has ended meanwhile
         if started is None:
             line = [sys.executable, "-m", "repstream.cluster.holder", name, str(patience), *command]
             started = subprocess.Popen(line, stdin=subprocess.DEVNULL, start_new_session=True)
+            # Whenever it ends, if this process lives as long.
+            threading.Thread(target=started.wait, name="holder", daemon=True).start()
         elif started.poll() is not None or time.monotonic() > end:
             raise ChildError(f"engine {name} cannot be held on this host; the log has the reason")
         time.sleep(0.05)
@@ -76,6 +82,15 @@ def _connected(name: str) -> socket.socket | None:
     return connection
 
 
+def _greeting(connection: socket.socket) -> Held | None:
+    """What the holder says first; None from one that was ending."""
+    try:
+        said = connection.recv(4096)
+    except OSError:
+        return None
+    return msgspec.json.decode(said, type=Held) if said else None
+
+
 class Holder:
     """Waits for who asks for the engine, and for its end."""
 
@@ -87,7 +102,7 @@ class Holder:
         self._askers: dict[int, socket.socket] = {}
         self._engine = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._held = Held(os.getpid(), time.time())
-        self._until = time.monotonic() + patience
+        self._until = time.monotonic() + max(patience, START_TIME)  # who has started it comes first
         self._events = select.poll()
         self._ended = os.pidfd_open(self._engine.pid)
         for descriptor in (self._place.fileno(), self._ended):
