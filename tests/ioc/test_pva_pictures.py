@@ -120,14 +120,14 @@ def test_pictures_are_made_only_while_somebody_looks(bench: Bench) -> None:
 
 
 def _quiet(bench: Bench) -> bool:
-    feed, _ = bench.server._pictures[0]._named[IMAGE]
+    feed, _ = bench.server._parts["board"].pictures._named[IMAGE]
     return not feed._looks and feed._following is None
 
 
 def test_two_clients_share_a_picture_that_is_made_once(bench: Bench) -> None:
     one, two = Queue[Any](), Queue[Any]()
     with client(bench.server) as other, bench.pva.monitor(IMAGE, one.put), other.monitor(IMAGE, two.put):
-        until(lambda: len(bench.server._pictures[0]._named[IMAGE][0]._looks) == 2, "both")
+        until(lambda: len(bench.server._parts["board"].pictures._named[IMAGE][0]._looks) == 2, "both")
         bench.studio.show(picture(3))
         assert one.get(timeout=20).raw["uniqueId"] == two.get(timeout=20).raw["uniqueId"] == 3
     assert [number for number, _ in bench.studio.made] == [3]
