@@ -105,7 +105,7 @@ def _facts(found: Found, facts: Mapping[str, Any]) -> Iterator[str]:
         return
     if facts["outcome"] != found.outcome:
         yield f"{found.outcome} is shown, the file says {facts['outcome']}"
-    for name, shown in (("written", "num_written"), ("dropped", "dropped"), ("missing", "missing")):
+    for name, shown in (("written", "num_written"), ("dropped", "dropped"), ("missing", "num_missing")):
         if shown in found.shown and facts[name] != found.shown[shown]:
             yield f"{name}: {facts[name]} in the file, {found.shown[shown]} shown"
 
