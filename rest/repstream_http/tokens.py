@@ -101,7 +101,9 @@ class TokenFile:
         except FileNotFoundError as error:
             raise self._refused("is not there; `repstream tokens create NAME` makes it") from error
         except OSError as error:
-            raise self._refused(f"cannot be read: {error.strerror}") from error
+            raise self._refused(
+                f"cannot be read: {error.strerror}; its owner must be the user of the service"
+            ) from error
         except msgspec.MsgspecError as error:
             raise self._refused(f"is no file of tokens: {error}; `repstream tokens` makes one") from error
 
@@ -152,7 +154,7 @@ class TokenFile:
                 file.write(content + b"\n")
             beside.replace(self.path)
         except OSError as error:
-            raise self._refused(f"cannot be written: {error.strerror}") from error
+            raise self._refused(f"cannot be written: {error.strerror}; --file names another one") from error
 
     def _stamped(self) -> tuple[int, ...]:
         try:

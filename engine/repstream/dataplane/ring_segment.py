@@ -40,7 +40,11 @@ class RingSegment:
             self._remove_stale(subject)
             self._fd = self._make()
         except OSError as error:
-            raise Refused(subject, f"cannot make the ring {self._path}: {error.strerror}") from error
+            reason = (
+                f"cannot make the ring {self._path}: {error.strerror}; the user of the service must "
+                "be able to write there, and nobody else may have made it"
+            )
+            raise Refused(subject, reason) from error
 
     def fit(self, nbytes: int) -> None:
         """Make the ring one of images of `nbytes` bytes. Raises OSError where there is no room for it.

@@ -65,7 +65,11 @@ class RingTransport(WatchedSocket):
             path.chmod(MODE)
         except (zmq.ZMQError, OSError) as error:
             self.close(0)
-            raise Refused(subject, f"cannot bind ipc://{path}: {error.strerror}") from error
+            reason = (
+                f"cannot bind ipc://{path}: {error.strerror}; the user of the service must be able to write "
+                "there, or take another name for the ring"
+            )
+            raise Refused(subject, reason) from error
 
     def send(self, parts: Sequence[Any]) -> bool:
         """Put one image into the ring; False where there is no memory for it."""

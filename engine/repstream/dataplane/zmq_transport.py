@@ -11,6 +11,7 @@ from repstream.dataplane.watched_socket import WatchedSocket
 from repstream.errors import Refused
 from repstream.parameters.stream import StreamConfig
 from repstream.policies.slow_consumer import SlowRule
+from repstream.sockets.refusals import why_not
 from repstream.sockets.security import Denials, security
 from repstream.sources.zmq import ASSUMED_BYTES
 
@@ -77,7 +78,7 @@ class ZmqTransport(WatchedSocket):
         except zmq.ZMQError as error:
             self.close(0)
             verb = "connect to" if connect else "bind"
-            reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
+            reason = f"cannot {verb} {config.address}: {why_not(error)}"
             raise Refused(f"streams.{name}.address", reason) from error
 
     @property

@@ -111,7 +111,10 @@ def save(configuration: Configuration, path: Path) -> None:
     except OSError as error:
         with suppress(OSError):  # of a file system that has become read-only not even this can be
             beside.unlink()
-        raise Refused(str(path), f"cannot be written: {error.strerror}") from error
+        reason = (
+            f"cannot be written: {error.strerror}; name a file in a folder that is writable for the engine"
+        )
+        raise Refused(str(path), reason) from error
 
 
 def _from_version_0(tree: dict[str, Any]) -> dict[str, Any]:

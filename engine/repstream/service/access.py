@@ -14,7 +14,7 @@ def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> N
     `idle`: its writer may begin an acquisition, or else the repeater is not RUNNING.
     """
     if parameter.access is Access.READ_ONLY:
-        raise Refused(name, "is read-only")
+        raise Refused(name, "is read-only: the engine says it; settings and commands are what changes it")
     if idle or parameter.access is Access.ALWAYS:
         return
     if parameter.group == Group.WRITER:

@@ -44,7 +44,7 @@ class Preparation:
     def check(self, subject: str, writer: WriterConfig, source: SourceConfig) -> None:
         """Raise `Refused` naming `subject` for what the settings alone forbid."""
         if not writer.enable:
-            raise Refused(subject, "the writer is not enabled")
+            raise Refused(subject, "the writer is not enabled; set enable, while the writer is READY")
         _check_following(subject, writer)
         _check_parts(subject, writer)
         check_writer(subject, writer, source)

@@ -211,16 +211,19 @@ class Configurator:
 
     def _check_idle(self, held: Configuration, wanted: Configuration, subject: str) -> None:
         if states.is_open(self._context.state):
-            raise Refused(subject, "streams and writers come and go only while the repeater is not RUNNING")
+            raise Refused(
+                subject,
+                "streams and writers come and go only while the repeater is not RUNNING; stop it first",
+            )
         for key in held.slots.keys() - wanted.slots.keys():
             group, slot = key.partition(".")[0], held.slots[key]
             if group == Group.WRITER and self._context.board.values[f"{group}.{slot}.state"] != "READY":
-                raise Refused(subject, f"{key} is not READY and cannot be removed")
+                raise Refused(subject, f"{key} is not READY and cannot be removed; stop it first")
 
     def _given(self, path: str, subject: str) -> str:
         given = path or self._context.engine.config_file
         if not given:
-            raise Refused(subject, "no file was given, and none has been used before")
+            raise Refused(subject, "no file was given, and none has been used before; give its name")
         return given
 
     def _file(self, given: str, subject: str) -> Path:

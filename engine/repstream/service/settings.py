@@ -59,7 +59,8 @@ class Settings:
                 str(path), "another engine keeps its settings there; give each engine a file of its own"
             ) from error
         except OSError as error:
-            raise Refused(str(path), f"settings cannot be kept there: {error.strerror or error}") from error
+            reason = f"settings cannot be kept there: {error.strerror or error}; name a file that is writable"
+            raise Refused(str(path), reason) from error
         self._thread = threading.Thread(target=self._work, name="settings", daemon=True)
         self._thread.start()
 

@@ -140,7 +140,8 @@ class Keys:
                 file.write("\n".join(lines) + "\n")
             beside.replace(path)
         except OSError as error:
-            raise self._refused(f"{path} cannot be written: {error.strerror}") from error
+            reason = f"{path} cannot be written: {error.strerror}; --keys names another folder"
+            raise self._refused(reason) from error
 
     def _read(self, name: str, ending: str) -> dict[str, bytes]:
         """The keys in a file, which has a public one at least."""

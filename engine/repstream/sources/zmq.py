@@ -7,6 +7,7 @@ import zmq
 from repstream.errors import Refused
 from repstream.parameters.source import SourceConfig
 from repstream.sockets.monitor import PeerMonitor
+from repstream.sockets.refusals import why_not
 from repstream.sockets.security import Denials, security
 from repstream.sources.inquiry import Inquiry
 
@@ -146,7 +147,7 @@ class ZmqSource:
         except zmq.ZMQError as error:
             self.close()
             verb = "bind" if config.connection == "bind" else "connect to"
-            reason = f"cannot {verb} {config.address}: {zmq.strerror(error.errno or 0)}"
+            reason = f"cannot {verb} {config.address}: {why_not(error)}"
             raise Refused("source.address", reason) from error
 
     @property

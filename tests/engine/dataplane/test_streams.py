@@ -277,7 +277,9 @@ def test_a_start_that_cannot_bind_leaves_nothing_open(plane: Plane, address: Add
     streams = {"good": {"address": address("good")}, "bad": {"address": f"tcp://127.0.0.1:{port}"}}
     reason = plane.open(configuration(address("in"), streams=streams))
     assert (
-        reason == f"streams.bad.address refused: cannot bind tcp://127.0.0.1:{port}: Address already in use"
+        reason
+        == f"streams.bad.address refused: cannot bind tcp://127.0.0.1:{port}: Address already in use; another program has it: "
+        "`ss -ltnp` shows which, or take another port"
     )
     taken.close()
     assert plane.open(configuration(address("in"), streams=streams)) == ""

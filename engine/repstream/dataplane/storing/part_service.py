@@ -86,7 +86,9 @@ def _listening(path: Path) -> socket.socket:
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise Refused(str(path), f"cannot be asked who listens there: {error.strerror}") from error
+            raise Refused(
+                str(path), f"cannot be asked who listens there: {error.strerror}; remove it if nobody does"
+            ) from error
         else:
             raise Refused(str(path), "another service listens there; end it, or give this one another number")
     try:
@@ -95,5 +97,7 @@ def _listening(path: Path) -> socket.socket:
         found.listen()
     except OSError as error:
         found.close()
-        raise Refused(str(path), f"cannot listen there: {error.strerror}") from error
+        raise Refused(
+            str(path), f"cannot listen there: {error.strerror}; give a folder that is writable"
+        ) from error
     return found
