@@ -276,11 +276,8 @@ def test_a_start_that_cannot_bind_leaves_nothing_open(plane: Plane, address: Add
     port = taken.getsockname()[1]
     streams = {"good": {"address": address("good")}, "bad": {"address": f"tcp://127.0.0.1:{port}"}}
     reason = plane.open(configuration(address("in"), streams=streams))
-    assert (
-        reason
-        == f"streams.bad.address refused: cannot bind tcp://127.0.0.1:{port}: Address already in use; another program has it: "
-        "`ss -ltnp` shows which, or take another port"
-    )
+    where = f"streams.bad.address refused: cannot bind tcp://127.0.0.1:{port}"
+    assert reason.startswith(f"{where}: Address already in use; another program has it")
     taken.close()
     assert plane.open(configuration(address("in"), streams=streams)) == ""
 
