@@ -78,6 +78,8 @@ def site(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
         with started(*detector), repstream.Client(address, timeout=30) as engine:
             engine.execute("engine.start").wait(20)
             engine.wait("source.received", bool, timeout=30)
+            engine.write("streams.live.every_nth", 2)
+            until((folder / "kept" / "engine.json").exists, "the first settings")
             yield Site(engine, folder, storage, serve.log)
     finally:
         storage.does("")
