@@ -1,6 +1,6 @@
 """Holds one engine on this host: ``python -m repstream.cluster.holder NAME PATIENCE COMMAND …``
 
-It is in a session of its own and outlives who launched it. The engine goes on while somebody is connected
+It is nobody's child and outlives who launched it. The engine goes on while somebody is connected
 to the holder, and for PATIENCE seconds after the last has gone: the next one on this host takes it up.
 Then it is ended in good order, with its files closed.
 """
@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 
@@ -27,7 +26,7 @@ from repstream.logs import log_to_stderr
 log = logging.getLogger(__name__)
 
 START_TIME = 20.0
-"""Seconds that a holder has to begin."""
+"""Seconds that who started a holder has to come."""
 
 END_TIME = 20.0
 """Seconds that an engine has to end by itself."""
@@ -47,22 +46,18 @@ def reach(name: str, patience: float, command: Sequence[str]) -> tuple[socket.so
 
     The connection ends when the engine has; `STOP` through it ends that. Raises `ChildError`.
     """
-    started: subprocess.Popen[bytes] | None = None
-    end = time.monotonic() + START_TIME
+    line = [sys.executable, "-m", "repstream.cluster.holder", name, str(patience), *command]
+    is_started = False
     while True:
         if (connection := _connected(name)) is not None:
             if (held := _greeting(connection)) is not None:
                 return connection, held
-            connection.close()
-            continue  # it has ended meanwhile
-        if started is None:
-            line = [sys.executable, "-m", "repstream.cluster.holder", name, str(patience), *command]
-            started = subprocess.Popen(line, stdin=subprocess.DEVNULL, start_new_session=True)
-            # Whenever it ends, if this process lives as long.
-            threading.Thread(target=started.wait, name="holder", daemon=True).start()
-        elif started.poll() is not None or time.monotonic() > end:
+            connection.close()  # it has ended meanwhile
+        elif is_started:
             raise ChildError(f"engine {name} cannot be held on this host; the log has the reason")
-        time.sleep(0.05)
+        else:
+            is_started = True
+            subprocess.run(line, stdin=subprocess.DEVNULL, check=False)
 
 
 def _place(name: str) -> str:
@@ -159,10 +154,22 @@ class Holder:
 
 
 def main() -> None:
-    """Hold an engine until it has ended."""
+    """Begin to hold an engine, in a process that is nobody's child.
+
+    A worker of Ray that ends kills its children. Returns when the engine can be asked for.
+    """
     log_to_stderr()
     name, patience, *command = sys.argv[1:]
-    sys.exit(Holder(name, float(patience), command).run())
+    begun, begins = os.pipe()
+    if os.fork():
+        os.close(begins)
+        sys.exit(0 if os.read(begun, 1) else 1)
+    os.setsid()
+    os.close(begun)
+    holder = Holder(name, float(patience), command)
+    os.write(begins, b"1")
+    os.close(begins)
+    sys.exit(holder.run())
 
 
 if __name__ == "__main__":
