@@ -11,11 +11,13 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("engine", "device_servers", "ioc", "rest", "cli")
 
 STAMPS = {
+    "cli/repstream_cli/doctor/security.py": 1,
+    "cli/repstream_cli/tokens.py": 1,
     "engine/repstream/dataplane/repeater.py": 1,
     "engine/repstream/service/repeater.py": 1,
     "rest/repstream_http/journal.py": 1,
 }
-"""Where the wall's time is what comes out: now, less a monotonic duration. Each was looked at."""
+"""Where the wall's time is meant: now, less a monotonic duration, and the date on which something expires."""
 
 
 def compared(tree: ast.AST) -> Iterator[ast.AST]:
