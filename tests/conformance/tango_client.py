@@ -89,18 +89,18 @@ class TangoClient:
         """
         group, slot = self._catalogue.parameters[key].group, self._catalogue.parameters[key].slot
         own = key.rpartition(".")[2] in ("state", "status")
-        heads = {
-            "engine": "Engine: " * own,
-            "writers": "Writer: " * own,
-            "source": "Source: ",
-            "streams": f"{self._stream(slot)}: ",
-        }
-        head = heads.get(group, f"{group.capitalize()} {slot or ''}".strip() + ": ")
+        match group:
+            case "engine" | "writers":
+                head = f"{group.removesuffix('s').capitalize()}: " * own
+            case "streams":
+                head = f"{self._stream(slot)}: "
+            case _:
+                head = f"{group.capitalize()} {slot or ''}".strip() + ": "
         assert label.startswith(head)
         return label.removeprefix(head)
 
     def _stream(self, slot: int) -> str:
-        return self.repeater.read_attribute(f"Stream{slot}Name").value or f"Stream {slot}" if slot else ""
+        return self.repeater.read_attribute(f"Stream{slot}Name").value or f"Stream {slot}"
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Queue[Value]]:

@@ -33,9 +33,16 @@ def in_the_middle(folder: Path, stack: ExitStack, detector: Detector, *options: 
     start = Start(folder, stack, detector, *options)
     stack.callback(still_alive, {start.plane}, 20)
     start.begin(30)
+    # A service that is killed before these are on the disk comes back with others.
+    until(lambda: saved(folder, "num_images") == 30, "the settings")
     detector.send(range(10))
     until(lambda: start.value("num_written") == 10, "the first images")
     return start
+
+
+def saved(folder: Path, field: str) -> object:
+    """A setting of the writer on the disk."""
+    return json.loads((folder / "settings.json").read_text())["writers"]["main"][field]
 
 
 def outcome(path: Path) -> tuple[str, int]:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -384,6 +385,19 @@ def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
         yield site
 
 
+def all_received(site: Site) -> None:
+    """Wait until nothing comes any more: the last frames are still in sockets when they have been sent."""
+    before = -1
+
+    def is_quiet() -> bool:
+        nonlocal before
+        time.sleep(0.5)
+        last, before = before, site.value("source.received")
+        return last == before
+
+    until(is_quiet, "the last frames")
+
+
 @pytest.mark.parametrize("faulty", ["go_on"], indirect=True)
 def test_others_go_on_when_a_receiver_is_killed_and_it_comes_back(faulty: Site) -> None:
     faulty.write(file_name="killed", num_images=0)
@@ -397,6 +411,7 @@ def test_others_go_on_when_a_receiver_is_killed_and_it_comes_back(faulty: Site) 
     at_death = faulty.value("writers.main.num_written")
     until(lambda: faulty.value("writers.main.num_written") > at_death + 300, "more images")
     sent = detector.stop()
+    all_received(faulty)
     assert faulty.value("engine.state") == "RUNNING"
     assert faulty.command("writers.main.stop").wait(30).result == "completed"
     assert "Receiver 2 died" in handle.wait(30).message

@@ -69,12 +69,10 @@ ELSEWHERE = {
     "camonitor beam:": "tests/integration/test_camera_control_systems.py",
     "8889/api/v1/pipeline/beam/config": "tests/integration/test_camera_control_systems.py",
     "--tls-certificate": "tests/cli/test_serve.py",
-    "curl --cacert": "tests/rest/test_tls.py",
     "repstream keys": "tests/integration/test_curve.py",
     "curve_key": "tests/integration/test_curve.py",
     "repstream cluster": "tests/integration/test_cluster.py",
     "from repstream.cluster": "tests/integration/test_cluster.py",
-    "cat >": "tests/examples/test_examples.py",
 }
 """How a block begins, or a line of it, that is run by another test."""
 

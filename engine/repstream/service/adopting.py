@@ -19,7 +19,7 @@ from repstream.files.fence import Start
 
 log = logging.getLogger(__name__)
 
-ANSWER_TIME = 3.0
+ANSWER_TIME = 10.0
 """Seconds that a data plane which lives has to answer; one that stands still is killed."""
 
 END_TIME = 6.0

@@ -51,7 +51,11 @@ def _connect(address: str, timeout: float) -> socket.socket:
     if scheme == "ipc":
         peer = socket.socket(socket.AF_UNIX)
         peer.settimeout(timeout)
-        peer.connect("\0" + place[1:] if place.startswith("@") else place)
+        try:
+            peer.connect("\0" + place[1:] if place.startswith("@") else place)
+        except OSError:
+            peer.close()
+            raise
         return peer
     if scheme != "tcp":
         raise ValueError(f"{address}: neither tcp nor ipc")

@@ -90,8 +90,8 @@ def test_a_blocked_input_ends_no_acquisition(
     start(plane, tmp_path / "scan.h5", 9, idle_timeout=0.5)
     send(source, range(9))
     plane.report(lambda r: r.streams[1].blocking)
-    began = plane.report().time
-    assert plane.report(lambda r: r.time > began + 0.8).writers[1].state == "ACQUIRING_IMAGES"
+    began = plane.report().clock
+    assert plane.report(lambda r: r.clock > began + 0.8).writers[1].state == "ACQUIRING_IMAGES"
     assert frame_ids(receive(peer(zmq.PULL, connect=address("held")), 9)) == list(range(9))
     assert plane.acquisition("FINISHED").result is AcquisitionResult.COMPLETED
 
@@ -101,5 +101,5 @@ def test_an_armed_writer_waits_without_end(
 ) -> None:
     running(plane, address, peer)
     arm(plane, tmp_path / "scan.h5", 5, first_image_timeout=0.1, idle_timeout=0.1, max_duration=0.1)
-    began = plane.report().time
-    assert plane.report(lambda r: r.time > began + 0.4).writers[1].state == "WAITING_IMAGES"
+    began = plane.report().clock
+    assert plane.report(lambda r: r.clock > began + 0.4).writers[1].state == "WAITING_IMAGES"

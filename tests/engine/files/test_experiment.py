@@ -247,6 +247,8 @@ def test_a_master_shows_the_angle_of_each_image(tmp_path: Path, parts: dict[str,
     stated = ExperimentConfig(nexus_metadata=json.dumps({"goniometer": {"omega": {"vector": [-1, 0, 0]}}}))
     of = acquisition_plan(tmp_path / "a.h5", experiment=stated.model_dump(), **parts)
     store = (PartsStore if "number_of_parts" in parts else FrameStore)(of, lambda: facts_of(start))
+    if isinstance(store, PartsStore):
+        store.open()
     store.write([Placed(formats.decode(message(number))) for number in range(5)])
     store.sync()
     store.finish({**DONE, "written": 5})
