@@ -114,7 +114,7 @@ def all_that_touches_files(site: Site, number: int) -> dict[str, str]:
     return found
 
 
-def check(site: Site, number: int, found: dict[str, str], call: str, hit: str, error: str) -> None:
+def check(site: Site, number: int, found: dict[str, str], *, call: str, hit: str, error: str) -> None:
     """What must be so after one call failed with this error for the path `hit`."""
     engine = site.engine
     for what, reason in found.items():
@@ -148,7 +148,7 @@ def fail_each(
         hit = site.storage.hit
         site.storage.does("")
         try:
-            check(site, number, found, call, hit, error)
+            check(site, number, found, call=call, hit=hit, error=error)
         except (AssertionError, OSError, KeyError) as problem:
             wrong.append(f"{call} {n} {error} at {hit}: {found}\n{problem}")
             site.engine.execute("engine.reset")

@@ -58,7 +58,7 @@ def lag_of(ioc: IocServer) -> Iterator[list[float]]:
 def last_values(output: Path) -> dict[str, str]:
     """The last value of each PV that a client has printed; an empty text is printed as nothing."""
     whole = output.read_text().rpartition("\n")[0]
-    lines = ((*line.split(), "")[:2] for line in whole.splitlines() if "***" not in line)
+    lines = ((*line.split(maxsplit=2), "")[:2] for line in whole.splitlines() if "***" not in line)
     return dict(lines)  # type: ignore[arg-type]  # two words each
 
 
