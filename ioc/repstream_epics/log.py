@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -21,6 +22,9 @@ LINE = 1000
 
 LENGTH = 262_144
 """Characters of a PV, enough for 1,000 usual lines: what does not fit is left out, the oldest first."""
+
+SHOW_INTERVAL = 1.0
+"""Seconds between two values of a PV, at least: each is up to 1,000 lines for each client."""
 
 FILTER, CHOSEN = "LogFilter", "LogChosen_RBV"
 FILTER_TITLE, FILTER_LENGTH = "Log: which lines are chosen", 200
@@ -43,6 +47,8 @@ class LogPVs:
         self._report_to = report_to
         self._choices = {name: choice_of(words) for name, (words, _) in NAMES.items()}
         self._lines = {name: deque[str](maxlen=MOST_ASKED) for name in NAMES}
+        self._shown = dict.fromkeys(NAMES, -SHOW_INTERVAL)
+        self._late: dict[str, asyncio.Task[None]] = {}
         self._words = ""
         self._chronicle = Chronicle(lambda: catalogue)
         self._before: Mapping[str, Value] = {}
@@ -62,7 +68,7 @@ class LogPVs:
         for name, choice in self._choices.items():
             if more := [_line(entry) for entry in entries if choice.holds(entry)]:
                 self._lines[name].extend(more)
-                await self._show(name, time)
+                await self._show_in_time(name, time)
 
     def request(self, raw: Raw) -> None:
         try:
@@ -83,7 +89,21 @@ class LogPVs:
     async def report(self, status: CmdStatus, message: str, time: float) -> None:
         await self._report_to.of_request(FILTER, status, message, time)
 
+    async def _show_in_time(self, name: str, time: float) -> None:
+        """Show lines now, or with those that follow soon."""
+        wait = self._shown[name] + SHOW_INTERVAL - asyncio.get_running_loop().time()
+        if wait <= 0:
+            await self._show(name, time)
+        elif name not in self._late:
+            self._late[name] = asyncio.create_task(self._show_late(name, wait, time))
+
+    async def _show_late(self, name: str, wait: float, time: float) -> None:
+        await asyncio.sleep(wait)
+        del self._late[name]
+        await self._show(name, time + wait)
+
     async def _show(self, name: str, time: float) -> None:
+        self._shown[name] = asyncio.get_running_loop().time()
         text = "".join(self._lines[name])
         fits = text if len(text) < LENGTH else text[-LENGTH + 1 :].partition("\n")[2]
         await self._channels[name].show(fits, NO_ALARM, time)

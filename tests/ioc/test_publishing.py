@@ -65,7 +65,9 @@ def test_the_log_is_a_pv_and_its_warnings_another(shown: Shown) -> None:
             pass
     assert text.rstrip().endswith(" warning source: 3 frames missing since the start")
     assert "STOPPED" not in text
-    both = shown.ca.value(f"{PREFIX}Log_RBV")
+    with shown.ca.watch(f"{PREFIX}Log_RBV") as lines:  # once a second
+        while "3 frames missing" not in (both := lines.get(timeout=PATIENCE)["value"]):
+            pass
     assert both.index("-> STOPPED") < both.index("3 frames missing")
 
 
