@@ -37,7 +37,7 @@ def test_an_acquisition_and_a_command_survive_it(rig: Rig, tmp_path: Path) -> No
     until(lambda: rig.value("writers.main.num_written") == 10, "the first images")
     signalled(rig, signal.SIGSTOP)
     until(lambda: rig.value("engine.state") == "UNKNOWN", "the stall to be seen")
-    assert "has not answered since" in str(rig.value("engine.status"))
+    until(lambda: "has not answered since" in str(rig.value("engine.status")), "the status, which follows")
     assert rig.value("source.rate") is None and rig.value("writers.main.rate") is None
     with pytest.raises(Unanswered, match="not known yet"):
         rig.service.write({"streams.fifth.every_nth": 2}, ME)
