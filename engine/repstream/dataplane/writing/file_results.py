@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from repstream.accounting import OutputLedger
+from repstream.accounting import OutputLedger, OutputSnapshot
 from repstream.dataplane.writing.numbering import Numbering
-from repstream.files.gaps import as_text
+from repstream.files.gaps import Range, as_text
 from repstream.files.plan import Scalar
 from repstream.states import AcquisitionResult
 
@@ -27,20 +27,29 @@ def results_of(
     none of these.
     """
     return {
+        **counts_of(ledger, missing=numbering.missing, missing_ids=numbering.missing_ids),
         "stop_time": now,
         "outcome": result.value,
         "message": message,
-        "received": ledger.offered - ledger.kept,
-        "written": ledger.sent,
-        "missing": numbering.missing,
-        "missing_ids": as_text(numbering.missing_ids),
         "series": numbering.series,
-        "dropped": sum(ledger.dropped.values()),
-        "skipped": sum(ledger.skipped.values()),
-        "duplicates": ledger.skipped.get("duplicate", 0),
         "late": numbering.late,
         "resets": numbering.resets,
         "malformed": malformed,
+    }
+
+
+def counts_of(
+    ledger: OutputLedger | OutputSnapshot, *, missing: int, missing_ids: Iterable[Range]
+) -> Mapping[str, Scalar]:
+    """The counts among the results, of one data plane or of several together."""
+    return {
+        "received": ledger.offered - ledger.kept,
+        "written": ledger.sent,
+        "missing": missing,
+        "missing_ids": as_text(missing_ids),
+        "dropped": sum(ledger.dropped.values()),
+        "skipped": sum(ledger.skipped.values()),
+        "duplicates": ledger.skipped.get("duplicate", 0),
         "dropped_by_reason": json.dumps(ledger.dropped),
         "skipped_by_reason": json.dumps(ledger.skipped),
     }

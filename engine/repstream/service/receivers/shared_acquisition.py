@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,9 @@ import msgspec
 
 from repstream.dataplane import control
 from repstream.dataplane.control import AcquisitionPlan, WriterReport
+from repstream.dataplane.writing.file_results import counts_of
 from repstream.dataplane.writing.time_limits import TimeLimits
-from repstream.files.gaps import as_text, count
+from repstream.files.gaps import count
 from repstream.files.plan import Scalar
 from repstream.files.shared_images import SharedImages
 from repstream.service.receivers.parts import Part, as_shown, live, opening_of, summed, taken
@@ -149,7 +149,7 @@ class SharedAcquisition:
 
     def on_report(self, receiver: int, report: WriterReport, now: float) -> None:
         """A receiver says how far it is."""
-        part = next((p for p in reversed(self.parts) if p.receiver == receiver and not p.is_lost), None)
+        part = self._part_of(receiver)
         if part is None or self._is_shown:
             return
         part.report = report
@@ -158,7 +158,7 @@ class SharedAcquisition:
 
     def on_notice(self, receiver: int, notice: control.AcquisitionNotice, now: float) -> None:
         """The part of a receiver has got into another state."""
-        part = next((p for p in reversed(self.parts) if p.receiver == receiver and not p.is_lost), None)
+        part = self._part_of(receiver)
         if part is None:
             return
         part.state, part.result = notice.state, notice.result
@@ -232,22 +232,13 @@ class SharedAcquisition:
                 missing=report.missing - known + count(missing),
             )
         result, message = self.outcome
-        ledger = report.ledger
         return report, {
+            **counts_of(report.ledger, missing=report.missing, missing_ids=missing),
             "stop_time": time.time(),
             "outcome": result.value,
             "message": message,
-            "received": ledger.offered - ledger.kept,
-            "written": ledger.sent,
-            "missing": report.missing,
-            "missing_ids": as_text(missing),
             "series": 1,
-            "dropped": sum(ledger.dropped.values()),
-            "skipped": sum(ledger.skipped.values()),
-            "duplicates": ledger.skipped.get("duplicate", 0),
             "late": self.ids.gaps.late,
-            "dropped_by_reason": json.dumps(ledger.dropped),
-            "skipped_by_reason": json.dumps(ledger.skipped),
         }
 
     def shown(self, report: WriterReport, failure: str = "") -> None:
@@ -265,6 +256,10 @@ class SharedAcquisition:
         self._tell(result, message, self._final)
 
     # ----------------------------------------------------------------------------------------
+
+    def _part_of(self, receiver: int) -> Part | None:
+        """What a receiver writes now, or wrote last; None where it died and has not begun again."""
+        return next((p for p in reversed(self.parts) if p.receiver == receiver and not p.is_lost), None)
 
     @property
     def _is_full(self) -> bool:
