@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import errno
+import random
 import re
 import socket
 
 from repstream.errors import PortTakenError
+
+OTHERS = range(10_000, 20_000)
+"""Where a port is taken in the place of a usual one: the kernel gives none of these to a connection that
+somebody opens, so that the port is still free when the server comes to listen."""
 
 ADDRESS = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+|\*)")
 
@@ -30,15 +35,13 @@ def is_free(host: str, port: int, udp: bool = False) -> bool:
 
 
 def free(host: str, preferred: int, udp: bool = False) -> int:
-    """`preferred` if it is free there, else any port that is."""
+    """`preferred` if it is free there, else any port that is. Raises `PortTakenError` where none is."""
     if preferred and is_free(host, preferred, udp):
         return preferred
-    while True:
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            port = int(probe.getsockname()[1])
+    for port in random.sample(OTHERS, len(OTHERS)):
         if is_free(host, port, udp):
             return port
+    raise PortTakenError(f"no port of {host} from {OTHERS.start} to {OTHERS.stop - 1} is free")
 
 
 def require(host: str, port: int, what: str, option: str, udp: bool = False, *, hint: str = "") -> None:

@@ -1,6 +1,7 @@
 """Ports: asked for before anything is started."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,11 @@ def test_the_usual_port_is_taken_if_it_is_free(taken):
     other = ports.free("127.0.0.1", taken)
     assert other != taken
     assert ports.free("127.0.0.1", other, udp=True) == other
+
+
+def test_no_connection_that_somebody_opens_has_the_port_in_the_meantime():
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert ports.free("127.0.0.1", 0) in set(ports.OTHERS) - set(range(first, last + 1))
 
 
 def test_a_port_taken_for_datagrams_is_not_free_for_both():

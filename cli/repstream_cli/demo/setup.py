@@ -69,7 +69,7 @@ def choose_ports(any_ports: bool) -> Ports:
     chosen: set[int] = set()
 
     def port(usual: int, udp: bool = False) -> int:
-        # The system may name a free port again that nobody listens at yet.
+        # A port that was chosen is free until somebody listens there.
         while (found := ports.free(HOST, 0 if any_ports else usual, udp)) in chosen:
             pass
         chosen.add(found)

@@ -130,7 +130,12 @@ class Beamline:
         return self._reported.get(acquisition_id, 0)
 
     def ready(self) -> None:
-        """Frames come in; where the repeater has to be started for it, a new life begins."""
+        """All serve and frames come in; where the repeater has to be started for it, a new life begins.
+
+        The engine answers before the service is up, and a service whose Tango server does not come up
+        ends.
+        """
+        self.until(lambda: self.serve.has_said("serving; "), "the service to be up")
         self.until(self._is_ready, "the repeater to run")
 
     def settled(self) -> dict[str, Any]:

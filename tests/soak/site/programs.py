@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+MOST_FIRST_WORDS = 100_000
+"""Bytes from its start in which a program says that it is up."""
 PAUSE = 0.5
 """Seconds from the end of a program to its next start."""
 
@@ -25,12 +27,14 @@ class Program:
         self._command = [*map(str, command)]
         self._environment = {**os.environ, **(environment or {})}
         self.log = folder / f"{name.replace(' ', '-')}.log"
+        self._begun_at = 0
         self._due = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         with self.log.open("ab") as log:
+            self._begun_at = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -41,6 +45,12 @@ class Program:
             )
         self.starts += 1
         self._due = 0.0
+
+    def has_said(self, words: str) -> bool:
+        """Whether it has printed these words since its last start."""
+        with self.log.open("rb") as log:
+            log.seek(self._begun_at)
+            return words.encode() in log.read(MOST_FIRST_WORDS)
 
     @property
     def pid(self) -> int:
