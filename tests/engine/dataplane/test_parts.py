@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import h5py
@@ -28,6 +29,8 @@ from tests.engine.dataplane.test_process import process
 from tests.waiting import until
 
 from repstream.dataplane import control
+from repstream.dataplane.storing import part_messages as messages
+from repstream.dataplane.storing.part import write_part
 from repstream.errors import StorageError
 from repstream.files.interleaved import meta_path, turn_paths
 from repstream.files.verify import verify
@@ -391,3 +394,17 @@ def test_the_parts_end_with_the_service(address: Address, peer: Opener, tmp_path
         assert gone(parts)
     assert result_of(path, "outcome") == "interrupted"
     check_parts(path, 2, 20)
+
+
+def test_a_part_whose_data_plane_is_gone_before_it_listens_says_so_and_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        address = f"ipc://{tmp_path / 'gone' / '1'}"
+        messages.send(ours, messages.Start(plan(tmp_path / "scan.h5"), address))
+        write_part(theirs)
+        answer = messages.receive_answer(ours)
+    assert isinstance(answer, messages.Failed) and str(tmp_path / "gone") in answer.reason
+    assert not caplog.records
+    assert not list(tmp_path.iterdir())

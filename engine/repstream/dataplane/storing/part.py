@@ -222,12 +222,13 @@ def write_part(pipe: Connection) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.PULL)
     socket.set_hwm(0)
-    socket.bind(start.address)
     part: Part | None = None
     try:
+        # The folder is gone where the data plane was killed and another part has cleaned up.
+        socket.bind(start.address)
         part = Part(pipe, socket, start.plan)
         part.run()
-    except StorageError as error:
+    except (StorageError, zmq.ZMQError) as error:
         _fail(pipe, part, str(error))
     except Exception as error:
         log.exception("part %s", start.plan.path)
