@@ -16,23 +16,19 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
 
-import msgspec
-import zmq
-
 from repstream.errors import EngineUnreachable, UnknownKey, unknown_key
 from repstream.lifetime import Closing
 from repstream.link import wire
+from repstream.link.connection import Connection
 from repstream.link.fitting import misfit
 from repstream.link.handles import PendingHandle
-from repstream.link.mailbox import Mailbox
 from repstream.link.publisher import Publisher, Registration
 from repstream.parameters.catalogue import Catalogue, Group, build, key_of
 from repstream.parameters.facts import Role, Value
 from repstream.parameters.plain import plain
 from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
-from repstream.sockets.security import KEY_VARIABLE, SERVER_VARIABLE, Security, of_client
-from repstream.sockets.zmtp import peer_at
+from repstream.sockets.security import Security, of_client
 from repstream.states import WriterState
 
 log = logging.getLogger(__name__)
@@ -42,11 +38,6 @@ UNKNOWN = "UNKNOWN"
 
 ANSWER_TIME = 10.0
 """Seconds within which an engine answers a request."""
-
-LOOK_TIME = 0.5
-"""Seconds, at most, for a look at who does not answer."""
-
-ENCRYPTED = "a socket with security CURVE"
 
 _REMEMBERED = 1000
 _ADDRESS = re.compile(r"tcp://[^\s/]+:\d+|ipc://\S+|inproc://\S+")
@@ -68,9 +59,7 @@ class RemoteEngine(Closing):
         if not _ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no address of an engine: it must look like tcp://host:9600")
         self.address = address
-        self._security = of_client() if security is None else security
         self._requester = Requester(front_end, getpass.getuser(), platform.node())
-        self._hello = wire.encode(wire.Hello(wire.VERSION, key, self._requester))
         self._lock = threading.Condition()
         self._catalogue = build()
         self._values: dict[str, Value] = {}
@@ -81,26 +70,28 @@ class RemoteEngine(Closing):
         self._answers: dict[int, Future[wire.Done | wire.Failed]] = {}
         self._handles: dict[str, PendingHandle] = {}
         self._ended: OrderedDict[str, Completion] = OrderedDict()
-        self._outgoing: Mailbox[bytes | None] = Mailbox()
+        self._connection = Connection(
+            address,
+            of_client() if security is None else security,
+            wire.encode(wire.Hello(wire.VERSION, key, self._requester)),
+            take=self._take,
+            silent=self._silent,
+        )
         self._process = os.getpid()
         self._closed = False
         self._publisher = Publisher(f"remote {address}")
         self._unreachable(_none_yet(address))
         self._publisher.start()
-        self._thread = threading.Thread(target=self._run, name=f"remote engine {address}", daemon=True)
-        self._thread.start()
+        self._connection.start()
 
     def close(self) -> None:
         """Leave the engine; a second close changes nothing, nor does one in a forked process."""
         if self._closed or os.getpid() != self._process:
             return
         self._closed = True
-        self._outgoing.put(None)
-        if threading.current_thread() is not self._thread:
-            self._thread.join(5)
+        self._connection.close()
         self._lost("this client has been closed")
         self._publisher.close()
-        self._outgoing.close()
 
     @property
     def connected(self) -> bool:
@@ -169,7 +160,7 @@ class RemoteEngine(Closing):
         answer: Future[wire.Done | wire.Failed] = Future()
         self._answers[number] = answer
         try:
-            self._outgoing.put(wire.encode(build(number)))
+            self._connection.send(wire.encode(build(number)))
             done = answer.result(ANSWER_TIME)
         except FutureTimeout as error:
             raise EngineUnreachable(
@@ -220,75 +211,7 @@ class RemoteEngine(Closing):
                 return key_of(group, slot, field)
         return key
 
-    # --- the thread -----------------------------------------------------------------------
-
-    def _run(self) -> None:
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
-        socket = self._joined(context)
-        heard = time.monotonic()
-        ping_due = 0.0
-        poller = zmq.Poller()
-        poller.register(self._outgoing.fileno(), zmq.POLLIN)
-        poller.register(socket, zmq.POLLIN)
-        while True:
-            ready = dict(poller.poll(int(wire.PING_EVERY * 500)))
-            now = time.monotonic()
-            for message in self._outgoing.take():
-                if message is None:
-                    _send(socket, wire.encode(wire.Bye()))
-                    socket.close(200)
-                    return
-                _send(socket, message)
-            if socket in ready:
-                heard = now
-                if not self._receive(socket):
-                    _send(socket, self._hello)
-            if now - heard > wire.SILENCE:
-                # A fresh socket: what was queued for an engine that is gone must not reach the next one.
-                since = f"no answer from {self.address} since {time.strftime('%H:%M:%S')}"
-                self._lost(f"{since if self._epoch else _none_yet(self.address)}{self._why_silent()}")
-                poller.unregister(socket)
-                socket.close(0)
-                socket = self._joined(context)
-                poller.register(socket, zmq.POLLIN)
-                heard = now
-            if now >= ping_due:
-                ping_due = now + wire.PING_EVERY
-                _send(socket, wire.encode(wire.Ping()))
-
-    def _why_silent(self) -> str:
-        """A hint where the other end is there, and the keys are what it lacks."""
-        if self._security.encrypts:
-            return " (does it know our CURVE key, and is its key the one that we have of it?)"
-        if peer_at(self.address, LOOK_TIME) == ENCRYPTED:
-            return (
-                f" (it is encrypted: {SERVER_VARIABLE} names its public key, "
-                f"{KEY_VARIABLE} our own; repstream keys)"
-            )
-        return ""
-
-    def _joined(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
-        socket = context.socket(zmq.DEALER)
-        self._security.apply(context, socket)
-        socket.linger = 0
-        socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
-        socket.connect(self.address)
-        _send(socket, self._hello)
-        return socket
-
-    def _receive(self, socket: zmq.Socket[bytes]) -> bool:
-        """Take all there is; False where an event was missed and a new snapshot is wanted."""
-        complete = True
-        while True:
-            try:
-                data = socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return complete
-            try:
-                complete = self._take(wire.decode_message.decode(data)) and complete
-            except msgspec.MsgspecError as error:  # whatever it was may be missing now
-                log.error("a message of the engine at %s was not understood: %s", self.address, error)
-                complete = False
+    # --- from the connection's thread -------------------------------------------------------
 
     def _take(self, message: wire.FromEngine) -> bool:
         match message:
@@ -306,6 +229,10 @@ class RemoteEngine(Closing):
                 self._lost(f"{self.address}: {message.reason}")
                 return message.reason != "say hello first"
         return True
+
+    def _silent(self, since: str, hint: str) -> None:
+        what = f"no answer from {self.address} since {since}" if self._epoch else _none_yet(self.address)
+        self._lost(f"{what}{hint}")
 
     def _welcome(self, welcome: wire.Welcome) -> None:
         snapshot = welcome.snapshot
@@ -412,8 +339,3 @@ def _was_writing(catalogue: Catalogue, values: Mapping[str, Value]) -> Iterator[
             yield f"writer {writer.name} was writing {newest.full_file_name}, {held}"
 
 
-def _send(socket: zmq.Socket[bytes], message: bytes) -> None:
-    try:
-        socket.send(message, zmq.NOBLOCK)
-    except zmq.Again:  # nobody there to take it; the missing answer shows it
-        pass
