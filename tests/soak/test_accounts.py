@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from repstream.dataplane.storing.frame_store import FrameStore, Placed
+from repstream.dataplane.storing.frame_store import FrameStore
+from repstream.dataplane.storing.placement import Placed
 from repstream.messages import array_1_0
 from repstream.sources.images import Image, Images
 from tests.engine.dataplane.bench import plan

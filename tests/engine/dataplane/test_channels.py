@@ -14,7 +14,7 @@ from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import Address, end, result_of, start
 from tests.engine.dataplane.test_input_formats import opened, pulse
 
-from repstream.dataplane.storing.frame_store import Placed
+from repstream.dataplane.storing.placement import Placed
 from repstream.dataplane.writing.spill import SpillFile
 from repstream.files.reader import FileReader
 from repstream.files.verify import verify

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.dataplane.bench import PATIENCE, image, message
 
-from repstream.dataplane.storing.frame_store import Placed
+from repstream.dataplane.storing.placement import Placed
 from repstream.dataplane.writing.spill import SpillFile, SpillingQueue
 from repstream.messages import array_1_0
 from repstream.policies.slow_consumer import SlowRule

@@ -27,7 +27,8 @@ from tests.engine.files.samples import image, images, payload
 from tests.engine.files.test_interleaved import begun as interleaved
 from tests.engine.files.test_interleaved import parts_of
 
-from repstream.dataplane.storing.frame_store import FrameStore, Placed
+from repstream.dataplane.storing.frame_store import FrameStore
+from repstream.dataplane.storing.placement import Placed
 from repstream.files import FilePlan, FrameFile, Placeholder
 from repstream.files.columns import ARRIVAL_TIME, EPICS_EPOCH
 from repstream.files.plan import MISSING

@@ -20,7 +20,8 @@ from tests.engine.dataplane.test_parts import part_processes
 from tests.engine.ring.peers import Producer
 
 from repstream.dataplane import control
-from repstream.dataplane.storing.frame_store import FrameStore, Placed, Stored
+from repstream.dataplane.storing.frame_store import FrameStore, Stored
+from repstream.dataplane.storing.placement import Placed
 from repstream.files.verify import verify
 from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration

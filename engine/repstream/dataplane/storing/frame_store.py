@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.storing.columns import Members, members_of, with_masks
+from repstream.dataplane.storing.image_kind import (
+    Describe,
+    Kind,
+    further_results,
+    kind_of,
+    own_members,
+    placeholder_of,
+)
 from repstream.dataplane.storing.metadata import HeaderRows
 from repstream.dataplane.storing.packing import Packer, threads_for
-from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.storing.placement import Place, Placed
 from repstream.dataplane.storing.unjudged import LOOK, Unjudged
 from repstream.files import channels, checksum
 from repstream.files.columns import ARRIVAL_TIME
-from repstream.files.detector import DetectorFacts
 from repstream.files.frame_file import FrameFile, extra_between
-from repstream.files.placeholder import Placeholder
-from repstream.files.plan import GOOD, MISSING, Compression, Scalar
+from repstream.files.plan import GOOD, MISSING, Scalar
 from repstream.files.row_status import UNDEFINED, is_std_daq, put_std_daq
 from repstream.files.series import FileSeries
 from repstream.messages.frame import Frame
@@ -39,93 +41,7 @@ An announcement changes pages that were written before. Where many images come, 
 costs more than writing small ones.
 """
 
-Describe = Callable[[], DetectorFacts | None]
-
-
 AnyFile = FrameFile | FileSeries
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """What all images of a file have in common: fields as in `Frame` and `FilePlan`.
-
-    `members`: the columns for what the headers bring, (name, numpy type) each, without masks.
-    """
-
-    shape: tuple[int, int]
-    dtype: str
-    big_endian: bool
-    compression: Compression
-    members: tuple[tuple[str, str], ...]
-    channels: tuple[str, ...] = ()
-
-    @property
-    def pixel_type(self) -> np.dtype[Any]:
-        """With its byte order."""
-        return np.dtype(self.dtype).newbyteorder(">" if self.big_endian else "<")
-
-    @property
-    def columns(self) -> Members:
-        """`members` with the types themselves."""
-        return tuple((name, np.dtype(dtype)) for name, dtype in self.members)
-
-    @property
-    def row_members(self) -> Members:
-        """All that a row has for headers, the masks too."""
-        return with_masks(self.columns)
-
-
-def kind_of(frame: Frame, plan: AcquisitionPlan) -> Kind:
-    """What the first frame of an acquisition says of all."""
-    taken = [name for name, _ in own_members(plan, frame.channels)]
-    height, width = frame.shape
-    members = tuple((name, dtype.str) for name, dtype in members_of(frame, taken, plan.header_columns))
-    stored: Compression = frame.encoding or ("none" if plan.compression == "none" else "bitshuffle_lz4")
-    return Kind((height, width), frame.dtype, frame.big_endian, stored, members, frame.channels)
-
-
-def own_members(plan: AcquisitionPlan, names: Sequence[str]) -> Members:
-    """What the rows of an acquisition with these channels hold beside what its headers bring."""
-    own = ((ARRIVAL_TIME, np.dtype("<f8")), *checksum.members(plan.checksum))
-    return (*own, *channels.members(names, plan.checksum))
-
-
-def placeholder_of(plan: AcquisitionPlan) -> Placeholder:
-    """The file of an acquisition before its first frame, with all facts. Raises StorageError."""
-    return Placeholder.create(
-        Path(plan.path),
-        plan.detector_name,
-        {**plan.attributes, "checksum": plan.checksum, "placement": plan.placement},
-        overwrite=plan.overwrite,
-        user_id=plan.user_id,
-        user_metadata=plan.user_metadata,
-        axis=plan.axis,
-        experiment=plan.experiment,
-        block_size=plan.block_size,
-        start=plan.start,
-    )
-
-
-class Losses(Protocol):
-    """What a store could not keep."""
-
-    @property
-    def values_lost(self) -> int: ...
-
-    @property
-    def holes(self) -> Counter[str]: ...
-
-
-def further_results(store: Losses) -> dict[str, Scalar]:
-    """The results that only the store knows."""
-    return {"values_lost": store.values_lost, "missing_by_channel": json.dumps(store.holes)}
-
-
-class Placed(msgspec.Struct, gc=False):
-    """A frame on its way to the file; `place` None puts it behind the one before."""
-
-    frame: Frame
-    place: Place | None = None
-
 
 Stored = tuple[int, int]
 """A frame that is in the file: its id, and its size there in bytes; 0 where its place is blank."""

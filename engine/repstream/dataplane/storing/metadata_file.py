@@ -11,7 +11,7 @@ import numpy as np
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing import part_messages as messages
-from repstream.dataplane.storing.frame_store import Kind, own_members, placeholder_of
+from repstream.dataplane.storing.image_kind import Kind, own_members, placeholder_of
 from repstream.dataplane.storing.partners import Partner
 from repstream.errors import StorageError
 from repstream.files.goniometer import Axis

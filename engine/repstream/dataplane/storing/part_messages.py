@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from repstream.dataplane.control import AcquisitionPlan
-from repstream.dataplane.storing.frame_store import Kind
+from repstream.dataplane.storing.image_kind import Kind
 from repstream.files.goniometer import Axis
 from repstream.files.plan import Scalar
 from repstream.messages.frame import StoredEncoding

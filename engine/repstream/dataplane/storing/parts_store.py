@@ -15,11 +15,10 @@ import zmq
 
 from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing import part_messages as messages
-from repstream.dataplane.storing.frame_store import (
+from repstream.dataplane.storing.frame_store import Stored
+from repstream.dataplane.storing.image_kind import (
     Describe,
     Kind,
-    Placed,
-    Stored,
     further_results,
     kind_of,
     own_members,

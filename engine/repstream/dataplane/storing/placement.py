@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
+from repstream.messages.frame import Frame
+
 MAX_JUMP = 65_536
 """Images that may be missing in a row and still get blank places, about 3 MB of index."""
 
@@ -19,6 +23,13 @@ class Place(NamedTuple):
     def id_at(self, index: int, frame_id: int) -> int:
         """The id that belongs to a place, given that of the image here; 0 in an earlier numbering."""
         return frame_id - (self.number - index) * self.step if index >= self.base else 0
+
+
+class Placed(msgspec.Struct, gc=False):
+    """A frame on its way to the file; `place` None puts it behind the one before."""
+
+    frame: Frame
+    place: Place | None = None
 
 
 @dataclass(slots=True)

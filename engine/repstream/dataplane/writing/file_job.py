@@ -12,9 +12,9 @@ from pathlib import Path
 
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, Call
-from repstream.dataplane.storing.frame_store import FrameStore, Placed, Stored
+from repstream.dataplane.storing.frame_store import FrameStore, Stored
 from repstream.dataplane.storing.parts_store import PartsStore
-from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.storing.placement import Place, Placed
 from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.disk_meter import DiskMeter
 from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue

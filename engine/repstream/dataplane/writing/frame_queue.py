@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from repstream.dataplane.storing.frame_store import Placed
+from repstream.dataplane.storing.placement import Placed
 from repstream.policies.slow_consumer import Outcome, OutputQueue
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from repstream.dataplane.storing.frame_store import Placed
+from repstream.dataplane.storing.placement import Placed
 from repstream.errors import StorageError
 from repstream.files.raw_io import read_all, write_buffers
 from repstream.messages.header import header_of, size_of

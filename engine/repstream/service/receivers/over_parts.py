@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from repstream.dataplane.storing.frame_store import placeholder_of
+from repstream.dataplane.storing.image_kind import placeholder_of
 from repstream.errors import RepstreamError
 from repstream.files.placeholder import Placeholder
 from repstream.files.removal import removed_after
