@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 import zmq
+from msgspec import UNSET, UnsetType
 
-from repstream.accounting import InputLedger
+from repstream.accounting import InputLedger, InputSnapshot
 from repstream.errors import MalformedMessage
 from repstream.messages.formats import FrameDecoder, kind_of
 from repstream.messages.frame import Frame
@@ -23,6 +24,43 @@ from repstream_cli.stream_socket import CurveKey, CurvePeers, encryption, stream
 
 Tap = Callable[[int, list[zmq.Frame]], None]
 """Sees each message and its number, counted from 0."""
+
+
+class Summary(msgspec.Struct, kw_only=True, rename={"nbytes": "bytes"}):
+    """What came, as scripts read it. What is missing is left out where the stream is decimated on purpose."""
+
+    messages: int
+    frames: int
+    malformed: int
+    malformed_reasons: Mapping[str, int]
+    other: int
+    other_kinds: Mapping[str, int]
+    missing: int | UnsetType = UNSET
+    left_out: int | UnsetType = UNSET
+    duplicates: int
+    late: int
+    resets: int
+    nbytes: int
+    last_frame_id: int | None
+
+    @classmethod
+    def of(cls, seen: InputSnapshot, decimated: bool) -> Summary:
+        """The counts of an input."""
+        return cls(
+            messages=seen.messages,
+            frames=seen.frames,
+            malformed=sum(seen.malformed.values()),
+            malformed_reasons=seen.malformed,
+            other=sum(seen.other.values()),
+            other_kinds=seen.other,
+            missing=UNSET if decimated else seen.missing,
+            left_out=seen.missing if decimated else UNSET,
+            duplicates=seen.duplicates,
+            late=seen.late,
+            resets=seen.resets,
+            nbytes=seen.nbytes,
+            last_frame_id=seen.last_frame_id,
+        )
 
 
 def consume(
@@ -179,27 +217,13 @@ class _Text:
 
 
 def _print_summary(ledger: InputLedger, as_json: bool, decimated: bool) -> None:
-    seen = ledger.snapshot()
-    gaps = "left_out" if decimated else "missing"
-    counts = {
-        "messages": seen.messages,
-        "frames": seen.frames,
-        "malformed": sum(seen.malformed.values()),
-        "malformed_reasons": dict(seen.malformed),
-        "other": sum(seen.other.values()),
-        "other_kinds": dict(seen.other),
-        gaps: seen.missing,
-        "duplicates": seen.duplicates,
-        "late": seen.late,
-        "resets": seen.resets,
-        "bytes": seen.nbytes,
-        "last_frame_id": seen.last_frame_id,
-    }
+    counts = Summary.of(ledger.snapshot(), decimated)
     if as_json:
-        typer.echo(json.dumps(counts))
+        typer.echo(msgspec.json.encode(counts))
     else:
-        typer.echo(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items() if value))
-        if not seen.messages:
+        named = msgspec.to_builtins(counts).items()
+        typer.echo(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in named if value))
+        if not counts.messages:
             typer.echo("nothing was received")
 
 

@@ -8,23 +8,18 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from repstream.errors import Refused
 from repstream.logs import log_to_stderr
 from repstream.parameters import gf_repstream, storage
 from repstream.parameters.configuration import Configuration
+from repstream.parameters.gf_repstream import IN_ADDRESS
 from repstream.service.options import ServiceOptions
 from repstream.version import __version__
 from repstream_cli.interrupt import until_interrupted
 from repstream_cli.serve import run
 from repstream_cli.stack import HttpOptions, StackOptions
 from repstream_http import options as http_options
-
-STREAM = "stream{}"
-"""Names of the streams that ``--send-every-nth`` makes."""
-
-DEFAULTS = {"in_address": "tcp://127.0.0.1:9990", "in_zmq_mode": "PULL", "io_threads": 1, "buffer_size": 5000}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("-v", "--version", action="version", version=f"gf_repstream (repstream {__version__})")
-    add("--in-address", metavar="PROTOCOL://HOST:PORT", help=f"input (default: {DEFAULTS['in_address']})")
+    add("--in-address", metavar="PROTOCOL://HOST:PORT", help=f"input (default: {IN_ADDRESS})")
     add("--in-zmq-mode", type=str.upper, choices=("PULL", "SUB"), help="its mode (default: PULL)")
     add("--out-init-port", type=int, help="port of the first output, the next ones +1 (default: 9610)")
     add("--io-threads", type=int, help="ZMQ I/O threads (default: 1)")
@@ -86,28 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _configuration(given: argparse.Namespace) -> Configuration:
     """What the arguments mean; raises `Refused`."""
-    names = ("in_address", "in_zmq_mode", "io_threads", "buffer_size", "send_every_nth", "n_output_streams")
-    options = {
-        name: value for name in (*names, "out_init_port") if (value := getattr(given, name)) is not None
-    }
-    if given.config_file is not None:
-        if options:
-            beside = ", ".join(f"--{name.replace('_', '-')}" for name in options)
-            raise Refused("arguments", f"--config-file says all that {beside} would; leave one of them out")
-        return storage.load(given.config_file, Configuration)
-    every = options.pop("send_every_nth", [])
-    number = options.pop("n_output_streams", len(every))
-    if number != len(every):
-        raise Refused("arguments", f"--n-output-streams {number}: --send-every-nth has {len(every)} numbers")
-    first = options.pop("out_init_port", 9610)
-    outputs: dict[str, Any] = {
-        "n_output_streams": number,
-        "stream_names": [STREAM.format(n) for n in range(1, number + 1)],
-        "stream_ports": [first + n for n in range(number)],
-        "zmq_modes": ["PUSH"] * number,
-        "send_output_mode": ["send_every_nth"] * number,
-        "send_output_param": every,
-    }
-    nothing = {"source": Configuration().source.model_dump(), "streams": {}}
-    changes = gf_repstream.as_changes({**DEFAULTS, **options, **outputs}, nothing, "arguments")
-    return storage.parse(json.dumps({"schema_version": 1, **changes}), "arguments", Configuration)
+    options = {name: value for name in gf_repstream.ARGUMENTS if (value := getattr(given, name)) is not None}
+    if given.config_file is None:
+        changes = gf_repstream.of_arguments(options, Configuration().model_dump(mode="json"), "arguments")
+        return storage.parse(json.dumps({"schema_version": 1, **changes}), "arguments", Configuration)
+    if options:
+        beside = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        raise Refused("arguments", f"--config-file says all that {beside} would; leave one of them out")
+    return storage.load(given.config_file, Configuration)

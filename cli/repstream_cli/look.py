@@ -133,16 +133,14 @@ def _opened(
     curve: tuple[str, str],
 ) -> Source:
     try:
-        config = SourceConfig.model_validate(
-            {
-                "address": address,
-                "mode": mode.upper(),
-                "connection": "bind" if bind else "connect",
-                "buffer_size": 1,  # one is looked at; what else a socket took would be lost to others
-                "ring_slots": ring_slots,
-                "curve_key": curve[0],
-                "curve_peers": curve[1],
-            }
+        config = SourceConfig(
+            address=address,
+            mode="SUB" if mode == "sub" else "PULL",
+            connection="bind" if bind else "connect",
+            buffer_size=1,  # one is looked at; what else a socket took would be lost to others
+            ring_slots=ring_slots,
+            curve_key=curve[0],
+            curve_peers=curve[1],
         )
         return open_source(config, context)
     except ValidationError as error:

@@ -16,9 +16,6 @@ ROOMS = ("engine/repstream", "cli/repstream_cli")
 
 FORMATS = "names of a file format or wire format, which other programs read"
 ALLOWED = {
-    "cli/repstream_cli/consume.py": "names of the JSON that scripts read from this command",
-    "cli/repstream_cli/gf_repstream.py": "names of gf_repstream's interface",
-    "cli/repstream_cli/look.py": "the configuration of a source",
     "cli/repstream_cli/simulator.py": "settings of another detector's simulator",
     "cli/repstream_cli/std_cli": "names of the standard DAQ's interface",
     "cli/repstream_cli/std_daq": "names of the standard DAQ's interface, and configurations",

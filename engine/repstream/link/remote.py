@@ -337,5 +337,3 @@ def _was_writing(catalogue: Catalogue, values: Mapping[str, Value]) -> Iterator[
         if writer.state is WriterState.WRITING:
             held = f"{newest.num_written} images were in it"
             yield f"writer {writer.name} was writing {newest.full_file_name}, {held}"
-
-

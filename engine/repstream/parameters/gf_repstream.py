@@ -32,6 +32,11 @@ _LISTS = ("stream_names", "stream_ports", "zmq_modes", "send_output_mode", "send
 KEYS = ("in_address", "in_zmq_mode", "io_threads", "buffer_size", "n_output_streams", *_LISTS, "frame_block")
 """Those of the dictionary that stand for something of ours."""
 
+ARGUMENTS = (*KEYS[:5], "send_every_nth", "out_init_port")
+"""The program's arguments that say the same."""
+
+IN_ADDRESS, FIRST_PORT = "tcp://127.0.0.1:9990", 9610
+
 
 def as_tree(file: Mapping[str, Any], subject: str) -> dict[str, Any]:
     """A configuration file's content as a configuration of ours; raises `InvalidValue`."""
@@ -117,6 +122,29 @@ def as_changes(given: Mapping[str, Any], configuration: Mapping[str, Any], subje
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidValue(subject, f"is garbled: {error}") from error
     return {"source": source, "streams": streams}
+
+
+def of_arguments(given: Mapping[str, Any], configuration: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """What the program's arguments, those that were given, change in a configuration without streams.
+
+    ``send_every_nth`` makes streams ``stream1``, ``stream2`` and so on. Raises `InvalidValue`.
+    """
+    every = given.get("send_every_nth", [])
+    number = given.get("n_output_streams", len(every))
+    if number != len(every):
+        raise InvalidValue(subject, f"--n-output-streams {number}: --send-every-nth has {len(every)} numbers")
+    first = given.get("out_init_port", FIRST_PORT)
+    usual = {"in_address": IN_ADDRESS, "in_zmq_mode": "PULL", "io_threads": 1, "buffer_size": 5000}
+    outputs = {
+        "n_output_streams": number,
+        "stream_names": [f"stream{n}" for n in range(1, number + 1)],
+        "stream_ports": [first + n for n in range(number)],
+        "zmq_modes": ["PUSH"] * number,
+        "send_output_mode": ["send_every_nth"] * number,
+        "send_output_param": every,
+    }
+    known = {key: value for key, value in given.items() if key in KEYS}
+    return as_changes({**usual, **known, **outputs}, configuration, subject)
 
 
 def _check_lists(whole: Mapping[str, Any], subject: str) -> None:

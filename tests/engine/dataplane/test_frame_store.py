@@ -12,8 +12,7 @@ import pytest
 from tests.engine.dataplane.bench import image, message, plan
 
 from repstream.dataplane.storing.frame_store import SHOW_INTERVAL, FrameStore, Stored
-from repstream.dataplane.storing.placement import Placed
-from repstream.dataplane.storing.placement import Place
+from repstream.dataplane.storing.placement import Place, Placed
 from repstream.messages import array_1_0
 
 

@@ -15,8 +15,8 @@ from tests.engine.dataplane.bench import plan as acquisition_plan
 from tests.engine.files.samples import payload, plan, rows
 
 from repstream.dataplane.storing.frame_store import FrameStore
-from repstream.dataplane.storing.placement import Placed
 from repstream.dataplane.storing.parts_store import PartsStore
+from repstream.dataplane.storing.placement import Placed
 from repstream.files import FrameFile, Placeholder, goniometer
 from repstream.files.detector import DetectorFacts, facts_of
 from repstream.files.experiment import EV_ANGSTROM

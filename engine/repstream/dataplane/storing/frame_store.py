@@ -28,7 +28,6 @@ from repstream.files.frame_file import FrameFile, extra_between
 from repstream.files.plan import GOOD, MISSING, Scalar
 from repstream.files.row_status import UNDEFINED, is_std_daq, put_std_daq
 from repstream.files.series import FileSeries
-from repstream.messages.frame import Frame
 from repstream.messages.header import size_of, sizes_of
 
 MOST_BLANKS = 16_384

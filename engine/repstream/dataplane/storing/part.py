@@ -27,6 +27,7 @@ from repstream.dataplane.control import AcquisitionPlan
 from repstream.dataplane.storing import part_messages as messages
 from repstream.dataplane.storing.frame_store import FrameStore, Stored
 from repstream.dataplane.storing.image_kind import Kind
+from repstream.dataplane.storing.placement import Placed
 from repstream.errors import StorageError
 from repstream.files.plan import Scalar
 from repstream.garbage_collection import spare_frames

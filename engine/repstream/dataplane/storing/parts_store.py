@@ -27,6 +27,7 @@ from repstream.dataplane.storing.image_kind import (
 from repstream.dataplane.storing.metadata_file import MetadataFile, OwnMetadataFile, ServedMetadataFile
 from repstream.dataplane.storing.part_process import PartProcess
 from repstream.dataplane.storing.partners import RunningService, partner_for
+from repstream.dataplane.storing.placement import Placed
 from repstream.errors import StorageError
 from repstream.files.detector import DetectorFacts
 from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
