@@ -24,8 +24,9 @@ TOP = ("CHANGELOG.md", "CONTRIBUTING.md")
 
 HOW_TO: Mapping[str, tuple[str, ...]] = {
     "Control systems": ("tango", "epics", "areadetector", "http", "page", "python", "bluesky"),
-    "Coming from": ("coming-from-*", "mflow", "std-daq-services", "ring-buffer"),
-    "Operation": ("service", "doctor", "observability", "upgrading"),
+    "Coming from": ("coming-from-*", "std-daq-services", "ring-buffer"),
+    "Several processes and hosts": ("parts", "several-*"),
+    "Operation": ("service", "doctor", "security", "observability", "upgrading"),
 }
 """Groups of how-to pages, by what their names match; all others are tasks."""
 
