@@ -24,7 +24,7 @@ from repstream_cli.status import number
 
 cluster = typer.Typer(
     name="cluster",
-    help="Several hosts that write one acquisition.",
+    help="Write one acquisition on several hosts.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -53,7 +53,7 @@ cluster.add_typer(ray)
 
 @cluster.callback()
 def _of() -> None:
-    """Several hosts that write one acquisition: each the images of its turn, and one file shows them all."""
+    """Write one acquisition on several hosts: each writes its share of the images, one file shows all."""
 
 
 @cluster.command()
@@ -89,7 +89,7 @@ def acquire(
     first_id: FirstId = 0,
     run_id: Annotated[str, typer.Option(help="Label of the run.")] = "",
     idle_timeout: Annotated[
-        float | None, typer.Option(min=0, help="End where images stay away this long, in seconds.")
+        float | None, typer.Option(min=0, help="End if no image comes for this time, in seconds.")
     ] = None,
     patience: Annotated[float, typer.Option(min=1, help="Seconds after which a silent host is lost.")] = 10,
     key: Key = "",
@@ -146,7 +146,7 @@ def stop(engine: Engines, key: Key = "", writer: Writer = "main", timeout: Timeo
 
 @cluster.command()
 def join(file: File, images: Images, engine: Engines, first_id: FirstId = 0) -> None:
-    """Make the file that shows all images from what the hosts have written, where acquire could not.
+    """Make the file that shows all images, if acquire could not: from what the hosts have written.
 
     The engines are not asked; their names say which files there are. Exit codes as those of acquire.
     """

@@ -1,4 +1,4 @@
-"""`repstream cluster ray`: engines that Ray places on hosts and starts anew."""
+"""`repstream cluster ray`: let Ray place engines on hosts, and restart them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ray = typer.Typer(
     name="ray",
-    help="Engines that Ray places on hosts and starts anew (extra cluster).",
+    help="Let Ray place engines on hosts, and restart them (extra cluster).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -53,7 +53,7 @@ TOKEN = Path("~/.ray/auth_token")
 
 @ray.callback()
 def _of() -> None:
-    """Engines that Ray places on hosts and starts anew."""
+    """Let Ray place engines on hosts, and restart them."""
 
 
 @ray.command()
@@ -151,7 +151,7 @@ def status(
 
 @ray.command()
 def remove(name: str, timeout: Timeout = 60, address: Address = "auto", token: Token = TOKEN) -> None:
-    """End an engine in good order: its acquisitions end as interrupted, and it is not started anew."""
+    """End an engine in good order: its acquisitions end as interrupted, and it is not restarted."""
     with _launcher(address, token) as launcher:
         launcher.stop(name, timeout)
 

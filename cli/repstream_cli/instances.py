@@ -103,7 +103,7 @@ def group(kind: Kind) -> typer.Typer:
         pass
 
     of.__doc__ = (
-        f"{kind.capitalize()}s of a {kind} server: list, start, change, stop, read the log.\n\n"
+        f"List, start, change and stop {kind}s of a {kind} server; read their logs.\n\n"
         f"Where the server has HTTPS, {web_client.CA_VARIABLE} in the environment names the file of its CA; "
         f"where it has tokens, {web_client.TOKEN_VARIABLE} holds one."
     )
@@ -133,7 +133,7 @@ def group(kind: Kind) -> typer.Typer:
 
     @app.command()
     def stop(name: Name, server: Address = usual) -> None:
-        """Stop it; nothing happens where it does not run."""
+        """Stop it, if it runs."""
         asked = Server(kind, server)
         asked.ask(f"{asked.prefix}/{urllib.parse.quote(name, safe='')}", "DELETE")
 

@@ -28,7 +28,7 @@ keys = typer.Typer(name="keys", no_args_is_help=True, add_completion=False, rich
 
 @keys.callback()
 def _group() -> None:
-    """Keys of encrypted ZMQ sockets (CURVE): make, list, exchange, rotate, remove.
+    """Make, list, exchange, rotate and remove keys of encrypted ZMQ sockets (CURVE).
 
     Each side has a key pair of its own and knows the other's public key. Parameters, options and logs carry
     names only. A secret key stays in its file, which nobody but its owner may read.
@@ -110,7 +110,7 @@ def rotate(name: Name, folder: Folder = None) -> None:
 
 @keys.command()
 def remove(name: Name, folder: Folder = None) -> None:
-    """Forget a name and its keys: whoever has that key can connect no more."""
+    """Remove a name and its keys: whoever has that key can no longer connect."""
     Keys(folder).remove(name)
     typer.echo(f"{name} is forgotten; connections that are open stay so")
 

@@ -37,11 +37,11 @@ COMMANDS: Mapping[str, Place] = {
     "status": Place(
         "repstream_cli.status", "status", "Show the state of an engine, its streams and its writers."
     ),
-    "cluster": Place("repstream_cli.cluster", "cluster", "Several hosts that write one acquisition."),
+    "cluster": Place("repstream_cli.cluster", "cluster", "Write one acquisition on several hosts."),
     "doctor": Place(
         "repstream_cli.doctor.command",
         "doctor",
-        "Check this machine, and say what to do where something is not well.",
+        "Check this machine, and say what to do about each problem.",
     ),
     "simulate": Place(
         "repstream_cli.simulate",
@@ -71,9 +71,11 @@ COMMANDS: Mapping[str, Place] = {
     "keys": Place(
         "repstream_cli.keys",
         "keys",
-        "Keys of encrypted ZMQ sockets (CURVE): make, list, exchange, rotate, remove.",
+        "Make, list, exchange, rotate and remove keys of encrypted ZMQ sockets (CURVE).",
     ),
-    "tokens": Place("repstream_cli.tokens", "tokens", "Tokens of HTTP servers: make, list, rotate, remove."),
+    "tokens": Place(
+        "repstream_cli.tokens", "tokens", "Make, list, rotate and remove tokens of HTTP servers."
+    ),
     "std-tools": Place(
         "repstream_cli.std_cli.scripts",
         "std_tools",
@@ -97,14 +99,14 @@ COMMANDS: Mapping[str, Place] = {
     "cameras": Place(
         "repstream_cli.instances",
         "cameras",
-        "Cameras of a camera server: list, start, change, stop, read the log.",
+        "List, start, change and stop cameras of a camera server; read their logs.",
     ),
     "pipelines": Place(
         "repstream_cli.instances",
         "pipelines",
-        "Pipelines of a pipeline server: list, start, change, stop, read the log.",
+        "List, start, change and stop pipelines of a pipeline server; read their logs.",
     ),
-    "panel": Place("repstream_cli.panel", "panel", "Windows for operators."),
+    "panel": Place("repstream_cli.panel", "panel", "Make or open panels: Taurus, Phoebus, PyDM, Grafana."),
 }
 
 

@@ -12,14 +12,19 @@ from repstream_cli.exits import Exit
 from repstream_cli.front_ends import imported
 from repstream_cli.panel_epics import epics
 
-panel = typer.Typer(name="panel", help="Windows for operators.", no_args_is_help=True, add_completion=False)
+panel = typer.Typer(
+    name="panel",
+    help="Make or open panels: Taurus, Phoebus, PyDM, Grafana.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 REPEATER = "tango://127.0.0.1:9601/repstream/repeater/1#dbase=no"
 
 
 @panel.callback()
 def _of() -> None:
-    """Windows for operators, made from what the running servers declare."""
+    """Make or open panels, from what the engine declares: Taurus, Phoebus, PyDM, Grafana."""
 
 
 @panel.command()
@@ -48,7 +53,7 @@ def grafana(
 ) -> None:
     """Write a dashboard for Grafana: states, losses, rates, queues, and durations of writes and flushes.
 
-    A file that is there is written over. Grafana takes it under Dashboards, New, Import.
+    An existing file is overwritten. Import it into Grafana under Dashboards, New, Import.
 
     [bold]Examples[/bold]
 

@@ -36,7 +36,7 @@ def epics(
 ) -> None:
     """Write displays for Phoebus or PyDM: an overview, a stream, a writer, a picture with its regions.
 
-    Files that are there are written over. The picture is shown over PV Access (serve --pva), all else over
+    Existing files are overwritten. The picture is shown over PV Access (serve --pva), all else over
     Channel Access.
 
     [bold]Examples[/bold]

@@ -74,8 +74,8 @@ def serve(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Where the engine dies, let its data plane go on as long as that; the next start with the "
-            "same --settings takes it up.",
+            help="If the engine dies, let its data plane write on for this long; the next start with the "
+            "same --settings takes it over.",
             show_default="it ends",
         ),
     ] = 0.0,
@@ -86,7 +86,7 @@ def serve(
         list[int] | None,
         typer.Option(
             min=1,
-            help="User whom files may be made for (user_id of a writer), where the service may act for "
+            help="User for whom files may be made (user_id of a writer), if the service may act for "
             "others; may be repeated.",
         ),
     ] = None,
@@ -212,7 +212,7 @@ def serve(
         typer.Option(
             envvar="REPSTREAM_REDIS",
             metavar="URL",
-            help="Mirror what a standard DAQ keeps in Redis there, such as redis://host:6379/0.",
+            help="Redis server to mirror a standard DAQ's streams to, such as redis://host:6379/0.",
             show_default="no mirror",
         ),
     ] = "",

@@ -70,8 +70,12 @@ def simulate(
     ] = None,
     first: Annotated[int, typer.Option(min=0, max=LAST_ID, help="Id of the first frame.")] = 0,
     gaps: Annotated[float, typer.Option(min=0, max=1, help="Probability that a frame is left out.")] = 0,
-    duplicates: Annotated[float, typer.Option(min=0, max=1, help="… that a frame is sent twice.")] = 0,
-    errors: Annotated[float, typer.Option(min=0, max=1, help="… of a malformed message before a frame.")] = 0,
+    duplicates: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability that a frame is sent twice.")
+    ] = 0,
+    errors: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability of a malformed message before a frame.")
+    ] = 0,
     header: Annotated[
         Literal["gigafrost", "array-1.0"], typer.Option(help="Header of synthetic images.")
     ] = "gigafrost",

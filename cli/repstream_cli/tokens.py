@@ -32,7 +32,7 @@ tokens = typer.Typer(name="tokens", no_args_is_help=True, add_completion=False, 
 
 @tokens.callback()
 def _group() -> None:
-    """Tokens of HTTP servers: make, list, rotate, remove.
+    """Make, list, rotate and remove tokens of HTTP servers.
 
     The file holds names, rights and digests, no tokens. Servers that were given it (--http-tokens) read it
     again whenever it has changed: no restart is needed.
@@ -54,7 +54,7 @@ def create(
     days: Annotated[float, typer.Option(min=0, help="Days for which it is good; 0: for ever.")] = 0,
     file: File = None,
 ) -> None:
-    """Make a token and print it: it can be seen this once only."""
+    """Make a token and print it; it is shown only this once."""
     known = _file(file)
     typer.echo(known.create(name, may, days))
     typer.echo(f"the token of {name}, who may {may}; {known.path} holds its digest", err=True)
@@ -83,14 +83,14 @@ def rotate(
     overlap: Annotated[float, typer.Option(min=0, help="Hours for which the former one stays good.")] = 0,
     file: File = None,
 ) -> None:
-    """Make another token under a name, and print it; pages that have logged in with the former must again."""
+    """Make another token under a name, and print it; pages that used the former must log in again."""
     typer.echo(_file(file).rotate(name, overlap))
     typer.echo(f"the former token of {name} is good for {overlap:g} h more", err=True)
 
 
 @tokens.command()
 def remove(name: Name, file: File = None) -> None:
-    """Forget a token: it opens nothing any more."""
+    """Remove a token: it is no longer accepted."""
     _file(file).remove(name)
     typer.echo(f"the token of {name} is forgotten")
 

@@ -74,7 +74,7 @@ _OPTIONS: Mapping[str, _Option] = {
         "REPSTREAM_TLS_CERTIFICATE",
         Path,
         "FILE",
-        "Certificate and its chain (PEM): serve HTTPS with it. Renewed files are taken up by themselves.",
+        "Certificate and its chain (PEM): serve HTTPS with it. Renewed files are used without a restart.",
     ),
     "tls_key": _Option(
         "--tls-key",

@@ -5,9 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer
 
 from docs import generate
 from repstream_cli.exits import Exit
+from repstream_cli.main import app
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +35,17 @@ def test_every_dependency_has_its_reason():
 def test_every_dependency_is_pinned():
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-")
     assert not [name for name in dependencies() if f"\n{name}==" not in pins]
+
+
+def test_every_program_and_command_is_documented():
+    page = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
+    programs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"].keys() - {
+        "repstream"
+    }
+    group = typer.main.get_command(app)
+    wanted = [*programs, *(f"repstream {name}" for name in group.list_commands(None))]
+    assert len(wanted) > 35
+    assert not [name for name in wanted if f"`{name}`" not in page]
 
 
 def test_every_exit_code_is_documented():

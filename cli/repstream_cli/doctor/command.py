@@ -84,7 +84,7 @@ def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are failures.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
 ) -> None:
-    """Check this machine, and say what to do where something is not well.
+    """Check this machine, and say what to do about each problem.
 
     Without --address it looks at what `repstream serve` needs here; with it at a running engine. With --size
     and --rate it also says whether disks, network and memory suffice for such a run, and writes up to 512 MiB
