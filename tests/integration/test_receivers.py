@@ -425,6 +425,7 @@ def test_others_go_on_when_a_receiver_is_killed_and_it_comes_back(faulty: Site) 
             for name in ("written", "received", "dropped", "skipped", "missing")
         }
     assert facts["written"] == len(ids) == faulty.value("writers.main.num_written")
+    assert facts["skipped"] == 0, "a receiver that came back was not armed when it got frames"
     assert facts["received"] == facts["written"] + facts["dropped"] + facts["skipped"]
     # Each frame that was sent is in the file, or counted once as lost with its receiver.
     assert facts["written"] + facts["dropped"] + facts["missing"] == sent

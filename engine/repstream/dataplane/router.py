@@ -206,7 +206,7 @@ class Router:
         """Do what is asked; the reason if it cannot be done."""
         match request:
             case control.Open():
-                return self._open(request.configuration)
+                return self._open(request)
             case control.Close():
                 return self._close(request.patience, request.disk_patience)
             case control.Update():
@@ -271,11 +271,11 @@ class Router:
         writer = self._repeater.writers.get(slot)
         return f"there is no enabled writer in slot {slot}" if writer is None else writer
 
-    def _open(self, text: str) -> str:
+    def _open(self, request: control.Open) -> str:
         if self._repeater is not None:
             return "the last stop still drains" if self._closing is not None else "running already"
         try:
-            configuration = _configuration(text, self._model)
+            configuration = _configuration(request.configuration, self._model)
             if configuration.source.receiver_cpus != self._cpus:
                 pin(configuration.source.receiver_cpus)
                 self._cpus = configuration.source.receiver_cpus
@@ -289,6 +289,10 @@ class Router:
             {slot: writer.name for slot, writer in repeater.writers.items()},
         )
         self._next_report = time.monotonic()
+        for arm in request.arms:
+            if reason := self._do_writer(arm):
+                self._close(0.0)
+                return reason
         return ""
 
     def _update(self, text: str) -> str:

@@ -211,7 +211,7 @@ def test_the_first_image_is_the_lowest_that_no_gate_left_out(
     acquisition = shared(doors, step)
     for receiver, (first, before) in enumerate(firsts):
         assert acquisition.ids.first is None
-        acquisition.on_first(receiver, control.FirstNotice(1, "1-1", first, before), 10.0)
+        acquisition.hear(receiver, control.FirstNotice(1, "1-1", first, before), 10.0)
     assert acquisition.ids.first == agreed
     settled = [(receiver, request.first_id) for receiver, request in doors.asked]  # type: ignore[union-attr]
     assert settled == [(0, agreed), (1, agreed)]
@@ -219,7 +219,7 @@ def test_the_first_image_is_the_lowest_that_no_gate_left_out(
 
 def test_a_receiver_without_images_is_not_awaited_for_long() -> None:
     acquisition = shared(Noted())
-    acquisition.on_first(0, control.FirstNotice(1, "1-1", 7, None), 10.0)
+    acquisition.hear(0, control.FirstNotice(1, "1-1", 7, None), 10.0)
     acquisition.watch(10.0 + SETTLE_TIME / 2)
     assert acquisition.ids.first is None
     acquisition.watch(10.0 + SETTLE_TIME)
@@ -230,7 +230,7 @@ def test_it_is_complete_when_the_receivers_have_all_images_together() -> None:
     doors = Noted()
     acquisition = shared(doors, images=10)
     for receiver in range(2):
-        acquisition.on_first(receiver, control.FirstNotice(1, "1-1", receiver, None), 10.0)
+        acquisition.hear(receiver, control.FirstNotice(1, "1-1", receiver, None), 10.0)
     doors.asked.clear()
     for receiver, images in ((0, 5), (1, 4), (1, 5)):
         assert doors.asked == []

@@ -12,17 +12,6 @@ from repstream.files.plan import Axis
 from repstream.parameters.file_names import PartNames
 
 
-class Open(msgspec.Struct, frozen=True, tag="open"):
-    """Bind every enabled output, connect the input, and begin to repeat.
-
-    `configuration` is a `Configuration` as JSON, with a slot for every stream and writer. If
-    anything cannot be bound the answer says so and nothing stays open.
-    """
-
-    request: int
-    configuration: str
-
-
 class Close(msgspec.Struct, frozen=True, tag="close"):
     """Stop receiving, drain what was received, close everything; then `Closed`.
 
@@ -99,6 +88,19 @@ class Arm(msgspec.Struct, frozen=True, tag="arm"):
     slot: int
     plan: AcquisitionPlan
     frames: int | None = None
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Bind every enabled output, connect the input, and begin to repeat.
+
+    `configuration` is a `Configuration` as JSON, with a slot for every stream and writer. `arms`:
+    acquisitions that go on already, whose writers are armed before a frame is received. If anything cannot
+    be had the answer says so and nothing stays open.
+    """
+
+    request: int
+    configuration: str
+    arms: tuple[Arm, ...] = ()
 
 
 class OpenGate(msgspec.Struct, frozen=True, tag="gate"):

@@ -71,6 +71,11 @@ class Reports:
         """Whether all of these have reported since the last time that they were said."""
         return self._fresh >= set(live)
 
+    @property
+    def are_known(self) -> bool:
+        """Whether any of those that live has reported."""
+        return bool(self._last)
+
     def before_acquisitions(self) -> dict[int, WriterReport]:
         """What the writers count that had no acquisition yet, by slot."""
         found: dict[int, list[WriterReport]] = {}
@@ -111,7 +116,7 @@ class Reports:
         source = msgspec.structs.replace(
             whole.source,
             ledger=ledger,
-            connected=all(report.source.connected for report in live),
+            connected=len(live) == self.tracker.receivers and all(report.source.connected for report in live),
             problem="; ".join(problems),
         )
         losses = whole.losses + min(gaps.missing, COUNT_LIMIT // 2)

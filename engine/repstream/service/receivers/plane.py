@@ -102,8 +102,9 @@ class Receivers:
     def _launch_others(self, wanted: int) -> None:
         """Have as many receivers as are wanted; those that live stay. Raises OSError."""
         self._planes += [ProcessPlane(self._model) for _ in range(wanted - len(self._planes))]
-        for receiver in range(1, wanted):
-            self._launch(receiver)
+        for receiver in range(wanted):
+            if self._planes[receiver].process_id is None:
+                self._launch_again(receiver)
 
     def _launch(self, receiver: int, settings: str = "") -> bool:
         plane = self._planes[receiver]
@@ -111,6 +112,7 @@ class Receivers:
         return plane.launch(hear, lost, settings)
 
     def _launch_again(self, receiver: int) -> None:
+        self._planes[receiver].kill()  # one that did not take part
         self._planes[receiver] = ProcessPlane(self._model)
         self._launch(receiver)
 

@@ -15,9 +15,10 @@ import msgspec
 from repstream.dataplane import control
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
-from repstream.service.receivers.asked import Asked, Reasons, sentence
+from repstream.service.receivers.asked import Asked, Build, Reasons, sentence
 from repstream.service.receivers.merging import Reports
 from repstream.service.receivers.over_parts import FilesOverParts, Task
+from repstream.service.receivers.returning import Returning
 from repstream.service.receivers.shared_acquisition import SharedAcquisition
 from repstream.service.receivers.shares import share_of
 from repstream.service.supervisor import Plane
@@ -25,8 +26,6 @@ from repstream.service.supervisor import Plane
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 0.1
-RETRY_INTERVAL = 1.0
-"""Seconds until a receiver that could not begin again is tried once more."""
 
 
 class Lost(NamedTuple):
@@ -57,17 +56,16 @@ class Several:
     ) -> None:
         self._model = model
         self._planes, self._receivers = planes, receivers
-        self._launch = launch
         self._tell = tell
         self._on_death = on_death
         self._inbox: SimpleQueue[control.Request | tuple[int, control.Notice] | Lost | Task | None]
         self._inbox = SimpleQueue()
-        self._asked = Asked(lambda receiver, request: planes[receiver].send(request))
-        self._live = set(range(receivers))
-        self._down: dict[int, float] = {}  # when each that died is to begin again
+        self.asked = Asked(lambda receiver, request: planes[receiver].send(request))
+        self.live = set(range(receivers))
+        self._returning = Returning(self, launch)
         self._configuration = model()
         self._reports = Reports(receivers, 1)
-        self._is_open = self._is_killed = self._is_dead = False
+        self.is_open = self._is_killed = self._is_dead = False
         self._closed: dict[int, control.Closed] | None = None
         self._undoing: set[int] = set()  # those that still close what others could not open
         self._undone: Task = _nothing
@@ -98,6 +96,21 @@ class Several:
     def retire(self) -> None:
         """Another start has other receivers."""
         self._inbox.put(None)
+
+    # --- what `Returning` asks for -----------------------------------------------------------
+
+    @property
+    def is_closing(self) -> bool:
+        """See `Others`."""
+        return self.is_open and self._closed is not None
+
+    def taking(self) -> list[SharedAcquisition]:
+        """See `Others`."""
+        return [acquisition for acquisition in self._unfinished.values() if not acquisition.is_ending]
+
+    def share(self, receiver: int) -> str:
+        """See `Others`."""
+        return storage.dump(share_of(self._configuration, receiver))
 
     def close(self) -> None:
         """All receivers have ended orderly: make the files over those that they wrote, and end."""
@@ -138,7 +151,7 @@ class Several:
                 self._ask_all(item, lambda _, number: msgspec.structs.replace(item, request=number))
             case control.Update():
                 self._configuration = self._model.model_validate_json(item.configuration)
-                self._ask_all(item, lambda k, number: control.Update(number, self._share(k)))
+                self._ask_all(item, lambda k, number: control.Update(number, self.share(k)))
             case control.Arm():
                 self._arm(item)
             case control.OpenGate():
@@ -157,10 +170,8 @@ class Several:
         now = time.monotonic()
         for acquisition in list(self._unfinished.values()):
             acquisition.watch(now)
-        for receiver, due in list(self._down.items()):
-            if now >= due and not self._is_killed:
-                del self._down[receiver]
-                self._begin_again(receiver)
+        if not self._is_killed:
+            self._returning.watch(now)
         self._say_closed()
 
     # --- requests ---------------------------------------------------------------------------
@@ -168,11 +179,13 @@ class Several:
     def _answer(self, request: control.Request, reason: str = "") -> None:
         self._tell(control.Answer(request.request, reason))
 
-    def _ask_all(self, request: control.Request, build: Callable[[int, int], control.Request]) -> None:
-        self._asked.ask(self._live, build, lambda reasons: self._answer(request, sentence(reasons)))
+    def _ask_all(self, request: control.Request, build: Build) -> None:
+        """What a receiver does not do because it has died meanwhile is no reason to refuse."""
 
-    def _share(self, receiver: int) -> str:
-        return storage.dump(share_of(self._configuration, receiver))
+        def done(reasons: Reasons) -> None:
+            self._answer(request, sentence({k: reasons[k] for k in reasons.keys() & self.live}))
+
+        self.asked.ask(self.live, build, done)
 
     def _open(self, request: control.Open) -> None:
         self._configuration = self._model.model_validate_json(request.configuration)
@@ -182,15 +195,15 @@ class Several:
 
         def opened(reasons: Reasons) -> None:
             if not reasons:
-                self._is_open = True
+                self.is_open = True
                 self._answer(request)
                 return
-            self._undoing = self._live - reasons.keys()
+            self._undoing = self.live - reasons.keys()
             self._undone = partial(self._answer, request, sentence(reasons))
-            self._asked.ask(set(self._undoing), lambda _, number: control.Close(number, 0.0))
+            self.asked.ask(set(self._undoing), lambda _, number: control.Close(number, 0.0))
             self._undo_further()
 
-        self._asked.ask(self._live, lambda k, number: control.Open(number, self._share(k)), opened)
+        self.asked.ask(self.live, lambda k, number: control.Open(number, self.share(k)), opened)
 
     def _undo_further(self) -> None:
         if not self._undoing:
@@ -201,6 +214,7 @@ class Several:
         acquisition = SharedAcquisition(
             request.slot, request.plan, self._receivers, self._configuration.source.id_step, self
         )
+        acquisition.wanted = request.frames
         self._unfinished[acquisition.id] = acquisition
 
         def armed(reasons: Reasons) -> None:
@@ -208,8 +222,8 @@ class Several:
                 self._files.given_up.add(acquisition.id)
                 for part in acquisition.parts:
                     part.is_lost = part.is_lost or part.receiver in reasons
-                self._asked.ask(
-                    self._live - reasons.keys(),
+                self.asked.ask(
+                    self.live - reasons.keys(),
                     lambda _, number: control.End(number, request.slot, True, acquisition.id),
                 )
                 acquisition.advance()
@@ -220,9 +234,9 @@ class Several:
             self._answer(request, sentence(reasons))
 
         self._files.begin(acquisition)
-        plans = {receiver: acquisition.part_for(receiver) for receiver in sorted(self._live)}
-        self._asked.ask(
-            self._live,
+        plans = {receiver: acquisition.part_for(receiver) for receiver in sorted(self.live)}
+        self.asked.ask(
+            self.live,
             lambda k, number: control.Arm(number, request.slot, plans[k], request.frames),
             armed,
         )
@@ -236,12 +250,15 @@ class Several:
         else:
 
             def opened(reasons: Reasons) -> None:
-                if not reasons:
+                if reasons:
+                    acquisition.wanted = None
+                else:
                     acquisition.open(request.frames)
                 self._answer(request, sentence(reasons))
 
-            self._asked.ask(
-                self._live, lambda _, number: msgspec.structs.replace(request, request=number), opened
+            acquisition.wanted = request.frames
+            self.asked.ask(
+                self.live, lambda _, number: msgspec.structs.replace(request, request=number), opened
             )
 
     def _end(self, request: control.End) -> None:
@@ -256,25 +273,20 @@ class Several:
     def _on_notice(self, receiver: int, notice: control.Notice) -> None:
         now = time.monotonic()
         self._awake.add(receiver)
+        self._returning.heard(receiver)
         match notice:
             case control.Answer():
-                self._asked.on_answer(receiver, notice)
+                self.asked.on_answer(receiver, notice)
             case control.Report():
                 self._on_report(receiver, notice, now)
             case control.Beat():
                 self._beats.add(receiver)
-                if self._beats >= self._live & self._awake:
+                if self._beats >= self.live & self._awake:
                     self._beats.clear()
                     self._tell(control.Beat())
-            case control.AcquisitionNotice():
+            case control.AcquisitionNotice() | control.GateNotice() | control.FirstNotice():
                 if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
-                    acquisition.on_notice(receiver, notice, now)
-            case control.GateNotice():
-                if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
-                    acquisition.on_gate(receiver, notice, now)
-            case control.FirstNotice():
-                if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
-                    acquisition.on_first(receiver, notice, now)
+                    acquisition.hear(receiver, notice, now)
             case control.Closed():
                 self._on_closed(receiver, notice)
             case control.Note():
@@ -286,7 +298,7 @@ class Several:
         for writer in (*report.behind.values(), *report.writers.values()):
             if (acquisition := self._unfinished.get(writer.acquisition_id)) is not None:
                 acquisition.on_report(receiver, writer, now)
-        if self._is_open and self._reports.are_due(self._live):
+        if self.is_open and self._reports.are_due(self.live - self._returning.opening):
             self._tell(self._said())
 
     def _said(self, *, final: bool = False) -> control.Report:
@@ -294,7 +306,7 @@ class Several:
         report = self._reports.said(final=final)
         receivers = tuple(
             control.ReceiverReport(
-                self._planes[receiver].process_id or 0 if receiver in self._live else 0,
+                self._planes[receiver].process_id or 0 if receiver in self.live else 0,
                 self._reports.frames_of(receiver),
             )
             for receiver in range(self._receivers)
@@ -322,80 +334,40 @@ class Several:
     def _say_closed(self) -> None:
         """All is closed when every receiver has said so, and the files over those of receivers are made."""
         closed = self._closed
-        if closed is None or not self._is_open or self._unfinished or not closed.keys() >= self._live:
+        if closed is None or not self.is_open or self._unfinished or not closed.keys() >= self.live:
             return
-        self._is_open, self._closed = False, None
-        self._down.clear()
+        self.is_open, self._closed = False, None
         undelivered = sum(notice.undelivered for notice in closed.values())
         self._tell(control.Closed(self._said(final=True), undelivered))
 
-    # --- a receiver that died ---------------------------------------------------------------
-
     def _on_lost(self, lost: Lost) -> None:
         receiver, reason = lost
-        self._live.discard(receiver)
+        self.live.discard(receiver)
         self._beats.discard(receiver)
         self._awake.discard(receiver)
-        self._asked.on_death(receiver, reason)
+        self.asked.on_death(receiver, reason)
         if receiver in self._undoing:
             self._undoing.discard(receiver)
             self._undo_further()
-        self._is_dead = not self._live
+        self._is_dead = not self.live
         self._reports.lose(receiver)
+        if self.is_open and self._reports.are_known:
+            # Nobody is to take the input for connected because of a report from before.
+            self._tell(self._said())
         fail = self._configuration.source.receiver_loss == "fail"
         for acquisition in list(self._unfinished.values()):
             acquisition.lose(receiver, reason, fail=fail)
         if self._is_dead:
             self._on_death(reason)
-            return
-        self._tell(control.Note(logging.ERROR, f"receiver {receiver + 1} died: {reason}; it begins again"))
-        self._down[receiver] = time.monotonic()
-
-    def _begin_again(self, receiver: int) -> None:
-        try:
-            self._launch(receiver)
-        except OSError as error:
-            self._tell(control.Note(logging.ERROR, f"receiver {receiver + 1} cannot be started: {error}"))
-            self._down[receiver] = time.monotonic() + RETRY_INTERVAL
-            return
-        if not self._is_open or self._closed is not None:
-            self._live.add(receiver)
-            return
-
-        def opened(reasons: Reasons) -> None:
-            if reasons:
-                self._tell(control.Note(logging.ERROR, f"it did not begin again: {sentence(reasons)}"))
-                if receiver not in self._down:
-                    self._down[receiver] = time.monotonic() + RETRY_INTERVAL
-                return
-            self._live.add(receiver)
-            for acquisition in self._unfinished.values():
-                if not acquisition.is_ending:
-                    self._take_part(receiver, acquisition)
-
-        self._asked.ask([receiver], lambda k, number: control.Open(number, self._share(k)), opened)
-
-    def _take_part(self, receiver: int, acquisition: SharedAcquisition) -> None:
-        """Have a receiver that has begun again write a further file of an acquisition."""
-        plan = acquisition.part_for(receiver)
-        frames = acquisition.frames if acquisition.is_open else None
-
-        def armed(reasons: Reasons) -> None:
-            if reasons:
-                acquisition.lose(receiver, sentence(reasons), fail=False)
-            else:
-                acquisition.settle(receiver)
-
-        self._asked.ask(
-            [receiver], lambda _, number: control.Arm(number, acquisition.slot, plan, frames), armed
-        )
+        else:
+            self._returning.died(receiver, reason)
 
     # --- what acquisitions have done ----------------------------------------------------------
 
     def ask(self, receiver: int, build: Callable[[int], control.Request]) -> None:
         """See `Doors`."""
-        if receiver in self._live:
-            self._asked.ask([receiver], lambda _, number: build(number))
+        if receiver in self.live:
+            self.asked.ask([receiver], lambda _, number: build(number))
 
     def tell(self, notice: control.Notice) -> None:
         """See `Doors`."""

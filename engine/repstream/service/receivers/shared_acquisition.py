@@ -45,6 +45,8 @@ class SharedAcquisition:
     All receivers let images through from one id on. It is agreed when each has one: the lowest, but none
     that came to a receiver before its gate was open. With a number of images it ends when the receivers
     have them together, or each has had one beyond the last.
+
+    `wanted`: for how many frames the gates have been asked to open (0: all), None: they are to be shut.
     """
 
     slot: int
@@ -56,6 +58,7 @@ class SharedAcquisition:
     state: AcquisitionState = AcquisitionState.NONE
     is_open: bool = False
     is_ending: bool = False
+    wanted: int | None = None
 
     def __post_init__(self) -> None:
         self.frames = 0
@@ -134,18 +137,21 @@ class SharedAcquisition:
 
     # --- what receivers say -----------------------------------------------------------------
 
-    def on_first(self, receiver: int, notice: control.FirstNotice, now: float) -> None:
-        """A receiver has its first image, which waits."""
-        self.ids.note_first(receiver, notice.first_id, notice.before, now)
-        self.watch(now)
-
-    def on_gate(self, receiver: int, notice: control.GateNotice, now: float) -> None:
-        """The gate of a receiver has shut after the last image that may be its own."""
-        for part in live(self.parts):
-            if part.receiver == receiver and not notice.is_open:
-                part.is_shut = True
-        if notice.report is not None:
-            self.on_report(receiver, notice.report, now)
+    def hear(
+        self,
+        receiver: int,
+        notice: control.AcquisitionNotice | control.GateNotice | control.FirstNotice,
+        now: float,
+    ) -> None:
+        """What a receiver says of this acquisition."""
+        match notice:
+            case control.AcquisitionNotice():
+                self._on_state(receiver, notice, now)
+            case control.GateNotice():
+                self._on_gate(receiver, notice, now)
+            case control.FirstNotice():
+                self.ids.note_first(receiver, notice.first_id, notice.before, now)
+                self.watch(now)
 
     def on_report(self, receiver: int, report: WriterReport, now: float) -> None:
         """A receiver says how far it is."""
@@ -155,17 +161,6 @@ class SharedAcquisition:
         part.report = report
         self.ids.note(receiver, report.runs, self.most, now, held=report.blocking)
         self.watch(now)
-
-    def on_notice(self, receiver: int, notice: control.AcquisitionNotice, now: float) -> None:
-        """The part of a receiver has got into another state."""
-        part = self._part_of(receiver)
-        if part is None:
-            return
-        part.state, part.result = notice.state, notice.result
-        self.on_report(receiver, notice.report, now)
-        if notice.result is AcquisitionResult.FAILED:
-            self.fail(f"receiver {receiver + 1}: {notice.message.removeprefix('ERROR:')}")
-        self.advance()
 
     def lose(self, receiver: int, reason: str, *, fail: bool) -> None:
         """A receiver died; what it had not written is lost."""
@@ -257,6 +252,25 @@ class SharedAcquisition:
 
     # ----------------------------------------------------------------------------------------
 
+    def _on_state(self, receiver: int, notice: control.AcquisitionNotice, now: float) -> None:
+        """The part of a receiver has got into another state."""
+        part = self._part_of(receiver)
+        if part is None:
+            return
+        part.state, part.result = notice.state, notice.result
+        self.on_report(receiver, notice.report, now)
+        if notice.result is AcquisitionResult.FAILED:
+            self.fail(f"receiver {receiver + 1}: {notice.message.removeprefix('ERROR:')}")
+        self.advance()
+
+    def _on_gate(self, receiver: int, notice: control.GateNotice, now: float) -> None:
+        """The gate of a receiver has shut after the last image that may be its own."""
+        for part in live(self.parts):
+            if part.receiver == receiver and not notice.is_open:
+                part.is_shut = True
+        if notice.report is not None:
+            self.on_report(receiver, notice.report, now)
+
     def _part_of(self, receiver: int) -> Part | None:
         """What a receiver writes now, or wrote last; None where it died and has not begun again."""
         return next((p for p in reversed(self.parts) if p.receiver == receiver and not p.is_lost), None)
@@ -278,7 +292,7 @@ class SharedAcquisition:
         if self.most == self.plan.num_images:
             self.end(complete=True)
             return
-        self.is_open = False
+        self.is_open, self.wanted = False, None
         for part in live(self.parts):
             if not part.is_shut:
                 self.doors.ask(part.receiver, lambda number: control.ShutGate(number, self.slot))
