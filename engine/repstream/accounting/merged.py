@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
-from repstream.accounting.gap_tracker import WINDOW, GapTracker
+from repstream.accounting.gap_tracker import GapTracker
 from repstream.accounting.id_runs import IdRun
+from repstream.accounting.own_numberings import OwnNumberings, Placed
 
 MOST_APART = 100_000
 """Ids that are judged before a receiver whose numbering seems to have begun anew, at most."""
-
-_Pending = tuple[int, IdRun]
-"""A numbering, counted from 0, and ids of it."""
 
 
 class MergedTracker:
@@ -109,49 +107,27 @@ class MergedTracker:
 
 
 class _Arrivals:
-    """The ids of one receiver that are not judged yet, each with the numbering that it belongs to.
-
-    `slack`: how far from the first id of a numbering a receiver may get its own first one.
-    """
+    """The ids of one receiver that are not judged yet, each with the numbering that it belongs to."""
 
     def __init__(self, step: int, slack: int) -> None:
-        self.runs: deque[_Pending] = deque()
-        self._numbering = 0
-        self._begun = False
-        self._window, self._slack = WINDOW * step, slack
-        self._first = self._high = 0
-        self._doubtful: IdRun | None = None
+        self.runs: deque[Placed] = deque()
+        self._own = OwnNumberings(step, slack)
 
     @property
     def pending(self) -> int:
-        return sum(run.length for _, run in self.runs) + (self._doubtful is not None)
+        return sum(run.length for _, run in self.runs) + self._own.in_doubt
 
     def add(self, run: IdRun) -> None:
-        if self._doubtful is not None:
-            doubtful, self._doubtful = self._doubtful, None
-            self._append(doubtful, begins=run.first <= self._high)
-        if not self._begun:
-            self._append(run, begins=True)
-        elif run.first > self._high or self._is_late(run):
-            self._append(run, begins=False)
-        elif self._high - run.first > self._window:
-            self._append(run, begins=True)
-        elif run.length > 1:
-            self._append(run, begins=run.first + run.step <= self._high)
-        else:
-            self._doubtful = run
+        self.runs.extend(self._own.place(run))
 
     def end_doubt(self) -> None:
-        """Nothing follows now that would say whether the last id begins a numbering: it repeats one."""
-        if self._doubtful is not None:
-            self._append(self._doubtful, begins=False)
-            self._doubtful = None
+        self.runs.extend(self._own.end_doubt())
 
     def renumber(self, least: int) -> None:
         """The first run belongs to this numbering at least, and those that follow to as many later ones."""
         later = least - self.runs[0][0]
         if later > 0:
-            self._numbering += later
+            self._own.number += later
             self.runs = deque((numbering + later, run) for numbering, run in self.runs)
 
     def drop(self, count: int) -> None:
@@ -159,15 +135,3 @@ class _Arrivals:
         numbering, (first, step, had) = self.runs.popleft()
         if count < had:
             self.runs.appendleft((numbering, IdRun(first + count * step, step, had - count)))
-
-    def _is_late(self, run: IdRun) -> bool:
-        """Whether an id that is not the highest can only belong to the numbering."""
-        return self._high - run.first <= self._window and run.first > self._first + self._slack
-
-    def _append(self, run: IdRun, *, begins: bool) -> None:
-        if begins:
-            self._numbering += self._begun
-            self._begun = True
-            self._first, self._high = run.first, run.last
-        self._high = max(self._high, run.last)
-        self.runs.append((self._numbering, run))
