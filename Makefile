@@ -11,7 +11,8 @@
 #   make bench, soak     figures; long runs             make docs    generated reference pages
 #                        BENCH="repeater writer" BASE=COMMIT: the data plane against an earlier commit's
 #   make soak-site       a site on which everything fails at random; DURATION=30m SEED=… REPORT=soak.md
-#   make soak-tango MINUTES=10   the Tango server alone: 20 clients poll, 5 subscribe; ends with a line of figures
+#   make soak-tango MINUTES=10   the Tango server alone: 20 clients poll, 5 subscribe; a line of figures, and what
+#                        the same load costs the frame path
 #   make release VERSION=0.2.0   checks, tests, version, changelog, wheel, tag; nothing leaves this machine
 #   make audit           known faults of the libraries; asks PyPI
 #   make mutants         do tests notice changes of the code? MUTANTS="accounting --sample 100"
@@ -85,7 +86,7 @@ soak: $(READY)
 
 soak-tango: $(READY)
 	@REPSTREAM_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/python -m pytest -m soak --timeout 0 -q -s \
-	    tests/soak/test_tango.py -k every_last_value
+	    tests/soak/test_tango.py -k 'every_last_value or frame_path'
 
 soak-site: $(READY)
 	@$(BIN)/python -m tests.soak.site --duration $(or $(DURATION),60s) $(if $(SEED),--seed $(SEED)) \

@@ -28,6 +28,7 @@ from benchmarks import (
     ring,
     since,
     stream_formats,
+    tango_load,
     watched,
     writer,
 )
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Row]]] = {
     "polled": polled.with_clients,
     "status": polled.with_status_requests,
     "watched": watched.with_monitors,
+    "tango": tango_load.under_load,
     "pictures": pictures.pictures,
     "processing": processing.processing,
     "pipelines": pipelines.pipelines,

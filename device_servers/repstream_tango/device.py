@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -38,7 +39,11 @@ ADDRESS = re.compile(r"tcp://\S+:\d+|(ipc|inproc)://\S+")
 
 
 class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
-    """Base of the devices; the classes of a server are made of it by `projection.device_classes`."""
+    """Base of the devices; the classes of a server are made of it by `projection.device_classes`.
+
+    What a device holds must not hold the device: the garbage collector does not look into devices of pytango
+    (10.3), so one that comes and goes would stay in memory.
+    """
 
     publisher: ClassVar[Publisher]
     catalogue: ClassVar[Catalogue]
@@ -62,7 +67,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         self._logged: DevState | None = None
         try:
             super().init_device()
-            self.events = Events(self)
+            self.events = Events(weakref.proxy(self))
             for name in ("State", "Status"):
                 self.set_change_event(name, True, False)
                 self.set_archive_event(name, True, False)

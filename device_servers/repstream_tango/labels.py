@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tango import DevFailed, Util
+from tango import AttributeConfig, DevFailed, Util
 
 from repstream.parameters.catalogue import Catalogue, Group
 from repstream.parameters.facts import Role, Value
@@ -17,6 +17,12 @@ from repstream_tango.names import group_name, label, text_label
 from repstream_tango.shown import Shown
 
 log = logging.getLogger(__name__)
+
+FACTS = (
+    *("label", "description", "unit", "standard_unit", "display_unit", "format"),
+    *("min_value", "max_value", "min_alarm", "max_alarm"),
+)
+"""What clients may have changed of an attribute's configuration."""
 
 
 class Labels:
@@ -48,7 +54,8 @@ class Labels:
             given[shown.name] = label(of, before), label(of, name)
             if shown.text_name:
                 given[shown.text_name] = text_label(of, before), text_label(of, name)
-        held = self._device.get_attribute_config(list(given))
+        of_device = self._device.get_device_attr()
+        held = (_configuration(of_device.get_attr_by_name(attribute)) for attribute in given)
         changed = [one for one in held if one.label == given[one.name][0]]
         for one in changed:
             one.label = given[one.name][1]
@@ -61,6 +68,19 @@ class Labels:
             log.warning("labels of %s are not changed: %s", name or before, failed.args[0].desc)
         finally:
             Util.set_use_db(with_database)
+
+
+def _configuration(attribute: Any) -> AttributeConfig:
+    """As the device's own `get_attribute_config`, whose memory pytango 10.3 never frees: 580 bytes each time."""
+    made = AttributeConfig()
+    made.name, made.writable = attribute.get_name(), attribute.get_writable()
+    made.writable_attr_name = attribute.get_assoc_name()
+    made.data_type, made.data_format = attribute.get_data_type(), attribute.get_data_format()
+    made.max_dim_x, made.max_dim_y = attribute.get_max_dim_x(), attribute.get_max_dim_y()
+    properties = attribute.get_properties()
+    for fact in FACTS:
+        setattr(made, fact, getattr(properties, fact))
+    return made
 
 
 def _heads(group: str) -> tuple[str, str]:

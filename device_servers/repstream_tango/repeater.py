@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -32,7 +33,7 @@ class RepeaterDevice(PictureDevice):
         super().init_device()
         if self._engine is not None:
             # Once, not with each Init: what labels are now goes on.
-            self._labels = self._labels or Labels(self, self.catalogue, self._shown.values())
+            self._labels = self._labels or Labels(weakref.proxy(self), self.catalogue, self._shown.values())
             engine = self._engine
             self._chronicle = Chronicle(lambda: engine.catalogue)
             self._log = engine.subscribe(self._note)
@@ -44,6 +45,7 @@ class RepeaterDevice(PictureDevice):
     def delete_device(self) -> None:
         if self._log is not None:
             self._log.close()
+            self._log = None
         super().delete_device()
 
     @command(  # type: ignore[untyped-decorator]  # pytango has no types

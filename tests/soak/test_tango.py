@@ -1,24 +1,23 @@
 """A Tango server for long: many who poll and subscribe, streams that come and go under them.
 
 `REPSTREAM_SOAK_MINUTES` sets how long the long forms run (30); the short ones are part of the tests.
-``make soak-tango MINUTES=10`` runs the long form of the first alone and ends with a line of its figures.
+``make soak-tango MINUTES=10`` runs the long form of the first alone, which ends with a line of its figures,
+and measures what the same load costs the frame path.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tango
+from benchmarks import tango_load
 
 from repstream.link.server import EngineServer
 from repstream.protocol import Requester
@@ -27,16 +26,20 @@ from repstream_tango.command_line import command_line
 from tests.device_servers.serving import ANY_PORT, REPEATER, free_port, running, until, writer
 from tests.device_servers.watching import watching
 from tests.fakes import FakePlane, running_service
+from tests.soak.tango_load import KEYS, NAMES, PERIOD, POLLERS, SUBSCRIBERS, clients, seen
 from tests.soak.tango_watcher import POLLED
 
 MINUTES = float(os.environ.get("REPSTREAM_SOAK_MINUTES", "30"))
 ME = Requester("test")
-KEYS = tuple(f"pictures.1.roi{n}_{side}" for n in range(1, 5) for side in ("y", "x", "height", "width"))
-NAMES = tuple(f"Pictures1Roi{n}{side}" for n in range(1, 5) for side in ("Y", "X", "Height", "Width"))
-EVENTS = 1000.0
-"""Changes a second, over all keys."""
 FLAT = 1.05
 """How much more memory the server may take at the end than after the first third."""
+
+PAIRS = 5
+"""Runs of the frame path with and without clients."""
+WARM = 50
+"""Cycles after which memory may not grow any more."""
+MOST_GROWN = 20_000
+"""Bytes a cycle; a configuration that is never freed of each attribute of a stream is 50,000."""
 
 
 @dataclass
@@ -72,44 +75,18 @@ def serving(folder: Path) -> Iterator[Server]:
         server.close()
 
 
-@contextmanager
-def watchers(device: str, way: str, how_many: int, last: int) -> Iterator[subprocess.Popen[str]]:
-    line = [
-        sys.executable,
-        "-m",
-        "tests.soak.tango_watcher",
-        device,
-        way,
-        str(how_many),
-        str(last),
-        *NAMES,
-    ]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        try:
-            assert process.stdout.readline().strip() == "ready"
-            yield process
-        finally:
-            process.kill()
-
-
-def said(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    assert process.stdout is not None
-    found: list[dict[str, Any]] = json.loads(process.stdout.readline())
-    return found
-
-
 @pytest.mark.parametrize(
     ("minutes", "pollers", "subscribers"),
-    [pytest.param(0.05, 4, 2, id="short"), pytest.param(MINUTES, 20, 5, marks=pytest.mark.soak, id="long")],
+    [
+        pytest.param(0.05, 4, 2, id="short"),
+        pytest.param(MINUTES, POLLERS, SUBSCRIBERS, marks=pytest.mark.soak, id="long"),
+    ],
 )
 def test_all_see_every_last_value_and_nothing_grows(
     tmp_path: Path, minutes: float, pollers: int, subscribers: int
 ) -> None:
-    steps = int(minutes * 60 * EVENTS / len(KEYS))
-    with serving(tmp_path) as server, ExitStack() as stack:
-        ways = [("poll", pollers // 4)] * 4 + [("subscribe", 1)] * subscribers
-        clients = [(way, stack.enter_context(watchers(server.device, way, n, steps))) for way, n in ways]
+    steps = int(minutes * 60 / PERIOD)
+    with serving(tmp_path) as server, clients(server.device, steps, pollers, subscribers) as watching_it:
         marks: list[tuple[float, float, int, int]] = []
         begin = time.monotonic()
         for step in range(1, steps + 1):
@@ -118,16 +95,14 @@ def test_all_see_every_last_value_and_nothing_grows(
                 server.plane.receive(1)
             if step in (steps // 3, steps):
                 marks.append((time.monotonic(), server.cpu(), server.resident(), server.descriptors()))
-            time.sleep(max(0.0, begin + step * len(KEYS) / EVENTS - time.monotonic()))
-        seen: dict[str, list[dict[str, Any]]] = {"poll": [], "subscribe": []}
-        for way, client in clients:
-            seen[way] += said(client)
+            time.sleep(max(0.0, begin + step * PERIOD - time.monotonic()))
+        polled, subscribed = seen(watching_it).values()
     (t0, cpu0, memory0, files0), (t1, cpu1, memory1, files1) = marks
-    polls = sum(one["count"] for one in seen["poll"]) // len(NAMES)
-    late = sum(one["late"] for one in seen["poll"])
-    events = sum(one["count"] for one in seen["subscribe"])
-    lost = sum(not one["is_done"] for one in (*seen["poll"], *seen["subscribe"]))
-    median, p99, longest = (1e3 * max(one[of] for one in seen["poll"]) for of in ("median", "p99", "longest"))
+    polls = sum(one["count"] for one in polled) // len(NAMES)
+    late = sum(one["late"] for one in polled)
+    events = sum(one["count"] for one in subscribed)
+    lost = sum(not one["is_done"] for one in (*polled, *subscribed))
+    median, p99, longest = (1e3 * max(one[of] for one in polled) for of in ("median", "p99", "longest"))
     in_time, cores, load = 100 * (1 - late / max(polls, 1)), (cpu1 - cpu0) / (t1 - t0), os.getloadavg()[0]
     print(
         f"\nTango soak, {t1 - begin:.0f} s, {pollers} clients poll {POLLED} attributes at 10 Hz, "
@@ -139,18 +114,26 @@ def test_all_see_every_last_value_and_nothing_grows(
         f"server {cores:.2f} cores (wanted less than 0.5), "
         f"{memory0 / 1e6:.1f} -> {memory1 / 1e6:.1f} MB, {files0} -> {files1} descriptors; load {load:.1f}"
     )
-    for one in (*seen["poll"], *seen["subscribe"]):
+    for one in (*polled, *subscribed):
         assert (one["is_done"], one["fallen"], one["errors"]) == (True, 0, 0)
     assert memory1 < memory0 * FLAT
     assert files1 <= files0
 
 
-@pytest.mark.parametrize("cycles", [20, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.soak
+def test_the_frame_path_does_not_feel_them() -> None:
+    """No frame and no last value is lost; the ratio is printed, since a busy machine moves it."""
+    print()
+    for row in tango_load.under_load(PAIRS):
+        print("  ".join(row.cells))
+
+
+@pytest.mark.parametrize("cycles", [150, pytest.param(1000, marks=pytest.mark.soak)])
 def test_streams_come_and_go_under_a_connected_client(tmp_path: Path, cycles: int) -> None:
     with serving(tmp_path) as server:
         proxy = tango.DeviceProxy(server.device)
         until(lambda: proxy.State() == tango.DevState.STANDBY, "the engine to be found")
-        before = (0, 0)
+        memory, files = 0, 0
         with watching(proxy, "Stream3EveryNth") as watch:
             for cycle in range(1, cycles + 1):
                 stream = {"address": "tcp://127.0.0.1:19612", "every_nth": cycle}
@@ -160,7 +143,9 @@ def test_streams_come_and_go_under_a_connected_client(tmp_path: Path, cycles: in
                 proxy.Configure(json.dumps({"streams": {"third": None}}))
                 watch.next_where(lambda told: told.quality == tango.AttrQuality.ATTR_INVALID)
                 assert list(proxy.StreamNames)[:3] == ["live", "preview", ""]
-                if cycle == cycles // 2:
-                    before = server.resident(), server.descriptors()
-        assert server.resident() < before[0] * FLAT
-        assert server.descriptors() <= before[1]
+                if cycle == WARM:
+                    memory, files = server.resident(), server.descriptors()
+        grown = (server.resident() - memory) / (cycles - WARM)
+        assert grown < MOST_GROWN, f"{grown:.0f} bytes a cycle"
+        assert server.resident() < memory * FLAT
+        assert server.descriptors() <= files

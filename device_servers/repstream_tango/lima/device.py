@@ -52,6 +52,7 @@ class LimaDevice(PictureDevice):
         if self._stored is not None:
             self._stored.close()
         super().delete_device()
+        self._course = self._stored = None
 
     def state_keys(self) -> Iterable[str]:
         return KEYS
