@@ -188,7 +188,7 @@ class _Clients:
     def ready(cls, ports: dict[str, int], names: Sequence[str]) -> Iterator[_Clients]:
         with ExitStack() as stack:
             for name in names:
-                _await(ports[name])
+                await_port(ports[name])
             yield cls({name: stack.enter_context(child(_client, name, ports[name])) for name in names})
 
     @contextmanager
@@ -222,7 +222,7 @@ def _client(name: str, port: int, control: Connection) -> None:
         control.send(rounds)
 
 
-def _await(port: int) -> None:
+def await_port(port: int) -> None:
     """Return when a server listens there; TimeoutError if none does."""
     for _ in range(round(PATIENCE_SECONDS / SETTLE_SECONDS)):
         with socket.socket() as probe:

@@ -17,7 +17,7 @@ from tests.soak import tango_load
 
 from benchmarks.loads import SIZES, Load
 from benchmarks.pairs import compare
-from benchmarks.polled import POLLED, RUN_SECONDS, TARGET, Beamline, ceiling_of
+from benchmarks.polled import POLLED, RUN_SECONDS, TARGET, Beamline, await_port, ceiling_of
 from benchmarks.report import Row
 from repstream import Client
 
@@ -54,6 +54,7 @@ class _Changes:
     @classmethod
     @contextmanager
     def of(cls, beamline: Beamline) -> Iterator[_Changes]:
+        await_port(beamline.ports["tango"])
         device = f"tango://127.0.0.1:{beamline.ports['tango']}/{REPEATER}#dbase=no"
         with Client(f"tcp://127.0.0.1:{beamline.ports['engine']}", timeout=60) as engine:
             yield cls(engine, device)

@@ -71,7 +71,7 @@ class Labels:
 
 
 def _configuration(attribute: Any) -> AttributeConfig:
-    """As the device's own `get_attribute_config`, whose memory pytango 10.3 never frees: 580 bytes each time."""
+    """As the device's own `get_attribute_config`, whose memory pytango 10.3 never frees (580 bytes)."""
     made = AttributeConfig()
     made.name, made.writable = attribute.get_name(), attribute.get_writable()
     made.writable_attr_name = attribute.get_assoc_name()
