@@ -47,7 +47,9 @@ class Program:
         self._due = 0.0
 
     def has_said(self, words: str) -> bool:
-        """Whether it has printed these words since its last start."""
+        """Whether it is there, and has printed these words since its last start."""
+        if self._process is None or self._process.poll() is not None:
+            return False
         with self.log.open("rb") as log:
             log.seek(self._begun_at)
             return words.encode() in log.read(MOST_FIRST_WORDS)
