@@ -24,38 +24,100 @@ SURVIVED = {0: "survived", 5: "no test passes there", 33: "no test passes there"
 
 
 class Room(NamedTuple):
-    """What is changed, and the tests that should notice, both without wildcards below their folders."""
+    """What is changed, and the tests that should notice, both without wildcards below their folders.
+
+    `programs`: tests that run the code in processes which they start. Nobody sees what these pass, so each of
+    them is run for every change, last.
+    """
 
     code: tuple[str, ...]
     tests: tuple[str, ...]
+    programs: tuple[str, ...] = ()
+
+
+def _all(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}.py" for name in names)
 
 
 ROOMS = {
     "accounting": Room(("accounting/*",), ("tests/engine/test_accounting.py",)),
     "states": Room(("states.py",), ("tests/engine/test_states.py",)),
     "policies": Room(("policies/*",), ("tests/engine/policies",)),
-    "files": Room(
-        ("files/gaps.py", "files/chunk_index.py", "files/plan.py", "dataplane/storing/placement.py"),
+    "places": Room(
+        (*_all("files", "gaps", "chunk_index", "plan"), "dataplane/storing/placement.py"),
         (
-            "tests/engine/files/test_gaps.py",
-            "tests/engine/files/test_chunk_nodes.py",
-            "tests/engine/files/test_plan.py",
+            *_all("tests/engine/files", "test_gaps", "test_chunk_nodes", "test_plan"),
             "tests/engine/dataplane/test_placement.py",
         ),
     ),
-    "writing": Room(
-        (
-            "dataplane/writing/selection.py",
-            "dataplane/writing/gate.py",
-            "dataplane/writing/fit.py",
-            "dataplane/writing/numbering.py",
-            "dataplane/writing/kept_frames.py",
-            "dataplane/writing/trigger.py",
+    "files": Room(
+        _all(
+            "files",
+            "confinement",
+            "fence",
+            "frame_file",
+            "growing",
+            "image_places",
+            "paths",
+            "placeholder",
+            "publish",
+            "raw_io",
+            "results",
+            "series",
+            "stated_end",
         ),
-        (
-            "tests/engine/dataplane/test_selection.py",
-            "tests/engine/dataplane/test_gate.py",
-            "tests/engine/dataplane/test_fit.py",
+        _all(
+            "tests/engine/files",
+            "test_confinement",
+            "test_experiment",
+            "test_fence",
+            "test_frame_file",
+            "test_gathered",
+            "test_late",
+            "test_late_name",
+            "test_paths",
+            "test_placeholder",
+            "test_series",
+        ),
+        _all("tests/engine/files", "test_power_cut", "test_storage_faults"),
+    ),
+    "selecting": Room(
+        _all("dataplane/writing", "selection", "gate", "fit", "numbering", "kept_frames", "trigger"),
+        _all("tests/engine/dataplane", "test_selection", "test_gate", "test_fit"),
+    ),
+    "writing": Room(
+        _all(
+            "dataplane/writing",
+            "acquisition",
+            "disk_meter",
+            "file_job",
+            "file_results",
+            "following",
+            "frame_queue",
+            "spill",
+            "time_limits",
+            "writer",
+        ),
+        _all(
+            "tests/engine/dataplane",
+            "test_acquisitions",
+            "test_disk_meter",
+            "test_following",
+            "test_opening",
+            "test_overlap",
+            "test_spill",
+            "test_time_limits",
+        ),
+    ),
+    "storing": Room(
+        _all("dataplane/storing", "columns", "frame_store", "image_kind", "metadata", "packing", "unjudged"),
+        _all(
+            "tests/engine/dataplane",
+            "test_channels",
+            "test_file_options",
+            "test_frame_store",
+            "test_metadata",
+            "test_packing",
         ),
     ),
 }
@@ -76,7 +138,9 @@ def copied(name: str, room: Room) -> Path:
         "[tool.mutmut]\n"
         'source_paths = ["src"]\n'
         f"only_mutate = {json.dumps([f'src/repstream/{code}' for code in room.code])}\n"
-        f"pytest_add_cli_args_test_selection = {json.dumps(room.tests)}\n"
+        f"pytest_add_cli_args_test_selection = {json.dumps((*room.tests, *room.programs))}\n"
+        # A process that has run tests has threads: each change is tried in a fork of one that has not.
+        'process_isolation = "forkserver"\n'
         f"pytest_add_cli_args = {json.dumps(arguments)}\n"
         "[tool.pytest.ini_options]\n"
         f"addopts = {json.dumps(pytest['addopts'])}\n"
@@ -90,6 +154,17 @@ def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(folder / "mutants" / "src")}
     command = [sys.executable, "-m", "mutmut", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
+
+
+def add_programs(folder: Path, programs: tuple[str, ...]) -> None:
+    """Have these tests run for each change."""
+    path = folder / "mutants" / "mutmut-stats.json"
+    stats = json.loads(path.read_text())
+    tests_of = stats["tests_by_mangled_function_name"]
+    chosen = {test for test in stats["duration_by_test"] if test.partition("::")[0] in programs}
+    for function in {name.rpartition("__mutmut_")[0] for name in verdicts(folder)} if chosen else ():
+        tests_of[function] = sorted({*tests_of.get(function, ()), *chosen})
+    path.write_text(json.dumps(stats))
 
 
 def verdicts(folder: Path) -> dict[str, int | None]:
@@ -108,6 +183,7 @@ def tried(name: str, sample: int, children: int) -> tuple[dict[str, int], Path]:
     names = sorted(verdicts(folder))
     if not names:
         sys.exit(f"mutmut made no changes:\n{made.stdout[-3000:]}{made.stderr[-3000:]}")
+    add_programs(folder, ROOMS[name].programs)
     chosen = random.Random(0).sample(names, sample) if 0 < sample < len(names) else names
     done = mutmut(folder, "run", "--max-children", str(children), *chosen)
     found = {key: code for key, code in verdicts(folder).items() if key in chosen and code is not None}
