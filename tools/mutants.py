@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[1]
 SURVIVED = {0: "survived", 5: "no test passes there", 33: "no test passes there"}
 """What mutmut keeps of a change that nobody noticed; any other end of the tests is a death."""
 
+PROGRAM_SECONDS = 30.0
+"""How long a file of tests that start programs may take where nothing is wrong."""
+
 
 class Room(NamedTuple):
     """What is changed, and the tests that should notice, both without wildcards below their folders.
@@ -138,7 +141,7 @@ def copied(name: str, room: Room) -> Path:
         "[tool.mutmut]\n"
         'source_paths = ["src"]\n'
         f"only_mutate = {json.dumps([f'src/repstream/{code}' for code in room.code])}\n"
-        f"pytest_add_cli_args_test_selection = {json.dumps((*room.tests, *room.programs))}\n"
+        f"pytest_add_cli_args_test_selection = {json.dumps(room.tests)}\n"
         # A process that has run tests has threads: each change is tried in a fork of one that has not.
         'process_isolation = "forkserver"\n'
         f"pytest_add_cli_args = {json.dumps(arguments)}\n"
@@ -160,10 +163,10 @@ def add_programs(folder: Path, programs: tuple[str, ...]) -> None:
     """Have these tests run for each change."""
     path = folder / "mutants" / "mutmut-stats.json"
     stats = json.loads(path.read_text())
+    stats["duration_by_test"] |= dict.fromkeys(programs, PROGRAM_SECONDS)
     tests_of = stats["tests_by_mangled_function_name"]
-    chosen = {test for test in stats["duration_by_test"] if test.partition("::")[0] in programs}
-    for function in {name.rpartition("__mutmut_")[0] for name in verdicts(folder)} if chosen else ():
-        tests_of[function] = sorted({*tests_of.get(function, ()), *chosen})
+    for function in {name.rpartition("__mutmut_")[0] for name in verdicts(folder)}:
+        tests_of[function] = sorted({*tests_of.get(function, ()), *programs})
     path.write_text(json.dumps(stats))
 
 
@@ -181,8 +184,10 @@ def tried(name: str, sample: int, children: int) -> tuple[dict[str, int], Path]:
     # Makes the changes and notes which tests pass where; it finds none of this name to try.
     made = mutmut(folder, "run", "--max-children", str(children), "none")
     names = sorted(verdicts(folder))
-    if not names:
-        sys.exit(f"mutmut made no changes:\n{made.stdout[-3000:]}{made.stderr[-3000:]}")
+    if not names or not (folder / "mutants" / "mutmut-stats.json").exists():
+        sys.exit(
+            f"mutmut made no changes, or the tests fail without any:\n{made.stdout[-3000:]}{made.stderr[-3000:]}"
+        )
     add_programs(folder, ROOMS[name].programs)
     chosen = random.Random(0).sample(names, sample) if 0 < sample < len(names) else names
     done = mutmut(folder, "run", "--max-children", str(children), *chosen)

@@ -16,13 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5
-from repstream.files.failing import failing
-from repstream.files.intact import HEAD
+from repstream.files.master_file import MasterFile
 from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_unchanged, is_same_file, publish, settle
-from repstream.files.results import ResultFields, as_failed, close, discard, enter_failure, write_results
+from repstream.files.results import as_failed
 from repstream.parameters.file_names import PartNames
 from repstream.states import AcquisitionResult
 
@@ -76,71 +73,48 @@ class InterleavedMaster:
     ) -> None:
         self._plan = plan
         self._files = files
-        self._state = replacing
+        self._file = MasterFile(plan, replacing)
         self._meta = meta
-        self._fd = -1
-        self._head, self._size = b"", 0
         self.path = plan.path
         self.show(rows)
 
     @property
     def nbytes(self) -> int:
         """Size of the master and the file with the metadata in bytes."""
-        return self._size + self._meta.nbytes
+        return self._file.nbytes + self._meta.nbytes
 
     def show(self, rows: bytes) -> None:
         """Show the images more that have these rows; they must be there for readers of the parts."""
         self._meta.append(np.frombuffer(rows, self._plan.row_dtype))
         self._publish(final=False)
 
-    def _publish(self, *, final: bool) -> None:
-        meta = self._meta
-        tree = trees.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
-        image = hdf5.build(tree)
-        plan = self._plan
-        fd = publish(
-            self.path, image.data, lambda: is_same_file(self.path, self._state), plan.user_id, plan.start
-        )
-        if self._fd >= 0:
-            discard(self._fd)
-        self._fd, self._state = fd, os.fstat(fd)
-        self._results = ResultFields(image.fields)
-        self._head, self._size = image.data[:HEAD], len(image.data)
-
     def check_in_place(self) -> None:
         """As `FrameFile.check_in_place`, of both files."""
         self._meta.check_in_place()
-        check_unchanged(self.path, self._fd, self._head, self._size)
+        self._file.check_in_place()
 
     def sync(self) -> None:
         """Put all that is shown and the names on the disk. Raises StorageError."""
         self._meta.sync()
-        with failing(self.path, "is not safe on the disk"):
-            settle(self._fd, self.path)
+        self._file.sync()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does, in both files."""
-        if self._fd < 0:  # the number may be another file's by now
-            raise StorageError(f"{self.path} is closed")
-        self._results.encode(results)
+        self._file.check_results(results)
         if results.get("outcome") != AcquisitionResult.FAILED:
-            check_unchanged(self.path, self._fd, self._head, self._size)
+            self._file.check_in_place()
             self._publish(final=True)
         failure = self._finish_meta(results)
-        try:
-            # The master says how it ended, also where the metadata cannot any more.
-            check_unchanged(self.path, self._fd, self._head, self._size)
-            own = results if failure is None else as_failed(results, failure)
-            write_results(self._fd, self._results.encode(own))
-            settle(self._fd, self.path)
-        except OSError as error:
-            reason = f"{self.path} cannot be finished: {error.strerror or error}"
-            enter_failure(self._fd, self._results, reason)
-            raise StorageError(reason) from error
-        finally:
-            self._hang_up()
+        # The master says how it ended, also where the metadata cannot any more.
+        self._file.finish(results if failure is None else as_failed(results, failure))
         if failure is not None:
             raise failure
+
+    def _publish(self, *, final: bool) -> None:
+        meta = self._meta
+        self._file.show(
+            trees.interleaved_tree(self._plan, self._files, meta.path.name, meta.count, final=final)
+        )
 
     def _finish_meta(self, results: Mapping[str, Scalar]) -> StorageError | None:
         try:
@@ -148,8 +122,3 @@ class InterleavedMaster:
         except StorageError as error:
             return error
         return None
-
-    def _hang_up(self) -> None:
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            close(fd, self.path)

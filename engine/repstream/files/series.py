@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 
 from repstream.errors import StorageError
-from repstream.files import hdf5
 from repstream.files.closed_parts import ClosedParts
 from repstream.files.frame_file import NO_EXTRA, FrameFile, extra_between
-from repstream.files.intact import HEAD
+from repstream.files.master_file import MasterFile
 from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
-from repstream.files.publish import check_unchanged, is_same_file, publish, settle
 from repstream.files.raw_io import Buffer
-from repstream.files.results import ResultFields, as_failed, close, discard, enter_failure, write_results
+from repstream.files.results import as_failed
 from repstream.states import AcquisitionResult
 
 
@@ -49,13 +47,10 @@ class FileSeries:
     def __init__(self, plan: FilePlan, images_per_file: int, replacing: os.stat_result) -> None:
         self._plan = plan
         self._per_file = images_per_file
-        self._state = replacing
-        self._results = ResultFields({})
-        self._fd = -1
+        self._master = MasterFile(plan, replacing)
         self._parts = 0
         self._open: list[FrameFile] = []
         self._closed = ClosedParts()
-        self._head, self._size = b"", 0
         self.path = plan.path
         try:
             self._begin_part()
@@ -124,46 +119,31 @@ class FileSeries:
             part.sync()
 
     def check_in_place(self) -> None:
-        check_unchanged(self.path, self._fd, self._head, self._size)
+        self._master.check_in_place()
         for part in self._open:
             part.check_in_place()
         self._closed.check()
 
     def finish(self, results: Mapping[str, Scalar]) -> None:
-        if self._fd < 0:  # the number may be another file's by now
-            raise StorageError(f"{self.path} is closed")
-        self._results.encode(results)
+        self._master.check_results(results)
         places = self.places
         if results.get("outcome") != AcquisitionResult.FAILED:
             self._closed.check_all()
-            check_unchanged(self.path, self._fd, self._head, self._size)
+            self._master.check_in_place()
             for part in self._open:
                 part.sync()
             if places:
                 self._publish_master(places)
-        try:
-            # The master says how it ended, also where a part cannot any more.
-            failure = self._finish_parts(results)
-            if failure is not None:
-                results = as_failed(results, failure)
-            check_unchanged(self.path, self._fd, self._head, self._size)
-            write_results(self._fd, self._results.encode(results, places))
-            settle(self._fd, self.path)
-        except OSError as error:
-            reason = f"{self.path} cannot be finished: {error.strerror or error}"
-            enter_failure(self._fd, self._results, reason)
-            raise StorageError(reason) from error
-        finally:
-            self.close()
-        if failure:
+        # The master says how it ended, also where a part cannot any more.
+        failure = self._finish_parts(results)
+        self._master.finish(results if failure is None else as_failed(results, failure), places)
+        if failure is not None:
             raise failure
 
     def close(self) -> None:
         for part in self._open:
             part.close()
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            close(fd, self.path)
+        self._master.close()
 
     def _begin_part(self) -> None:
         if self._open:
@@ -200,13 +180,4 @@ class FileSeries:
     def _publish_master(self, count: int | None = None) -> None:
         """Show the parts that there are; `count` images in all, None while the last part grows."""
         names = [part_path(self.path, number).name for number in range(1, self._parts + 1)]
-        image = hdf5.build(trees.master_tree(self._plan, names, self._per_file, count))
-        plan = self._plan
-        fd = publish(
-            self.path, image.data, lambda: is_same_file(self.path, self._state), plan.user_id, plan.start
-        )
-        if self._fd >= 0:
-            discard(self._fd)
-        self._fd, self._state = fd, os.fstat(fd)
-        self._head, self._size = image.data[:HEAD], len(image.data)
-        self._results = ResultFields(image.fields)
+        self._master.show(trees.master_tree(self._plan, names, self._per_file, count))
