@@ -185,9 +185,8 @@ def tried(name: str, sample: int, children: int) -> tuple[dict[str, int], Path]:
     made = mutmut(folder, "run", "--max-children", str(children), "none")
     names = sorted(verdicts(folder))
     if not names or not (folder / "mutants" / "mutmut-stats.json").exists():
-        sys.exit(
-            f"mutmut made no changes, or the tests fail without any:\n{made.stdout[-3000:]}{made.stderr[-3000:]}"
-        )
+        said = f"{made.stdout[-3000:]}{made.stderr[-3000:]}"
+        sys.exit(f"mutmut made no changes, or the tests fail without any:\n{said}")
     add_programs(folder, ROOMS[name].programs)
     chosen = random.Random(0).sample(names, sample) if 0 < sample < len(names) else names
     done = mutmut(folder, "run", "--max-children", str(children), *chosen)
