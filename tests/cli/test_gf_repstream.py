@@ -13,8 +13,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from repstream.messages import array_1_0
+from repstream.parameters.configuration import Configuration
 from repstream_cli import gf_repstream
 from tests.integration.rig import until
 from tests.ports import free_port
@@ -86,6 +89,63 @@ def test_frames_go_from_the_fake_stream_to_three_consumers(tmp_path: Path) -> No
             lines = [line.partition(" ") for line in output.splitlines() if line[0].isdigit()]
             assert [int(number) for number, *_ in lines] == list(range(1, len(ids) + 1))
             assert [json.loads(header)["frame"] for *_, header in lines] == list(ids)
+
+
+def test_a_recording_is_repeated_to_every_subscriber(tmp_path: Path) -> None:
+    """`-f` and `-m pub` of the fake stream, `-m sub` of the consumer: three messages again and again."""
+    for number in range(3):
+        header, data = array_1_0.encode(40 + number, np.full((4, 6), number, np.uint16))
+        (tmp_path / f"{number:06}_000.raw").write_bytes(header)
+        (tmp_path / f"{number:06}_001.raw").write_bytes(data)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with ExitStack() as stack:
+        consumer = stack.enter_context(
+            program("gf_consume_stream", "-a", address, "-m", "SUB", "-f", "TestMetadata", "-n", 7)
+        )
+        sending = ("-a", address, "-f", tmp_path, "-m", "PUB", "-i", 0, "-r", 50)
+        stack.enter_context(program("gf_fake_stream", *sending))
+        output, errors = consumer.communicate(timeout=60)
+    assert consumer.returncode == 0, errors
+    found = [json.loads(line.partition(" ")[2])["frame"] for line in output.splitlines() if line[0].isdigit()]
+    assert found == list(range(found[0], found[0] + 7)), "numbered anew, on and on"
+
+
+def test_every_argument_of_the_readme_stands_for_a_setting(tmp_path: Path) -> None:
+    options = {
+        "--in-address": "tcp://127.0.0.1:9",
+        "--in-zmq-mode": "sub",
+        "--out-init-port": "9700",
+        "--io-threads": "3",
+        "--buffer-size": "1234",
+        "--n-output-streams": "2",
+        "--mode-metadata": "file",
+    }
+    given = [text for pair in options.items() for text in pair]
+    found = configured([*given, "--send-every-nth", "4", "5"])
+    source = found.source
+    assert (source.address, source.mode, source.io_threads) == ("tcp://127.0.0.1:9", "SUB", 3)
+    assert source.buffer_size == 1234
+    streams = list(found.streams.values())
+    assert [stream.address for stream in streams] == ["tcp://*:9700", "tcp://*:9701"]
+    assert [(stream.mode, stream.every_nth, stream.buffer_size) for stream in streams] == [
+        ("PUSH", 4, 1234),
+        ("PUSH", 5, 1234),
+    ]
+    nothing = configured([])
+    assert (nothing.source.address, nothing.streams) == ("tcp://127.0.0.1:9990", {})
+    file = {
+        "in-stream": {"name": "in", "zmq_mode": "SUB", "address": "tcp://127.0.0.1:9"},
+        "out-streams": {
+            "gpu": {"zmq_mode": "PUB", "port": 9667, "send_output_mode": "strides", "send_output_param": 5}
+        },
+    }
+    (tmp_path / "repstream_config.json").write_text(json.dumps(file))
+    gpu = configured(["--config-file", str(tmp_path / "repstream_config.json")]).streams["gpu"]
+    assert (gpu.address, gpu.mode, gpu.policy, gpu.stride) == ("tcp://*:9667", "PUB", "strides", 5)
+
+
+def configured(arguments: list[str]) -> Configuration:
+    return gf_repstream._configuration(gf_repstream._parser().parse_args(arguments))
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,12 @@ def test_a_live_stream_has_its_policy(tmp_path: Path, policy: dict[str, Any], fi
     assert stream_of(found, "tcp://*:999", "array-1.0").policy == "forward"
 
 
+def test_keys_of_other_versions_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = detector(tmp_path, a_newer_key=3, number_of_writers=2)
+    assert found.number_of_writers == 2
+    assert "a_newer_key: not known here, without effect" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -265,31 +265,36 @@ def image_in(stream_type: str, parts: list[bytes]) -> tuple[int, bytes]:
     channel = json.loads(parts[1])["channels"][0]
     assert header["htype"].startswith("bsr_m-1.")
     assert (channel["shape"], channel["type"]) == (list(SHAPE[::-1]), "uint16")
+    assert channel["name"] == "SARES11-CAMS"
+    assert header["global_timestamp"] == {"sec": 1_700_000_000, "ns": 5}
     return header["pulse_id"], parts[2]
 
 
 @pytest.mark.parametrize("stream_type", ["array-1.0", "bsread"])
 def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path, stream_type: str) -> None:
-    name = unique_name().removesuffix("-image")
+    name, suffix = unique_name().removesuffix("-image"), "assembled"
     address = f"tcp://127.0.0.1:{free_port()}"
     policies = {address: {"type": "batch", "config": [2, 5]}}
     config = tmp_path / "detector.json"
-    config.write_text(json.dumps(document(name, live_stream_configs=policies)))
-    producer = Producer(f"{name}-image", SHAPE, "uint16", SLOTS)
+    made = document(name, detector_type="pco", live_stream_configs=policies, a_key_of_a_newer_version=3)
+    config.write_text(json.dumps(made))
+    producer = Producer(f"{name}-{suffix}", SHAPE, "uint16", SLOTS)
+    pco = {11: message({1: 1_700_000_000, 2: 5, 3: b"SARES11-CAMS"})}
     with keeping_context() as context, context.socket(zmq.SUB) as receiver:
         receiver.linger = 0
         receiver.subscribe(b"")
         receiver.connect(address)
         try:
-            with service("std_live_stream", config, address, "-t", stream_type, ready="serving"):
+            options = ("-t", stream_type, "-s", suffix)
+            with service("std_live_stream", config, address, *options, ready="serving"):
                 producer.wait_for_consumer()
                 i = 0
                 while not receiver.poll(20):  # connected and subscribed some time from now
-                    producer.put(i, pixels(i).tobytes())
+                    producer.put(i, pixels(i).tobytes(), extra=pco)
                     i += 1
                 begun = -(-i // 5) * 5
                 for i in range(begun, begun + 20):
-                    producer.put(i, pixels(i).tobytes())
+                    producer.put(i, pixels(i).tobytes(), extra=pco)
                 wanted = [i for i in range(begun, begun + 20) if i % 5 < 2]
                 while wanted:
                     assert receiver.poll(20_000), wanted
@@ -299,4 +304,4 @@ def test_a_live_stream_has_the_policy_of_its_address(tmp_path: Path, stream_type
                         assert data == pixels(number).tobytes()
         finally:
             producer.vanish()
-            tidy(f"{name}-image")
+            tidy(f"{name}-{suffix}")

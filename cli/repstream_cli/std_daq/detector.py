@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from repstream.parameters.writer import WriterConfig
 from repstream.version import __version__
 from repstream_http.compat.std_daq import document
 from repstream_http.compat.std_daq.document import PIXEL_TYPES, Document
+
+log = logging.getLogger(__name__)
 
 LEAST_SLOTS = 1000
 """A ring has so many, and more where `ram_buffer_gb` (GiB) has room for them."""
@@ -96,12 +99,18 @@ class Detector:
 
 
 def load(config: Path, suffix: str = "image", slots: int = 0) -> Detector:
-    """The detector of a document; refuses one that cannot be read or is wrong."""
+    """The detector of a document; refuses one that cannot be read or is wrong.
+
+    Keys that are not known, as other versions of the services have them, are a warning.
+    """
     try:
         given: Any = msgspec.json.decode(config.read_bytes())
         if not isinstance(given, dict):
             raise InvalidValue("config", "must be a JSON object")
-        return Detector(document.merged(None, given), suffix, slots)
+        if unknown := [key for key in given if key not in Document.model_fields]:
+            log.warning("%s: %s: not known here, without effect", config, ", ".join(unknown))
+        known = {key: value for key, value in given.items() if key in Document.model_fields}
+        return Detector(document.merged(None, known), suffix, slots)
     except OSError as error:
         raise typer.BadParameter(f"{config} cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:

@@ -64,6 +64,7 @@ def stream_of(detector: Detector, address: str, stream_type: str) -> StreamConfi
         "address": address,
         "mode": "PUB",
         "format": stream_type,
+        "channel": "",
         "buffer_size": QUEUE,
         "alarm_on_drop": False,
         "policy": policy.type,

@@ -14,6 +14,7 @@ from repstream.messages.conversion import ALL, Array, Bsread, Format
 from repstream.messages.frame import Frame
 from repstream.messages.header import header_of, size_of
 from repstream.parameters.header_columns import parse_channels
+from repstream.parameters.run_id import as_given
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 
@@ -52,7 +53,7 @@ class StdDetWriterHeader:
             header_of(frame.parts),
             self._number,
             output_file=writer.output_file,
-            run_id=int(writer.run_id) if writer.run_id.isdecimal() else writer.run_id,
+            run_id=as_given(writer.run_id),
             n_images=writer.num_images,
             detector_name=writer.detector_name,
             user_id=writer.user_id,

@@ -254,6 +254,19 @@ def attributes(header: bytes) -> dict[str, int | float | bool]:
     }
 
 
+def text(header: bytes, name: str) -> str:
+    """The member `name` of `image_attributes`; empty where there is no such text.
+
+    Raises `MalformedMessage` ("json") for anything but a JSON object.
+    """
+    inner = raw_fields(header).get("image_attributes")
+    try:
+        found = msgspec.json.decode(raw_fields(inner)[name]) if inner is not None else ""
+    except (KeyError, MalformedMessage, msgspec.MsgspecError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
 def _readable(header: bytes | msgspec.Raw) -> dict[str, Any]:
     """The fields of an object one by one, without those that hold a number out of range."""
     found: dict[str, Any] = {}

@@ -40,6 +40,9 @@ from repstream.messages.pixels import ITEM_SIZE, is_big_endian, joined, packed
 
 HTYPE = "bsr_m-1.1"
 
+IMAGE = "image"
+"""The channel of an image that has no name of its own."""
+
 WITHOUT_IMAGE = "bsread pulse"
 WITHOUT_CHANNEL = "bsread pulse without the channel"
 NO_CHANNEL_CHOSEN = "bsread pulse with several images"
@@ -165,10 +168,11 @@ def frame(
     main, timestamp, header = _open(parts, memory, verify_hash)
     found = _image_channel(header, channel)
     pixels = None if isinstance(found, str) else header.pixels(found, parts)
-    if pixels is None:
+    if isinstance(found, str) or pixels is None:
         header.read(parts)  # whether it is a good message all the same
         return NoImage(found if isinstance(found, str) else WITHOUT_IMAGE, parts)
-    return pixels.frame(main.pulse_id, parts, HTYPE, partial(_numbers, header, parts, timestamp))
+    numbers, name = partial(_numbers, header, parts, timestamp), header.channels[found].name
+    return pixels.frame(main.pulse_id, parts, HTYPE, numbers, name)
 
 
 def frame_of_all(

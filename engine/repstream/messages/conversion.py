@@ -18,8 +18,8 @@ from repstream.errors import MalformedMessage
 from repstream.messages import array_1_0, bsread
 from repstream.messages.bsread_header import Channel, Compression
 from repstream.messages.formats import attributes
-from repstream.messages.frame import TIME_NAMES, Frame, source_time
-from repstream.messages.header import MAX_ID, size_of
+from repstream.messages.frame import OWN_NAME, TIME_NAMES, Frame, source_time
+from repstream.messages.header import MAX_ID, header_of, size_of
 from repstream.messages.pixels import ITEM_SIZE, array_of, packed
 
 ALL = "*"
@@ -92,15 +92,16 @@ class Array:
 class Bsread:
     """bsread with the image in one channel.
 
-    `compression` is that of the image. `pulse_id` names the attribute that numbers the pulses, ``""``
-    stands for the frame id. `channels`: attributes that are channels too, each with its type, or `ALL`
-    of them as they come. The time of a pulse is that of the source where it says one
-    (`frame.TIME_NAMES`), else when the image arrived.
+    `channel` names it; ``""`` stands for the name that an image comes with (the channel it was in, or
+    `frame.OWN_NAME`), else `bsread.IMAGE`. `compression` is that of the image. `pulse_id` names the
+    attribute that numbers the pulses, ``""`` stands for the frame id. `channels`: attributes that are
+    channels too, each with its type, or `ALL` of them as they come. The time of a pulse is that of the
+    source where it says one (`frame.TIME_NAMES`), else when the image arrived.
     """
 
     def __init__(
         self,
-        channel: str = "image",
+        channel: str = bsread.IMAGE,
         compression: Compression = "none",
         pulse_id: str = "",
         channels: Sequence[tuple[str, str]] | str = ALL,
@@ -135,8 +136,10 @@ class Bsread:
         beside = self._reads or not frame.attributes_in_header
         numbers = attributes(frame) if beside else {}
         time = source_time(numbers) or (int(frame.arrived), int(frame.arrived % 1 * 1e9))
-        chosen = self._chosen(numbers)
-        layout = (frame.dtype, frame.shape, frame.big_endian, tuple((name, kind) for name, kind, _ in chosen))
+        channel = self._channel or _own_name(frame)
+        chosen = self._chosen(numbers, channel)
+        others = tuple((name, kind) for name, kind, _ in chosen)
+        layout = (channel, frame.dtype, frame.shape, frame.big_endian, others)
         if self._known[0] != layout:
             self._known = layout, self._data_header(layout)
         header, digest = self._known[1]
@@ -152,19 +155,20 @@ class Bsread:
             parts += (value, stamp if value else b"")
         return parts
 
-    def _chosen(self, numbers: Mapping[str, Number]) -> list[tuple[str, str, bytes]]:
+    def _chosen(self, numbers: Mapping[str, Number], image: str) -> list[tuple[str, str, bytes]]:
         """The channels beside the image: name, type, value; empty for one that has no value in this pulse."""
         if not self._all:
-            return [(name, kind, _packed(kind, numbers.get(name))) for name, kind in self._declared]
+            declared = ((name, kind) for name, kind in self._declared if name != image)
+            return [(name, kind, _packed(kind, numbers.get(name))) for name, kind in declared]
         return [
             (name, kind := _kind(value), _PACKERS[kind](value))
             for name, value in numbers.items()
-            if name != self._channel and name not in TIME_NAMES
+            if name != image and name not in TIME_NAMES
         ]
 
     def _data_header(self, layout: tuple[Any, ...]) -> tuple[bytes, str]:
-        dtype, shape, big_endian, others = layout
-        image = Channel(self._channel, dtype, shape, big_endian, self._compression)
+        channel, dtype, shape, big_endian, others = layout
+        image = Channel(channel, dtype, shape, big_endian, self._compression)
         return bsread.data_header((image, *(Channel(name, kind) for name, kind in others)), "none")
 
     def _pulse(self, frame: Frame, numbers: Mapping[str, Number]) -> int:
@@ -181,6 +185,13 @@ def _check_single(frame: Frame) -> None:
         raise MalformedMessage("parts", f"{len(frame.payloads)} images in one message")
     if frame.payloads[0] is None:
         raise MalformedMessage("parts", f"the image of {frame.channels[0]} did not come")
+
+
+def _own_name(frame: Frame) -> str:
+    """The name that an image comes with, else `bsread.IMAGE`."""
+    if frame.attributes_in_header:
+        return array_1_0.text(header_of(frame.parts), OWN_NAME) or bsread.IMAGE
+    return frame.name or next(iter(frame.channels), bsread.IMAGE)
 
 
 def _kind(value: Number) -> str:

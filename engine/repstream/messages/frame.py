@@ -15,6 +15,9 @@ ARRAY = "array-1.0"
 TIME_NAMES = ("global_timestamp_sec", "global_timestamp_ns")
 """Names that the source's own time has among the attributes of an image: Unix seconds, and ns within it."""
 
+OWN_NAME = "bsread_name"
+"""Name that the image's own name has among its attributes, as the PCO cameras of a standard DAQ send one."""
+
 
 def source_time(numbers: Mapping[str, int | float | bool]) -> tuple[int, int] | None:
     """Unix seconds, and nanoseconds within them, where the source says them among the numbers of an image."""
@@ -68,6 +71,7 @@ class Frame(msgspec.Struct, gc=False):
     `parts`: the message's parts as received, header first, untouched and not copied
     (`zmq.Frame`, `bytes` or anything else with the buffer protocol).
     `payloads`: the buffers that hold pixels, one an image; usually one.
+    `name`: that of the image, where its format gives it one (its channel).
     `channels`: where the image was taken in several (a detector's thresholds), their names: then `payloads`
     has one for each, None for one that did not come, and the other fields are those of all.
     `nbytes`: bytes held: the sizes of `parts`, and of payloads that had to be unpacked.
@@ -91,6 +95,7 @@ class Frame(msgspec.Struct, gc=False):
     unpacked: int = 0
     arrived: float = 0.0
     channels: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def attributes_in_header(self) -> bool:

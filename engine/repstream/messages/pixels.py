@@ -68,8 +68,9 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
         parts: Sequence[Any],
         format: str,
         attributes: Callable[[], Mapping[str, int | float | bool]],
+        name: str = "",
     ) -> Frame:
-        """These pixels as the one image of a frame.
+        """These pixels as the one image of a frame, called `name`.
 
         What HDF5 filter 32008 takes stays as it came, LZ4 alone is unpacked: damage in it
         shows here, and nobody downstream meets a third encoding.
@@ -88,6 +89,7 @@ class Pixels(msgspec.Struct, frozen=True, gc=False):
             payloads=[payload],
             nbytes=sum(map(size_of, parts)) + unpacked,
             format=format,
+            name=name,
             read_attributes=attributes,
             unpacked=unpacked,
         )

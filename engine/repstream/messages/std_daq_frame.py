@@ -17,15 +17,12 @@ from repstream.errors import MalformedMessage
 from repstream.messages import bsread, pixels, std_daq_metadata
 from repstream.messages.bsread_header import Channel
 from repstream.messages.formats import attributes
-from repstream.messages.frame import ARRAY, Frame
+from repstream.messages.frame import ARRAY, OWN_NAME, Frame
 from repstream.messages.header import size_of
 from repstream.messages.std_daq_metadata import DETECTORS, Compression, Detector, ImageMetadata
 from repstream.messages.std_daq_schema import ENUMS
 
 STATUS, COMPLETE = "image_status", "image_is_complete"
-
-IMAGE_CHANNEL = "image"
-"""The bsread channel of compressed pixels."""
 
 _NUMBERS = ENUMS["Status"]
 _WORDS = {number: word for word, number in _NUMBERS.items()}
@@ -51,8 +48,9 @@ def message_of(metadata: ImageMetadata, data: Any) -> list[Any]:
         return [msgspec.json.encode(header), data]
     numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
     shape = (metadata.height, metadata.width)
+    name = values.get(OWN_NAME) or bsread.IMAGE
     channels = [
-        Channel(IMAGE_CHANNEL, metadata.dtype, shape, compression="bitshuffle_lz4"),
+        Channel(name, metadata.dtype, shape, compression="bitshuffle_lz4"),
         *(bsread.describe(name, value) for name, value in numbers.items()),
     ]
     parts = bsread.encode(metadata.image_id, channels, [None, *numbers.values()])

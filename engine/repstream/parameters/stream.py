@@ -134,10 +134,9 @@ class StreamConfig(OutputConfig):
     )
     channel: Annotated[str, Access.WHILE_IDLE, Level.EXPERT] = Field(
         "image",
-        min_length=1,
         max_length=128,
         title="bsread image channel",
-        description="bsread: name of the channel that holds the image.",
+        description="bsread: name of the image's channel; empty takes the name it comes with, else image.",
     )
     compression: Annotated[Literal["none", "lz4", "bitshuffle_lz4"], Access.WHILE_IDLE, Level.EXPERT] = Field(
         "none", title="bsread compression", description="bsread: compression of the image."

@@ -187,7 +187,7 @@ class Repeater:
 
 def create_app(engine: Engine) -> FastAPI:
     """The application for one engine."""
-    app = FastAPI(title="gf_repstream", openapi_url=None)
+    app = FastAPI(title="gf_repstream", openapi_url=None, redirect_slashes=False)
     repeater = Repeater(engine)
 
     @app.exception_handler(Exception)

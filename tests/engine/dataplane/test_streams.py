@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -231,7 +232,8 @@ def test_a_std_det_writer_stream_counts_from_0_at_each_start(
     writer = {"output_file": "/data/run/scan.h5", "num_images": 9, "run_id": "17", "detector_name": "GF"}
     streams = {"writer": {"address": address("w"), "header": "std_det_writer"}}
     config = configuration(address("in"), streams=streams, writers={"file": writer})
-    for _ in range(2):
+    for run_id, label in (("17", 17), ("-7", -7), ("007", "007")):
+        config.writers["file"] = config.writers["file"].model_copy(update={"run_id": run_id})
         plane.open(config)
         source = peer(zmq.PUSH, bind=address("in"))
         sink = peer(zmq.PULL, connect=address("w"))
@@ -241,7 +243,7 @@ def test_a_std_det_writer_stream_counts_from_0_at_each_start(
         assert frame_ids(received) == [0, 1]
         assert array_1_0.attributes(received[1][0])["image_number"] == 1
         assert b'"output_file":"/data/run/scan.h5"' in received[0][0]
-        assert b'"run_id":17' in received[0][0]
+        assert json.loads(received[0][0])["run_id"] == label
         source.close(0)
         sink.close(0)
         plane.close()

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repstream.errors import MalformedMessage
-from repstream.messages import array_1_0, bsread, dectris_v1, formats
+from repstream.messages import array_1_0, bsread, dectris_v1, formats, std_daq_frame
 from repstream.messages.conversion import ALL, Array, Bsread, Format, new_memory
 from repstream.messages.frame import Frame
 from repstream.messages.pixels import array_of, packed
+from repstream.messages.std_daq_metadata import ImageMetadata, Pco
 
 TYPES = st.sampled_from(["uint8", "uint16", "uint32", "uint64", "int8", "int64", "float32", "float64"])
 NUMBERS = st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -92,6 +93,35 @@ def test_pixels_that_are_as_they_go_out_are_not_copied() -> None:
     assert Bsread(compression="bitshuffle_lz4").payload(detector) is detector.payloads[0]
     assert Bsread().payload(detector) is None
     assert Array().payload(detector) is None
+
+
+@pytest.mark.parametrize("compression", ["none", "h5bitshuffle_lz4"])
+def test_without_a_channel_an_image_has_the_name_that_it_comes_with(compression: Any) -> None:
+    image = packed(np.arange(4000, dtype=np.uint16).reshape(40, 100), "bitshuffle_lz4")
+    for detector, name in (
+        (Pco(17, 5, "SARES11-CAMS"), "SARES11-CAMS"),
+        (Pco(17, 5), "image"),
+        (None, "image"),
+    ):
+        data = image.data if compression != "none" else bytes(8000)
+        metadata = ImageMetadata(3, 40, 100, len(data), "uint16", compression=compression, detector=detector)
+        given = formats.decode([bytes(part) for part in std_daq_frame.message_of(metadata, data)])
+        given.arrived = 1.0
+        wanted: Any = "none" if compression == "none" else "bitshuffle_lz4"
+        parts = [bytes(part) for part in Bsread("", wanted).parts(given, given.payloads[0])]
+        found = bsread.decode(parts)
+        assert found.header.channels[0].name == name
+        assert found.timestamp == ((17, 5) if detector else (1, 0))
+        assert formats.decode(parts).payloads[0] == given.payloads[0]
+        assert bsread.decode(Bsread("own", wanted).parts(given, given.payloads[0])).header.index["own"] == 0
+
+
+@pytest.mark.parametrize("value", [3, None, ["x"], {"a": 1}])
+def test_a_name_that_is_no_text_is_none(value: Any) -> None:
+    image = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    given = formats.decode(array_1_0.encode(7, image, image_attributes={"bsread_name": value}))
+    message = bsread.decode(Bsread("").parts(given, given.payloads[0]))
+    assert message.header.channels[0].name == "image"
 
 
 def test_the_pulse_is_that_of_an_attribute() -> None:

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import h5py
 import httpx
+import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +115,7 @@ NASTY = [
     "{root}/../outside/x.h5",
     "{root}/inside/x.h5",
     "{root}/inside",
+    "{root}/inside/file0.h5",
     "{root}/pipe",
     "{root}/" + "y" * 10_000 + ".h5",
     "{root}/gone/x.h5",
@@ -158,6 +162,7 @@ class Views:
         os.mkfifo(self.root / "pipe")
         (self.root / "config.json").write_text(json.dumps({"in-stream": {"address": "tcp://127.0.0.1:9990"}}))
         self.service, self.plane = stack.enter_context(running_service(self.root))
+        self.acquisition = self._written(self.root / "run.h5")
         self.configuration = self.root / "initial.json"
         self.configuration.write_text(str(self.service.read("engine.config").value))
         history = stack.enter_context(closing(History(self.service)))
@@ -171,6 +176,17 @@ class Views:
             )
             for name, app in apps.items()
         }
+
+    def _written(self, path: Path) -> str:
+        """The id of an acquisition with the run id ``scan 7``, whose file has two images."""
+        settings = {"writers.1.output_file": str(path), "writers.1.run_id": "scan 7"}
+        self.service.write({**settings, "writers.1.num_images": 2}, ME)
+        handle = self.service.execute("writers.1.start", None, ME)
+        self.plane.receive(2)
+        assert handle.wait(20).ok
+        with h5py.File(path, "w") as file:
+            file["entry/data/data"] = np.arange(2 * 30 * 40, dtype=np.uint16).reshape(2, 30, 40)
+        return str(self.service.read("writers.1.acquisition_id").value)
 
     def state(self) -> dict[str, Any]:
         values = self.service.snapshot().values
@@ -249,6 +265,40 @@ def test_whatever_is_sent_is_answered_in_the_form_that_clients_expect(
     else:
         views.rest()
         assert views.files() == before["outside"]
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_files_and_images_are_shown_or_refused_whatever_they_are_asked_by(
+    views: Views, data: st.DataObject
+) -> None:
+    """By acquisition and image, and by path: `/file/<id>/<i>` and `/api/h5/*` with files that there are."""
+    before = views.state()
+    numbers = ["0", "1", "2", "01", "-0", "+1", "1.0", "1e0", "0x1", "\u0661", "9" * 400, *NASTY]
+    known = views.acquisition, "scan 7"
+    name = data.draw(st.sampled_from(known) | st.sampled_from(NASTY))
+    number = data.draw(st.sampled_from(numbers))
+    path = data.draw(st.sampled_from(["/file/{}", "/file/{}/{}", "/api/h5/read_metadata"]))
+    query = {"filename": data.draw(st.sampled_from(NASTY)), "first": number} if "h5" in path else {}
+    pairs = {key: views.named(value).encode("utf-8", "surrogatepass") for key, value in query.items()}
+    target = path_of(path, [views.named(name), views.named(number)])
+    answer = views.clients["std_daq"].get(
+        f"{target}?" + "&".join(f"{k}={quote(v)}" for k, v in pairs.items())
+    )
+    assert views.state() == before
+    assert "Traceback" not in answer.text
+    if "%2F" in target or {".", ".."} & set(target.split("/")):
+        assert answer.status_code in (200, 404)
+        return
+    assert answer.status_code == 200
+    if answer.headers["content-type"] == "image/jpeg":
+        assert (name in known, number in ("0", "1", "01")) == (True, True)
+        assert simplejpeg.decode_jpeg(answer.content).shape == (30, 40, 3)
+        return
+    told = answer.json()
+    assert told["message"] and "fault of" not in told["message"]
+    good = name in known if path == "/file/{}" else query.get("filename") == "{root}/inside/file0.h5"
+    assert (told["status"] == "ok") <= good
 
 
 @settings(max_examples=60)

@@ -78,6 +78,30 @@ def test_the_configuration_reads_back_as_it_was_given(gf: Client, running: tuple
     assert gf.post("initialize")["config"] == config
 
 
+def test_an_initialization_may_bring_its_configuration(gf: Client) -> None:
+    answer = gf.post("initialize", TWO_STREAMS)
+    assert answer["state"] == ["INITIALIZED", 0]
+    assert {key: answer["config"][key] for key in TWO_STREAMS} == TWO_STREAMS
+    assert gf.post("initialize", {"buffer_size": 2000})["config"]["buffer_size"] == 2000
+    refused = gf.post("initialize", {"buffer_size": "many"})
+    assert "buffer_size" in refused["error"]
+    assert gf.get("get_status")["config"]["buffer_size"] == 2000
+
+
+def test_an_engine_that_failed_is_an_error_until_it_is_initialized(
+    gf: Client, running: tuple[Service, FakePlane]
+) -> None:
+    gf.post("set_config_from_dict", TWO_STREAMS)
+    gf.post("start")
+    running[1].die()
+    until(lambda: gf.get("get_state")["state"] == ["ERROR", 2], "the error")
+    for route, says in (("start", "in state ERROR can not be started"), ("stop", "is not running")):
+        refused = gf.post(route)
+        assert (says in refused["error"], refused["state"]) == (True, ["ERROR", 2])
+    assert gf.post("initialize")["state"] == ["INITIALIZED", 0]
+    assert gf.post("start")["state"] == ["RUNNING", 1]
+
+
 def test_numeric_zmq_modes_mean_the_same(gf: Client) -> None:
     numeric = {**TWO_STREAMS, "in_zmq_mode": int(zmq.SUB), "zmq_modes": [int(zmq.PUSH), int(zmq.PUB)]}
     gf.post("set_config_from_dict", numeric)

@@ -324,6 +324,64 @@ def test_live_streams_are_set_up_by_the_configuration(
         daq.set_config({"live_stream_configs": {"tcp://*:9801": {"type": "batch", "config": [1]}}})
 
 
+def test_what_others_change_is_shown_and_stays_where_a_request_does_not_name_it(
+    daq: StdDaqClient, running: tuple[Service, FakePlane]
+) -> None:
+    live = {
+        "tcp://*:9800": {"type": "batch", "config": [2, 10]},
+        "tcp://*:9801": {"type": "forward", "config": []},
+    }
+    daq.set_config({**CONFIG, "number_of_writers": 2, "live_stream_configs": live})
+    service = running[0]
+    service.write({"writers.1.number_of_parts": 3, "streams.live1.burst": 4}, ME)
+    service.write({"streams.live2.policy": "strides"}, ME)
+    found = daq.get_config()
+    assert found["number_of_writers"] == 3
+    assert found["live_stream_configs"] == {**live, "tcp://*:9800": {"type": "batch", "config": [4, 10]}}
+    assert daq.set_config({"bit_depth": 32})["number_of_writers"] == 3
+    assert value(service, "writers.1.number_of_parts") == 3
+    assert value(service, "streams.live2.policy") == "strides"
+    assert service.execute("engine.configure", json.dumps({"streams": {"live2": None}}), ME).wait(10).ok
+    assert list(daq.get_config()["live_stream_configs"]) == ["tcp://*:9800"]
+
+
+def test_a_whole_document_resets_what_it_does_not_name(
+    url: str, daq: StdDaqClient, running: tuple[Service, FakePlane]
+) -> None:
+    daq.set_config(CONFIG)
+    running[0].write({"writers.1.detector_name": "other"}, ME)
+    assert daq.set_config({"n_modules": 1})["detector_name"] == "other"
+    answer = httpx.post(f"{url}/api/config/set", json=CONFIG).json()
+    assert answer["config"] == CONFIG
+    assert value(running[0], "writers.1.detector_name") == "EG9M"
+
+
+def test_answers_have_the_messages_of_the_original(
+    url: str, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    def message(method: str, path: str, body: Any = None) -> str:
+        answer = httpx.request(method, url + path, json=body, timeout=20)
+        return str(answer.json()["message"])
+
+    request = {"n_images": 2, "output_file": str(tmp_path / "a.h5")}
+    assert message("GET", "/writer/status") == "Writer is READY"
+    assert message("POST", "/writer/write_async", request) == "Writing started."
+    assert message("GET", "/status") == "Writer is WRITING"
+    message("POST", "/writer/stop", {})
+    running[1].open_gate_gives(2)
+    written = message("POST", "/writer/write_sync", {**request, "output_file": str(tmp_path / "b.h5")})
+    assert written == "Writing finished."
+
+
+def test_an_acquisition_without_a_file_is_not_logged(
+    daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
+) -> None:
+    running[1].refuse = "No space left on device"
+    with pytest.raises(StdDaqAdminException, match="No space left"):
+        daq.start_writer_sync({"n_images": 1, "output_file": str(tmp_path / "a.h5")})
+    assert daq.get_logs(5) == []
+
+
 def test_a_running_repeater_goes_on_with_the_new_configuration(
     daq: StdDaqClient, running: tuple[Service, FakePlane], tmp_path: Path
 ) -> None:

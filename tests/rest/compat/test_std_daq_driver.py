@@ -266,7 +266,9 @@ def test_writing_begins_with_the_image_asked_for(tmp_path: Path) -> None:
             read_until(socket, "file_saved")
         assert rig.value("writers.1.num_missing") == 0
         with h5py.File(tmp_path / "file0.h5") as file:
-            assert file["/detector/metadata"]["image_id"].tolist() == list(range(7, 12))
+            rows = file["/detector/metadata"]
+            assert rows["image_id"].tolist() == list(range(7, 12))
+            assert rows["status"].tolist() == [1] * 5, "the standard DAQ's word for a good image"
             assert np.array_equal(file["/detector/data"][0], IMAGES(7))
 
 

@@ -27,7 +27,7 @@ PORT = 5000
 
 def create_app(engine: Engine, history: History, simulator: Simulator | None = None) -> FastAPI:
     """The application for one engine; `simulator`: the detector that clients may start and stop."""
-    app = FastAPI(title="Standard DAQ", openapi_url=None, lifespan=_lifespan)
+    app = FastAPI(title="Standard DAQ", openapi_url=None, lifespan=_lifespan, redirect_slashes=False)
     app.state.pictures = PictureLink(engine)
     convention.install(app)
     daq = Daq(engine, history)

@@ -116,7 +116,9 @@ class Daq:
             wanted = document.merged(held, given)
             begun = time.time()
             config_id = f"{int(begun * 1000)}-{next(self._numbers)}"
-            changes = document.as_changes(wanted, configuration(self._engine), first_writer(self._engine))
+            keys = given if held else document.Document.model_fields
+            engine = self._engine
+            changes = document.as_changes(wanted, keys, configuration(engine), first_writer(engine))
             shown = document.shown(wanted)
             kept = {"config_id": config_id, "config": shown, "start_time": begun, "stop_time": time.time()}
             changes["facade"] = {"std_daq": json.dumps(kept)}

@@ -7,7 +7,7 @@ standard DAQ that this engine does without (modules, UDP ports, their assembly),
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,7 +34,7 @@ class LiveStream(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     type: Literal["forward", "batch", "periodic"]
-    config: list[Annotated[float, Field(gt=0, le=1e9)]] = []
+    config: list[Annotated[int | float, Field(gt=0, le=1e9)]] = []
 
 
 class Document(BaseModel):
@@ -84,27 +84,34 @@ def shown(document: Document) -> dict[str, Any]:
     return document.model_dump(exclude_none=True)
 
 
-def as_changes(document: Document, configuration: Mapping[str, Any], writer: str) -> dict[str, Any]:
-    """What the document means in the engine's configuration; `writer` is the name of writer 1."""
-    written: dict[str, Any] = {
-        "detector_name": document.detector_name,
-        "user_id": max(document.writer_user_id, 0),
-        "status_words": "std_daq",
-    }
-    if document.number_of_writers is not None:
-        written["number_of_parts"] = max(document.number_of_writers, 1)
-        written["part_names"] = "std_daq" if document.number_of_writers > 1 else "repstream"
-    if document.gpfs_block_size is not None:
-        written["block_size"] = document.gpfs_block_size
-    changes: dict[str, Any] = {
-        "source": {
-            "image_height": document.image_pixel_height,
-            "image_width": document.image_pixel_width,
-            "image_type": PIXEL_TYPES[document.bit_depth],
-        },
-        "writers": {writer: written},
-    }
-    if document.live_stream_configs is not None:
+def as_changes(
+    document: Document, given: Collection[str], configuration: Mapping[str, Any], writer: str
+) -> dict[str, Any]:
+    """What the keys `given` of a document mean in the engine's configuration; the others change nothing.
+
+    `writer` is the name of writer 1.
+    """
+    source: dict[str, Any] = {}
+    written: dict[str, Any] = {"status_words": "std_daq"}
+    for key in given:
+        match key, getattr(document, key):
+            case "image_pixel_height", height:
+                source["image_height"] = height
+            case "image_pixel_width", width:
+                source["image_width"] = width
+            case "bit_depth", bits:
+                source["image_type"] = PIXEL_TYPES[bits]
+            case "detector_name", name:
+                written["detector_name"] = name
+            case "writer_user_id", user:
+                written["user_id"] = max(user, 0)
+            case "number_of_writers", int(number):
+                written["number_of_parts"] = max(number, 1)
+                written["part_names"] = "std_daq" if number > 1 else "repstream"
+            case "gpfs_block_size", int(size):
+                written["block_size"] = size
+    changes: dict[str, Any] = {"source": source, "writers": {writer: written}}
+    if "live_stream_configs" in given and document.live_stream_configs is not None:
         changes["streams"] = _streams(document.live_stream_configs, configuration["streams"])
     return changes
 
@@ -123,14 +130,34 @@ def held(kept: str, configuration: Mapping[str, Any], writer: str) -> dict[str, 
         document["gpfs_block_size"] = written.get("block_size", document["gpfs_block_size"])
     if max(document.get("writer_user_id", -1), 0) != written.get("user_id", 0):
         document["writer_user_id"] = written["user_id"]
+    writers = document.get("number_of_writers")
+    if writers is not None and max(writers, 1) != written.get("number_of_parts", max(writers, 1)):
+        document["number_of_writers"] = written["number_of_parts"]
+    if document.get("live_stream_configs") is not None:
+        document["live_stream_configs"] = _live(document["live_stream_configs"], configuration["streams"])
     return document
+
+
+def _live(kept: Mapping[str, Any], streams: Mapping[str, Any]) -> dict[str, Any]:
+    """The policies that the live streams have now.
+
+    These are the streams at an address of the document and those made for it. A policy that the
+    document has no name for is shown as it was set by it.
+    """
+    found = {}
+    for name, stream in streams.items():
+        address, policy = stream["address"], stream["policy"]
+        if policy in POLICIES and (address in kept or _is_ours(name)):
+            found[address] = {"type": policy, "config": [stream[field] for field in POLICIES[policy]]}
+        elif address in kept:
+            found[address] = kept[address]
+    return found
 
 
 def _streams(live: Mapping[str, LiveStream], streams: Mapping[str, Any]) -> dict[str, Any]:
     """A stream for each address: the one that is there, or a new one; those made earlier go."""
     at = {stream["address"]: name for name, stream in streams.items()}
-    ours = [name for name in streams if name.startswith(LIVE.format("")) and name[4:].isdecimal()]
-    changes: dict[str, Any] = dict.fromkeys(ours)
+    changes: dict[str, Any] = {name: None for name in streams if _is_ours(name)}
     free = (name for n in range(1, 100) if (name := LIVE.format(n)) not in streams)
     for address, policy in live.items():
         name = at.get(address) or next(free)
@@ -141,6 +168,12 @@ def _streams(live: Mapping[str, LiveStream], streams: Mapping[str, Any]) -> dict
             **policy_parameters(address, policy),
         }
     return changes
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a stream has a name that `live_stream_configs` gives."""
+    prefix = LIVE.format("")
+    return name.startswith(prefix) and name.removeprefix(prefix).isdecimal()
 
 
 def policy_parameters(address: str, policy: LiveStream) -> dict[str, Any]:

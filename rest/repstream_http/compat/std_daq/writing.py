@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -10,14 +9,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from repstream.parameters.facts import Value
+from repstream.parameters.run_id import as_given
 from repstream.states import AcquisitionResult, AcquisitionState, WriterState
 
 SLOT = 1
 """The standard DAQ knows one writer: the first."""
 
 MOST_IMAGES = 2**31 - 1
-
-_NUMBER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 
 Fields = Mapping[str, Value]
 
@@ -75,7 +73,7 @@ def acquisition(fields: Fields) -> dict[str, Any]:
         "info": {
             "n_images": fields["num_requested"],
             "output_file": fields["full_file_name"],
-            "run_id": _run_id(str(fields["acq_run_id"])),
+            "run_id": as_given(str(fields["acq_run_id"])),
         },
         "stats": {
             "n_write_requested": completed + int(fields["left"] or 0),
@@ -101,8 +99,3 @@ def _message(fields: Fields) -> str:
             return ""
         case _:
             return f"ERROR:{str(fields['acq_message']).removeprefix('ERROR:')}"
-
-
-def _run_id(run_id: str) -> int | str:
-    """A number if it is one and reads back alike, else the text."""
-    return int(run_id) if _NUMBER.fullmatch(run_id) else run_id
