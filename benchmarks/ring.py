@@ -26,7 +26,7 @@ from benchmarks.ceilings import Output
 from benchmarks.loads import SIZES, Load
 from benchmarks.pairs import Contenders, Run, child, compare_starts, free_addresses
 from benchmarks.report import Row
-from benchmarks.writer import folders, work_folder
+from benchmarks.writer import all_on_used_memory, folders, work_folder
 from repstream.dataplane import control
 from repstream.dataplane.ring_segment import RingSegment
 from repstream.dataplane.storing.part import write_part
@@ -98,8 +98,10 @@ def pwriter(load: Load, name: str, share: tuple[int, int], folder: str, pipe: Co
             os.pwrite(fd, ring[image * load.nbytes : (image + 1) * load.nbytes], place * load.nbytes)
         os.fsync(fd)
         os.close(fd)
-        pipe.send((begin, time.monotonic()))
+        end = time.monotonic()
+        # Before the answer: to free the memory of a file takes a core for a good part of the next run.
         path.unlink()
+        pipe.send((begin, end))
 
 
 def part_service(path: str, pipe: Connection) -> None:
@@ -204,7 +206,8 @@ def beside_pwrite(load: Load, storage: Path, writers: int) -> Iterator[Contender
         ]
         theirs = PlainWriting(load, pipes)
         stack.callback(remove, name)
-        yield ours.run, {f"pwrite by {writers}": theirs.run}
+        peers = {f"pwrite by {writers}": theirs.run}
+        yield all_on_used_memory(ours.run, peers, folder, load)
 
 
 def remove(name: str) -> None:

@@ -214,7 +214,9 @@ def test_a_second_service_of_a_part_is_refused(services: Daq) -> None:
     assert "another service listens there" in again.stderr
 
 
-@pytest.mark.parametrize(("arguments", "code"), [((2,), 0), ((31,), 0), ((), 2), (("--help",), 0)])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [((2,), 0), ((31,), 0), ((), 2), (("--help",), 0), (("--version",), 0)]
+)
 def test_a_writer_beyond_their_number_ends_without_error(
     services: Daq, arguments: tuple[object, ...], code: int
 ) -> None:

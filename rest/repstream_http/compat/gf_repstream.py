@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse
 
 from repstream.errors import NotTaken, RepstreamError
 from repstream.parameters import gf_repstream
+from repstream.parameters.facts import Value
 from repstream.protocol import Engine, Requester, Snapshot
 from repstream.states import RepeaterState
 from repstream_http.compat.commanding import configuration, do, first_writer
@@ -146,25 +147,31 @@ class Repeater:
     def _config(self) -> dict[str, Any]:
         return {
             **gf_repstream.as_dictionary(self._configuration()),
-            "config_file": self._snapshot().values["engine.config_file"] or None,
+            "config_file": self._file,
             "mode_metadata": self._mode_metadata,
             "writer_config": self._writer_config,
         }
 
     def _set(self, body: Mapping[str, Any], asker: Requester) -> None:
-        """Take what a dictionary says, all of it or nothing."""
+        """Take what a dictionary says, all of it or nothing; one that /get_status gave may come back."""
         given = {key: value for key, value in body.items() if key != "mode_metadata"}
+        if given.pop("writer_config", self._writer_config) != self._writer_config:
+            raise NotTaken("writer_config goes to /set_writer_config")
         file = given.pop("config_file", None)
-        if file is not None and given:
+        if given and file not in (None, self._file):
             raise NotTaken("config_file goes alone: it has values for the other keys")
-        if file is not None:
-            do(self._engine, "load_config", str(file), asker)
-        elif given:
+        if given:
             changes = gf_repstream.as_changes(given, self._configuration(), "configuration")
             do(self._engine, "configure", json.dumps(changes), asker)
+        elif file is not None:
+            do(self._engine, "load_config", str(file), asker)
         if body:
             self._mode_metadata = body.get("mode_metadata", self._mode_metadata)
             self._initialized = True
+
+    @property
+    def _file(self) -> Value:
+        return self._snapshot().values["engine.config_file"] or None
 
     def _check(self, what: str) -> None:
         if self.state[0] == RepeaterState.RUNNING:

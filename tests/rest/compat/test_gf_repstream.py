@@ -52,7 +52,10 @@ class Client:
 
 @pytest.fixture
 def gf(running: tuple[Service, FakePlane]) -> Iterator[Client]:
-    with HttpServer(create_app(running[0]), port=0) as server, httpx.Client(base_url=server.url) as http:
+    with (
+        HttpServer(create_app(running[0]), port=0) as server,
+        httpx.Client(base_url=server.url, timeout=60) as http,
+    ):
         yield Client(http)
 
 
@@ -141,6 +144,21 @@ def test_any_part_of_the_dictionary_changes_just_that(gf: Client, keys: set[str]
     assert after == expected
 
 
+def test_the_configuration_that_was_read_may_come_back_changed(gf: Client, tmp_path: Path) -> None:
+    path = tmp_path / "repstream_config.json"
+    source = {"name": "in", "zmq_mode": "PULL", "address": "tcp://127.0.0.1:9990"}
+    path.write_text(json.dumps({"in-stream": source, "out-streams": {}}))
+    for file in (None, str(path)):
+        if file:
+            gf.post("set_config_from_file", {"config_file": file})
+        gf.post("set_config_from_dict", TWO_STREAMS)
+        config = gf.get("get_status")["config"]
+        assert config["config_file"] == file
+        for route in ("set_config_from_dict", "initialize"):
+            assert gf.post(route, {**config, "buffer_size": 3000})["response"] == "success"
+            assert gf.get("get_status")["config"] == {**config, "buffer_size": 3000}
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -160,6 +178,7 @@ def test_any_part_of_the_dictionary_changes_just_that(gf: Client, keys: set[str]
         ({"zmq_modes": [99, 8]}, "garbled"),
         ({"io_threads": "many"}, "io_threads"),
         ({"config_file": "x.json", "io_threads": 2}, "config_file goes alone"),
+        ({"writer_config": {"n_images": 3}}, "writer_config goes to /set_writer_config"),
         ([1, 2], "JSON object"),
         ("text", "JSON object"),
     ],
@@ -273,7 +292,7 @@ def test_frames_go_through_what_gf_repstream_configured(tmp_path: Path) -> None:
     with (
         running_rig(tmp_path) as rig,
         HttpServer(create_app(rig.service), port=0) as server,
-        httpx.Client(base_url=server.url) as http,
+        httpx.Client(base_url=server.url, timeout=60) as http,
     ):
         gf = Client(http)
         gf.post(

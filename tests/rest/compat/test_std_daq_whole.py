@@ -79,6 +79,27 @@ def test_one_writer_leaves_the_layout_of_the_standard_daq(rig: Rig, daq: StdDaqC
     assert verify(path).complete
 
 
+def test_several_writers_make_the_files_of_the_standard_daq(rig: Rig, daq: StdDaqClient, url: str) -> None:
+    shape = {"image_pixel_height": 120, "image_pixel_width": 201, "detector_name": "detector"}
+    daq.set_config({**CONFIG, **shape, "number_of_writers": 2})
+    try:
+        path = rig.folder / "shared.h5"
+        daq.start_writer_async({"n_images": 5, "output_file": str(path), "run_id": "shared"})
+        rig.detector.send(range(5))
+        until(lambda: daq.get_status()["state"] == "READY", "the end")
+        assert daq.get_status()["acquisition"]["message"] == "Completed."
+        assert_holds(path, range(5))
+        for number in range(2):
+            with h5py.File(rig.folder / f"shared{number}.h5") as file:
+                assert file["detector/metadata"]["image_id"].tolist() == list(range(number, 5, 2))
+                assert file["detector/data"].shape == (len(range(number, 5, 2)), *SHAPE)
+        with h5py.File(rig.folder / "sharedMeta.h5") as file:
+            assert file["detector/metadata"]["status"].tolist() == [1] * 5
+        assert httpx.get(f"{url}/file/shared").json()["file_metadata"]["n_images"] == 5
+    finally:
+        daq.set_config({"number_of_writers": 1})
+
+
 def test_files_are_looked_at_by_acquisition(rig: Rig, daq: StdDaqClient, url: str) -> None:
     path = rig.folder / "looked.h5"
     daq.start_writer_async({"n_images": 3, "output_file": str(path), "run_id": "scan 12"})
