@@ -240,7 +240,7 @@ class CameraJob:
 
 
 def _lanes_of(opened: Input) -> Lanes[tuple[Frame, Any]]:
-    return Lanes(len(opened.sources), opened.most, time.monotonic())
+    return Lanes(len(opened.sources), opened.most)
 
 
 def _offline(opened: Input) -> str:

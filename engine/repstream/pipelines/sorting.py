@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -36,21 +37,33 @@ class Sorter(Generic[T]):
 
 
 SILENCE = 0.5
-"""Seconds after which nobody waits for a lane on which nothing comes."""
+"""Seconds that a message waits for lanes on which nothing comes."""
+
+
+class Waiting(NamedTuple, Generic[T]):
+    """A message on its lane, and since when."""
+
+    pulse_id: int
+    since: float
+    message: T
 
 
 class Lanes(Generic[T]):
     """Messages that come by several lanes, each in order: the lowest of those at their heads leaves first.
 
-    It leaves when every lane has one, but for those that have been silent. `most` is how many messages
-    a lane may have here before it should be left alone (`has_room`). Times are monotonic, in seconds; `now`
-    is when the lanes were opened.
+    It leaves when every lane has one, or at once where its id follows that of the last one, in the narrowest
+    spacing seen so far, so that none can be missing between. A lane that it has waited for in vain is
+    waited for no more until something comes on it, or nothing has come on any. `most` is how many messages a
+    lane may have here before it should be left alone (`has_room`). Times are monotonic, in seconds.
     """
 
-    def __init__(self, number: int, most: int, now: float) -> None:
-        self._lanes: list[deque[tuple[int, T]]] = [deque() for _ in range(number)]
-        self._heard = [now] * number
+    def __init__(self, number: int, most: int) -> None:
+        self._lanes: list[deque[Waiting[T]]] = [deque() for _ in range(number)]
+        self._silent = [False] * number
         self._most = most
+        self._heard = -math.inf
+        self._last: int | None = None
+        self._spacing: int | None = None
 
     def has_room(self, lane: int) -> bool:
         """Whether another message of this lane may be taken."""
@@ -58,26 +71,47 @@ class Lanes(Generic[T]):
 
     def put(self, lane: int, pulse_id: int, message: T, now: float) -> list[T]:
         """Take a message; those that leave now."""
-        self._heard[lane] = now
-        self._lanes[lane].append((pulse_id, message))
+        if now - self._heard > SILENCE:  # all begin again
+            self._silent = [False] * len(self._lanes)
+        self._heard = now
+        self._silent[lane] = False
+        self._lanes[lane].append(Waiting(pulse_id, now, message))
         return self.leaving(now)
 
     def leaving(self, now: float) -> list[T]:
         """Those whose turn it is by now."""
         found = []
-        lanes = range(len(self._lanes))
-        while all(self._lanes[lane] or now - self._heard[lane] > SILENCE for lane in lanes) and any(
-            self._lanes
-        ):
-            found.append(self._lowest())
+        while (lane := self._lowest()) is not None and self._may_leave(lane[0], now):
+            found.append(self._taken(lane))
         return found
 
     def rest(self) -> list[T]:
         """Hand out all that is held."""
         found = []
-        while any(self._lanes):
-            found.append(self._lowest())
+        while (lane := self._lowest()) is not None:
+            found.append(self._taken(lane))
         return found
 
-    def _lowest(self) -> T:
-        return min((lane for lane in self._lanes if lane), key=lambda lane: lane[0][0]).popleft()[1]
+    def _lowest(self) -> deque[Waiting[T]] | None:
+        return min(filter(None, self._lanes), key=lambda lane: lane[0].pulse_id, default=None)
+
+    def _may_leave(self, first: Waiting[T], now: float) -> bool:
+        if self._last is not None and self._spacing is not None:
+            if self._last < first.pulse_id <= self._last + self._spacing:
+                return True
+        awaited = [
+            number for number, lane in enumerate(self._lanes) if not lane and not self._silent[number]
+        ]
+        if awaited and now - first.since <= SILENCE:
+            return False
+        for number in awaited:
+            self._silent[number] = True
+        return True
+
+    def _taken(self, lane: deque[Waiting[T]]) -> T:
+        found = lane.popleft()
+        if self._last is not None and found.pulse_id > self._last:
+            spacing = found.pulse_id - self._last
+            self._spacing = min(self._spacing or spacing, spacing)
+        self._last = found.pulse_id
+        return found.message

@@ -64,7 +64,7 @@ def test_a_numbering_that_begins_anew_waits_for_nothing_old():
 
 @given(ids=st.sets(st.integers(0, 200)).map(sorted), data=st.data())
 def test_lanes_that_are_each_in_order_come_in_order_together(ids, data):
-    lanes = Lanes(3, 1000, now=0.0)
+    lanes = Lanes(3, 1000)
     waiting = [[each for each in ids if each % 3 == lane] for lane in range(3)]
     found = []
     while any(waiting):
@@ -73,10 +73,38 @@ def test_lanes_that_are_each_in_order_come_in_order_together(ids, data):
     assert found + lanes.rest() == ids
 
 
-def test_nobody_waits_for_a_lane_that_is_silent():
-    lanes = Lanes(2, 2, now=9.0)
-    assert lanes.put(0, 1, "a", now=10.0) == ["a"]
-    assert lanes.put(1, 2, "b", now=10.1) == []
-    assert lanes.put(1, 3, "c", now=10.2) == [] and not lanes.has_room(1)
+def test_the_first_message_after_a_silence_waits_for_those_of_the_other_lanes():
+    lanes = Lanes(2, 5)
+    assert lanes.put(1, 11, 11, now=100.0) == []
+    assert lanes.put(0, 10, 10, now=100.1) == [10]
+    assert lanes.leaving(now=100.6) == [11]
+    assert lanes.put(1, 15, 15, now=200.0) == []
+    assert lanes.put(0, 14, 14, now=200.1) == [14, 15]
+
+
+def test_what_follows_the_last_message_waits_for_nobody():
+    lanes = Lanes(3, 5)
+    found = [lanes.put(lane, pulse_id, pulse_id, now=1.0) for lane, pulse_id in enumerate((10, 20, 30))]
+    assert found == [[], [], [10]]
+    assert lanes.put(0, 40, 40, now=1.0) == [20, 30, 40]
+    assert lanes.put(2, 60, 60, now=2.0) == []
+    assert lanes.put(1, 50, 50, now=2.1) == [50, 60]
+
+
+def test_a_lane_that_is_silent_is_waited_for_once():
+    lanes = Lanes(2, 2)
+    assert lanes.put(0, 1, "a", now=10.0) == [] == lanes.put(0, 5, "b", now=10.3)
     assert lanes.leaving(now=10.4) == []
-    assert lanes.leaving(now=10.6) == ["b", "c"]
+    assert lanes.leaving(now=10.6) == ["a", "b"]
+    assert lanes.put(0, 10, "c", now=10.7) == ["c"]
+    assert lanes.put(1, 20, "e", now=10.8) == []
+    assert lanes.put(1, 21, "f", now=10.9) == [] and not lanes.has_room(1)
+    assert lanes.put(0, 19, "d", now=11.0) == ["d", "e", "f"]
+
+
+def test_a_numbering_that_begins_anew_is_put_in_order_too():
+    lanes = Lanes(2, 5)
+    assert lanes.put(0, 100, 100, now=1.0) + lanes.put(1, 101, 101, now=1.0) == [100]
+    assert lanes.leaving(now=1.6) == [101]
+    assert lanes.put(1, 1, 1, now=9.0) == []
+    assert lanes.put(0, 0, 0, now=9.1) == [0, 1]
