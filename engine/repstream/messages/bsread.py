@@ -36,7 +36,7 @@ from repstream.messages.header import (
     read_json,
     size_of,
 )
-from repstream.messages.pixels import ITEM_SIZE, is_big_endian, joined, packed
+from repstream.messages.pixels import ITEM_SIZE, is_big_endian, joined, name_of, packed
 
 HTYPE = "bsr_m-1.1"
 
@@ -224,10 +224,10 @@ def describe(name: str, value: Any, packing: Compression = "none") -> Channel:
     if isinstance(value, int) and not isinstance(value, bool):
         value = np.uint64(value) if value >= 2**63 else np.int64(value)
     array = np.asarray(value)
-    if array.dtype.name not in ITEM_SIZE:
+    if name_of(array.dtype) not in ITEM_SIZE:
         raise ValueError(f"channel {name!r}: {array.dtype} is none of the types {', '.join(ITEM_SIZE)}")
     shape = () if array.shape == (1,) else array.shape
-    return Channel(name, array.dtype.name, shape, is_big_endian(array.dtype), packing)
+    return Channel(name, name_of(array.dtype), shape, is_big_endian(array.dtype), packing)
 
 
 def encode(
@@ -322,14 +322,21 @@ def _value_bytes(channel: Channel, value: Any) -> tuple[Any, int]:
     array = _array(channel, value)
     if array.size != math.prod(channel.shape) or (channel.shape and array.shape != channel.shape):
         raise ValueError(f"channel {channel.name!r}: shape {array.shape} instead of {channel.shape}")
+    if array.size == 1:
+        return array.tobytes(), array.dtype.itemsize
     return packed(array).data, array.dtype.itemsize
 
 
+@lru_cache(maxsize=64)
+def _dtype(name: str, big_endian: bool) -> np.dtype[Any]:
+    return np.dtype(name).newbyteorder(">" if big_endian else "<")
+
+
 def _array(channel: Channel, value: Any) -> np.ndarray[Any, Any]:
-    dtype = np.dtype(channel.type).newbyteorder(">" if channel.big_endian else "<")
+    dtype = _dtype(channel.type, channel.big_endian)
     plain = np.asarray(value)
     typed = isinstance(value, np.ndarray | np.generic)
-    if plain.dtype.name != channel.type if typed else plain.dtype.kind not in _TAKEN_BY[dtype.kind]:
+    if name_of(plain.dtype) != channel.type if typed else plain.dtype.kind not in _TAKEN_BY[dtype.kind]:
         raise ValueError(f"channel {channel.name!r}: {plain.dtype} instead of {channel.type}")
     try:
         return np.asarray(value, dtype)

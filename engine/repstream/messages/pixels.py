@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -146,16 +147,24 @@ def packed(array: npt.NDArray[Any], encoding: Encoding = "") -> Pixels:
     Raises ValueError for a type outside `PIXEL_TYPES` and bool, an array without elements, or
     an encoding that is only read (``"lz4_hdf5"``).
     """
-    if array.dtype.name not in ITEM_SIZE:
+    name = name_of(array.dtype)
+    if name not in ITEM_SIZE:
         raise ValueError(f"{array.dtype} is none of the types {', '.join(ITEM_SIZE)}")
     if array.size == 0:
         raise ValueError(f"an array of shape {array.shape} has no elements")
     data: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
     if encoding:
         data = compression.compress(data, array.dtype.itemsize, encoding)
-    return Pixels(array.shape, array.dtype.name, is_big_endian(array.dtype), encoding, data)
+    return Pixels(array.shape, name, is_big_endian(array.dtype), encoding, data)
 
 
+@lru_cache(maxsize=64)
+def name_of(dtype: np.dtype[Any]) -> str:
+    """`dtype.name`, which numpy puts together in 5 µs each time."""
+    return dtype.name
+
+
+@lru_cache(maxsize=64)
 def is_big_endian(dtype: np.dtype[Any]) -> bool:
     """Whether values of this type lie with the most significant byte first."""
     return dtype.newbyteorder("<") != dtype
