@@ -96,12 +96,10 @@ class Lanes(Generic[T]):
         return min(filter(None, self._lanes), key=lambda lane: lane[0].pulse_id, default=None)
 
     def _may_leave(self, first: Waiting[T], now: float) -> bool:
-        if self._last is not None and self._spacing is not None:
-            if self._last < first.pulse_id <= self._last + self._spacing:
-                return True
-        awaited = [
-            number for number, lane in enumerate(self._lanes) if not lane and not self._silent[number]
-        ]
+        last, spacing = self._last, self._spacing
+        if last is not None and spacing is not None and last < first.pulse_id <= last + spacing:
+            return True
+        awaited = [number for number, lane in enumerate(self._lanes) if not lane and not self._silent[number]]
         if awaited and now - first.since <= SILENCE:
             return False
         for number in awaited:

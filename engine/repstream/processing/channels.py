@@ -14,7 +14,8 @@ from repstream.processing.camera import View
 from repstream.processing.coupling import line
 from repstream.processing.gaussian import Fit, fit
 from repstream.processing.good_region import SCALE, THRESHOLD, good_region
-from repstream.processing.profiles import Profiles, extremes, profiles
+from repstream.processing.profiles import Profiles, profiles, with_extremes
+from repstream.processing.regions import Slices
 from repstream.processing.slices import Orientation, Slice, Slicing, odd, slices
 from repstream.processing.solvers import SOLVERS
 from repstream.processing.widths import full_width
@@ -47,9 +48,9 @@ def analysed(view: View, timestamp: tuple[int, int], parameters: Mapping[str, An
     """
     SOLVERS.count()
     marked = bool(parameters.get("fit_status"))
+    view = view._replace(image=np.ascontiguousarray(view.image))  # as sums are fast, and as it is sent
     image, x_axis, y_axis = view
-    found = profiles(image)
-    least, most = extremes(image)
+    found, least, most = with_extremes(image)
     channels = picture(view, parameters) | {"timestamp": seconds(timestamp)}
     channels |= {"min_value": least, "max_value": most}
     channels |= {"x_profile": found.x, "y_profile": found.y, "intensity": found.intensity}
@@ -66,7 +67,7 @@ def analysed(view: View, timestamp: tuple[int, int], parameters: Mapping[str, An
     fits = fit(found.x, x_axis), fit(found.y, y_axis)
     for name, fitted in zip("xy", fits, strict=True):
         channels |= {f"{name}_center_of_mass": fitted.center_of_mass, f"{name}_rms": fitted.rms}
-    channels |= _fitted("x", fits[0], x_axis, marked) | _fitted("y", fits[1], y_axis, marked)
+    channels |= _fitted("x", fits[0], marked) | _fitted("y", fits[1], marked)
     if parameters.get("image_good_region"):
         channels |= _in_good_region(view, found, parameters, marked)
     return channels
@@ -114,19 +115,20 @@ def _in_good_region(view: View, found: Profiles, parameters: Mapping[str, Any], 
     asked = slicing(parameters)
     if x0 >= x1 or y0 >= y1:
         return _no_region(marked) | _sliced(None, None, asked)
-    part = View(view.image[y0:y1, x0:x1], view.x_axis[x0:x1], view.y_axis[y0:y1])
-    inside = profiles(part.image)
-    fits = fit(inside.x, part.x_axis), fit(inside.y, part.y_axis)
+    part = slice(y0, y1), slice(x0, x1)
+    x_axis, y_axis = view.x_axis[x0:x1], view.y_axis[y0:y1]
+    inside = profiles(view.image, part)
+    fits = fit(inside.x, x_axis), fit(inside.y, y_axis)
     channels: Channels = {
         "good_region": np.array([x0, y0, x1, y1], np.int64),
-        "gr_x_axis": part.x_axis,
-        "gr_y_axis": part.y_axis,
+        "gr_x_axis": x_axis,
+        "gr_y_axis": y_axis,
         "gr_x_profile": inside.x,
         "gr_y_profile": inside.y,
     }
-    channels |= _fitted("gr_x", fits[0], part.x_axis, marked) | _fitted("gr_y", fits[1], part.y_axis, marked)
+    channels |= _fitted("gr_x", fits[0], marked) | _fitted("gr_y", fits[1], marked)
     channels["gr_intensity"] = inside.intensity
-    return channels | _sliced(part, fits, asked)
+    return channels | _sliced((view, part), fits, asked)
 
 
 def _no_region(marked: bool) -> Channels:
@@ -136,14 +138,16 @@ def _no_region(marked: bool) -> Channels:
     return dict.fromkeys([*names, "gr_intensity"])
 
 
-def _fitted(name: str, fitted: Fit, axis: Array, marked: bool) -> Channels:
+def _fitted(name: str, fitted: Fit, marked: bool) -> Channels:
     curve = fitted.curve
-    values: tuple[Value, ...] = (curve.along(axis), curve.offset, curve.amplitude, curve.sigma, curve.mean)
+    values: tuple[Value, ...] = (fitted.values, curve.offset, curve.amplitude, curve.sigma, curve.mean)
     channels: Channels = {f"{name}_fit_{field}": value for field, value in zip(FIT, values, strict=True)}
     return channels | ({f"{name}_fit_converged": fitted.converged} if marked else {})
 
 
-def _sliced(part: View | None, fits: tuple[Fit, Fit] | None, asked: Slicing | None) -> Channels:
+def _sliced(
+    part: tuple[View, Slices] | None, fits: tuple[Fit, Fit] | None, asked: Slicing | None
+) -> Channels:
     if asked is None:
         return {}
     found: list[Slice] = []
@@ -167,9 +171,11 @@ def _sliced(part: View | None, fits: tuple[Fit, Fit] | None, asked: Slicing | No
     return channels | {"coupling_slope": slope, "coupling_offset": offset}
 
 
-def _cut(part: View, fits: tuple[Fit, Fit], asked: Slicing) -> tuple[list[Slice], float | None]:
+def _cut(
+    part: tuple[View, Slices], fits: tuple[Fit, Fit], asked: Slicing
+) -> tuple[list[Slice], float | None]:
     curve = fits[0 if asked.orientation == "horizontal" else 1].curve
     try:
-        return slices(part, curve, asked)
+        return slices(*part, curve, asked)
     except ValueError:
         return [], None

@@ -29,6 +29,10 @@ Numbers = NDArray[np.float64]
 Few = Any
 """A flat array, or a list, of as many numbers as there are parameters, or their square."""
 
+Limits = tuple[float, int, float]
+"""Tolerance and most steps of `descend`, and how many sigma moments reach. Given, so that compiled code that
+was kept has none of another module that has changed since."""
+
 COUNT = 4
 """Parameters: offset, amplitude, mean, sigma."""
 
@@ -333,3 +337,77 @@ def minimise(heights: Numbers, places: Numbers, at: Numbers) -> bool:
         return minpack.minimise(heights, places, at)
     at[:] = found
     return True
+
+
+@compiled
+def curve_of(profile: Numbers, axis: Numbers, limits: Limits, work: Numbers, at: Numbers) -> bool:
+    """What `gaussian.fitted` does with a profile, in one piece: the curve, in `at`.
+
+    False for one that `descend` does not finish, and for one with what is no number. The rows of `work`
+    become what is fitted: the profile, rounded to float32, and its axis.
+    """
+    heights, places = work[0], work[1]
+    size, top, area, total = len(profile), 0, 0.0, 0.0
+    for i in range(size):
+        heights[i], places[i] = np.float32(profile[i]), axis[i]
+        total += heights[i]
+        if heights[i] > heights[top]:
+            top = i
+    if not math.isfinite(total):
+        return False
+    offset = heights.min()
+    amplitude = heights[top] - offset
+    sigma = 1.0
+    if amplitude > 0:
+        for i in range(1, size):
+            area += (heights[i] + heights[i - 1] - 2 * offset) * (places[i] - places[i - 1])
+        sigma = area / (2 * amplitude * math.sqrt(2 * math.pi))
+    if sigma == 0 or not math.isfinite(sigma):
+        return False
+    at[0], at[1], at[2], at[3] = offset, amplitude, places[top], sigma
+    if not descend(heights, places, at, limits[0], limits[1]):
+        return False
+    at[3] = abs(at[3])
+    return True
+
+
+@compiled
+def whole_fit(profile: Numbers, axis: Numbers, limits: Limits, found: Numbers, values: Numbers) -> bool:
+    """What `gaussian.fit` does, in one piece: the curve, centre of mass and rms in `found`.
+
+    `values` becomes the curve along the axis. False as in `curve_of`.
+    """
+    size = len(profile)
+    work = np.empty((2, size))
+    if not curve_of(profile, axis, limits, work, found):
+        return False
+    places = work[1]
+    offset, amplitude, mean, sigma = found[0], found[1], found[2], found[3]
+    exponent, reach = -0.5 / (sigma * sigma), limits[2] * sigma
+    total = first = second = 0.0
+    for i in range(size):
+        distance = places[i] - mean
+        values[i] = offset + amplitude * math.exp(distance * distance * exponent)
+        total += profile[i] - offset
+        if abs(distance) <= reach:
+            first += places[i] * (profile[i] - offset)
+    unit = 1 / total if total != 0 else 1.0
+    centre = first * unit
+    for i in range(size):
+        if abs(places[i] - mean) <= reach:
+            second += (places[i] - centre) * (places[i] - centre) * (profile[i] - offset)
+    found[4], found[5] = centre, math.sqrt(abs(second * unit))
+    return True
+
+
+@compiled
+def each_curve(profiles: Numbers, axis: Numbers, limits: Limits, found: Numbers) -> None:
+    """`curve_of` of each row: 1 where it was found, the curve, and the sum of the row."""
+    number, size = profiles.shape
+    work = np.empty((2, size))
+    for k in range(number):
+        found[k, 0] = 1.0 if curve_of(profiles[k], axis, limits, work, found[k, 1:]) else 0.0
+        total = 0.0
+        for i in range(size):
+            total += profiles[k, i]
+        found[k, 5] = total

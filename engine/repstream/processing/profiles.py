@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from repstream.processing.regions import Slices, whole
 from repstream.processing.solvers import SOLVERS
+from repstream.processing.sums import int64_profiles
 
 Array = NDArray[Any]
 
@@ -23,13 +25,15 @@ class Profiles(NamedTuple):
     intensity: np.generic
 
 
-def profiles(image: Array) -> Profiles:
-    """The profiles of an image of two dimensions."""
-    if image.dtype.kind == "f":
-        x, y = image.sum(axis=0, dtype=image.dtype), image.sum(axis=1, dtype=image.dtype)
-        return Profiles(x, y, image.dtype.type(image.sum()))
-    y, x = SOLVERS.profiles(image)
-    return Profiles(x, y, x.sum())
+def profiles(image: Array, part: Slices | None = None) -> Profiles:
+    """The profiles of an image of two dimensions, or of its rows and columns in `part`."""
+    found = _compiled(image, part)
+    return _added(image if part is None else image[part]) if found is None else found[0]
+
+
+def with_extremes(image: Array) -> tuple[Profiles, np.generic, np.generic]:
+    """The profiles of an image, its least and its greatest pixel as `extremes` has them."""
+    return _compiled(image) or (_added(image), *extremes(image))
 
 
 def extremes(image: Array) -> tuple[np.generic, np.generic]:
@@ -38,3 +42,21 @@ def extremes(image: Array) -> tuple[np.generic, np.generic]:
         return image.min(), image.max()
     least, most = np.fmin.reduce(image, axis=None), np.fmax.reduce(image, axis=None)
     return least, most
+
+
+def _compiled(image: Array, part: Slices | None = None) -> tuple[Profiles, np.generic, np.generic] | None:
+    if SOLVERS.compiled is None:
+        return None
+    found = SOLVERS.compiled.profiles(image, part or whole(image))
+    if found is None:
+        return None
+    y, x, least, most = found
+    return Profiles(x, y, x.sum()), least, most
+
+
+def _added(image: Array) -> Profiles:
+    if image.dtype.kind == "f":
+        x, y = image.sum(axis=0, dtype=image.dtype), image.sum(axis=1, dtype=image.dtype)
+        return Profiles(x, y, image.dtype.type(image.sum()))
+    y, x = int64_profiles(image)
+    return Profiles(x, y, x.sum())

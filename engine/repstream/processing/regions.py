@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 Slices = tuple[slice, slice]
+
+
+def whole(image: NDArray[Any]) -> Slices:
+    """All rows and columns of an image."""
+    height, width = image.shape
+    return slice(0, height), slice(0, width)
 
 
 def clipped(shape: tuple[int, int], y: int, x: int, height: int, width: int) -> Slices:

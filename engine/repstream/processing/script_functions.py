@@ -11,7 +11,9 @@ from repstream.processing import axes, background, coupling, good_region
 from repstream.processing import profiles as sums
 from repstream.processing import slices as cutting
 from repstream.processing.camera import View
-from repstream.processing.gaussian import Curve, fit
+from repstream.processing.curve import Curve
+from repstream.processing.gaussian import fit
+from repstream.processing.regions import whole
 from repstream.processing.threshold import cut
 from repstream.processing.widths import HALF, full_width
 
@@ -82,7 +84,7 @@ def gauss_fit(profile: Array, axis: Array) -> tuple[Array, float, float, float, 
     found = fit(profile, axis)
     curve = found.curve
     numbers = curve.offset, curve.amplitude, curve.mean, curve.sigma
-    return curve.along(axis), *numbers, found.center_of_mass, found.rms
+    return found.values, *numbers, found.center_of_mass, found.rms
 
 
 def get_good_region_profile(profile: Array, threshold: float = 0.3, gfscale: float = 1.8) -> tuple[int, int]:
@@ -143,7 +145,7 @@ def get_spectrum(image: Array, background_image: Array) -> Array:
 def _sliced(
     view: View, center: float, sigma: float, asked: cutting.Slicing
 ) -> tuple[list[SliceData], float | None]:
-    found, length = cutting.slices(view, Curve(0.0, 1.0, center, sigma), asked)
+    found, length = cutting.slices(view, whole(view.image), Curve(0.0, 1.0, center, sigma), asked)
     data: list[SliceData] = [
         ((one.center_x, one.center_y), one.standard_deviation, one.intensity) for one in found
     ]

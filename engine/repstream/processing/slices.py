@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from repstream.processing.axes import index_of
 from repstream.processing.camera import View
-from repstream.processing.gaussian import Curve, fitted
+from repstream.processing.curve import Curve
+from repstream.processing.gaussian import each_fitted
+from repstream.processing.regions import Slices
+from repstream.processing.solvers import SOLVERS
 
 Array = NDArray[Any]
 Orientation = Literal["horizontal", "vertical"]
@@ -66,30 +69,42 @@ def cuts(axis: Array, center: float, sigma: float, scale: float, number: int) ->
     return Cuts(list(range(first, end + 1, 2 * half)), half, length)
 
 
-def slices(view: View, curve: Curve, asked: Slicing) -> tuple[list[Slice], float | None]:
-    """The slices of a view, and the length of one; `curve` is the fit of its profile across them.
+def slices(view: View, part: Slices, curve: Curve, asked: Slicing) -> tuple[list[Slice], float | None]:
+    """The slices of a part of a view, and the length of one; `curve` is the fit of its profile across them.
 
     "horizontal" ones follow each other along its x axis, "vertical" ones along its y axis.
     """
-    image, x, y = view
-    across, along, lines = (x, y, image.T) if asked.orientation == "horizontal" else (y, x, image)
+    rows, columns = part
+    horizontal = asked.orientation == "horizontal"
+    across, along = view.x_axis[columns], view.y_axis[rows]
+    if not horizontal:
+        across, along = along, across
     where = cuts(across, curve.mean, curve.sigma, asked.scale, asked.number)
-    places = np.asarray(along, np.float64)
     found = []
-    for first, profile in zip(where.boundaries, _profiles(lines, where), strict=False):
-        fit, _ = fitted(profile, places)
+    curves = each_fitted(_profiles(view.image, part, where, horizontal), along)
+    for first, (fit, total) in zip(where.boundaries, curves, strict=False):
         center = float(across[first + where.half])
-        x_center, y_center = (center, fit.mean) if asked.orientation == "horizontal" else (fit.mean, center)
-        found.append(Slice(x_center, y_center, fit.sigma, float(profile.sum())))
+        x_center, y_center = (center, fit.mean) if horizontal else (fit.mean, center)
+        found.append(Slice(x_center, y_center, fit.sigma, total))
     return found, where.length
 
 
-def _profiles(lines: Array, where: Cuts) -> Array:
-    """The sums of the lines of each slice."""
+def _profiles(image: Array, part: Slices, where: Cuts, columns: bool) -> Array:
+    """The sums of the lines of each slice: of columns, else of rows."""
     if not where.boundaries:
-        return lines[:0]
+        return np.empty((0, 0), np.int64)
+    first, last, number = where.boundaries[0], where.boundaries[-1], len(where.boundaries) - 1
+    rows, across = part
+    if columns:
+        part = rows, slice(across.start + first, across.start + last)
+    else:
+        part = slice(rows.start + first, rows.start + last), across
+    if SOLVERS.compiled is not None:
+        found = SOLVERS.compiled.across(image, part, number, columns)
+        if found is not None:
+            return found
     # Contiguous, whatever the orientation: sums of long lines are the fast ones.
-    band = np.ascontiguousarray(lines[where.boundaries[0] : where.boundaries[-1]])
+    lines = np.ascontiguousarray(image[part].T if columns else image[part])
     dtype = lines.dtype if lines.dtype.kind == "f" else np.int64
-    sums: Array = band.reshape(-1, 2 * where.half, lines.shape[1]).sum(axis=1, dtype=dtype)
+    sums: Array = lines.reshape(number, -1, lines.shape[1]).sum(axis=1, dtype=dtype)
     return sums

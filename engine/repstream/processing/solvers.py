@@ -11,12 +11,13 @@ import importlib.util
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repstream.processing import minpack, sums
+from repstream.processing import minpack
+from repstream.processing.regions import Slices
 
 Array = NDArray[Any]
 Numbers = NDArray[np.float64]
@@ -30,17 +31,29 @@ PATIENCE = 50
 _LOGGER = logging.getLogger(__name__)
 
 
-class Solvers:
-    """The two functions that take the time of processing.
+class Compiled(NamedTuple):
+    """What is compiled: one call each for much work, which holds no lock of Python.
 
-    `minimise` takes a first guess to the Gaussian of least squares, in place; false where there is none.
-    `profiles` are the sums of rows and of columns of an image of integers, int64.
+    See `column_sums` and `compiled_fits`; what they leave to others they answer with None.
+    """
+
+    profiles: Callable[[Array, Slices], tuple[Array, Array, np.generic, np.generic] | None]
+    across: Callable[[Array, Slices, int, bool], Array | None]
+    fit: Callable[[Array, Array], tuple[Numbers, Numbers] | None]
+    fits: Callable[[Array, Array], Numbers]
+
+
+class Solvers:
+    """What takes the time of processing.
+
+    `compiled` is None where numba is not installed, and until it is loaded. `minimise`, for what that leaves,
+    takes a first guess to the Gaussian of least squares, in place; false where there is none.
     """
 
     def __init__(self, patience: int = PATIENCE) -> None:
         self._to_come = patience
+        self.compiled: Compiled | None = None
         self.minimise: Callable[[Numbers, Numbers, Numbers], bool] = minpack.minimise
-        self.profiles: Callable[[Array], tuple[Array, Array]] = sums.int64_profiles
         if not HAS_NUMBA:
             from repstream.processing import levenberg  # noqa: PLC0415 (it would load numba)
 
@@ -68,8 +81,8 @@ class Solvers:
 
     @property
     def ready(self) -> bool:
-        """Whether the compiled ones are in use."""
-        return HAS_NUMBA and self.minimise is not minpack.minimise
+        """Whether compiled code is in use."""
+        return self.compiled is not None
 
     def _compile(self) -> None:
         try:
@@ -78,13 +91,19 @@ class Solvers:
             _LOGGER.warning("numba cannot be used: scipy fits, more slowly", exc_info=True)
 
     def _load(self) -> None:
-        from repstream.processing import column_sums, levenberg  # noqa: PLC0415 (an extra, and slow)
+        from repstream.processing import column_sums, compiled_fits  # noqa: PLC0415 (an extra, and slow)
 
-        ramp = np.arange(8.0)
-        levenberg.minimise(ramp, ramp, np.ones(4))
+        made = Compiled(column_sums.profiles, column_sums.across, compiled_fits.fit, compiled_fits.fits)
+        whole = slice(0, 8), slice(0, 8)
         for dtype in column_sums.DTYPES:
-            column_sums.profiles(np.zeros((2, 2), dtype))
-        self.minimise, self.profiles = levenberg.minimise, column_sums.profiles
+            image = np.add.outer(np.arange(8), np.arange(8)).astype(dtype)
+            made.profiles(image, whole)
+            for columns in (False, True):
+                made.across(image, whole, 2, columns)
+        heights = np.arange(8) ** 2
+        made.fit(heights, heights)
+        made.fits(heights[None], heights)
+        self.compiled = made
 
 
 SOLVERS = Solvers()

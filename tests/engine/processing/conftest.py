@@ -47,5 +47,5 @@ def solvers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Runs a test with each of them in use."""
     used = SOLVERS_BY_NAME[request.param]()
     monkeypatch.setattr(SOLVERS, "minimise", used.minimise)
-    monkeypatch.setattr(SOLVERS, "profiles", used.profiles)
+    monkeypatch.setattr(SOLVERS, "compiled", used.compiled)
     yield used

@@ -11,7 +11,8 @@ from tests.engine.processing.recorded import document, number
 from repstream.processing.axes import index_of
 from repstream.processing.camera import Geometry
 from repstream.processing.coupling import line
-from repstream.processing.gaussian import Curve, fit
+from repstream.processing.curve import Curve
+from repstream.processing.gaussian import fit
 from repstream.processing.good_region import good_region
 from repstream.processing.slices import cuts
 from repstream.processing.widths import full_width
