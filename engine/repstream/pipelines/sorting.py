@@ -7,6 +7,8 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
+from repstream.pipelines.spacing import REGULAR
+
 T = TypeVar("T")
 
 
@@ -51,10 +53,10 @@ class Waiting(NamedTuple, Generic[T]):
 class Lanes(Generic[T]):
     """Messages that come by several lanes, each in order: the lowest of those at their heads leaves first.
 
-    It leaves when every lane has one, or at once where its id follows that of the last one, in the narrowest
-    spacing seen so far, so that none can be missing between. A lane that it has waited for in vain is
-    waited for no more until something comes on it, or nothing has come on any. `most` is how many messages a
-    lane may have here before it should be left alone (`has_room`). Times are monotonic, in seconds.
+    It leaves when every lane has one, or at once where ids have been evenly spaced and its own is the next.
+    A lane that it has waited for in vain is waited for no more until something comes on it, or nothing has
+    come on any. `most` is how many messages a lane may have here before it should be left alone (`has_room`).
+    Times are monotonic, in seconds.
     """
 
     def __init__(self, number: int, most: int) -> None:
@@ -62,8 +64,7 @@ class Lanes(Generic[T]):
         self._silent = [False] * number
         self._most = most
         self._heard = -math.inf
-        self._last: int | None = None
-        self._spacing: int | None = None
+        self._last = self._step = self._run = 0
 
     def has_room(self, lane: int) -> bool:
         """Whether another message of this lane may be taken."""
@@ -96,8 +97,7 @@ class Lanes(Generic[T]):
         return min(filter(None, self._lanes), key=lambda lane: lane[0].pulse_id, default=None)
 
     def _may_leave(self, first: Waiting[T], now: float) -> bool:
-        last, spacing = self._last, self._spacing
-        if last is not None and spacing is not None and last < first.pulse_id <= last + spacing:
+        if self._run >= REGULAR and first.pulse_id == self._last + self._step:
             return True
         awaited = [number for number, lane in enumerate(self._lanes) if not lane and not self._silent[number]]
         if awaited and now - first.since <= SILENCE:
@@ -108,8 +108,7 @@ class Lanes(Generic[T]):
 
     def _taken(self, lane: deque[Waiting[T]]) -> T:
         found = lane.popleft()
-        if self._last is not None and found.pulse_id > self._last:
-            spacing = found.pulse_id - self._last
-            self._spacing = min(self._spacing or spacing, spacing)
-        self._last = found.pulse_id
+        step, self._last = found.pulse_id - self._last, found.pulse_id
+        self._run = self._run + 1 if step == self._step else 1
+        self._step = step
         return found.message
