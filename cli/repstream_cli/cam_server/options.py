@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from repstream.instances.spread.servers import is_address
 from repstream.pipelines.control import Kind
 from repstream.version import __version__
 from repstream_http import options as http_options
@@ -67,7 +68,8 @@ def parser_of(program: Program) -> argparse.ArgumentParser:
     )
     add("--allow-scripts", action="store_true", help="take scripts over REST; they run as this server's user")
     if program.manages:
-        add("-s", "--servers", default="", help="without effect: instances are processes of this host")
+        text = "servers that run the instances, separated by commas, where servers.json names none; this one"
+        add("-s", "--servers", type=_servers, default=(), help=text)
     for name, short in _WITHOUT_EFFECT.items():
         add(short, f"--{name}", help=argparse.SUPPRESS)
     _front_ends(parser, program)
@@ -110,6 +112,14 @@ def folder(parser: argparse.ArgumentParser, given: Path, option: str) -> Path:
     elif not given.is_dir():
         parser.error(f"--{option}: {given} is not a folder: make it first")
     return given.absolute()
+
+
+def _servers(text: str) -> tuple[str, ...]:
+    found = tuple(each.strip().rstrip("/") for each in text.split(",") if each.strip())
+    for each in found:
+        if not is_address(each):
+            raise argparse.ArgumentTypeError(f"{each!r} is no address of a server, such as http://host:8880")
+    return found
 
 
 def _port(text: str) -> int:

@@ -97,6 +97,7 @@ def serve(program: Program, arguments: Sequence[str] | None = None) -> int:
             data=(given.root if program.kind == "pipeline" else Path()).absolute(),
             allow_scripts=given.allow_scripts,
             manager=listening.address if program.manages else "",
+            servers=given.servers if program.manages else (),
             end=ended.set,
         )
         return run(listening, _build(parser, given, program, settings), level(given.log_level), ended)

@@ -30,7 +30,7 @@ from repstream.errors import (
     unknown_key,
 )
 from repstream.instances.description import Configuration, InstanceInfo, Kind
-from repstream.instances.registry import Instances
+from repstream.instances.protocol import Registry
 from repstream.link.handles import PendingHandle
 from repstream.link.publisher import Publisher, Registration
 from repstream.parameters import instance
@@ -85,7 +85,7 @@ class InstanceEngine:
     are those that it has now, since front ends show them once and for all; see `has_other_levels`.
     """
 
-    def __init__(self, instances: Instances, name: str, saved: Callable[[], Configuration]) -> None:
+    def __init__(self, instances: Registry, name: str, saved: Callable[[], Configuration]) -> None:
         self._instances = instances
         self._name = name
         self._saved = saved

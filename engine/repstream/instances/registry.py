@@ -10,20 +10,20 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from repstream.errors import ChildError, InstanceRuns, PortTakenError, Refused, UnknownInstance
 from repstream.instances.description import Configuration, Folders, InstanceInfo, Kind, LogRecord
 from repstream.instances.instance import LOG_LENGTH, Instance
 from repstream.instances.launcher import Launcher
 from repstream.instances.ports import CAMERA_PORTS, PIPELINE_PORTS, Ports
+from repstream.instances.protocol import FindStream
+from repstream.instances.turns import Turns
 from repstream.pipelines.configurations import complete, has_entrance, settings
 from repstream.pipelines.control import Specification, Wanted
-
-LONGEST_NAME = 255
 
 ATTEMPTS = 5
 """Ports that are tried where other programs take them between the look and the bind."""
@@ -33,25 +33,8 @@ MOST_ENDED = 200
 """Instances whose end is remembered: exit code, reason and log."""
 
 
-class _Turn:
-    """Whose turn it is with a name, and how many want it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.waiting = 0
-
-
-class FindStream(Protocol):
-    """Where a pipeline's input is: the address of a camera's (or another pipeline's) stream by name.
-
-    It starts the instance if need be. Whatever it raises is the reason that the pipeline says.
-    """
-
-    def __call__(self, kind: Kind, name: str) -> str: ...
-
-
 class Instances:
-    """The instances of one kind that `launcher` runs.
+    """The instances of one kind that `launcher` runs; fills `protocol.Registry`.
 
     `find_stream` gives pipelines their input. `ports` are handed out round robin; a name keeps its port
     until it is forgotten.
@@ -72,7 +55,7 @@ class Instances:
         self._folders = folders
         self._ports = Ports(ports or (CAMERA_PORTS if kind == "camera" else PIPELINE_PORTS))
         self._lock = threading.Lock()
-        self._turns: dict[str, _Turn] = {}
+        self._turns = Turns()
         self._lives: dict[str, Instance] = {}
         self._kept_ports: dict[str, int] = {}
         self._followers: dict[str, tuple[Callable[[], None], ...]] = {}
@@ -86,58 +69,40 @@ class Instances:
         read_only: bool | None = None,
         port: int = 0,
     ) -> InstanceInfo:
-        """Start an instance, and return when it runs.
-
-        `read_only` left out is that of the configuration. `port` is where its stream is bound, as the key
-        of that name; 0: the port that it had, else the next free one. Raises `InstanceRuns`, `InvalidValue`
-        for the configuration or the name, `PortTakenError`, and `InstanceEnded` with the reason where it
-        ends before it runs.
-        """
-        with self._turn(name):
+        with self._turns.of(name):
             if self._alive(name) is not None:
                 raise InstanceRuns(name, f"a {self.kind} of this name runs: stop it or take another name")
             return self._start(name, configuration, read_only, port)
 
     def ensure(self, name: str, configuration: Configuration, *, port: int = 0) -> InstanceInfo:
-        """The instance of this name if it runs, whatever its configuration is; else as `start`."""
         if (running := self._alive(name)) is not None:
             return running.info()
-        with self._turn(name):
+        with self._turns.of(name):
             running = self._alive(name)
             return running.info() if running is not None else self._start(name, configuration, None, port)
 
     def share(self, configuration: Configuration) -> InstanceInfo:
-        """A read-only instance with this configuration: one that runs, else a new one under a new name."""
         whole = complete(self.kind, configuration)
-        with self._turn(f"\0shared {sorted(whole.items(), key=repr)!r}"):
+        with self._turns.of(f"\0shared {sorted(whole.items(), key=repr)!r}"):
             for life in self._all_running():
                 if life.read_only and life.configuration == whole:
                     return life.info()
             return self.start(str(uuid.uuid4()), whole, read_only=True)
 
     def get(self, name: str) -> InstanceInfo:
-        """The running instance of this name; raises `UnknownInstance`, also where it has ended."""
         return self._get(name).info()
 
     def running(self) -> list[InstanceInfo]:
-        """Those that run, by name."""
         return [life.info() for life in self._all_running()]
 
     def reconfigure(self, name: str, change: Configuration, *, replace: bool = False) -> dict[str, Any]:
-        """Apply a partial update, or (`replace`) a whole configuration, to a running instance.
-
-        It is in force when this returns the complete configuration. Raises `UnknownInstance`,
-        `InstanceReadOnly`, `InvalidValue` (nothing has changed then), `InstanceEnded`, `Unanswered`.
-        """
         return self._get(name).reconfigure(change, replace)
 
     def stop(self, name: str) -> None:
-        """Stop an instance and wait until it has ended; nothing happens where none of this name runs."""
-        with self._turn(name):
+        with self._turns.of(name):
             self._stop(name)
 
     def stop_all(self) -> None:
-        """Stop all, one beside the other."""
         threads = [
             threading.Thread(target=self.stop, args=(life.specification.name,)) for life in self._all()
         ]
@@ -147,29 +112,27 @@ class Instances:
             thread.join()
 
     def forget(self, name: str) -> None:
-        """Stop an instance, and keep neither its port nor its log."""
-        with self._turn(name):
+        with self._turns.of(name):
             self._stop(name)
             with self._lock:
                 self._lives.pop(name, None)
                 self._kept_ports.pop(name, None)
 
     def exit_code(self, name: str) -> int | None:
-        """The exit code of the newest one that ended, None while it runs; raises `UnknownInstance`."""
         return self._known(name).exit_code
 
     def message(self, name: str) -> str:
-        """Why the newest one of this name ended, or what is wrong with it; raises `UnknownInstance`."""
         return self._known(name).info().message
 
     def logs(self, name: str) -> list[LogRecord]:
-        """The last lines of the log, also of one that has ended; raises `UnknownInstance`."""
         return list(self._known(name).log)
 
     def beam(self, name: str) -> dict[str, float | None]:
-        """The beam in the newest image of a pipeline, by name of the number; empty where there is none."""
         life = self._alive(name)
         return dict(life.beam) if life is not None else {}
+
+    def where(self, name: str) -> str:
+        return ""
 
     def follow(self, name: str, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back whenever something of this name has changed, running or not; gives what ends that.
@@ -302,20 +265,3 @@ class Instances:
 
     def _all_running(self) -> list[Instance]:
         return [life for life in self._all() if life.alive]
-
-    @contextmanager
-    def _turn(self, name: str) -> Iterator[None]:
-        """One after the other what concerns this name; others do not wait."""
-        if not name or (len(name) > LONGEST_NAME and not name.startswith("\0")):
-            raise Refused("name", f"a name of 1 to {LONGEST_NAME} characters is needed")
-        with self._lock:
-            turn = self._turns.setdefault(name, _Turn())
-            turn.waiting += 1
-        try:
-            with turn.lock:
-                yield
-        finally:
-            with self._lock:
-                turn.waiting -= 1
-                if not turn.waiting:
-                    del self._turns[name]

@@ -80,6 +80,7 @@ class Page:
         return {
             "state": "RUNNING",
             "message": info.message,
+            "server": self._saved.instances.where(name),
             "camera": info.camera_name,
             "clients": figures.clients,
             "rate": round(figures.tx_rate, 2),

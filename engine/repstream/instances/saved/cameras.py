@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from repstream.errors import Refused, UnknownInstance
 from repstream.instances.description import InstanceInfo
-from repstream.instances.registry import Instances
+from repstream.instances.protocol import Registry
 from repstream.instances.saved.configurations import Configurations, Document
 from repstream.instances.stream_images import images
 from repstream.parameters.camera import DEFAULTS
@@ -50,7 +50,7 @@ class Cameras(Protocol):
 class SavedCameras:
     """Cameras by name or alias; fills `Cameras`. Thread-safe."""
 
-    def __init__(self, instances: Instances, configurations: Configurations) -> None:
+    def __init__(self, instances: Registry, configurations: Configurations) -> None:
         self.instances = instances
         self.configurations = configurations
         self._configuring: dict[str, threading.Lock] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from repstream.errors import InvalidValue, Refused, UnknownInstance
 from repstream.instances.description import InstanceInfo
-from repstream.instances.registry import Instances
+from repstream.instances.protocol import Registry
 from repstream.instances.saved.backgrounds import Backgrounds
 from repstream.instances.saved.cameras import FOR_EVER, Cameras
 from repstream.instances.saved.configurations import Configurations, Document
@@ -34,7 +34,7 @@ class SavedPipelines:
 
     def __init__(
         self,
-        instances: Instances,
+        instances: Registry,
         configurations: Configurations,
         backgrounds: Backgrounds,
         cameras: Cameras,

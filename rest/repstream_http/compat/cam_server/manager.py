@@ -1,39 +1,35 @@
-"""What managers add to a server: ``/api/v1/proxy``, permanent instances, the log by server.
-
-The instances are processes of this host, so there is one server in all lists: this one.
-"""
+"""What managers add to a server: ``/api/v1/proxy``, permanent instances, instances and logs by server."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi import Response
 
 from repstream.errors import NotTaken
-from repstream.instances.saved import storing
+from repstream.instances.load import Figures
 from repstream.instances.saved.configurations import Configurations
 from repstream.instances.saved.permanent import Permanent
-from repstream.parameters import storage
-from repstream.version import __version__
+from repstream.instances.spread.host import Host, Look
+from repstream.instances.spread.registry import Spread
 from repstream_http.compat.cam_server import shapes
 from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
 from repstream_http.compat.cam_server.server import Common, text
 
-log = logging.getLogger(__name__)
-
 PREFIX = API + "/proxy"
 
-SERVERS_FILE = "servers.json"
-SERVER = {"enabled": True, "expanding": True, "instances": [], "cameras": []}
-"""What a file of servers says of one where there is no file."""
+UNREACHABLE = 1000
+"""The load of a server that cannot be reached, as clients know it."""
+
+
+LOOKS = ("version", "problem", "since", "started", "restarts")
+"""What is told of each server beside its load."""
 
 
 class Manager:
-    """The routes of a manager.
+    """The routes of a manager, whose instances `spread` has.
 
     `save` keeps a configuration that clients give by name, as the server's own route does.
     """
@@ -41,36 +37,54 @@ class Manager:
     def __init__(
         self,
         common: Common,
+        spread: Spread,
         configurations: Configurations,
         permanent: Permanent,
         save: Callable[[str, dict[str, Any]], dict[str, Any]],
     ) -> None:
-        self._address = common.manager
         self._common = common
+        self._spread = spread
         self._configurations = configurations
         self._permanent = permanent
         self._save = save
-        self._servers_file: Path = configurations.folder / SERVERS_FILE
-        if self._servers_file.is_file():
-            log.warning("all instances run on this host: %s has no effect", self._servers_file)
 
     def routes(self) -> list[Route]:
         """All of them, with their whole paths."""
         return [*self._own_routes(), *self._log_routes()]
 
     def _own_routes(self) -> list[Route]:
-        lists = "servers, load, instances, version, cpu, memory, tx, rx"
+        lists = ", ".join(("servers", "load", "instances", *Figures._fields, *LOOKS))
         instance = "status, clients, rx, tx, cpu, memory, permanent, mode"
         common = self._common
         own = [
-            Route("GET", "/servers", lists, "Parallel lists with an entry for each server.", self._servers),
-            Route("GET", "/status", "servers", "Instances of each server by its address.", self._status),
+            Route(
+                "GET",
+                "/servers",
+                lists,
+                "Parallel lists, one entry a server; `load` is how many instances it has, 1000 where it "
+                "cannot be reached: `problem` says why.",
+                self._servers,
+            ),
+            Route(
+                "GET",
+                "/status",
+                "servers",
+                "Instances of each server by its address; null where it cannot be reached.",
+                self._status,
+            ),
             Route("GET", "/info", "info", "All instances, each with its host, and the servers.", self._info),
             Route("GET", "/info/{path:path}", "ret", "Part of it; `_keys`, `_values`, an index.", self._walk),
             Route("GET", "/version", "version", "Version.", common.version),
             Route("GET", "/heartbeat", "version, instances", "Figures of the instances.", common.heartbeat),
             Route("GET", "/config", "config", "The file of the servers.", self._config),
-            Route("POST", "/config", "config", "Keep the file of the servers.", self._put_config, Body.JSON),
+            Route(
+                "POST",
+                "/config",
+                "config",
+                "Keep the file of the servers, which counts at once.",
+                self._put_config,
+                Body.JSON,
+            ),
             Route("GET", "/permanent", "permanent_instances", "Permanent instances.", self._saved_permanent),
             Route(
                 "POST",
@@ -114,19 +128,23 @@ class Manager:
         return [_below(prefix, route) for prefix in (API, PREFIX) for route in own]
 
     def _servers(self, asked: Asked) -> Answer:
-        info = self._common.server_info()
-        names = list(info["active_instances"])
-        load = {key: [info[key]] for key in ("cpu", "memory", "tx", "rx")}
+        looks = self._spread.servers()
+        whole = list(looks.values())
         return {
-            "servers": [self._address],
-            "load": [len(names)],
-            "instances": [names],
-            "version": [__version__],
-            **load,
+            "servers": list(looks),
+            "load": [UNREACHABLE if look.problem else len(look.running) for look in whole],
+            "instances": [sorted(look.running) for look in whole],
+            **{key: [getattr(look.figures, key) for look in whole] for key in Figures._fields},
+            **{key: [getattr(look, key) for look in whole] for key in LOOKS},
         }
 
     def _status(self, asked: Asked) -> Answer:
-        return {"servers": {self._address: self._common.server_info()["active_instances"]}}
+        def of(address: str, look: Look) -> dict[str, Any] | None:
+            if look.problem:
+                return None
+            return {name: {**shapes.info(info), "host": address} for name, info in look.running.items()}
+
+        return {"servers": {address: of(address, look) for address, look in self._spread.servers().items()}}
 
     def _info(self, asked: Asked) -> Answer:
         return {"info": self._common.server_info()}
@@ -138,16 +156,11 @@ class Manager:
         return {"ret": found}
 
     def _config(self, asked: Asked) -> Answer:
-        if not self._servers_file.is_file():
-            return {"config": {self._address: SERVER}}
-        return {"config": storage.as_object(storage.read_text(self._servers_file), str(self._servers_file))}
+        return {"config": self._spread.file.document()}
 
     def _put_config(self, asked: Asked) -> Answer:
-        given = asked.body
-        if not isinstance(given, dict) or not all(isinstance(each, dict) for each in given.values()):
-            raise NotTaken(f"the configuration must be an object of objects by address, not {given!r:.80}")
-        storing.replace(self._servers_file, (json.dumps(given, indent=1) + "\n").encode())
-        return {"config": given}
+        self._spread.file.write(asked.body)
+        return {"config": asked.body}
 
     def _saved_permanent(self, asked: Asked) -> Answer:
         return {"permanent_instances": self._permanent.saved()}
@@ -182,27 +195,31 @@ class Manager:
         return {"diag": {"status": "active", **figures, "permanent": permanent, "mode": mode}}
 
     def _stop_server(self, asked: Asked) -> Answer:
-        self._check_server(asked)
-        return self._common.stop_all(asked)
+        self._server(asked).stop_all()
+        return {}
 
     def _logs(self, asked: Asked) -> Answer:
-        self._check_server(asked)
-        return self._common.logs(asked)
+        return {"logs": shapes.log_lines(self._server(asked).server_log())}
 
     def _logs_text(self, asked: Asked) -> Response:
         return text(shapes.log_text(self._logs(asked)["logs"]))
 
     def _log_of(self, asked: Asked) -> Answer:
-        self._check_server(asked)
-        return self._common.log_of(asked)
+        return {"logs": shapes.log_lines(self._server(asked).logs(asked["name"]))}
 
     def _log_text_of(self, asked: Asked) -> Response:
         return text(shapes.log_text(self._log_of(asked)["logs"]))
 
-    def _check_server(self, asked: Asked) -> None:
-        """Refuse a server that is none; a name may be without the scheme, which cannot be in a path."""
-        if asked["server"] not in ("0", self._address, self._address.partition("://")[2]):
-            raise NotTaken(f"there is no server '{asked['server']:.100}': it is {self._address}, index 0")
+    def _server(self, asked: Asked) -> Host:
+        """The server by its index or its address, also without the scheme, which no path can have."""
+        given, addresses = asked["server"], list(self._spread.servers())
+        if given.isascii() and given.isdecimal() and int(given) < len(addresses):
+            return self._spread.at(addresses[int(given)])
+        for address in addresses:
+            if given in (address, address.partition("://")[2]):
+                return self._spread.at(address)
+        known = ", ".join(f"{index}: {address}" for index, address in enumerate(addresses))
+        raise NotTaken(f"there is no server '{given:.100}', only {known}")
 
 
 def _below(prefix: str, route: Route) -> Route:

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastapi import Response
 
 from repstream.errors import NotTaken
-from repstream.instances.registry import Instances
+from repstream.instances.load import Figures, Load
+from repstream.instances.protocol import Registry
 from repstream.instances.saved.scripts import Scripts
+from repstream.instances.spread.registry import Spread
 from repstream.version import __version__
 from repstream_http.compat.cam_server import shapes
 from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
 from repstream_http.compat.cam_server.kept_log import KeptLog
-from repstream_http.compat.cam_server.load import Load
 
 
 class Common:
     """The routes of both servers. `end` ends the server; None where it is not to be ended by a client.
 
-    `manager`: the address by which clients know a manager; empty for a server that is none. `resolve` gives
-    the name of an instance that a client may call by another.
+    `spread`: the instances of a manager; None for a server that is none. `resolve` gives the name of an
+    instance that a client may call by another.
     """
 
     def __init__(
         self,
         prefix: str,
-        instances: Instances,
+        instances: Registry,
         scripts: Scripts,
         log: KeptLog,
         *,
         end: Callable[[], None] | None = None,
-        manager: str = "",
+        spread: Spread | None = None,
         resolve: Callable[[str], str] = str,
     ) -> None:
         self._prefix = prefix
@@ -40,8 +42,9 @@ class Common:
         self._scripts = scripts
         self._log = log
         self._end = end
-        self.manager = manager
+        self._spread = spread
         self._resolve = resolve
+        self._started = time.time()
         self._load = Load()
 
     def routes(self) -> list[Route]:
@@ -75,12 +78,17 @@ class Common:
 
     def server_info(self) -> dict[str, Any]:
         """Version, instances by id, and load; a manager's has the servers, and the host of each instance."""
+        if self._spread is not None:
+            return _of_all(self._spread)
         running = self._instances.running()
         load = self._load.now([each.statistics for each in running])
-        host = {"host": self.manager} if self.manager else {}
-        servers = {"servers": [self.manager]} if self.manager else {}
-        active = {each.name: {**shapes.info(each), **host} for each in running}
-        return {"version": __version__, "active_instances": active, **servers, **load}
+        active = {each.name: shapes.info(each) for each in running}
+        return {
+            "version": __version__,
+            "started": self._started,
+            "active_instances": active,
+            **load._asdict(),
+        }
 
     def _info(self, asked: Asked) -> Answer:
         return {"info": self.server_info()}
@@ -135,6 +143,23 @@ class Common:
     def _remove_script(self, asked: Asked) -> Answer:
         self._scripts.delete(asked["name"])
         return {}
+
+
+def _of_all(spread: Spread) -> dict[str, Any]:
+    """The info of a manager: its load is the sum of what the servers say."""
+    looks = spread.servers()
+    active = {
+        name: {**shapes.info(info), "host": address} for name, (address, info) in spread.placed().items()
+    }
+    there = [look.figures for look in looks.values() if not look.problem]
+    load = {key: _sum(getattr(each, key) for each in there) for key in Figures._fields}
+    return {"version": __version__, "active_instances": active, "servers": list(looks), **load}
+
+
+def _sum(given: Iterable[float | None]) -> float | None:
+    """The sum of what is known; None where nothing is."""
+    known = [each for each in given if each is not None]
+    return sum(known) if known else None
 
 
 def script_answer(scripts: Scripts, name: str, field: str) -> Answer:

@@ -7,21 +7,31 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from repstream.instances.description import Statistics
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
+class Figures(NamedTuple):
+    """Percent of one core, bytes of memory, bytes a second sent and received; None where not known."""
+
+    cpu: float | None = None
+    memory: float | None = None
+    tx: float | None = None
+    rx: float | None = None
+
+
 class Load:
-    """Percent of one core, bytes of memory, bytes a second in and out since the question before."""
+    """The load since the question before."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._before: tuple[float, float] | None = None
 
-    def now(self, instances: Sequence[Statistics]) -> dict[str, float | int | None]:
-        """`cpu`, `memory`, `tx`, `rx`; `cpu` is None at first, and so are rates without an instance."""
+    def now(self, instances: Sequence[Statistics]) -> Figures:
+        """The load with these instances; `cpu` is None at first, and so are rates without an instance."""
         own = time.process_time()
         with self._lock:
             before, self._before = self._before, (time.monotonic(), own)
@@ -34,12 +44,12 @@ class Load:
             for each in instances
             if each.frame_shape is not None
         ]
-        return {
-            "cpu": cpu,
-            "memory": _own_memory() + sum(each.memory for each in instances),
-            "tx": sum(sent) if sent else None,
-            "rx": sum(each.throughput for each in instances) if instances else None,
-        }
+        return Figures(
+            cpu=cpu,
+            memory=_own_memory() + sum(each.memory for each in instances),
+            tx=sum(sent) if sent else None,
+            rx=sum(each.throughput for each in instances) if instances else None,
+        )
 
 
 def _own_memory() -> int:
