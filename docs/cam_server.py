@@ -64,7 +64,7 @@ def page() -> str:
 
 def _tables() -> tuple[list[Route], list[Route], list[Route]]:
     """The routes of servers that serve nothing: only their tables are looked at."""
-    launcher, log = cast(Any, None), KeptLog()
+    launcher, spread, log = cast(Any, None), cast(Any, None), KeptLog()
     cameras = SavedCameras(Instances("camera", launcher), Configurations(_NOWHERE, "camera"))
     backgrounds = Backgrounds(_NOWHERE)
     pipelines = SavedPipelines(
@@ -76,7 +76,7 @@ def _tables() -> tuple[list[Route], list[Route], list[Route]]:
     return (
         camera.routes(common, Stored(cameras.configurations, backgrounds), cameras),
         pipeline.routes(common, Stored(pipelines.configurations, backgrounds), pipelines, scripts),
-        manager.Manager(common, cameras.configurations, permanent, cameras.configure).routes(),
+        manager.Manager(common, spread, cameras.configurations, permanent, cameras.configure).routes(),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -14,8 +15,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from repstream_http.compat.cam_server.build import Settings, camera_server
+from repstream_http.server import HttpServer
 from tests.cli.cam_server import Servers, servers
+from tests.engine.instances.fakes import FakeLauncher
 from tests.page.browser import open_page, place
+from tests.ports import free_port
 from tests.waiting import until
 
 WIDTH, HEIGHT = 160, 120
@@ -209,3 +214,23 @@ def test_routes_of_the_page_say_what_is_not_there(site: Servers) -> None:
         answer = httpx.get(f"{site.pipeline}/api/v1/{path}")
         assert answer.status_code == 404
         assert reason in answer.json()["status"]
+
+
+def test_a_manager_shows_its_servers(browser: Browser, tmp_path: Path) -> None:
+    here, nowhere = "http://here:8888", f"http://127.0.0.1:{free_port()}"
+    settings = Settings(tmp_path, tmp_path, tmp_path, tmp_path, manager=here, servers=(here, nowhere))
+    with (
+        camera_server(settings, FakeLauncher()) as (app, cameras),
+        HttpServer(app, port=0) as server,
+        open_page(browser, server.url) as page,
+    ):
+        first, second = page.get_by_label("Table of servers").locator("tbody tr").all()
+        expect(first).to_contain_text("here:8888")
+        expect(first.locator(".state")).to_have_text("Answers")
+        expect(second.locator(".state")).to_have_text("Unreachable")
+        expect(second).to_contain_text("it does not answer")
+        cameras.start("simulation")
+        expect(first.get_by_role("cell").nth(2)).to_have_text("1")
+        expect(page.locator('.tile[data-name="simulation"]')).to_contain_text("here:8888")
+        found = Axe().run(page).response["violations"]
+        assert not [each for each in found if each["impact"] in ("serious", "critical")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +16,7 @@ from repstream.errors import UnknownInstance
 from repstream.instances.description import InstanceInfo
 from repstream.instances.saved.cameras import SavedCameras
 from repstream.instances.saved.pipelines import SavedPipelines
+from repstream.instances.spread.host import Look
 from repstream.instances.watch import Watch
 from repstream_http import page_files
 from repstream_http.pictures import live
@@ -40,10 +41,16 @@ CURVES = {
 
 
 class Page:
-    """The page's routes over saved cameras or pipelines and what runs of them."""
+    """The page's routes over saved cameras or pipelines and what runs of them.
 
-    def __init__(self, saved: SavedCameras | SavedPipelines) -> None:
+    `servers` gives those that a manager spreads them over.
+    """
+
+    def __init__(
+        self, saved: SavedCameras | SavedPipelines, servers: Callable[[], Mapping[str, Look]]
+    ) -> None:
         self._saved = saved
+        self._servers = servers
         self._lock = threading.Lock()
         self._watches: dict[str, Watch] = {}
 
@@ -68,7 +75,8 @@ class Page:
             {"name": name, "saved": name in saved, **self._entry(name, running.get(name))}
             for name in sorted({*saved, *running})
         ]
-        return {"kind": self._saved.instances.kind, "instances": instances}
+        servers = [_server(address, look) for address, look in self._servers().items()]
+        return {"kind": self._saved.instances.kind, "instances": instances, "servers": servers}
 
     def _entry(self, name: str, info: InstanceInfo | None) -> dict[str, Any]:
         if info is None:
@@ -130,9 +138,11 @@ class Page:
 
 
 @contextmanager
-def with_page(app: FastAPI, saved: SavedCameras | SavedPipelines) -> Iterator[None]:
+def with_page(
+    app: FastAPI, saved: SavedCameras | SavedPipelines, servers: Callable[[], Mapping[str, Look]] = dict
+) -> Iterator[None]:
     """Serve the page with an application, which has cam_server's routes already."""
-    page = Page(saved)
+    page = Page(saved, servers)
     app.state.entry = ENTRY
     app.include_router(page_files.router)
     app.include_router(page.router())
@@ -140,6 +150,19 @@ def with_page(app: FastAPI, saved: SavedCameras | SavedPipelines) -> Iterator[No
         yield
     finally:
         page.close()
+
+
+def _server(address: str, look: Look) -> dict[str, Any]:
+    return {
+        "address": address,
+        "problem": look.problem,
+        "instances": len(look.running),
+        "cpu": None if look.problem else look.figures.cpu,
+        "memory": None if look.problem else look.figures.memory,
+        "since": look.since,
+        "started": look.started,
+        "restarts": look.restarts,
+    }
 
 
 def _numbers(values: Any) -> list[float | None] | None:

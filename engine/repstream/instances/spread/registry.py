@@ -290,9 +290,8 @@ class Spread:
         if now.restarts > before.restarts:
             self._places.started_anew(host.address)
         unwanted = self._places.seen(now.running, host.address)
-        ended = (
-            [] if now.problem else [info for name, info in before.running.items() if name not in now.running]
-        )
+        gone = {} if now.problem else before.running
+        ended = [info for name, info in gone.items() if name not in now.running]
         if unwanted or ended:
             threading.Thread(target=self._settle, args=(host, unwanted, ended), daemon=True).start()
         for name in {*before.instances, *now.instances}:
@@ -301,9 +300,7 @@ class Spread:
 
     def _settle(self, host: RemoteHost, unwanted: list[str], ended: list[InstanceInfo]) -> None:
         for name in unwanted:
-            log.warning(
-                "%s: %s was started elsewhere or stopped meanwhile, and is stopped there", host.address, name
-            )
+            log.warning("%s at %s was stopped or started elsewhere: it is ended there", name, host.address)
             try:
                 host.stop(name)
             except RepstreamError as error:

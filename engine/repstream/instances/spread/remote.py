@@ -149,14 +149,15 @@ class RemoteHost:
         try:
             info = self._ask("info", "GET", f"{self._prefix}/info", patience=self._patience)["info"]
             if "servers" in info:
-                raise EngineUnreachable(
-                    "is a manager: name its servers instead, or this one by its own address"
-                )
+                problem = "is a manager: name its servers instead, or this one by its own address"
+                raise EngineUnreachable(f"{self.address} {problem}")
             active = info["active_instances"]
             instances = {name: shapes.instance(self._kind, name, said) for name, said in active.items()}
             beams = self._beams() if self._kind == "pipeline" and instances and "started" in info else {}
         except (EngineUnreachable, Refused, KeyError, TypeError, AttributeError) as error:
-            problem = str(error) if isinstance(error, EngineUnreachable) else f"answers otherwise: {error!r}"
+            problem = f"answers otherwise: {error!r}"
+            if isinstance(error, EngineUnreachable):
+                problem = str(error).removeprefix(f"{self.address} ")
             return changed(before, problem=problem, since=before.since if before.problem else time.time())
         started = float(info.get("started") or 0)
         return Look(
@@ -200,7 +201,7 @@ class RemoteHost:
             status = str(answer.get("status", "no reason given"))
         except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as error:
             why = web_client.reason(error) if isinstance(error, OSError) else repr(error)
-            raise EngineUnreachable(f"does not answer: {why}") from error
+            raise EngineUnreachable(f"{self.address} does not answer: {why}") from error
         raise shapes.error(name, status)
 
 

@@ -103,5 +103,8 @@ def checked(document: Any, source: str) -> dict[str, Server]:
 
 def is_address(text: str) -> bool:
     """Whether this is the address of a server with a REST interface."""
-    parts = urllib.parse.urlsplit(text)
+    try:
+        parts = urllib.parse.urlsplit(text)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -74,7 +74,7 @@ def camera_server(settings: Settings, launcher: Launcher) -> Iterator[tuple[Fast
             manager = Manager(common, spread, cameras.configurations, permanent, cameras.configure)
             routes += manager.routes()
         app = convention.create_app("Camera server", camera.PREFIX, routes)
-        with with_page(app, cameras):
+        with with_page(app, cameras, spread.servers if spread is not None else dict):
             yield app, cameras
 
 
@@ -104,7 +104,7 @@ def pipeline_server(
         if spread is not None and permanent is not None:
             routes += Manager(common, spread, pipelines.configurations, permanent, pipelines.save).routes()
         app = convention.create_app("Pipeline server", pipeline.PREFIX, routes)
-        with with_page(app, pipelines):
+        with with_page(app, pipelines, spread.servers if spread is not None else dict):
             yield app, pipelines
 
 

@@ -5,6 +5,7 @@ import { fill, h, setAttribute, setText, symbol } from "../dom.js";
 import { count, rate, words } from "../format.js";
 import { tone } from "../states.js";
 import { openCreate } from "./create.js";
+import { HostsCard, withoutScheme } from "./hosts.js";
 
 /**
  * @typedef {import("./server.js").Server} Server
@@ -23,12 +24,14 @@ export class ListView {
     this.grid = h("div", { class: "tiles" });
     this.empty = h("p", { class: "muted", hidden: true });
     const make = h("button", { class: "button", type: "button", onclick: () => openCreate(server) }, `New ${server.kind}`);
-    this.element = h("section", { "aria-label": "All" }, h("p", { class: "making" }, make), this.empty, this.grid);
+    this.hosts = new HostsCard();
+    this.element = h("section", { "aria-label": "All" }, this.hosts.element, h("p", { class: "making" }, make), this.empty, this.grid);
     this.names = "";
   }
 
   update() {
-    const { instances, kind } = this.server;
+    const { hosts, instances, kind } = this.server;
+    this.hosts.update(hosts);
     const names = JSON.stringify(instances.map((each) => each.name));
     if (names !== this.names) {
       this.names = names;
@@ -67,7 +70,8 @@ class Tile {
     setText(this.state, words(instance.state));
     setAttribute(this.state, "data-tone", tone(instance.state, false));
     const lost = instance.lost ? ` · ${count(instance.lost)} lost` : "";
-    setText(this.figures, runs ? `${rate(instance.rate ?? 0)} Hz · ${instance.clients} ${instance.clients === 1 ? "client" : "clients"}${lost}` : "Not running");
+    const at = instance.server && this.server.hosts.length > 1 ? ` · ${withoutScheme(instance.server)}` : "";
+    setText(this.figures, runs ? `${rate(instance.rate ?? 0)} Hz · ${instance.clients} ${instance.clients === 1 ? "client" : "clients"}${lost}${at}` : "Not running");
     this.button.update(runs);
     if (!this.button.refused) this.say(instance.message);
     if (!runs) this.image.hidden = true;

@@ -6,7 +6,9 @@ import { request } from "../api.js";
  * @typedef {"camera" | "pipeline"} Kind
  * @typedef {{name: string, saved: boolean, state: string, message: string, camera?: string, clients?: number, rate?: number,
  *   received?: number, lost?: number, reasons?: Record<string, number>, size?: [number, number] | null,
- *   beam?: Record<string, number | null>}} Instance
+ *   beam?: Record<string, number | null>, server?: string}} Instance
+ * @typedef {{address: string, problem: string, instances: number, cpu: number | null, memory: number | null, since: number,
+ *   started: number, restarts: number}} Host
  * @typedef {Record<string, any>} Configuration
  */
 
@@ -28,12 +30,15 @@ export class Server {
     this.kind = "camera";
     /** @type {Instance[]} */
     this.instances = [];
+    /** @type {Host[]} that a manager spreads them over */
+    this.hosts = [];
   }
 
   async load() {
     const found = await ask("GET", "instances");
     this.kind = found.kind;
     this.instances = found.instances;
+    this.hosts = found.servers;
   }
 
   /** @param {string} name */

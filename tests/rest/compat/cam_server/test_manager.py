@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from repstream.errors import Refused
+from tests.ports import free_port
 from tests.waiting import until
 
 from .site import Site, error, ok
@@ -168,10 +170,22 @@ def test_a_permanent_camera_stays_so_when_it_is_configured(site: Site) -> None:
     assert (running["rotate"], running["no_client_timeout"], saved["no_client_timeout"]) == (1, 0, 5)
 
 
-def test_a_manager_says_that_a_file_of_servers_has_no_effect(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_of_servers_that_is_wrong_is_said_at_the_start(tmp_path: Path) -> None:
     site = Site(tmp_path, managers=True)
-    (tmp_path / "camera_config" / "servers.json").write_text("{}")
-    with site.served():
-        assert ["has no effect" in record.message for record in caplog.records] == [True]
+    (tmp_path / "camera_config" / "servers.json").write_text('{"here": {}}')
+    with pytest.raises(Refused, match="no address of a server"), site.served():
+        pass
+
+
+def test_a_server_that_cannot_be_reached_is_shown_so(site: Site, proxy: httpx.Client) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    ok(proxy.post("/config", json={PIPELINES: {"expanding": False, "instances": ["i"]}, nowhere: {}}))
+    ok(site.pipe.post("?instance_id=i", json=PIPELINE))
+    until(lambda: "does not answer" in ok(proxy.get("/servers"))["problem"][1], "the reason")
+    servers = ok(proxy.get("/servers"))
+    assert servers["servers"] == [PIPELINES, nowhere] and servers["load"] == [1, 1000]
+    assert servers["instances"] == [["i"], []] and servers["problem"][0] == ""
+    assert ok(proxy.get("/status"))["servers"][nowhere] is None
+    assert "no server can take it" in error(site.pipe.post("?instance_id=j", json=PIPELINE))
+    assert "does not answer" in error(proxy.delete("/server/1"))
+    assert ok(proxy.get(f"/server/logs/{PIPELINES.removeprefix('http://')}"))["state"] == "ok"
