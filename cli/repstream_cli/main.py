@@ -35,7 +35,9 @@ COMMANDS: Mapping[str, Place] = {
         "Run one engine with Tango, EPICS and HTTP on it, until Ctrl-C or SIGTERM.",
     ),
     "status": Place(
-        "repstream_cli.status", "status", "Show the state of an engine, its streams and its writers."
+        "repstream_cli.status",
+        "status",
+        "Show the state of an engine, its streams and its writers, or of several.",
     ),
     "cluster": Place("repstream_cli.cluster", "cluster", "Write one acquisition on several hosts."),
     "doctor": Place(

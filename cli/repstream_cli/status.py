@@ -1,15 +1,15 @@
-"""`repstream status`: one look at an engine."""
+"""`repstream status`: one look at an engine, or at several."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NoReturn
 
 import typer
 
 from repstream.errors import EngineUnreachable
-from repstream.link.attach import DEFAULT_ADDRESS
+from repstream.link.attach import DEFAULT_ADDRESS, addresses_of
 from repstream.link.remote import RemoteEngine
 from repstream.parameters.catalogue import Catalogue, Group, readable_time
 from repstream.parameters.facts import Value
@@ -20,22 +20,61 @@ from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
 from repstream.states import RepeaterState
+from repstream_cli import status_table
 from repstream_cli.exits import Exit
 
 Values = Mapping[str, Value]
 
 
 def status(
-    address: Annotated[str, typer.Option("--address", "-a", help="The engine's address.")] = DEFAULT_ADDRESS,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--address",
+            "-a",
+            envvar="REPSTREAM_ENGINES",
+            help="The engine's address; repeat it, also as name=address, for a table of several.",
+            show_default=DEFAULT_ADDRESS,
+        ),
+    ] = None,
     key: Annotated[str, typer.Option(envvar="REPSTREAM_KEY", help="Key of the engine's address.")] = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print every value as JSON.")] = False,
 ) -> None:
-    """Show the state of an engine, its streams and its writers.
+    """Show the state of an engine, its streams and its writers; of several engines a table.
 
     Exit codes: 0 all well, 1 in ERROR or losing frames, 2 wrong usage,
-    3 no engine answered.
+    3 an engine did not answer.
+
+    [bold]Example[/bold]
+
+      repstream status -a north=tcp://north:9600 -a south=tcp://south:9600
     """
+    addresses = _addresses(address or [DEFAULT_ADDRESS])
+    if len(addresses) == 1:
+        _show_one(next(iter(addresses.values())), key, timeout, as_json)
+    try:
+        seen = status_table.look(addresses, key, timeout)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--address") from error
+    shown = json.dumps([each.as_dict() for each in seen], indent=2) if as_json else ""
+    typer.echo(shown or "\n".join(status_table.lines(seen)))
+    if not all(each.reachable for each in seen):
+        raise typer.Exit(Exit.NOTHING)
+    raise typer.Exit(Exit.OK if all(each.is_well for each in seen) else Exit.FAULTS)
+
+
+def _addresses(given: Sequence[str]) -> Mapping[str, str]:
+    """Addresses by name; one without a name has its host and port for it."""
+    named = [each if "=" in each else f"{each.rpartition('/')[2]}={each}" for each in given]
+    try:
+        return addresses_of(named)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--address") from error
+
+
+def _show_one(address: str, key: str, timeout: float, as_json: bool) -> NoReturn:
+    """All of one engine; ends with the exit code."""
     try:
         engine = RemoteEngine(address, key)
     except ValueError as error:
