@@ -26,6 +26,10 @@ class Turns:
         self._lock = threading.Lock()
         self._turns: dict[str, _Turn] = {}
 
+    def __len__(self) -> int:
+        """Names that somebody is busy with."""
+        return len(self._turns)
+
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
         """The turn with this name; raises `Refused` for what cannot be the name of an instance."""
