@@ -134,6 +134,7 @@ class Shift:
         folder.mkdir()
         number = self._dice.randint(*IMAGES)
         before = line.processes()
+        line.killed.clear()  # the kernel gives their numbers to others after a while
         writer = {**DEFAULTS, **LAYOUTS[layout], "output_file": str(folder / "scan.h5"), "num_images": number}
         if layout == "spilled":
             writer["spill_folder"] = str(line.folder)
