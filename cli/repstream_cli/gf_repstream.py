@@ -17,7 +17,7 @@ from repstream.parameters.gf_repstream import IN_ADDRESS
 from repstream.service.options import ServiceOptions
 from repstream.version import __version__
 from repstream_cli.interrupt import until_interrupted
-from repstream_cli.serve import run
+from repstream_cli.serving import run
 from repstream_cli.stack import HttpOptions, StackOptions
 from repstream_http import options as http_options
 

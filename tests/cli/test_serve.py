@@ -17,7 +17,7 @@ from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_cli.children import Child
 from repstream_cli.exits import Exit
-from repstream_cli.serve import engine_options
+from repstream_cli.serve_options import engine_options
 from tests.certificates import Authority
 from tests.cli.processes import below, still_alive
 from tests.cli.running import free_port, started

@@ -12,7 +12,7 @@ from repstream.parameters.configuration import Configuration
 from repstream.parameters.stream import StreamConfig
 from repstream.service.options import ServiceOptions
 from repstream_cli.interrupt import until_interrupted
-from repstream_cli.serve import run
+from repstream_cli.serving import run
 from repstream_cli.stack import StackOptions
 from repstream_cli.std_daq import arguments
 from repstream_cli.std_daq.detector import Detector, load

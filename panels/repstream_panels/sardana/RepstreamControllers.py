@@ -25,6 +25,7 @@ from sardana.pool.controller import (
 WRITER = {"Writer": {Type: str, Description: "Tango device of the writer, class HDF5Writer."}}
 REPEATER = {"Repeater": {Type: str, Description: "Tango device of the repeater, class RepStream."}}
 SCHEME, DATASET = "h5file://", "/entry/data/data"
+FIRST_PROFILE = "Pictures1ProfileX"
 PROFILE = re.compile(r"Pictures\d+Profile[XY]")
 ENDED_WELL, GOING_ON = "completed", ("accepted", "unknown")
 
@@ -135,7 +136,40 @@ class RepstreamWriterController(TwoDController, Referable):
         return f"{result}: {self._writer.read_attribute('StartMessage').value}"
 
 
-class RepstreamProfilesController(OneDController):
+def _source_attribute(example: str, default: str) -> dict[str, Any]:
+    return {
+        "SourceAttribute": {
+            Type: str,
+            Description: f"Attribute of the repeater, such as {example}.",
+            DefaultValue: default,
+            Memorize: Memorized,
+        }
+    }
+
+
+class _AttributeAxes:
+    """Each axis has the name of an attribute of the repeater."""
+
+    _repeater: Any
+    _names: dict[int, str]
+    _first_name = ""
+
+    def AddDevice(self, axis: int) -> None:
+        self._names[axis] = self._first_name
+
+    def DeleteDevice(self, axis: int) -> None:
+        del self._names[axis]
+
+    def GetAxisExtraPar(self, axis: int, parameter: str) -> str:
+        return self._names[axis]
+
+    def SetAxisExtraPar(self, axis: int, parameter: str, value: str) -> None:
+        if value:
+            self._repeater.get_attribute_config(value)  # raises where there is no such attribute
+        self._names[axis] = value
+
+
+class RepstreamProfilesController(_AttributeAxes, OneDController):
     """Shows profiles of a picture as 1D channels: the sums of its columns or rows.
 
     Each axis has the name of an attribute of the repeater, such as ``Pictures1ProfileX``. A point is of the
@@ -145,14 +179,8 @@ class RepstreamProfilesController(OneDController):
     gender, model, organization = "Profiles of images", "repstream", "repstream"
     MaxDevice = 16
     ctrl_properties: ClassVar[dict[str, Any]] = REPEATER
-    axis_attributes: ClassVar[dict[str, Any]] = {
-        "SourceAttribute": {
-            Type: str,
-            Description: "Attribute of the repeater, such as Pictures1ProfileX.",
-            DefaultValue: "Pictures1ProfileX",
-            Memorize: Memorized,
-        },
-    }
+    axis_attributes: ClassVar[dict[str, Any]] = _source_attribute(FIRST_PROFILE, FIRST_PROFILE)
+    _first_name = FIRST_PROFILE
 
     def __init__(self, inst: str, props: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(inst, props, *args, **kwargs)
@@ -160,12 +188,6 @@ class RepstreamProfilesController(OneDController):
         self._names: dict[int, str] = {}
         self._before: dict[int, Any] = {}
         self._profiles: dict[int, Any] = {}
-
-    def AddDevice(self, axis: int) -> None:
-        self._names[axis] = "Pictures1ProfileX"
-
-    def DeleteDevice(self, axis: int) -> None:
-        del self._names[axis]
 
     def LoadOne(self, axis: int, integ_time: float, repetitions: int, latency_time: float) -> None:
         """A point is next; the picture decides how long it takes."""
@@ -207,14 +229,10 @@ class RepstreamProfilesController(OneDController):
             return [0 if profile is None else len(profile)]
         return None
 
-    def GetAxisExtraPar(self, axis: int, parameter: str) -> str:
-        return self._names[axis]
-
     def SetAxisExtraPar(self, axis: int, parameter: str, value: str) -> None:
         if not PROFILE.fullmatch(value):
             raise ValueError(f"SourceAttribute {value!r} refused: must be such as Pictures1ProfileX")
-        self._repeater.get_attribute_config(value)  # raises where there is no such attribute
-        self._names[axis] = value
+        super().SetAxisExtraPar(axis, parameter, value)
 
     def _look(self, axis: int) -> tuple[Any, Any]:
         """Id and profile of the picture that is shown, read together; None where there is none."""
@@ -224,7 +242,7 @@ class RepstreamProfilesController(OneDController):
         return shown.value, profile.value
 
 
-class RepstreamNumbersController(ZeroDController):
+class RepstreamNumbersController(_AttributeAxes, ZeroDController):
     """Shows numbers that the engine counts in images, such as sums of regions, as 0D channels.
 
     Each axis has the name of an attribute of the repeater, such as ``Pictures1Roi1Sum``. Sardana samples it
@@ -234,25 +252,12 @@ class RepstreamNumbersController(ZeroDController):
     gender, model, organization = "Numbers of images", "repstream", "repstream"
     MaxDevice = 64
     ctrl_properties: ClassVar[dict[str, Any]] = REPEATER
-    axis_attributes: ClassVar[dict[str, Any]] = {
-        "SourceAttribute": {
-            Type: str,
-            Description: "Attribute of the repeater, such as Pictures1Roi1Sum.",
-            DefaultValue: "",
-            Memorize: Memorized,
-        },
-    }
+    axis_attributes: ClassVar[dict[str, Any]] = _source_attribute("Pictures1Roi1Sum", "")
 
     def __init__(self, inst: str, props: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(inst, props, *args, **kwargs)
         self._repeater = tango.DeviceProxy(self.Repeater)
         self._names: dict[int, str] = {}
-
-    def AddDevice(self, axis: int) -> None:
-        self._names[axis] = ""
-
-    def DeleteDevice(self, axis: int) -> None:
-        del self._names[axis]
 
     def StateOne(self, axis: int) -> tuple[Any, str]:
         return State.On, self._names[axis]
@@ -265,11 +270,3 @@ class RepstreamNumbersController(ZeroDController):
         if read.value is None:
             raise RuntimeError(f"{name} has no value now: {self._repeater.Status()}")
         return float(read.value)
-
-    def GetAxisExtraPar(self, axis: int, parameter: str) -> str:
-        return self._names[axis]
-
-    def SetAxisExtraPar(self, axis: int, parameter: str, value: str) -> None:
-        if value:
-            self._repeater.get_attribute_config(value)  # raises where there is no such attribute
-        self._names[axis] = value
