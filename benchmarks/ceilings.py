@@ -138,7 +138,7 @@ def _receive_if_there(socket: Any, copy: bool) -> None:
 
 
 def bare_loop(load: Load, address: str, outputs: Sequence[Output], copy: bool, control: Connection) -> None:
-    """Forwards until the parent ends it."""
+    """Forwards what comes from an address, or several with commas between them, until the parent ends it."""
     context: Any = zmq.Context(io_threads=2)
     incoming = _input(context, load, address)
     sockets = [(_producer(context, load, output), output.every) for output in outputs]
@@ -161,7 +161,8 @@ def proxy(load: Load, address: str, outputs: Sequence[Output], control: Connecti
 def _input(context: Any, load: Load, address: str) -> Any:
     socket = context.socket(zmq.PULL)
     socket.rcvhwm = load.hwm
-    socket.connect(address)
+    for each in address.split(","):
+        socket.connect(each)
     return socket
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import zmq
@@ -43,11 +44,18 @@ def lane(load: Load, kinds: Kinds, middle: Middle) -> Iterator[Callable[[], floa
 
 @contextmanager
 def data_plane(
-    load: Load, address: str, outputs: Sequence[Output], receivers: int = 1, **settings: Any
+    load: Load,
+    address: str,
+    outputs: Sequence[Output],
+    receivers: int = 1,
+    *,
+    opening: Mapping[str, Any] = MappingProxyType({}),
+    source: Mapping[str, Any] = MappingProxyType({}),
+    **settings: Any,
 ) -> Iterator[plane.Plane]:
     """The repeater's own process, configured to lose nothing on a PUSH; `settings` go to all streams.
 
-    With `receivers` it is one of so many.
+    With `receivers` it is one of so many. `opening` as in `control.Open`, `source` are settings of the input.
     """
     streams = {
         f"s{number}": {
@@ -61,8 +69,8 @@ def data_plane(
         }
         for number, output in enumerate(outputs)
     }
-    source = {**plane.source(load, address), "receivers": receivers}
-    with plane.running({"source": source, "streams": streams}) as running:
+    whole = {**plane.source(load, address), "receivers": receivers, **source}
+    with plane.running({"source": whole, "streams": streams}, **opening) as running:
         yield running
 
 

@@ -77,8 +77,8 @@ def source(load: Load, address: str) -> dict[str, Any]:
 
 
 @contextmanager
-def running(configuration: dict[str, Any]) -> Iterator[Plane]:
-    """A data plane that repeats by this configuration, until the block ends."""
+def running(configuration: dict[str, Any], **opening: Any) -> Iterator[Plane]:
+    """A data plane that repeats by this configuration, until the block ends; `opening` as in `control.Open`."""
     named = [f"{kind}.{name}" for kind in ("streams", "writers") for name in configuration.get(kind, {})]
     slots = {key: 1 + [k for k in named if k[:7] == key[:7]].index(key) for key in named}
     whole = Configuration.model_validate({**configuration, "slots": slots})
@@ -89,7 +89,7 @@ def running(configuration: dict[str, Any]) -> Iterator[Plane]:
     with Connection(ours.detach()) as pipe:
         try:
             plane = Plane(pipe, process.pid)
-            plane.ask(control.Open, configuration=whole.model_dump_json())
+            plane.ask(control.Open, configuration=whole.model_dump_json(), **opening)
             yield plane
         finally:
             process.kill()

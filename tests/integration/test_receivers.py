@@ -83,7 +83,14 @@ class Site:
         return {name: self.value(f"source.{name}") for name in names}
 
 
-def site_with(folder: Path, stack: ExitStack, detectors: int, **source: Any) -> Site:
+def site_with(
+    folder: Path,
+    stack: ExitStack,
+    detectors: int,
+    streams: dict[str, dict[str, Any]] | None = None,
+    **source: Any,
+) -> Site:
+    """`streams`: others than one on consecutive ports."""
     made = [Detector() for _ in range(detectors)]
     for detector in made:
         stack.callback(detector.close)
@@ -92,7 +99,7 @@ def site_with(folder: Path, stack: ExitStack, detectors: int, **source: Any) -> 
     port = ports_in_a_row(N)
     configuration = {
         "source": {"address": made[0].address, "receivers": N, **source},
-        "streams": {"live": {"address": f"tcp://127.0.0.1:{port}"}},
+        "streams": {"live": {"address": f"tcp://127.0.0.1:{port}"}} if streams is None else streams,
         "writers": {"main": {"folder": str(folder), "file_template": "%s%s.h5"}},
     }
     service = Service(

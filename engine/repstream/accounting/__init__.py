@@ -4,6 +4,7 @@ from repstream.accounting.gap_tracker import COUNT_LIMIT, SETTLING, WINDOW, GapT
 from repstream.accounting.id_runs import IdRun, RunLog
 from repstream.accounting.ledgers import InputLedger, InputSnapshot, OutputLedger, OutputSnapshot
 from repstream.accounting.merged import MergedTracker
+from repstream.accounting.reordering import Kind, Reordering
 
 __all__ = [
     "COUNT_LIMIT",
@@ -13,9 +14,11 @@ __all__ = [
     "IdRun",
     "InputLedger",
     "InputSnapshot",
+    "Kind",
     "MergedTracker",
     "OutputLedger",
     "OutputSnapshot",
+    "Reordering",
     "Run",
     "RunLog",
     "Verdict",

@@ -53,6 +53,11 @@ class OwnNumberings:
             self._doubtful = run
         return placed
 
+    def begin(self) -> None:
+        """The next id begins a numbering, whatever it is; nothing may be in doubt."""
+        self.number += self._begun
+        self._begun = False
+
     def end_doubt(self) -> list[Placed]:
         """Nothing follows now that would say whether the last id begins a numbering: it repeats one."""
         if self._doubtful is None:

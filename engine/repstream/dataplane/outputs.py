@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -28,12 +28,21 @@ MIB = 1 << 20
 
 
 class Passing(msgspec.Struct, gc=False):
-    """A message without an image on its way through a stream; the fields are those of a `Frame`."""
+    """A message without an image on its way through a stream: its kind, and the fields of a `Frame`."""
 
     parts: Sequence[Any]
     nbytes: int
+    kind: str = ""
     frame_id: None = None
     unpacked: int = 0
+
+
+@runtime_checkable
+class PassingStep(Protocol):
+    """A `Step` that other messages pass, too."""
+
+    def pass_on(self, message: Passing) -> Passing:
+        """The message that goes out from one without an image."""
 
 
 def policy_of(config: OutputConfig) -> decimation.Policy:
@@ -66,8 +75,8 @@ class StreamOutput:
     """One stream from open to close: a queue with its rule, and a transport. Used from one thread.
 
     `step` makes the frame that goes out from the one that came in; where there is one, no other
-    message goes out. What it takes long to make is made by other threads, which call `wake` when a frame
-    is ready; till it is sent it counts as queued.
+    message goes out, unless it is a `PassingStep`. What it takes long to make is made by other threads,
+    which call `wake` when a frame is ready; till it is sent it counts as queued.
     """
 
     def __init__(
@@ -148,10 +157,17 @@ class StreamOutput:
 
     def pass_on(self, message: Passing) -> bool:
         """Send, queue or skip a message without an image, whatever the policy; as `offer`."""
-        if self._step is not None:
+        if isinstance(self._step, PassingStep):
+            message = self._step.pass_on(message)
+        elif self._step is not None:
             self.ledger.book_skipped("format")
             return False
         return self._put(message)
+
+    def lose(self, count: int, reason: str) -> None:
+        """Count frames that are lost before they were offered."""
+        for _ in range(count):
+            self.ledger.book_dropped(reason)
 
     def drain(self) -> None:
         """Send what waits, as much as the transport takes and is made."""

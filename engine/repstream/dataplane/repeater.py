@@ -12,11 +12,13 @@ import numpy as np
 import zmq
 
 from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger, RunLog
-from repstream.dataplane.control import Note, Notice, Report, SourceReport
+from repstream.dataplane.control import Lane, Merge, Note, Notice, Report, SourceReport
+from repstream.dataplane.lanes import Enveloping, LaneTransport
 from repstream.dataplane.last_frames import LastFrames
+from repstream.dataplane.merged_source import MergedSource
 from repstream.dataplane.outputs import Passing, StreamOutput
-from repstream.dataplane.steps import step_of
-from repstream.dataplane.transport import open_transport
+from repstream.dataplane.steps import Step, step_of
+from repstream.dataplane.transport import Transport, open_transport
 from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import MalformedMessage
 from repstream.messages.formats import FrameDecoder, NoImage, kind_of
@@ -50,7 +52,7 @@ class Repeater:
     `tell` takes notices of writers and for the log; `wake` is called from other threads when `poll` is due.
     `expected` is the size of a frame in bytes as an earlier one showed it, 0 where none did; a
     configured size counts instead. `largest` is that of the largest frame so far, or what was expected.
-    `last_frames` keeps those of the streams that pictures are made of.
+    `last_frames` keeps those of the streams that pictures are made of. `lane` and `merge` as in `Open`.
     Raises `Refused` where an address cannot be had; nothing stays open then.
     """
 
@@ -61,6 +63,9 @@ class Repeater:
         wake: Callable[[], None],
         expected: int = 0,
         last_frames: LastFrames | None = None,
+        *,
+        lane: Lane | None = None,
+        merge: Merge | None = None,
     ) -> None:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self._runs: RunLog | None = None
@@ -70,6 +75,8 @@ class Repeater:
         self.writers: dict[int, WriterOutput] = {}
         self.source: Source | None = None
         self._paced: PacedSource | None = None
+        self._merged: MergedSource | None = None
+        self._late = 0
         self.last_malformed = ""
         self._shape: tuple[int, ...] | None = None
         self._dtype: str | None = None
@@ -86,7 +93,7 @@ class Repeater:
         self._repeat_malformed = source.repeat_malformed
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(source.io_threads)
         try:
-            self._open(tell, wake)
+            self._open(tell, wake, lane, merge)
         except BaseException:
             for stream in self.streams.values():
                 stream.close(0)
@@ -197,7 +204,11 @@ class Repeater:
 
     def report(self) -> Report:
         """Everything now; `losses` are those that nobody planned."""
-        ledger = self.ledger.snapshot()
+        ledger, merged = self.ledger.snapshot(), self._merged
+        if merged is not None:
+            late, self._late = merged.late - self._late, merged.late
+            for stream in self.streams.values():
+                stream.lose(late, "late")
         return Report(
             clock=time.monotonic(),
             source=SourceReport(
@@ -209,6 +220,7 @@ class Repeater:
                 problem="" if self.source is None else self.source.problem,
                 runs=() if self._runs is None else self._runs.take(),
                 denied=self.source.denied if isinstance(self.source, Guarded) else 0,
+                merge=None if merged is None else merged.report(),
             ),
             streams={slot: stream.report() for slot, stream in self.streams.items()},
             writers={slot: writer.report() for slot, writer in self.writers.items()},
@@ -224,6 +236,12 @@ class Repeater:
             },
             last_frames=self._last_frames.address,
         )
+
+    def end_source(self) -> int:
+        """A stop has begun: how many messages are still taken, at most."""
+        if self._merged is not None:
+            self._merged.finish()
+        return self.source.capacity if self.source is not None else 0
 
     def close_source(self) -> None:
         """Receive no more, and end the acquisitions; what was received is still written."""
@@ -312,11 +330,11 @@ class Repeater:
 
     def _pass_on(self, message: SeriesStart | SeriesEnd | NoImage) -> bool:
         """Hand a message without an image to all streams; whether an output blocks now."""
-        passing = Passing(message.parts, sum(map(size_of, message.parts)))
+        passing = Passing(message.parts, sum(map(size_of, message.parts)), kind_of(message))
         held = self._hand_over()
         if self._repeat(passing):
             held = True
-        self.ledger.book_other(kind_of(message), passing.nbytes)
+        self.ledger.book_other(passing.kind, passing.nbytes)
         now = time.monotonic()
         if isinstance(message, SeriesStart):
             self.ledger.gaps.begin_series(images_of(message))
@@ -335,15 +353,26 @@ class Repeater:
         for stream in self.streams.values():
             stream.keep(self._last_frames.of(stream.name) if stream.name in shown else None)
 
-    def _open(self, tell: Callable[[Notice], None], wake: Callable[[], None]) -> None:
+    def _open(
+        self,
+        tell: Callable[[Notice], None],
+        wake: Callable[[], None],
+        lane: Lane | None,
+        merge: Merge | None,
+    ) -> None:
         configuration = self._configuration
         for name, config in configuration.streams.items():
             if config.enable:
-                transport = open_transport(name, config, self._context, expected=self._expected)
                 slot = configuration.slots[f"streams.{name}"]
-                self.streams[slot] = StreamOutput(
-                    name, config, transport, step_of(config, self._first_writer), wake
-                )
+                transport: Transport
+                step: Step | None
+                if lane is not None and name in lane.streams:
+                    transport = LaneTransport(lane.number, name, config, self._context, self._expected)
+                    step = Enveloping()
+                else:
+                    transport = open_transport(name, config, self._context, expected=self._expected)
+                    step = step_of(config, self._first_writer)
+                self.streams[slot] = StreamOutput(name, config, transport, step, wake)
         for name, writer_config in configuration.writers.items():
             if writer_config.enable:
                 slot = configuration.slots[f"writers.{name}"]
@@ -358,6 +387,8 @@ class Repeater:
                 )
         # Last, so that no frame comes before there is somewhere to go.
         self.source = open_source(configuration.source, self._context, self._expected)
+        if merge is not None:
+            self.source = self._merged = MergedSource(self.source, merge, configuration.source.id_step)
         self._paced = self.source if isinstance(self.source, PacedSource) else None
 
     def _first_writer(self) -> WriterConfig:

@@ -280,7 +280,15 @@ class Router:
                 pin(configuration.source.receiver_cpus)
                 self._cpus = configuration.source.receiver_cpus
             self._last_frames.clear()
-            repeater = Repeater(configuration, self._tell, self._wake, self._expected, self._last_frames)
+            repeater = Repeater(
+                configuration,
+                self._tell,
+                self._wake,
+                self._expected,
+                self._last_frames,
+                lane=request.lane,
+                merge=request.merge,
+            )
         except Refused as error:
             return str(error)
         self._repeater = repeater
@@ -307,8 +315,7 @@ class Router:
         if self._repeater is None:
             return "the repeater is not running"
         if self._closing is None:
-            source = self._repeater.source
-            self._closing = _Closing(patience, source.capacity if source is not None else 0, disk_patience)
+            self._closing = _Closing(patience, self._repeater.end_source(), disk_patience)
         return ""
 
     def _close_further(self, repeater: Repeater, received: int) -> None:

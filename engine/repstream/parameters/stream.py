@@ -166,6 +166,19 @@ class StreamConfig(OutputConfig):
         description="Whether a frame dropped here counts as losing; switch it off for previews.",
     )
 
+    merged: Annotated[bool, Access.WHILE_IDLE, Level.EXPERT] = Field(
+        False,
+        title="Merge receivers",
+        description="With several receivers: one stream, in the order of frame ids, not one for each.",
+    )
+    merge_time: Annotated[float, Access.WHILE_IDLE, Unit("s"), Level.EXPERT] = Field(
+        0.5,
+        ge=0.0,
+        le=60.0,
+        title="Wait for lower ids",
+        description="merged: longest time a frame waits for lower ids; a frame that comes later is dropped.",
+    )
+
     @model_validator(mode="after")
     def _can_be_encrypted(self) -> Self:
         check_address(self.address, self.curve_key)

@@ -39,6 +39,18 @@ class Decimation(StrEnum):
     MODULO = "modulo"
 
 
+BY_ID = frozenset(
+    {
+        Decimation.FORWARD,
+        Decimation.SEND_EVERY_NTH,
+        Decimation.SEND_EVERY_NTH_FRAME,
+        Decimation.BATCH,
+        Decimation.STRIDES,
+    }
+)
+"""Those that look at nothing but the id, so that each of several processes decides alike."""
+
+
 class Policy(Protocol):
     """What decides for one output which frames it gets."""
 

@@ -17,12 +17,22 @@ class ReceiverReport(msgspec.Struct, frozen=True):
     frames: int
 
 
+class MergeReport(msgspec.Struct, frozen=True):
+    """What a data plane that merges a stream has got: the number of the last message of each lane.
+
+    `held`: messages that wait for those with lower ids.
+    """
+
+    reached: dict[int, int]
+    held: int
+
+
 class SourceReport(msgspec.Struct, frozen=True):
     """The input now. `last_time` is Unix seconds of the last frame, or None before the first.
 
     `problem`: what is wrong at the other end, empty where nothing is known to be. `runs`: the ids since
     the last report, where other receivers get others. `receivers`: where there are several, each of them.
-    `denied`: how often somebody was refused because of the key.
+    `denied`: how often somebody was refused because of the key. `merge`: where a stream is merged.
     """
 
     ledger: InputSnapshot
@@ -34,6 +44,7 @@ class SourceReport(msgspec.Struct, frozen=True):
     runs: tuple[IdRun, ...] = ()
     receivers: tuple[ReceiverReport, ...] = ()
     denied: int = 0
+    merge: MergeReport | None = None
 
 
 class StreamReport(msgspec.Struct, frozen=True):

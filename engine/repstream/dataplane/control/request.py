@@ -90,17 +90,40 @@ class Arm(msgspec.Struct, frozen=True, tag="arm"):
     frames: int | None = None
 
 
+class Lane(msgspec.Struct, frozen=True):
+    """A receiver from its start to its end: its number, and which of its streams are merged."""
+
+    number: int
+    streams: tuple[str, ...]
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """How a stream is merged: the lanes that there are at the start, and the limits of what waits.
+
+    A frame waits for `patience` seconds at most for those with lower ids; `most` frames do, or
+    `most_memory` (MiB).
+    """
+
+    lanes: tuple[int, ...]
+    patience: float
+    most: int
+    most_memory: int
+
+
 class Open(msgspec.Struct, frozen=True, tag="open"):
     """Bind every enabled output, connect the input, and begin to repeat.
 
     `configuration` is a `Configuration` as JSON, with a slot for every stream and writer. `arms`:
     acquisitions that go on already, whose writers are armed before a frame is received. If anything cannot
-    be had the answer says so and nothing stays open.
+    be had the answer says so and nothing stays open. `lane`: where others receive, too, and streams of
+    all are merged. `merge`: this one merges a stream, and its input is where the lanes end.
     """
 
     request: int
     configuration: str
     arms: tuple[Arm, ...] = ()
+    lane: Lane | None = None
+    merge: Merge | None = None
 
 
 class OpenGate(msgspec.Struct, frozen=True, tag="gate"):

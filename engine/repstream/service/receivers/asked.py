@@ -60,6 +60,6 @@ class Asked:
             question.done(question.reasons)
 
 
-def sentence(reasons: Reasons) -> str:
-    """The first of these reasons, with its receiver; empty where there is none."""
-    return next((f"receiver {receiver + 1}: {reasons[receiver]}" for receiver in sorted(reasons)), "")
+def sentence(reasons: Reasons, called: Callable[[int], str]) -> str:
+    """The first of these reasons, with what the receiver is `called`; empty where there is none."""
+    return next((f"{called(receiver)}: {reasons[receiver]}" for receiver in sorted(reasons)), "")

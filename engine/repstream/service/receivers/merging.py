@@ -137,8 +137,8 @@ def summed_output(ledgers: Sequence[OutputSnapshot]) -> OutputSnapshot:
     return OutputSnapshot(
         offered=sum(ledger.offered for ledger in ledgers),
         sent=sum(ledger.sent for ledger in ledgers),
-        skipped=_by_reason(ledger.skipped for ledger in ledgers),
-        dropped=_by_reason(ledger.dropped for ledger in ledgers),
+        skipped=by_reason(ledger.skipped for ledger in ledgers),
+        dropped=by_reason(ledger.dropped for ledger in ledgers),
         queued=sum(ledger.queued for ledger in ledgers),
         nbytes_sent=sum(ledger.nbytes_sent for ledger in ledgers),
         last_frame_id=_highest(ledger.last_frame_id for ledger in ledgers),
@@ -150,7 +150,7 @@ def as_lost(ledger: OutputSnapshot) -> OutputSnapshot:
     """The counts of an output that died with its receiver: what waited there is dropped."""
     if not ledger.queued:
         return ledger
-    dropped = _by_reason([ledger.dropped, {LOST: ledger.queued}])
+    dropped = by_reason([ledger.dropped, {LOST: ledger.queued}])
     return msgspec.structs.replace(ledger, dropped=dropped, queued=0, kept=0)
 
 
@@ -175,7 +175,7 @@ def _summed_source(sources: Sequence[SourceReport]) -> SourceReport:
     ledger = InputSnapshot(
         messages=sum(ledger.messages for ledger in ledgers),
         frames=sum(ledger.frames for ledger in ledgers),
-        malformed=_by_reason(ledger.malformed for ledger in ledgers),
+        malformed=by_reason(ledger.malformed for ledger in ledgers),
         missing=0,
         duplicates=0,
         late=0,
@@ -183,7 +183,7 @@ def _summed_source(sources: Sequence[SourceReport]) -> SourceReport:
         nbytes=sum(ledger.nbytes for ledger in ledgers),
         last_frame_id=last.ledger.last_frame_id,
         last_time=last.last_time,
-        other=_by_reason(ledger.other for ledger in ledgers),
+        other=by_reason(ledger.other for ledger in ledgers),
     )
     denied = sum(source.denied for source in sources)
     return msgspec.structs.replace(last, ledger=ledger, runs=(), denied=denied)
@@ -211,7 +211,8 @@ def _as_lost(report: Report) -> Report:
     return msgspec.structs.replace(report, streams=streams, losses=report.losses + waited)
 
 
-def _by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts of the same reason as one."""
     total: Counter[str] = Counter()
     for one in counts:
         total.update(one)

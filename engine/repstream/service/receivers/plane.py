@@ -12,6 +12,7 @@ from repstream.dataplane import control
 from repstream.files.fence import Start
 from repstream.parameters.configuration import Configuration
 from repstream.service.receivers.several import Several
+from repstream.service.receivers.shares import merged_streams
 from repstream.service.start_count import StartCount
 from repstream.service.supervisor import Plane, ProcessPlane
 
@@ -49,7 +50,7 @@ class Receivers:
         self._tell, self._died = on_notice, on_death
         self._planes[0] = self._counted
         taken_up = self._launch(0, settings)
-        self._launch_others(self._wanted(settings))
+        self._launch_others(sum(self._wanted(settings)))
         return taken_up
 
     def send(self, request: control.Request) -> None:
@@ -71,36 +72,37 @@ class Receivers:
 
     def _choose(self, request: control.Open) -> bool:
         """Have as many receivers as this start asks for; whether they are there, else it is answered."""
-        wanted = self._wanted(request.configuration)
+        receivers, others = self._wanted(request.configuration)
         if self._several is not None:
             self._several.retire()
             self._several = None
-        if wanted == 1:
+        if receivers == 1:
             return True
         try:
-            self._launch_others(wanted)
+            self._launch_others(receivers + others)
         except OSError as error:
             self._tell(control.Answer(request.request, f"a receiver cannot be started: {error}"))
             return False
         self._several = Several(
             self._model,
             self._planes,
-            wanted,
+            receivers,
             launch=self._launch_again,
             tell=self._tell,
             on_death=self._on_death,
         )
         return True
 
-    def _wanted(self, configuration: str) -> int:
-        """How many receivers a configuration asks for."""
+    def _wanted(self, configuration: str) -> tuple[int, int]:
+        """How many receivers a configuration asks for, and how many processes that merge a stream."""
         try:
-            return self._model.model_validate_json(configuration).source.receivers
+            whole = self._model.model_validate_json(configuration)
         except ValidationError:
-            return 1  # whoever opens it says what is wrong
+            return 1, 0  # whoever opens it says what is wrong
+        return whole.source.receivers, len(merged_streams(whole))
 
     def _launch_others(self, wanted: int) -> None:
-        """Have as many receivers as are wanted; those that live stay. Raises OSError."""
+        """Have as many planes as are wanted; those that live stay. Raises OSError."""
         self._planes += [ProcessPlane(self._model) for _ in range(wanted - len(self._planes))]
         for receiver in range(wanted):
             if self._planes[receiver].process_id is None:

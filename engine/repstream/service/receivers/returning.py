@@ -1,4 +1,4 @@
-"""Receivers that died: each is started again, and does what the others do."""
+"""Receivers, and others beside them, that died: each is started again, and does what the others do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETRY_INTERVAL = 1.0
 
 
 class Others(Protocol):
-    """The receivers that live, and what they do."""
+    """The planes of one start that live, by number, and what they do."""
 
     live: set[int]
     asked: Asked
@@ -29,11 +29,14 @@ class Others(Protocol):
     def is_closing(self) -> bool:
         """Whether they are being stopped."""
 
-    def taking(self) -> Sequence[SharedAcquisition]:
-        """The acquisitions for which they take images, or soon do."""
+    def taking(self, plane: int) -> Sequence[SharedAcquisition]:
+        """The acquisitions for which they take images, or soon do, and this one is to do so, too."""
 
-    def share(self, receiver: int) -> str:
-        """The configuration of a receiver, as in `control.Open`."""
+    def opening(self, plane: int, number: int, arms: tuple[control.Arm, ...]) -> control.Open:
+        """What it is asked to open."""
+
+    def called(self, plane: int) -> str:
+        """What people call it."""
 
     def tell(self, notice: control.Notice) -> None:
         """Say something to the service."""
@@ -55,54 +58,54 @@ class Returning:
         self.opening: set[int] = set()
         """Those that have not answered yet whether they take part."""
 
-    def died(self, receiver: int, reason: str) -> None:
+    def died(self, plane: int, reason: str) -> None:
         """A receiver has ended, perhaps one that had just begun again."""
-        self._waking.discard(receiver)
-        self._say(f"receiver {receiver + 1} died: {reason}; it begins again")
-        self._due.setdefault(receiver, time.monotonic())
+        self._waking.discard(plane)
+        self._say(f"{self._others.called(plane)} died: {reason}; it begins again")
+        self._due.setdefault(plane, time.monotonic())
 
-    def heard(self, receiver: int) -> None:
+    def heard(self, plane: int) -> None:
         """A receiver has said something."""
-        if receiver in self._waking and not self._others.is_closing:
-            self._waking.discard(receiver)
-            self._join(receiver)
+        if plane in self._waking and not self._others.is_closing:
+            self._waking.discard(plane)
+            self._join(plane)
 
     def watch(self, now: float) -> None:
         """Start those whose time has come; `now` is monotonic."""
-        for receiver in [receiver for receiver, due in self._due.items() if now >= due]:
-            del self._due[receiver]
+        for plane in [plane for plane, due in self._due.items() if now >= due]:
+            del self._due[plane]
             try:
-                self._launch(receiver)
+                self._launch(plane)
             except OSError as error:
-                self._retry(receiver, f"receiver {receiver + 1} cannot be started: {error}")
+                self._retry(plane, f"{self._others.called(plane)} cannot be started: {error}")
             else:
-                self._waking.add(receiver)
+                self._waking.add(plane)
 
-    def _join(self, receiver: int) -> None:
+    def _join(self, plane: int) -> None:
         others = self._others
-        others.live.add(receiver)
+        others.live.add(plane)
         if not others.is_open:
             return
-        acquisitions = others.taking()
-        arms = tuple(control.Arm(0, a.slot, a.part_for(receiver), a.wanted) for a in acquisitions)
+        acquisitions = others.taking(plane)
+        arms = tuple(control.Arm(0, a.slot, a.part_for(plane), a.wanted) for a in acquisitions)
 
         def opened(reasons: Reasons) -> None:
-            self.opening.discard(receiver)
+            self.opening.discard(plane)
             for acquisition in acquisitions:
                 if reasons:
-                    acquisition.lose(receiver, sentence(reasons), fail=False)
+                    acquisition.lose(plane, sentence(reasons, others.called), fail=False)
                 else:
-                    acquisition.settle(receiver)
+                    acquisition.settle(plane)
             if reasons:
-                others.live.discard(receiver)
-                self._retry(receiver, f"it did not begin again: {sentence(reasons)}")
+                others.live.discard(plane)
+                self._retry(plane, f"it did not begin again: {sentence(reasons, others.called)}")
 
-        self.opening.add(receiver)
-        others.asked.ask([receiver], lambda k, number: control.Open(number, others.share(k), arms), opened)
+        self.opening.add(plane)
+        others.asked.ask([plane], lambda k, number: others.opening(k, number, arms), opened)
 
-    def _retry(self, receiver: int, message: str) -> None:
+    def _retry(self, plane: int, message: str) -> None:
         self._say(message)
-        self._due[receiver] = time.monotonic() + RETRY_INTERVAL
+        self._due[plane] = time.monotonic() + RETRY_INTERVAL
 
     def _say(self, message: str) -> None:
         self._others.tell(control.Note(logging.ERROR, message))

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import msgspec
 
 from repstream.dataplane import control
-from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.service.receivers.asked import Asked, Build, Reasons, sentence
+from repstream.service.receivers.mergers import Mergers
 from repstream.service.receivers.merging import Reports
-from repstream.service.receivers.over_parts import FilesOverParts, Task
+from repstream.service.receivers.over_parts import Task
 from repstream.service.receivers.returning import Returning
 from repstream.service.receivers.shared_acquisition import SharedAcquisition
-from repstream.service.receivers.shares import share_of
+from repstream.service.receivers.shared_writers import SharedWriters
 from repstream.service.supervisor import Plane
 
 log = logging.getLogger(__name__)
@@ -29,19 +29,29 @@ LOOK_INTERVAL = 0.1
 
 
 class Lost(NamedTuple):
-    """A receiver ended unasked, with its exit reason."""
+    """A plane ended unasked, with its exit reason."""
 
-    receiver: int
+    plane: int
     reason: str
+
+
+@dataclass
+class _Closing:
+    """How far a stop is: those that are closed, and whether they that merge have been asked to close."""
+
+    deadline: float
+    closed: dict[int, control.Closed] = field(default_factory=dict)
+    is_last: bool = False
 
 
 class Several:
     """The receivers of one source from start to stop, and beyond until the next start.
 
-    All that comes, from the service (`send`) and from the receivers (`hear`), is done one after the other
-    by a thread of its own; what takes a file by another one. The first `receivers` of `planes` live; `launch`
-    starts one of them again, as another plane. `tell` takes what the service is to hear, `on_death` the end
-    of all receivers. `model`: the configuration of the kind of engine.
+    All that comes, from the service (`send`) and from the planes (`hear`), is done one after the other by
+    a thread of its own; what takes a file by another one. The first `receivers` of `planes` receive, as
+    many behind them as there are such streams merge one each (`Mergers`). `launch` starts one of
+    them again, as another plane. `tell` takes what the service is to hear, `on_death` the end of all
+    receivers. `model`: the configuration of the kind of engine.
     """
 
     def __init__(
@@ -60,20 +70,21 @@ class Several:
         self._on_death = on_death
         self._inbox: SimpleQueue[control.Request | tuple[int, control.Notice] | Lost | Task | None]
         self._inbox = SimpleQueue()
-        self.asked = Asked(lambda receiver, request: planes[receiver].send(request))
+        self.asked = Asked(lambda plane, request: planes[plane].send(request))
         self.live = set(range(receivers))
         self._returning = Returning(self, launch)
+        self._writers = SharedWriters(
+            self.asked, lambda: self._receiving, self.called, post=self._inbox.put, tell=tell
+        )
         self._configuration = model()
+        self._mergers = Mergers(self._configuration)
         self._reports = Reports(receivers, 1)
         self.is_open = self._is_killed = self._is_dead = False
-        self._closed: dict[int, control.Closed] | None = None
+        self._closing: _Closing | None = None
         self._undoing: set[int] = set()  # those that still close what others could not open
         self._undone: Task = _nothing
         self._beats: set[int] = set()
         self._awake: set[int] = set()  # those that have said something; an interpreter takes a while to start
-        self._newest: dict[int, SharedAcquisition] = {}
-        self._unfinished: dict[str, SharedAcquisition] = {}
-        self._files = FilesOverParts(self._inbox.put, self._on_ended)
         self._thread = threading.Thread(target=self._run, name="receivers", daemon=True)
         self._thread.start()
 
@@ -81,51 +92,60 @@ class Several:
         """A request of the service; its answer comes as a notice."""
         self._inbox.put(request)
 
-    def hear(self, receiver: int, notice: control.Notice) -> None:
-        """What a receiver says; from any thread."""
-        self._inbox.put((receiver, notice))
+    def hear(self, plane: int, notice: control.Notice) -> None:
+        """What a plane says; from any thread."""
+        self._inbox.put((plane, notice))
 
-    def lost(self, receiver: int, reason: str) -> None:
-        """A receiver has ended; from any thread."""
-        self._inbox.put(Lost(receiver, reason))
+    def lost(self, plane: int, reason: str) -> None:
+        """A plane has ended; from any thread."""
+        self._inbox.put(Lost(plane, reason))
 
     def kill(self) -> None:
-        """All receivers are about to be killed."""
+        """All planes are about to be killed."""
         self._is_killed = True
 
     def retire(self) -> None:
         """Another start has other receivers."""
         self._inbox.put(None)
 
+    def close(self) -> None:
+        """All planes have ended orderly: make the files over those that they wrote, and end."""
+        self._inbox.put(self._writers.finish_all)
+        self._inbox.put(None)
+        self._thread.join()
+
     # --- what `Returning` asks for -----------------------------------------------------------
 
     @property
     def is_closing(self) -> bool:
         """See `Others`."""
-        return self.is_open and self._closed is not None
+        return self._closing is not None
 
-    def taking(self) -> list[SharedAcquisition]:
+    def taking(self, plane: int) -> list[SharedAcquisition]:
         """See `Others`."""
-        return [acquisition for acquisition in self._unfinished.values() if not acquisition.is_ending]
+        return [] if plane in self._mergers.names else self._writers.taking()
 
-    def share(self, receiver: int) -> str:
+    def opening(self, plane: int, number: int, arms: tuple[control.Arm, ...] = ()) -> control.Open:
         """See `Others`."""
-        return storage.dump(share_of(self._configuration, receiver))
+        return self._mergers.opening(plane, number, arms)
 
-    def close(self) -> None:
-        """All receivers have ended orderly: make the files over those that they wrote, and end."""
-        self._inbox.put(self._finish_all)
-        self._inbox.put(None)
-        self._thread.join()
+    def called(self, plane: int) -> str:
+        """See `Others`."""
+        name = self._mergers.names.get(plane)
+        return f"receiver {plane + 1}" if name is None else f"the process that merges stream {name}"
+
+    def tell(self, notice: control.Notice) -> None:
+        """See `Others`."""
+        self._tell(notice)
 
     # --- the thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
+        while not (self._is_dead and not self._writers.are_busy):
             try:
                 item = self._inbox.get(timeout=LOOK_INTERVAL)
                 if item is None:
-                    return
+                    break
                 self._do(item)
             except Empty:
                 pass
@@ -135,171 +155,148 @@ class Several:
                 self._watch()
             except Exception:
                 log.exception("a fault of the engine, among its receivers")
-            if self._is_dead and not self._unfinished:
-                return
+        self._mergers.close()
 
     def _do(self, item: control.Request | tuple[int, control.Notice] | Lost | Task) -> None:
         match item:
             case Lost():
-                self._on_lost(item)
-            case (int() as receiver, notice):
-                self._on_notice(receiver, notice)
+                self._on_lost(item.plane, item.reason)
+            case (int() as plane, notice):
+                self._on_notice(plane, notice)
             case control.Open():
                 self._open(item)
             case control.Close():
-                self._closed = {}
-                self._ask_all(item, lambda _, number: msgspec.structs.replace(item, request=number))
+                self._close(item)
             case control.Update():
-                self._configuration = self._model.model_validate_json(item.configuration)
-                self._ask_all(item, lambda k, number: control.Update(number, self.share(k)))
+                self._mergers.update(self._model.model_validate_json(item.configuration))
+                self._ask(self.live, item, lambda k, number: control.Update(number, self._mergers.share(k)))
             case control.Arm():
-                self._arm(item)
+                self._writers.arm(item, self._receivers, self._configuration.source.id_step)
             case control.OpenGate():
-                self._open_gate(item)
+                self._writers.open_gate(item)
             case control.ShutGate():
                 reason = "several receivers cannot shut a gate and open it again; stop ends the acquisition"
-                self._answer(item, reason)
-            case control.End():
-                self._end(item)
+                self._writers.refuse(item, reason)
             case msgspec.Struct():
-                self._ask_all(item, lambda _, number: msgspec.structs.replace(item, request=number))
+                if isinstance(item, control.End):
+                    self._writers.note_end(item)
+                self._ask(self._receiving, item)
             case _:
                 item()
 
     def _watch(self) -> None:
         now = time.monotonic()
-        for acquisition in list(self._unfinished.values()):
-            acquisition.watch(now)
+        self._writers.watch(now)
         if not self._is_killed:
             self._returning.watch(now)
-        self._say_closed()
+        self._close_further(now)
+
+    @property
+    def _receiving(self) -> set[int]:
+        """The receivers that live."""
+        return {plane for plane in self.live if plane < self._receivers}
 
     # --- requests ---------------------------------------------------------------------------
 
-    def _answer(self, request: control.Request, reason: str = "") -> None:
-        self._tell(control.Answer(request.request, reason))
+    def _ask(self, planes: Collection[int], request: control.Request, build: Build | None = None) -> None:
+        """Ask each of these the same, or what `build` makes of it.
 
-    def _ask_all(self, request: control.Request, build: Build) -> None:
-        """What a receiver does not do because it has died meanwhile is no reason to refuse."""
+        What one does not do because it has died meanwhile is no reason to refuse.
+        """
 
         def done(reasons: Reasons) -> None:
-            self._answer(request, sentence({k: reasons[k] for k in reasons.keys() & self.live}))
+            alive = {k: reasons[k] for k in reasons.keys() & self.live}
+            self._tell(control.Answer(request.request, sentence(alive, self.called)))
 
-        self.asked.ask(self.live, build, done)
+        def same(_: int, number: int) -> control.Request:
+            return msgspec.structs.replace(request, request=number)
+
+        self.asked.ask(planes, build or same, done)
 
     def _open(self, request: control.Open) -> None:
         self._configuration = self._model.model_validate_json(request.configuration)
         self._reports = Reports(self._receivers, self._configuration.source.id_step)
-        self._newest.clear()
-        self._closed = None
+        self._mergers.close()
+        self._mergers = Mergers(self._configuration)
+        self.live |= self._mergers.names.keys()
 
         def opened(reasons: Reasons) -> None:
             if not reasons:
                 self.is_open = True
-                self._answer(request)
+                self._tell(control.Answer(request.request))
                 return
+            reason = sentence(reasons, self.called)
             self._undoing = self.live - reasons.keys()
-            self._undone = partial(self._answer, request, sentence(reasons))
+            self._undone = lambda: self._tell(control.Answer(request.request, reason))
             self.asked.ask(set(self._undoing), lambda _, number: control.Close(number, 0.0))
             self._undo_further()
 
-        self.asked.ask(self.live, lambda k, number: control.Open(number, self.share(k)), opened)
+        self.asked.ask(self.live, self.opening, opened)
 
     def _undo_further(self) -> None:
         if not self._undoing:
             undone, self._undone = self._undone, _nothing
             undone()
 
-    def _arm(self, request: control.Arm) -> None:
-        acquisition = SharedAcquisition(
-            request.slot, request.plan, self._receivers, self._configuration.source.id_step, self
-        )
-        acquisition.wanted = request.frames
-        self._unfinished[acquisition.id] = acquisition
+    def _close(self, request: control.Close) -> None:
+        if self.is_open and self._closing is None:
+            self._closing = _Closing(time.monotonic() + request.patience)
+        self._ask(self._receiving, request)
 
-        def armed(reasons: Reasons) -> None:
-            if reasons:
-                self._files.given_up.add(acquisition.id)
-                for part in acquisition.parts:
-                    part.is_lost = part.is_lost or part.receiver in reasons
-                self.asked.ask(
-                    self.live - reasons.keys(),
-                    lambda _, number: control.End(number, request.slot, True, acquisition.id),
-                )
-                acquisition.advance()
-            else:
-                self._newest[request.slot] = acquisition
-                if request.frames is not None:
-                    acquisition.open(request.frames)
-            self._answer(request, sentence(reasons))
+    def _close_further(self, now: float) -> None:
+        """Those that merge are closed when all that receivers sent is there; then everything is."""
+        closing = self._closing
+        if closing is None or self._writers.are_busy or not closing.closed.keys() >= self._receiving:
+            return
+        merging = self.live - self._receiving
+        if not closing.is_last and (self._mergers.are_through(merging) or now >= closing.deadline):
+            closing.is_last = True
+            patience = max(0.0, closing.deadline - now)
+            self.asked.ask(merging, lambda _, number: control.Close(number, patience))
+        if closing.is_last and closing.closed.keys() >= merging:
+            self.is_open, self._closing = False, None
+            undelivered = sum(notice.undelivered for notice in closing.closed.values())
+            self._tell(control.Closed(self._said(final=True), undelivered))
 
-        self._files.begin(acquisition)
-        plans = {receiver: acquisition.part_for(receiver) for receiver in sorted(self.live)}
-        self.asked.ask(
-            self.live,
-            lambda k, number: control.Arm(number, request.slot, plans[k], request.frames),
-            armed,
-        )
+    # --- what planes say --------------------------------------------------------------------
 
-    def _open_gate(self, request: control.OpenGate) -> None:
-        acquisition = self._newest.get(request.slot)
-        if acquisition is None or acquisition.id not in self._unfinished:
-            self._answer(request, "no acquisition is armed")
-        elif acquisition.was_open:
-            self._answer(request, "several receivers open the gate once an acquisition; stop it first")
-        else:
-
-            def opened(reasons: Reasons) -> None:
-                if reasons:
-                    acquisition.wanted = None
-                else:
-                    acquisition.open(request.frames)
-                self._answer(request, sentence(reasons))
-
-            acquisition.wanted = request.frames
-            self.asked.ask(
-                self.live, lambda _, number: msgspec.structs.replace(request, request=number), opened
-            )
-
-    def _end(self, request: control.End) -> None:
-        newest = self._newest.get(request.slot)
-        acquisition = self._unfinished.get(request.acquisition_id or (newest.id if newest else ""))
-        if acquisition is not None:
-            acquisition.is_ending = True
-        self._ask_all(request, lambda _, number: msgspec.structs.replace(request, request=number))
-
-    # --- what receivers say -----------------------------------------------------------------
-
-    def _on_notice(self, receiver: int, notice: control.Notice) -> None:
+    def _on_notice(self, plane: int, notice: control.Notice) -> None:
         now = time.monotonic()
-        self._awake.add(receiver)
-        self._returning.heard(receiver)
+        self._awake.add(plane)
+        self._returning.heard(plane)
         match notice:
             case control.Answer():
-                self.asked.on_answer(receiver, notice)
+                self.asked.on_answer(plane, notice)
             case control.Report():
-                self._on_report(receiver, notice, now)
+                self._on_report(plane, notice, now)
             case control.Beat():
-                self._beats.add(receiver)
+                self._beats.add(plane)
                 if self._beats >= self.live & self._awake:
                     self._beats.clear()
                     self._tell(control.Beat())
             case control.AcquisitionNotice() | control.GateNotice() | control.FirstNotice():
-                if (acquisition := self._unfinished.get(notice.acquisition_id)) is not None:
-                    acquisition.hear(receiver, notice, now)
+                self._writers.hear(plane, notice, now)
             case control.Closed():
-                self._on_closed(receiver, notice)
+                self._on_closed(plane, notice, now)
             case control.Note():
-                text = f"receiver {receiver + 1}: {notice.message}"
+                text = f"{self.called(plane)}: {notice.message}"
                 self._tell(msgspec.structs.replace(notice, message=text))
 
-    def _on_report(self, receiver: int, report: control.Report, now: float) -> None:
-        self._reports.take(receiver, report)
-        for writer in (*report.behind.values(), *report.writers.values()):
-            if (acquisition := self._unfinished.get(writer.acquisition_id)) is not None:
-                acquisition.on_report(receiver, writer, now)
-        if self.is_open and self._reports.are_due(self.live - self._returning.opening):
+    def _on_report(self, plane: int, report: control.Report, now: float) -> None:
+        closing = self._closing
+        if plane in self._mergers.names:
+            self._mergers.take(plane, report)
+            if closing is not None and closing.closed.keys() >= self._receiving:
+                self._tell(self._said())
+            return
+        self._note(plane, report, now)
+        if self.is_open and self._reports.are_due(self._receiving - self._returning.opening):
             self._tell(self._said())
+
+    def _note(self, receiver: int, report: control.Report, now: float) -> None:
+        self._reports.take(receiver, report)
+        self._mergers.note(receiver, report)
+        self._writers.note(receiver, report, now)
 
     def _said(self, *, final: bool = False) -> control.Report:
         """All reports as one."""
@@ -312,83 +309,46 @@ class Several:
             for receiver in range(self._receivers)
         )
         source = msgspec.structs.replace(report.source, receivers=receivers)
-        writers = {slot: acquisition.report() for slot, acquisition in self._newest.items()}
-        for slot, before in self._reports.before_acquisitions().items():
-            writers.setdefault(slot, before)
-        newest = {acquisition.id for acquisition in self._newest.values()}
-        behind = {
-            acquisition.slot: acquisition.report()
-            for acquisition in self._unfinished.values()
-            if acquisition.id not in newest | self._files.given_up
-        }
-        return msgspec.structs.replace(report, source=source, writers=writers, behind=behind)
+        report = self._writers.enter(report, self._reports.before_acquisitions())
+        return self._mergers.enter(msgspec.structs.replace(report, source=source), final=final)
 
-    def _on_closed(self, receiver: int, notice: control.Closed) -> None:
-        if receiver in self._undoing:
-            self._undoing.discard(receiver)
+    def _on_closed(self, plane: int, notice: control.Closed, now: float) -> None:
+        if plane in self._undoing:
+            self._undoing.discard(plane)
             self._undo_further()
-        elif self._closed is not None:
-            self._reports.take(receiver, notice.report)
-            self._closed[receiver] = notice
+        elif self._closing is not None:
+            if plane in self._mergers.names:
+                self._mergers.take(plane, notice.report)
+            else:
+                self._note(plane, notice.report, now)
+            self._closing.closed[plane] = notice
 
-    def _say_closed(self) -> None:
-        """All is closed when every receiver has said so, and the files over those of receivers are made."""
-        closed = self._closed
-        if closed is None or not self.is_open or self._unfinished or not closed.keys() >= self.live:
-            return
-        self.is_open, self._closed = False, None
-        undelivered = sum(notice.undelivered for notice in closed.values())
-        self._tell(control.Closed(self._said(final=True), undelivered))
-
-    def _on_lost(self, lost: Lost) -> None:
-        receiver, reason = lost
-        self.live.discard(receiver)
-        self._beats.discard(receiver)
-        self._awake.discard(receiver)
-        self.asked.on_death(receiver, reason)
-        if receiver in self._undoing:
-            self._undoing.discard(receiver)
+    def _on_lost(self, plane: int, reason: str) -> None:
+        if plane >= self._receivers and plane not in self._mergers.names:
+            return  # of an earlier start
+        self.live.discard(plane)
+        self._beats.discard(plane)
+        self._awake.discard(plane)
+        self.asked.on_death(plane, reason)
+        if plane in self._undoing:
+            self._undoing.discard(plane)
             self._undo_further()
-        self._is_dead = not self.live
+        self._mergers.lose(plane, time.monotonic())
+        if plane not in self._mergers.names:
+            self._lose_receiver(plane, reason)
+        if self._is_dead:
+            self._on_death(reason)
+        else:
+            self._returning.died(plane, reason)
+
+    def _lose_receiver(self, receiver: int, reason: str) -> None:
+        self._is_dead = not self._receiving
         self._reports.lose(receiver)
         if self.is_open and self._reports.are_known:
             # Nobody is to take the input for connected because of a report from before.
             self._tell(self._said())
         fail = self._configuration.source.receiver_loss == "fail"
-        for acquisition in list(self._unfinished.values()):
-            acquisition.lose(receiver, reason, fail=fail)
-        if self._is_dead:
-            self._on_death(reason)
-        else:
-            self._returning.died(receiver, reason)
-
-    # --- what acquisitions have done ----------------------------------------------------------
-
-    def ask(self, receiver: int, build: Callable[[int], control.Request]) -> None:
-        """See `Doors`."""
-        if receiver in self.live:
-            self.asked.ask([receiver], lambda _, number: build(number))
-
-    def tell(self, notice: control.Notice) -> None:
-        """See `Doors`."""
-        refused = (
-            isinstance(notice, control.AcquisitionNotice) and notice.acquisition_id in self._files.given_up
-        )
-        if not (refused or self._is_dead):
-            self._tell(notice)
-
-    def show(self, acquisition: SharedAcquisition) -> None:
-        """See `Doors`."""
-        self._files.finish(acquisition)
-
-    def _on_ended(self, acquisition: SharedAcquisition) -> None:
-        del self._unfinished[acquisition.id]
-
-    def _finish_all(self) -> None:
-        """Nobody says any more how acquisitions ended: their files do."""
-        for acquisition in list(self._unfinished.values()):
-            if acquisition.cut():
-                self._files.finished(acquisition)()
+        self._writers.lose(receiver, reason, fail=fail, is_last=self._is_dead)
 
 
 def _nothing() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -14,12 +15,29 @@ from repstream.files.interleaved import turn_paths
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.receivers import beside, parse_addresses, parse_cpus
 from repstream.parameters.source import SourceConfig
+from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
-from repstream.policies.decimation import Decimation
+from repstream.policies.decimation import BY_ID, Decimation
+
+MERGER_MEMORY = 32
+"""MiB that wait in the socket of a data plane that merges a stream; more waits where it is counted."""
 
 
-def share_of(configuration: Configuration, receiver: int) -> Configuration:
-    """The configuration of one receiver, counted from 0, where `check_receivers` has no complaint."""
+def merged_streams(configuration: Configuration) -> tuple[str, ...]:
+    """The streams that several receivers send as one, in the order of ids."""
+    if configuration.source.receivers == 1:
+        return ()
+    return tuple(name for name, stream in configuration.streams.items() if stream.enable and stream.merged)
+
+
+def share_of(
+    configuration: Configuration, receiver: int, merged: Mapping[str, str] = MappingProxyType({})
+) -> Configuration:
+    """The configuration of one receiver, counted from 0, where `check_receivers` has no complaint.
+
+    `merged`: where streams go that are merged, by name. A receiver leaves out of them what it can by the id,
+    and nothing else: what counts, looks at the clock, or makes other messages sees the frames of all.
+    """
     source = configuration.source
     addresses = parse_addresses(source.receiver_addresses)
     address = addresses[receiver] if addresses else source.address
@@ -29,12 +47,36 @@ def share_of(configuration: Configuration, receiver: int) -> Configuration:
         own = source.receiver_cpus.split(",")[receiver].strip()
         source = source.model_copy(update={"receiver_cpus": own})
     streams = {
-        name: stream.model_copy(update={"address": beside(stream.address, receiver)})
+        name: _lane_of(stream, merged[name])
+        if name in merged
+        else stream.model_copy(update={"address": beside(stream.address, receiver)})
         for name, stream in configuration.streams.items()
         if stream.enable
     }
     return configuration.model_copy(
         update={"source": source, "streams": {**configuration.streams, **streams}}
+    )
+
+
+def share_of_merger(configuration: Configuration, name: str, address: str) -> Configuration:
+    """The configuration of the data plane that merges a stream, whose messages come to `address`."""
+    source = configuration.source.model_copy(
+        update={
+            "address": address,
+            "mode": "PULL",
+            "connection": "bind",
+            "curve_key": "",
+            "curve_peers": "",
+            "buffer_memory": MERGER_MEMORY,
+            "receiver_addresses": "",
+            "receiver_cpus": "",
+        }
+    )
+    stream = configuration.streams[name]
+    if stream.policy in BY_ID:
+        stream = stream.model_copy(update={"policy": Decimation.FORWARD})
+    return configuration.model_copy(
+        update={"source": source, "streams": {name: stream}, "writers": {}, "pictures": {}}
     )
 
 
@@ -50,7 +92,7 @@ def check_receivers(subject: str, configuration: Configuration) -> None:
     for name, stream in configuration.streams.items():
         if not stream.enable:
             continue
-        for receiver in receivers:
+        for receiver in receivers[:1] if stream.merged else receivers:
             try:
                 address = beside(stream.address, receiver)
             except ValueError as error:
@@ -104,6 +146,13 @@ def part_of(plan: AcquisitionPlan, part: int, receivers: int) -> AcquisitionPlan
         idle_timeout=0.0,
         max_duration=0.0,
     )
+
+
+def _lane_of(stream: StreamConfig, address: str) -> StreamConfig:
+    """A stream of a receiver that goes to the data plane that merges it."""
+    own = {"address": address, "mode": "PUSH", "curve_key": "", "curve_peers": "", "header": "unchanged"}
+    policy = stream.policy if stream.policy in BY_ID else Decimation.FORWARD
+    return stream.model_copy(update={**own, "format": "unchanged", "policy": policy})
 
 
 def _complaints(source: SourceConfig) -> Iterator[str]:
