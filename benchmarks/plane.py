@@ -78,7 +78,7 @@ def source(load: Load, address: str) -> dict[str, Any]:
 
 @contextmanager
 def running(configuration: dict[str, Any], **opening: Any) -> Iterator[Plane]:
-    """A data plane that repeats by this configuration, until the block ends; `opening` as in `control.Open`."""
+    """A data plane that repeats by this configuration until the block ends; `opening`: see `control.Open`."""
     named = [f"{kind}.{name}" for kind in ("streams", "writers") for name in configuration.get(kind, {})]
     slots = {key: 1 + [k for k in named if k[:7] == key[:7]].index(key) for key in named}
     whole = Configuration.model_validate({**configuration, "slots": slots})

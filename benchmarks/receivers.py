@@ -1,9 +1,9 @@
 """What several receivers cost: processor time of N data planes that share a detector, against N bare loops.
 
 One PUSH gives its messages to whoever has room; each data plane, or loop, sends them on by a PUSH of its
-own, and one sink takes all. Where a stream is merged they send to one more data plane, or loop; the loop does not
-put anything in order. It is the time of all together that counts, so it says what is paid for a frame and not
-how fast a machine with fewer cores than that needs gets.
+own, and one sink takes all. Where a stream is merged they send to one more data plane, or loop, which puts
+nothing in order. It is the time of all together that counts, so it says what is paid for a frame and not how
+fast a machine with fewer cores than that needs gets.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def running(site: Site) -> Iterator[Site]:
-    site.command("engine.start").wait(60)
-    until(lambda: site.value("source.connected"), "both receivers")
+    site.start()
     yield site
     site.command("engine.stop").wait(60)
 
@@ -55,7 +54,7 @@ def consumer(running: Site) -> Iterator[Consumer]:
 def counts(site: Site) -> dict[str, int]:
     """The counters at one moment."""
     values: dict[str, Any] = site.service.snapshot().values
-    return {name: values[f"{MERGED}{name}"] for name in ("offered", "sent", "skipped", "dropped", "queued")}
+    return {name: values[f"streams.1.{name}"] for name in ("offered", "sent", "skipped", "dropped", "queued")}
 
 
 def assert_sums(site: Site, **expected: int) -> None:
@@ -122,8 +121,7 @@ def test_policies_act_once_for_all_receivers(running: Site) -> None:
 
 
 def test_a_stop_sends_on_all_that_was_received(site: Site) -> None:
-    site.command("engine.start").wait(60)
-    until(lambda: site.value("source.connected"), "both receivers")
+    site.start()
     consumer = Consumer(address(site), zmq.PULL)
     try:
         site.detectors[1].send(range(1, 2))  # waits for one that does not come
@@ -143,7 +141,7 @@ def test_an_address_that_is_taken_refuses_the_start_of_all(site: Site) -> None:
     with socket.create_server(("127.0.0.1", taken)), pytest.raises(Refused, match=refusal):
         site.command("engine.start").wait(60)
     assert site.value("engine.state") in ("INITIALIZED", "STOPPED")
-    site.command("engine.start").wait(60)
+    site.start()
     site.command("engine.stop").wait(60)
 
 
@@ -193,8 +191,7 @@ def is_data_plane(pid: int) -> bool:
 def test_what_is_converted_is_converted_once_behind_all(tmp_path: Path) -> None:
     with ExitStack() as stack:
         site = merging_site(tmp_path, stack, 1, format="bsread", compression="bitshuffle_lz4", mode="PUB")
-        site.command("engine.start").wait(60)
-        until(lambda: site.value("source.connected"), "both receivers")
+        site.start()
         context = stack.enter_context(zmq.Context())
         receiver = stack.enter_context(context.socket(zmq.SUB))
         receiver.subscribe(b"")

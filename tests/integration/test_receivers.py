@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import zmq
 
-from repstream.errors import Refused
+from repstream.errors import Refused, Unanswered
 from repstream.files.verify import verify
 from repstream.link.server import EngineServer
 from repstream.parameters.configuration import Configuration
@@ -58,6 +58,13 @@ class Site:
 
     def command(self, name: str, argument: Any = None) -> Any:
         return self.service.execute(name, argument, ME)
+
+    def start(self) -> None:
+        """Start, and wait for the detectors; a busy machine takes long to begin as many interpreters."""
+        with suppress(Unanswered):
+            self.command("engine.start").wait(60)
+        until(lambda: self.value("engine.state") == "RUNNING", "the start")
+        until(lambda: self.value("source.connected"), "both receivers")
 
     def send(self, ids: range) -> None:
         """Send these frames; each detector those that are its turn."""
@@ -131,8 +138,7 @@ def clients(site: Site) -> Iterator[dict[str, FrontEndClient]]:
 
 @pytest.fixture
 def running(site: Site) -> Iterator[Site]:
-    site.command("engine.start").wait(30)
-    until(lambda: site.value("source.connected"), "both receivers")
+    site.start()
     yield site
     site.command("engine.stop").wait(30)
 
@@ -387,8 +393,7 @@ def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     with ExitStack() as stack:
         site = site_with(tmp_path, stack, N, receiver_loss=request.param)
         site.service.write({"streams.live.enable": False}, ME)
-        site.command("engine.start").wait(30)
-        until(lambda: site.value("source.connected"), "both receivers")
+        site.start()
         yield site
 
 
