@@ -23,7 +23,7 @@ MERGED = "streams.whole."
 
 
 def merging_site(folder: Path, stack: ExitStack, detectors: int, **stream: Any) -> Site:
-    whole = {"address": f"tcp://127.0.0.1:{free_port()}", "merged": True, "merge_time": 0.3, **stream}
+    whole = {"address": f"tcp://127.0.0.1:{free_port()}", "merged": True, "merge_time": 3.0, **stream}
     return site_with(folder, stack, detectors, streams={"whole": whole})
 
 
