@@ -14,7 +14,7 @@ class Clock:
 
     def __init__(self, compiler: str, folder: Path) -> None:
         library = folder / "clock.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SHIM], check=True)
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SHIM, "-ldl"], check=True)
         self._offset = folder / "clock"
         self._offset.write_bytes(bytes(8))
         self.environment: Mapping[str, str] = {"LD_PRELOAD": str(library), "CLOCK_SHIM": str(self._offset)}

@@ -39,3 +39,11 @@ def free_port() -> int:
                 continue
             return port
     raise AssertionError("unreachable: ports are given out in turn without end")
+
+
+def ports_in_a_row(count: int) -> int:
+    """The first of as many free ports."""
+    while True:
+        first = free_port()
+        if all(free_port() == first + number for number in range(1, count)):
+            return first

@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from queue import Queue
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
+import tango
 
 import repstream
 from repstream.client import Client
@@ -23,6 +26,7 @@ from repstream_cli.exits import Exit
 from tests.cli.processes import below
 from tests.cli.running import free_port, started
 from tests.clock import Clock
+from tests.ioc.clients import Pyepics
 from tests.soak.site.programs import command_of
 from tests.waiting import until
 
@@ -43,10 +47,12 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
 
 
 class Site(NamedTuple):
-    """An engine under that clock, a client outside it, and its page's address."""
+    """An engine and its front ends under that clock, a client outside it, and where they are."""
 
     engine: Client
     url: str
+    tango_port: int
+    epics_port: int
     process_id: int
 
 
@@ -54,7 +60,7 @@ class Site(NamedTuple):
 def site(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     address, source, live = (f"tcp://127.0.0.1:{free_port()}" for _ in range(3))
-    port = free_port()
+    ports = {name: free_port() for name in ("http", "tango", "epics", "pva")}
     tree = {
         "schema_version": 1,
         "source": {"address": source},
@@ -67,12 +73,13 @@ def site(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     serve = ("serve", "--engine-address", address, "--root", folder, "--config", folder / "site.json")
     with ExitStack() as stack:
         stack.enter_context(started(*detector))
-        command = (*serve, "--no-tango", "--no-epics", "--http-port", port)
+        command = (*serve, *(part for name, port in ports.items() for part in (f"--{name}-port", port)))
         process = stack.enter_context(started(*command, environment={**os.environ, **clock.environment}))
         assert process.stdout
         next(line for line in process.stdout if "serving;" in line)
         engine = stack.enter_context(repstream.Client(address))
-        yield Site(engine, f"http://127.0.0.1:{port}", process.pid)
+        url = f"http://127.0.0.1:{ports['http']}"
+        yield Site(engine, url, ports["tango"], ports["epics"], process.pid)
 
 
 @pytest.fixture
@@ -151,6 +158,40 @@ def test_what_a_gate_let_through_is_counted_whole(running: Site, clock: Clock, j
     until(is_over, "the sums of the gate")
     assert engine.read("pictures.1.gate_state") == "complete", engine.read("pictures.1.gate_message")
     assert engine.read("pictures.1.gate_images") == RATE
+
+
+def test_clients_of_tango_and_epics_are_served_on(running: Site, clock: Clock) -> None:
+    """Events and monitors come, reads and writes are answered, times are those of the clock as it is now."""
+    place = f"tango://127.0.0.1:{running.tango_port}/repstream/repeater/1#dbase=no"
+    events: Queue[tango.EventData] = Queue()
+    proxy = tango.DeviceProxy(place)
+    proxy.subscribe_event("SourceReceived", tango.EventType.CHANGE_EVENT, events.put)
+    prefix = "X:REPSTREAM:"
+    with (
+        Pyepics(running.epics_port) as ca,
+        ca.watch(f"{prefix}Src:Received_RBV") as monitor,
+        Watch(running.engine, "engine.uptime") as watch,
+    ):
+        for number, jump in enumerate(JUMPS.values(), 2):
+            clock.set(jump)
+            received = int(str(running.engine.read("source.received")))
+
+            def is_shown(queue: Queue[Any], count: int = received, show: Any = None) -> bool:
+                return bool(show(queue.get(timeout=30)) > count + RATE)
+
+            until(lambda: is_shown(monitor, show=lambda update: update["value"]), "monitors")
+            until(lambda: is_shown(events, show=lambda event: event.attr_value.value), "events")
+            proxy.write_attribute("Stream1EveryNth", number)
+            assert ca.do("get", f"{prefix}Strm1:EveryNth_RBV")["value"] == number
+            assert ca.do("put", f"{prefix}Strm1:EveryNth", 1)
+            assert proxy.read_attribute("Stream1EveryNth").value == 1
+            now = time.time() + jump
+            assert abs(proxy.read_attribute("SourceReceived").time.totime() - now) < HOUR / 2
+            assert abs(ca.do("get", f"{prefix}Src:Received_RBV")["timestamp"] - now) < HOUR / 2
+            assert "day" not in ca.value(f"{prefix}IOC:UPTIME")
+            assert 0 <= ca.value(f"{prefix}IOC:IOC_CPU_LOAD") < 100 * (os.cpu_count() or 1)
+            assert proxy.state() == tango.DevState.RUNNING
+    assert all(0 <= uptime < HOUR for uptime in watch.values["engine.uptime"])
 
 
 def test_a_viewer_sees_pictures_of_a_process_that_was_started_in_the_past(

@@ -10,6 +10,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ import pytest
 
 import repstream
 from repstream.client import Client
-from tests.cli.running import free_port, started
+from tests.cli.running import started
+from tests.ports import free_port, ports_in_a_row
 from tests.soak.site.programs import Program
 from tests.storage import ERRORS, Storage, errors_of
 from tests.waiting import until
@@ -46,18 +48,19 @@ class Site(NamedTuple):
     folder: Path
     storage: Storage
     log: Path
+    receivers: int
 
 
-@pytest.fixture(scope="module")
-def site(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An engine on that storage, with settings below ``kept/``."""
-    folder = tmp_path_factory.mktemp("site")
+@contextmanager
+def site_of(shim: Path, folder: Path, receivers: int) -> Iterator[Site]:
+    """An engine with so many receivers on that storage, with settings below ``kept/``."""
     (folder / "kept").mkdir()
     storage = Storage(shim, folder)
-    address, source, live = (f"tcp://127.0.0.1:{free_port()}" for _ in range(3))
+    address, source = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+    live = f"tcp://127.0.0.1:{ports_in_a_row(receivers)}"
     tree = {
         "schema_version": 1,
-        "source": {"address": source},
+        "source": {"address": source, "receivers": receivers},
         "streams": {"live": {"address": live, "mode": "PUB"}},
         "writers": {"main": {"folder": str(folder)}},
     }
@@ -80,10 +83,23 @@ def site(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
             engine.wait("source.received", bool, timeout=30)
             engine.write("streams.live.every_nth", 2)
             until((folder / "kept" / "engine.json").exists, "the first settings")
-            yield Site(engine, folder, storage, serve.log)
+            yield Site(engine, folder, storage, serve.log, receivers)
     finally:
         storage.does("")
         assert serve.stop()
+
+
+@pytest.fixture(scope="module")
+def site(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of(shim, tmp_path_factory.mktemp("site"), 1) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def shared(shim: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Two receivers, which share the images of an acquisition: a file each, and one over them."""
+    with site_of(shim, tmp_path_factory.mktemp("shared"), 2) as site:
+        yield site
 
 
 def answer(act: Any) -> str:
@@ -171,24 +187,43 @@ def settled(site: Site) -> None:
     assert "Traceback" not in site.log.read_text()
 
 
+def fail_some(site: Site, part: str, spread: int = 1) -> None:
+    wrong: list[str] = []
+    for call, every in CALLS.items():
+        wrong += fail_each(site, call, errors_of(call), range(1, MOST, every * spread), part)[1]
+    assert not wrong, "\n\n".join(wrong)
+    settled(site)
+
+
+def fail_all(site: Site, part: str, call: str) -> None:
+    wrong: list[str] = []
+    for error in errors_of(call):
+        count, more = fail_each(site, call, [error], range(1, MOST), part)
+        print(f"{site.receivers} receivers, {part}: {call} failed {count} times with {error}")
+        wrong += more
+    assert not wrong, "\n\n".join(wrong)
+    settled(site)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", ["/run-", "/kept/"])
 def test_some_calls_that_fail(site: Site, part: str) -> None:
-    wrong: list[str] = []
-    for call, every in CALLS.items():
-        wrong += fail_each(site, call, errors_of(call), range(1, MOST, every), part)[1]
-    assert not wrong, "\n\n".join(wrong)
-    settled(site)
+    fail_some(site, part)
+
+
+@pytest.mark.timeout(300)
+def test_some_calls_that_fail_with_several_receivers(shared: Site) -> None:
+    fail_some(shared, "/run-", spread=3)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("part", ["/run-", "/kept/"])
 def test_whichever_call_fails_with_whatever_error(site: Site, part: str, call: str) -> None:
-    wrong: list[str] = []
-    for error in errors_of(call):
-        count, more = fail_each(site, call, [error], range(1, MOST), part)
-        print(f"{part} {call} failed {count} times with {error}")
-        wrong += more
-    assert not wrong, "\n\n".join(wrong)
-    settled(site)
+    fail_all(site, part, call)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("call", CALLS)
+def test_whichever_call_fails_with_several_receivers(shared: Site, call: str) -> None:
+    fail_all(shared, "/run-", call)

@@ -27,18 +27,11 @@ from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from tests.conformance.client import FrontEndClient
-from tests.integration.rig import IMAGES, SERVING, SHAPE, Consumer, Detector, free_port, until
+from tests.integration.rig import IMAGES, SERVING, SHAPE, Consumer, Detector, until
+from tests.ports import ports_in_a_row
 
 ME = Requester("test")
 N = 2
-
-
-def ports_in_a_row(count: int) -> int:
-    """The first of as many free ports."""
-    while True:
-        first = free_port()
-        if all(free_port() == first + number for number in range(1, count)):
-            return first
 
 
 @dataclass

@@ -64,7 +64,7 @@ class Layout:
     plan: dict[str, Any] = field(default_factory=dict)
     writer: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-    feed: Literal["frames", "thresholds", "ring"] = "frames"
+    feed: Literal["frames", "late", "thresholds", "ring"] = "frames"
     turn: int = COUNT // TURNS
     spread: int = 1
     """How many times fewer calls the short form fails, where acquisitions take longer."""
@@ -72,6 +72,7 @@ class Layout:
 
 LAYOUTS = {
     "plain": Layout(),
+    "by id": Layout({"placement": "by_id"}, feed="late", spread=2),
     "compressed": Layout({"compression": "bitshuffle_lz4"}),
     "synced": Layout({"sync_interval": 0.01, "checksum": "xxh3"}),
     "master": Layout({"images_per_file": 5}, spread=2),
@@ -81,12 +82,22 @@ LAYOUTS = {
     "ring": Layout({"number_of_parts": 2}, feed="ring", spread=8),
 }
 
+TOGETHER = {
+    "compressed parts": Layout({"number_of_parts": 2, "compression": "bitshuffle_lz4"}),
+    "synced parts": Layout({"number_of_parts": 2, "sync_interval": 0.01, "checksum": "xxh3"}),
+    "synced master": Layout({"images_per_file": 5, "sync_interval": 0.01}),
+    "compressed by id": Layout({"placement": "by_id", "compression": "bitshuffle_lz4"}, feed="late"),
+}
+"""What the long form has beside these."""
+ALL = {**LAYOUTS, **TOGETHER}
+
 
 class Site:
     """A data plane on that storage that writes one acquisition after another.
 
     `feed` sends images of these ids. `first` is the id of the first image of the last acquisition, `ring` the
-    name of the shared memory that images come from.
+    name of the shared memory that images come from. `late`: some come after the next ones, and places stay
+    blank until they do.
     """
 
     def __init__(
@@ -95,6 +106,7 @@ class Site:
         self._plane, self._feed, self.storage, self._layout = plane, feed, storage, layout
         self._number = self._sent = self.first = 0
         self.ring = ""
+        self.late = layout.feed == "late"
         self._open = Path(f"/proc/{process_id}/fd")
 
     @property
@@ -151,8 +163,16 @@ def running(layout: Layout, storage: Storage, address: Address, peer: Opener, fo
 
 
 def send_all(socket: zmq.Socket[bytes], feed: str, ids: range) -> None:
-    for i in ids:
+    for i in swapped(ids) if feed == "late" else ids:
         socket.send_multipart(thresholds(i) if feed == "thresholds" else message(i, SHAPE))
+
+
+def swapped(ids: range) -> list[int]:
+    """Each second one comes before the one that it follows, but the first."""
+    order = list(ids)
+    for at in range(1, len(order) - 1, 2):
+        order[at], order[at + 1] = order[at + 1], order[at]
+    return order
 
 
 def thresholds(number: int) -> list[bytes]:
@@ -188,18 +208,28 @@ Run = Callable[[str], AbstractContextManager[Site]]
 @pytest.fixture
 def run(storage: Storage, address: Address, peer: Opener, tmp_path: Path) -> Run:
     """Runs a data plane that writes in this layout, in the folder of the test."""
-    return lambda layout: running(LAYOUTS[layout], storage, address, peer, tmp_path)
+    return lambda layout: running(ALL[layout], storage, address, peer, tmp_path)
 
 
-def images_in(path: Path) -> np.ndarray[Any, Any]:
+def images_in(path: Path) -> dict[int, np.ndarray[Any, Any]]:
+    """The images by place, but for places that are blank."""
     with h5py.File(path) as file:
         data = file.get("entry/data/data")  # which a file without images has not
-        found: np.ndarray[Any, Any] = np.zeros((0, *SHAPE), np.uint16) if data is None else data[:]
-    return found
+        if data is None:
+            return {}
+        came = file["detector/metadata"]["status"][: len(data)] == 0
+        return {place: data[place] for place in np.flatnonzero(came).tolist()}
 
 
 def check(
-    done: control.AcquisitionNotice, path: Path, hit: str, call: str, error: str, *, first_id: int
+    done: control.AcquisitionNotice,
+    path: Path,
+    hit: str,
+    call: str,
+    error: str,
+    *,
+    first_id: int,
+    late: bool = False,
 ) -> None:
     """What must be so after this call failed with this error for the path `hit`."""
     ledger = done.report.ledger
@@ -227,8 +257,9 @@ def check(
         assert len(found) >= ledger.sent
         if done.state == "FINISHED":
             assert len(found) == COUNT
-        if len(found):  # before the first image nobody knows the shape
-            np.testing.assert_array_equal(found, [image(first_id + i, SHAPE) for i in range(len(found))])
+        assert late or list(found) == list(range(len(found))), "a blank place"
+        for place, pixels in found.items():
+            np.testing.assert_array_equal(pixels, image(first_id + place, SHAPE))
     else:
         assert ledger.sent == 0
 
@@ -249,7 +280,7 @@ def fail_each(
         hit = site.storage.hit
         site.storage.does("")
         try:
-            check(done, own / "scan.h5", hit, call, error, first_id=site.first)
+            check(done, own / "scan.h5", hit, call, error, first_id=site.first, late=site.late)
         except (AssertionError, OSError) as problem:
             wrong.append(f"{call} {number} {error} at {hit}: {done.state} {done.message}\n{problem}")
         if not hit:
@@ -285,7 +316,7 @@ def test_memory_of_a_ring_that_cannot_be_reached(run: Run, tmp_path: Path) -> No
 
 @pytest.mark.soak
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ALL)
 def test_whichever_call_fails_with_whatever_error(layout: str, call: str, run: Run, tmp_path: Path) -> None:
     with run(layout) as site:
         wrong: list[str] = []
