@@ -110,7 +110,10 @@ def answer(act: Any) -> str:
         return str(error)
     except repstream.EngineFault as error:
         return str(error)
-    return "" if handle is None or (end := handle.wait(30)).ok else end.message
+    try:
+        return "" if handle is None or (end := handle.wait(30)).ok else end.message
+    except TimeoutError as error:
+        return str(error)
 
 
 def all_that_touches_files(site: Site, number: int) -> dict[str, str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from repstream.errors import StorageError
 from repstream.files import channels
 from repstream.files.confinement import check_confined
+from repstream.files.failing import failing_in_library, library_reason
 from repstream.files.nexus.places import ACQUISITION, CHANNELS, UNFINISHED
 from repstream.lifetime import Closing
 
@@ -55,8 +56,8 @@ class Extent:
 class FileReader(Closing):
     """One file for reading; a context manager.
 
-    Raises StorageError where it cannot be opened or has no images under ``/entry/data/data``
-    though it is finished; a file that waits for its first image has none, and `count` 0.
+    Raises StorageError where it cannot be read, at whatever is asked of it, and where it has no images under
+    ``/entry/data/data`` though it is finished; a file that waits for its first image has none, and `count` 0.
     `refresh` brings everything up to date. `roots`: folders that no link in the file may lead out of;
     StorageError where one does.
     """
@@ -94,8 +95,9 @@ class FileReader(Closing):
         images, rows = self._images, self._rows
         nbytes = 0 if images is None else self.count * int(np.prod(images.shape[1:])) * images.dtype.itemsize
         last = None
-        if rows is not None and 0 < self.count <= len(rows):
-            last = int(rows["image_id", self.count - 1])
+        with failing_in_library(self.path):
+            if rows is not None and 0 < self.count <= len(rows):
+                last = int(rows["image_id", self.count - 1])
         return Extent(self.count, nbytes, last, self.outcome)
 
     @property
@@ -106,9 +108,10 @@ class FileReader(Closing):
     def result(self, name: str) -> str | int | float | None:
         """A fact or result of the acquisition (`places.RESULTS`), None where the file has none."""
         path = f"{ACQUISITION}/{name}"
-        if path not in self._file:
-            return None
-        value = self._file[path][()]
+        with failing_in_library(self.path):
+            if path not in self._file:
+                return None
+            value = self._file[path][()]
         found: str | int | float = value.decode() if isinstance(value, bytes) else value.item()
         return found
 
@@ -125,33 +128,26 @@ class FileReader(Closing):
         if not 0 <= number < self.count:
             raise IndexError(f"image {number} of {self.count}")
         path = self.channels[channel] if channel else ""
-        try:
+        with failing_in_library(f"{self.path}: image {number}"):
             if path:
                 self._check(path)
             images = _refreshed(self._file[path]) if path else self._need()
             return images[number]  # type: ignore[no-any-return]
-        except OSError as error:
-            raise StorageError(f"{self.path}: image {number} cannot be read: {error}") from error
 
     def rows(self, first: int = 0, stop: int | None = None) -> NDArray[Any] | None:
         """Metadata of images `first` … `stop` - 1, one row each; None where the file has none."""
         if self._rows is None:
             return None
-        rows: NDArray[Any] = self._rows[first : self.count if stop is None else min(stop, self.count)]
+        with failing_in_library(self.path):
+            rows: NDArray[Any] = self._rows[first : self.count if stop is None else min(stop, self.count)]
         return rows
 
     def refresh(self) -> None:
         """See what has come since. Raises StorageError where the file is gone."""
         images = self._images
         if self._swmr and images is not None and not images.is_virtual and self._is_current():
-            # In the reverse of the order in which they are written, so that none is behind the one before.
-            if self._outcome:
-                self._file[f"{ACQUISITION}/outcome"].id.refresh()
-            self._outcome = str(self.result("outcome") or "")
-            self._images = _refreshed(images)
-            self._count = len(self._images)
-            if self._rows is not None:
-                self._rows = _refreshed(self._rows)
+            with failing_in_library(self.path):
+                self._follow(images)
         else:
             self.close()
             self._open()
@@ -159,15 +155,32 @@ class FileReader(Closing):
     def close(self) -> None:
         self._file.close()
 
+    def _follow(self, images: h5py.Dataset) -> None:
+        # In the reverse of the order in which they are written, so that none is behind the one before.
+        if self._outcome:
+            self._file[f"{ACQUISITION}/outcome"].id.refresh()
+        self._outcome = str(self.result("outcome") or "")
+        self._images = _refreshed(images)
+        self._count = len(self._images)
+        if self._rows is not None:
+            self._rows = _refreshed(self._rows)
+
     def _open(self) -> None:
         self._file = open_file(self.path, swmr=self._swmr)
+        try:
+            with failing_in_library(self.path):
+                self._look()
+        except StorageError:
+            self.close()
+            raise
+
+    def _look(self) -> None:
         self._state = self.path.stat()
         self._outcome = str(self.result("outcome") or "")
         self._images = self._dataset(IMAGES)
         self._count = 0 if self._images is None else len(self._images)
         self._rows = None if self._images is None else self._dataset(ROWS)
         if self._images is None and self.outcome != UNFINISHED and self.result("written") is None:
-            self.close()
             raise StorageError(f"{self.path} has no images under {IMAGES}")
 
     def _check(self, path: str) -> None:
@@ -175,15 +188,10 @@ class FileReader(Closing):
             check_confined(self._file, path, self._roots)
 
     def _dataset(self, path: str) -> h5py.Dataset | None:
-        try:
-            self._check(path)
-        except StorageError:
-            self.close()
-            raise
-        try:
-            found = self._file.get(path)
-        except (OSError, KeyError, RuntimeError):
-            found = None
+        self._check(path)
+        if path not in self._file:
+            return None
+        found = self._file[path]  # `get` would take one that cannot be read for none
         waits = isinstance(found, h5py.Dataset) and 0 in found.shape[1:]
         return found if isinstance(found, h5py.Dataset) and not waits else None
 
@@ -222,7 +230,7 @@ def open_file(path: Path, *, swmr: bool = False) -> h5py.File:
             raise StorageError(f"{path} does not exist") from None
         except OSError as error:
             if "truncated" not in str(error) or time.monotonic() > end:
-                raise StorageError(f"{path} cannot be opened as HDF5: {error}") from error
+                raise StorageError(f"{path} cannot be opened as HDF5: {library_reason(error)}") from error
         time.sleep(_PAUSE)
 
 

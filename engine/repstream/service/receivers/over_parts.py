@@ -5,6 +5,7 @@ What may wait for a disk is done in a thread of its own.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from repstream.files.placeholder import Placeholder
 from repstream.files.removal import removed_after
 from repstream.files.shared_images import SharedImages, show
 from repstream.service.receivers.shared_acquisition import SharedAcquisition
+
+log = logging.getLogger(__name__)
 
 Task = Callable[[], None]
 
@@ -59,8 +62,8 @@ class FilesOverParts:
                 unwanted = [] if plan.keep_empty_file or report.ledger.sent else acquisition.all_files
                 with removed_after(unwanted, plan.user_id):
                     show(master, images, plan.compression, results)
-            except (RepstreamError, OSError) as error:
-                failure = str(error)
+            except Exception as error:
+                failure = _reason(error)
                 with suppress(RepstreamError, OSError):
                     master.finish({"outcome": "failed", "message": f"ERROR:{failure}"})
 
@@ -75,8 +78,8 @@ class FilesOverParts:
     def _make(self, acquisition: SharedAcquisition) -> Task:
         try:
             master = placeholder_of(acquisition.plan)
-        except (RepstreamError, OSError) as error:
-            reason = str(error)
+        except Exception as error:
+            reason = _reason(error)
             return lambda: acquisition.on_master(reason)
 
         def made() -> None:
@@ -87,6 +90,14 @@ class FilesOverParts:
 
     def _aside(self, work: Callable[[], Task]) -> None:
         threading.Thread(target=lambda: self._post(work()), name="shared file", daemon=True).start()
+
+
+def _reason(error: Exception) -> str:
+    """Why a file could not be made. Whatever it is, the acquisition ends: nobody else would end it."""
+    if not isinstance(error, RepstreamError | OSError):
+        log.error("a fault of ours, in the file over those of the receivers", exc_info=error)
+        return f"{type(error).__name__}: {error}"
+    return str(error)
 
 
 def _remove(acquisition: SharedAcquisition, master: Placeholder | None) -> None:
