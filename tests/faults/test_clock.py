@@ -60,7 +60,7 @@ class Site(NamedTuple):
 def site(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     address, source, live = (f"tcp://127.0.0.1:{free_port()}" for _ in range(3))
-    ports = {name: free_port() for name in ("http", "tango", "epics", "pva")}
+    ports = {name: free_port() for name in ("http", "tango", "epics")}
     tree = {
         "schema_version": 1,
         "source": {"address": source},
@@ -73,7 +73,7 @@ def site(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     serve = ("serve", "--engine-address", address, "--root", folder, "--config", folder / "site.json")
     with ExitStack() as stack:
         stack.enter_context(started(*detector))
-        command = (*serve, *(part for name, port in ports.items() for part in (f"--{name}-port", port)))
+        command = (*serve, "--no-pva", *(part for name, port in ports.items() for part in (f"--{name}-port", port)))
         process = stack.enter_context(started(*command, environment={**os.environ, **clock.environment}))
         assert process.stdout
         next(line for line in process.stdout if "serving;" in line)

@@ -6,7 +6,6 @@ writer of metadata ran, ``scanMeta.h5`` with one row an image.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from repstream.files.confinement import check_confined
 from repstream.files.nexus import nodes
 from repstream.files.paths import check_target
 from repstream.files.plan import lost
-from repstream.files.publish import publish, settle
+from repstream.files.publish import close_stored, publish
 from repstream.files.reader import IMAGES, ROWS, open_file
 
 SHOWN_IMAGES, SHOWN_ROWS = "/interleaved_data", "/interleaved_metadata"
@@ -90,13 +89,7 @@ def check_alike(parts: Sequence[Part]) -> None:
 
 def store(target: Path, tree: dict[str, nodes.Node], user_id: int = 0) -> None:
     """Make the file `target`, whole and on the disk; StorageError where it is there already."""
-    fd = publish(target, hdf5.build(tree).data, lambda: False, user_id)
-    try:
-        settle(fd, target)
-    except OSError as error:
-        raise StorageError(f"{target} cannot be stored: {error.strerror}") from error
-    finally:
-        os.close(fd)
+    close_stored(publish(target, hdf5.build(tree).data, lambda: False, user_id), target)
 
 
 def _named(folder: Path, prefix: str) -> list[Path]:

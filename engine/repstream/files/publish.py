@@ -86,6 +86,15 @@ def settle(fd: int, path: Path) -> None:
         os.close(folder)
 
 
+def close_stored(fd: int, path: Path) -> None:
+    """Close a file that is complete, with it and its name on the disk. Raises StorageError."""
+    with failing(path, "cannot be stored"):
+        try:
+            settle(fd, path)
+        finally:
+            os.close(fd)
+
+
 def _publish(
     path: Path, hidden: Path, data: bytes, replace: Callable[[], bool], start: fence.Start | None
 ) -> int:

@@ -7,7 +7,6 @@ They are in the order of their ids, whichever file has them. By id, image i has 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,7 +22,7 @@ from repstream.files.nexus import trees
 from repstream.files.nexus.nodes import ItemRun
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Compression, Scalar, lost_row
-from repstream.files.publish import is_same_file, publish, settle
+from repstream.files.publish import close_stored, is_same_file, publish
 from repstream.files.reader import FileReader
 from repstream.files.results import ResultFields
 
@@ -127,12 +126,7 @@ def show(
     path, state = placeholder.path, placeholder.state
     fd = publish(path, bytes(data), lambda: is_same_file(path, state), plan.user_id)
     placeholder.discard()
-    try:
-        settle(fd, path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be stored: {error.strerror}") from error
-    finally:
-        os.close(fd)
+    close_stored(fd, path)
 
 
 class SharedImages:

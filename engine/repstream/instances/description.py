@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,13 @@ from repstream.pipelines.control import Folders as Folders
 from repstream.pipelines.control import Kind as Kind
 from repstream.pipelines.control import LogRecord as LogRecord
 from repstream.pipelines.control import Statistics as Statistics
+
+
+class StreamPlace(NamedTuple):
+    """The address of a stream, and the name of the key that encrypts it, empty where none does."""
+
+    address: str
+    key: str = ""
 
 
 class InstanceInfo(msgspec.Struct, frozen=True):
@@ -34,3 +41,8 @@ class InstanceInfo(msgspec.Struct, frozen=True):
     camera_geometry: tuple[int, int] | None = None
     statistics: Statistics = Statistics()
     message: str = ""
+
+    @property
+    def place(self) -> StreamPlace:
+        """Where its stream can be received."""
+        return StreamPlace(self.stream_address, str(self.config.get("curve_key") or ""))

@@ -244,6 +244,8 @@ def _stream(info: InstanceInfo | None) -> StreamStatus:
     width, height, _ = figures.frame_shape or (None, None, None)
     return StreamStatus(
         address=info.stream_address,
+        curve_key=info.place.key,
+        denied=figures.denied,
         clients=figures.clients + (figures.more_clients or 0),
         received=figures.rx_count,
         receive_rate=round(figures.rx_rate, 2),

@@ -12,7 +12,9 @@ import numpy.typing as npt
 import zmq
 
 from repstream.errors import MalformedMessage, Refused
+from repstream.instances.description import StreamPlace
 from repstream.messages import bsread
+from repstream.sockets.security import inside
 
 CHANNEL = "image"
 """The channel that a camera's stream has its images in."""
@@ -26,19 +28,20 @@ class Sent(NamedTuple):
     values: Mapping[str, Any]
 
 
-def messages(address: str, patience: float) -> Generator[Sent]:
+def messages(place: StreamPlace, patience: float) -> Generator[Sent]:
     """What a PUB stream sends from now on, without end; what is malformed is passed over.
 
-    Raises `Refused` where nothing comes within `patience` seconds.
+    Raises `Refused` where nothing comes within `patience` seconds, or its key pair is not on this host.
     """
     memory = bsread.Memory()
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
         socket.subscribe(b"")
-        socket.connect(address)
+        inside(place.key).apply(context, socket)
+        socket.connect(place.address)
         while True:
             if not socket.poll(int(1000 * patience)):
-                raise Refused("stream", f"nothing came from {address} within {patience:g} s")
+                raise Refused("stream", f"nothing came from {place.address} within {patience:g} s")
             parts = socket.recv_multipart(copy=False)
             with suppress(MalformedMessage):
                 found = bsread.decode([part.buffer for part in parts], memory)
@@ -47,13 +50,15 @@ def messages(address: str, patience: float) -> Generator[Sent]:
                 yield Sent(found.pulse_id, seconds + nanoseconds / 1e9, values)
 
 
-def images(address: str, patience: float, channel: str = CHANNEL) -> Iterator[npt.NDArray[Any]]:
+def images(place: StreamPlace, patience: float, channel: str = CHANNEL) -> Iterator[npt.NDArray[Any]]:
     """The images that a PUB stream sends from now on, [height, width] and read-only, without end.
 
-    Messages without one are passed over. Raises `Refused` where none comes within `patience` seconds.
+    Messages without one are passed over. Raises `Refused` where none comes within `patience` seconds, or
+    its key pair is not on this host.
     """
     due = time.monotonic() + patience
-    with suppress(Refused), closing(messages(address, patience)) as received:
+    inside(place.key)  # where that is refused the reason is another one
+    with suppress(Refused), closing(messages(place, patience)) as received:
         for sent in received:
             image = image_of(sent, channel)
             if image is not None:
@@ -61,7 +66,7 @@ def images(address: str, patience: float, channel: str = CHANNEL) -> Iterator[np
                 due = time.monotonic() + patience
             elif time.monotonic() > due:
                 break
-    raise Refused(channel, f"no image came from {address} within {patience:g} s")
+    raise Refused(channel, f"no image came from {place.address} within {patience:g} s")
 
 
 def image_of(sent: Sent, channel: str = CHANNEL) -> npt.NDArray[Any] | None:
@@ -70,12 +75,12 @@ def image_of(sent: Sent, channel: str = CHANNEL) -> npt.NDArray[Any] | None:
     return value if isinstance(value, np.ndarray) and value.ndim == 2 else None
 
 
-def mean_image(address: str, count: int, patience: float) -> npt.NDArray[np.uint16]:
+def mean_image(place: StreamPlace, count: int, patience: float) -> npt.NDArray[np.uint16]:
     """The mean of so many images of a stream, cut to whole counts.
 
     Raises `Refused` where they do not come, or differ in size.
     """
-    taken = images(address, patience)
+    taken = images(place, patience)
     total = next(taken).astype(np.float64)
     for _ in range(count - 1):
         image = next(taken)

@@ -16,6 +16,7 @@ import msgspec
 from numpy.typing import NDArray
 
 from repstream.errors import RepstreamError
+from repstream.instances.description import StreamPlace
 from repstream.instances.stream_images import Sent, image_of, messages
 from repstream.parameters.catalogue import key_of
 from repstream.parameters.instance import STREAM
@@ -34,6 +35,7 @@ PATIENCE = 1.0
 RULE = View(rule="mean")
 ADDRESS = key_of(STREAM, 0, "address")
 """Where the stream of an instance can be received, by key; empty while it does not run."""
+KEY = key_of(STREAM, 0, "curve_key")
 
 
 class Ask(NamedTuple):
@@ -45,12 +47,12 @@ class Ask(NamedTuple):
 
 
 class Watch:
-    """The stream that `find` gives the address of (empty where it does not run), as pictures of slot 1.
+    """The stream that `find` gives the place of (no address where it does not run), as pictures of slot 1.
 
     Fills `pictures.protocol.Pictures`. Thread-safe; `close` it.
     """
 
-    def __init__(self, name: str, find: Callable[[], str]) -> None:
+    def __init__(self, name: str, find: Callable[[], StreamPlace]) -> None:
         self._name, self._find = name, find
         self._condition = threading.Condition()
         self._asks: list[Ask] = []
@@ -126,18 +128,18 @@ class Watch:
     def _run(self) -> None:
         while self._is_wanted():
             try:
-                address = self._find()
-                if address:
-                    self._receive(address)
+                place = self._find()
+                if place.address:
+                    self._receive(place)
             except RepstreamError:  # it has ended, or is silent
-                address = ""
+                place = StreamPlace("")
             with self._condition:
                 self._newest = None
-            if not address:
+            if not place.address:
                 time.sleep(0.2)
 
-    def _receive(self, address: str) -> None:
-        stream = messages(address, PATIENCE)
+    def _receive(self, place: StreamPlace) -> None:
+        stream = messages(place, PATIENCE)
         try:
             for sent in stream:
                 self._take(sent)
@@ -186,7 +188,10 @@ class WatchLink:
     """Where the pictures of an instance come from; `close` after use."""
 
     def __init__(self, engine: Engine) -> None:
-        self._watch = Watch("an instance", lambda: str(engine.read(ADDRESS).value or ""))
+        def find() -> StreamPlace:
+            return StreamPlace(*(str(engine.read(key).value or "") for key in (ADDRESS, KEY)))
+
+        self._watch = Watch("an instance", find)
 
     def of(self, slot: int) -> Watch:
         """Its pictures, which come while it runs."""

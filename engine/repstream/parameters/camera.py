@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from repstream.parameters.curve import KeyName, PeerNames, key_field, peers_field
 from repstream.parameters.facts import Section, Unit
 
 CAMERA_SOURCES = (
@@ -27,6 +28,9 @@ CAMERA_SOURCES = (
 
 PROTOCOLS = ("tcp",)
 """Values of `protocol`."""
+
+ENCRYPTED_SOURCES = ("bsread", "bschannel", "array10", "stream")
+"""Values of `source_type` whose images come over ZMQ, which CURVE encrypts."""
 
 Packing = Literal["none", "lz4", "bitshuffle_lz4"]
 
@@ -50,6 +54,14 @@ class StreamSettings(Section):
         le=1_000_000,
         title="Buffer length",
         description="Messages that wait in the instance itself, the oldest makes room; 0 or none: no buffer.",
+    )
+    curve_key: KeyName = key_field("the streams that it sends")
+    curve_peers: PeerNames = peers_field(
+        "clients that may connect (* for all that know ours), or of the server"
+    )
+    input_curve_key: KeyName = key_field("the input", "CURVE key of the input")
+    input_curve_peers: PeerNames = peers_field(
+        "the sender, or of senders that may connect where the input binds", "CURVE peers of the input"
     )
 
 

@@ -21,24 +21,24 @@ PeerNames = Annotated[
 ]
 
 
-def key_field(what: str) -> Any:
+def key_field(what: str, title: str = "CURVE key") -> Any:
     """The field for the name of `what`'s own key pair."""
     return Field(
         "",
         max_length=64,
         pattern=rf"^({NAME})?$",
-        title="CURVE key",
+        title=title,
         description=f"Name of the key pair that encrypts {what} (repstream keys list); empty: not encrypted.",
     )
 
 
-def peers_field(who: str) -> Any:
+def peers_field(who: str, title: str = "CURVE peers") -> Any:
     """The field for the names of those who may be at the other end; `who` says that."""
     return Field(
         "",
         max_length=1023,
         pattern=rf"^(\*|{NAME}(\s*,\s*{NAME})*)?$",
-        title="CURVE peers",
+        title=title,
         description=f"With CURVE: names of the public keys of {who}.",
     )
 

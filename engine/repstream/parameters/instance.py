@@ -61,8 +61,16 @@ class StreamStatus(Status):
     """What it receives and sends; counters are since its start."""
 
     address: str = Field("", title="Address", description="Address of the stream that it sends.")
+    curve_key: Annotated[str, Level.EXPERT] = Field(
+        "", title="CURVE key", description="Name of the key that encrypts the stream; empty: not encrypted."
+    )
     clients: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         0, title="Clients", description="Clients that are connected to the stream."
+    )
+    denied: Annotated[Total, Level.EXPERT] = Field(
+        0,
+        title="Clients refused",
+        description="Times that somebody without a key, or a wrong one, was refused.",
     )
     received: Annotated[Total, Unit("messages")] = Field(
         0, title="Received", description="Messages received, or images made."

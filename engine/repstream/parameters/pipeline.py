@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from repstream.parameters.beam_alarms import AlarmLevels, check_numbers
 from repstream.parameters.camera import Packing, StreamSettings
+from repstream.parameters.curve import KeyName, PeerNames, key_field, peers_field
 from repstream.parameters.facts import Unit
 
 PIPELINE_TYPES = ("processing", "store", "stream", "custom", "fanout", "fanin")
@@ -97,6 +98,10 @@ class PipelineSettings(StreamSettings):
         None,
         title="Second input",
         description="Address of a bsread stream whose channels join the image of the same pulse id.",
+    )
+    bsread_curve_key: KeyName = key_field("the second input", "CURVE key of the second input")
+    bsread_curve_peers: PeerNames = peers_field(
+        "the sender of the second input", "CURVE peers of the second input"
     )
     bsread_channels: list[str] | None = Field(
         None,

@@ -17,6 +17,7 @@ from repstream.pipelines.backgrounds import load_background
 from repstream.pipelines.camera_sources import Context, Input, open_input
 from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Folders
+from repstream.pipelines.encryption import check_keys, curve
 from repstream.pipelines.forwarder import Forwarder
 from repstream.pipelines.job import Inlet
 from repstream.pipelines.messages import Encoder, Made
@@ -40,7 +41,17 @@ OF_GEOMETRY = {
 }
 OF_OUTPUT = {"image_compression", "scalar_compression", "data_header_compression", "simulate_pulse_id"}
 OF_FORWARDER = {"forwarder_port", "image_compression"}
-ELSEWHERE = {"alias", "group", "no_client_timeout", "port", "queue_size", "protocol", "forwarder_port"}
+ELSEWHERE = {
+    "alias",
+    "group",
+    "no_client_timeout",
+    "port",
+    "queue_size",
+    "protocol",
+    "forwarder_port",
+    "curve_key",
+    "curve_peers",
+}
 """Keys whose change leaves the source as it is."""
 
 TICKS = 100
@@ -103,6 +114,7 @@ class CameraJob:
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
         settings = _settings(configuration)
+        check_keys(settings)
         geometry, encoder = self._made(configuration, settings)
         changed = {
             key
@@ -210,7 +222,14 @@ class CameraJob:
         if not settings.forwarder_port:
             return None
         kind = packing(settings.image_compression)
-        return Forwarder(self._name, settings.forwarder_port, settings.queue_size, kind, self._context)
+        return Forwarder(
+            self._name,
+            settings.forwarder_port,
+            settings.queue_size,
+            kind,
+            self._context,
+            **curve(settings),
+        )
 
     def _forward_to(self, settings: CameraSettings) -> None:
         """Forward as another configuration says; raises `InvalidValue`, and nothing has changed then."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from repstream.errors import InvalidValue
 from repstream.parameters import camera, pipeline
-from repstream.parameters.camera import CAMERA_SOURCES, PROTOCOLS, CameraSettings
+from repstream.parameters.camera import CAMERA_SOURCES, ENCRYPTED_SOURCES, PROTOCOLS, CameraSettings
 from repstream.parameters.complaints import complaint
 from repstream.parameters.pipeline import PIPELINE_TYPES, PipelineSettings
 from repstream.pipelines.control import Kind
@@ -26,7 +26,7 @@ RARE = {
 """Values of cam_server that are known and not supported."""
 
 AT_START = {
-    "camera": frozenset({"port", "queue_size", "protocol"}),
+    "camera": frozenset({"port", "queue_size", "protocol", "curve_key", "curve_peers"}),
     "pipeline": frozenset(
         {
             "pipeline_type",
@@ -50,6 +50,12 @@ AT_START = {
             "bsread_channels",
             "bsread_image_buf",
             "bsread_data_buf",
+            "curve_key",
+            "curve_peers",
+            "input_curve_key",
+            "input_curve_peers",
+            "bsread_curve_key",
+            "bsread_curve_peers",
         }
     ),
 }
@@ -101,6 +107,12 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
     if isinstance(found, CameraSettings):
         _choice("source_type", found.source_type, CAMERA_SOURCES)
         _choice("protocol", found.protocol, PROTOCOLS)
+        if found.input_curve_key and found.source_type not in ENCRYPTED_SOURCES:
+            raise InvalidValue(
+                "input_curve_key",
+                f"a source of the type {found.source_type} is not encrypted, only those of "
+                + ", ".join(ENCRYPTED_SOURCES),
+            )
     else:
         _choice("pipeline_type", found.pipeline_type, PIPELINE_TYPES)
         if found.bsread_channels and not found.bsread_address:

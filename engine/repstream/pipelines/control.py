@@ -33,7 +33,8 @@ class Statistics(msgspec.Struct, frozen=True):
     """Figures of a running instance, some 10 times a second.
 
     `rx_rate`, `tx_rate` are messages a second, `throughput` bytes a second received; counts and
-    `total_bytes` go from the start. `clients` are TCP connections to the output, `more_clients` those to a
+    `total_bytes` go from the start. `denied`: how often somebody without a key, or with a wrong one, was
+    refused. `clients` are TCP connections to the output, `more_clients` those to a
     forwarder, None where there is none. `cpu` is in percent of
     one core, `memory` the bytes that no other process shares. `header_changes` counts new data headers.
     `frame_shape` is width, height and bytes of a pixel, None before the first image. `lost` counts
@@ -55,6 +56,7 @@ class Statistics(msgspec.Struct, frozen=True):
     header_changes: int = 0
     frame_shape: tuple[int, int, int] | None = None
     pulse_id: int | None = None
+    denied: int = 0
     lost: dict[str, int] = {}
     skipped: dict[str, int] = {}
 

@@ -12,6 +12,7 @@ from repstream.errors import InvalidValue, Refused
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.parameters.source import SourceConfig
 from repstream.pipelines.control import Input, Wanted
+from repstream.pipelines.encryption import INPUT, curve
 from repstream.sources.source import Source
 from repstream.sources.zmq import ZmqSource
 
@@ -57,7 +58,8 @@ class Feed:
             return
         self._sought = now
         what = f"{self._wanted.kind} {self._wanted.name}" if self._wanted is not None else self._address
-        self.problem = f"{what} has sent nothing for {now - self._last:.0f} s"
+        why = f": {self.source.problem}" if self.source.problem else ""
+        self.problem = f"{what} has sent nothing for {now - self._last:.0f} s{why}"
         log.warning("%s", self.problem)
         if self._wanted is not None:
             self._ask(self._wanted)
@@ -103,7 +105,11 @@ def opener(settings: PipelineSettings, context: zmq.Context[zmq.Socket[bytes]]) 
     def open_at(address: str) -> Source:
         try:
             config = SourceConfig(
-                address=address, mode=mode, connection="bind" if binds else "connect", buffer_size=BUFFERED
+                address=address,
+                mode=mode,
+                connection="bind" if binds else "connect",
+                buffer_size=BUFFERED,
+                **curve(settings, INPUT),
             )
         except ValueError:
             raise InvalidValue(

@@ -20,11 +20,19 @@ class Forwarder:
     """Sends the image of each message as the channel ``<camera>:FPICTURE``; use it from one thread.
 
     Who is slow loses the oldest images; nothing is sent, nor lost, while nobody is there. Raises
-    `InvalidValue` for a port that cannot be had.
+    `InvalidValue` for a port that cannot be had. It is encrypted with the key of the camera's stream.
     """
 
     def __init__(
-        self, camera: str, port: int, queue_size: int, packing: Compression, context: zmq.Context[Any]
+        self,
+        camera: str,
+        port: int,
+        queue_size: int,
+        packing: Compression,
+        context: zmq.Context[Any],
+        *,
+        curve_key: str = "",
+        curve_peers: str = "",
     ) -> None:
         self.port = port
         self._channel = f"{camera}:FPICTURE"
@@ -35,6 +43,8 @@ class Forwarder:
             "mode": "PUSH",
             "on_slow": SlowRule.DROP_OLDEST,
             "buffer_size": queue_size,
+            "curve_key": curve_key,
+            "curve_peers": curve_peers,
         }
         config = StreamConfig.model_validate(fields)
         try:

@@ -41,6 +41,7 @@ from repstream.pipelines.control import (
 )
 from repstream.pipelines.job import Job
 from repstream.pipelines.measures import Meter, Usage, own_memory
+from repstream.sockets.security import Guarded
 
 TICK = 0.1
 REPORT_INTERVAL = 0.5
@@ -220,6 +221,7 @@ class Loop:
             header_changes=job.header_changes,
             frame_shape=job.frame_shape,
             pulse_id=sent.last_frame_id,
+            denied=output.transport.denied if isinstance(output.transport, Guarded) else 0,
             lost=lost,
             skipped={**job.skipped, **sent.skipped},
         )

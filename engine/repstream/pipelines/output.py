@@ -13,6 +13,7 @@ from repstream.parameters.camera import CameraSettings
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.parameters.stream import StreamConfig
 from repstream.pipelines.control import Folders
+from repstream.pipelines.encryption import curve
 from repstream.pipelines.file_output import open_file
 from repstream.policies.slow_consumer import SlowRule
 
@@ -58,6 +59,7 @@ def stream_config(settings: CameraSettings | PipelineSettings, address: str) -> 
         "mode": mode,
         "on_slow": rule,
         "buffer_size": min(length, MOST_QUEUED),
+        **curve(settings),
     }
     return StreamConfig.model_validate(fields)
 

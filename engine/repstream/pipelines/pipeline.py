@@ -23,6 +23,7 @@ from repstream.pipelines import control
 from repstream.pipelines.beam import beam_of
 from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Folders
+from repstream.pipelines.encryption import check_keys
 from repstream.pipelines.feed import Feed
 from repstream.pipelines.gate import Gate, Verdict
 from repstream.pipelines.job import Inlet
@@ -96,6 +97,7 @@ class PipelineJob:
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
         settings = pipeline_settings(configuration)
+        check_keys(settings)
         self._done += self._all_done()
         self._work.configure(configuration, settings)
         if _shapes_headers(settings) != _shapes_headers(self._settings):

@@ -23,6 +23,7 @@ from repstream.pipelines import control
 from repstream.pipelines.camera import CameraJob
 from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Input, LogRecord, Notice, Specification, Wanted
+from repstream.pipelines.encryption import check_keys
 from repstream.pipelines.feed import Feed, opener, wanted_by
 from repstream.pipelines.job import Job
 from repstream.pipelines.loop import Loop, ending
@@ -77,6 +78,7 @@ def _live(pipe: Connection, outbox: Outbox[Notice], specification: Specification
     job: Job | None = None
     settings = settings_of(specification.kind, specification.configuration)
     try:
+        check_keys(settings)
         connect_to = _target(pipe, outbox, settings)
         # Opened first: it is what tells soonest that the instance cannot be.
         output = open_output(settings, specification.port, context, connect_to, specification.folders)

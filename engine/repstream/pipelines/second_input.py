@@ -12,6 +12,7 @@ from repstream.messages import bsread
 from repstream.messages.bsread_header import Timestamp
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.parameters.source import SourceConfig
+from repstream.pipelines.encryption import SECOND, curve
 from repstream.pipelines.feed import Feed
 from repstream.pipelines.merging import Merger
 from repstream.sources.source import Source
@@ -65,7 +66,12 @@ def open_second(settings: PipelineSettings, context: zmq.Context[zmq.Socket[byte
 
     def open_at(address: str) -> Source:
         try:
-            config = SourceConfig(address=address, mode="SUB", buffer_size=settings.bsread_data_buf)
+            config = SourceConfig(
+                address=address,
+                mode="SUB",
+                buffer_size=settings.bsread_data_buf,
+                **curve(settings, SECOND),
+            )
         except ValueError:
             raise InvalidValue(
                 "bsread_address", f"{address!r:.200} is no address such as tcp://host:port"

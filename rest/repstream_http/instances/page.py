@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Response, WebSocket
 from fastapi.concurrency import run_in_threadpool
 
 from repstream.errors import UnknownInstance
-from repstream.instances.description import InstanceInfo
+from repstream.instances.description import InstanceInfo, StreamPlace
 from repstream.instances.saved.cameras import SavedCameras
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.instances.spread.host import Look
@@ -123,12 +123,12 @@ class Page:
         await live.serve(websocket, await run_in_threadpool(self._watch, name), 1)
 
     def _watch(self, name: str) -> Watch:
-        def find() -> str:
-            return self._saved.instances.get(name).stream_address
+        def find() -> StreamPlace:
+            return self._saved.instances.get(name).place
 
         known = name in self._saved.names()
         with suppress(UnknownInstance):
-            known = bool(known or find())
+            known = bool(known or find().address)
         if not known:
             raise HTTPException(
                 HTTPStatus.NOT_FOUND, f"there is no {self._saved.instances.kind} {name!r:.80}"

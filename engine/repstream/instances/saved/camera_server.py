@@ -10,6 +10,7 @@ from typing import Any
 
 from repstream import web_client
 from repstream.errors import EngineUnreachable, Refused
+from repstream.instances.description import StreamPlace
 
 PREFIX = "/api/v1/cam"
 PATIENCE = 30.0
@@ -31,8 +32,10 @@ class CameraServer:
     def names(self) -> list[str]:
         return [str(name) for name in self._ask("", "cameras")]
 
-    def stream(self, name: str) -> str:
-        return str(self._ask("/" + urllib.parse.quote(name, safe=""), "stream"))
+    def stream(self, name: str) -> StreamPlace:
+        path = "/" + urllib.parse.quote(name, safe="")
+        address, configuration = self._ask(path, "stream"), self._ask(f"{path}/config", "config")
+        return StreamPlace(str(address), str(configuration.get("curve_key") or ""))
 
     def _ask(self, path: str, field: str) -> Any:
         request = urllib.request.Request(self.address + PREFIX + path)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from repstream.errors import Refused, UnknownInstance
-from repstream.instances.description import InstanceInfo
+from repstream.instances.description import InstanceInfo, StreamPlace
 from repstream.instances.protocol import Registry
 from repstream.instances.saved.configurations import Configurations, Document
 from repstream.instances.stream_images import images
@@ -43,8 +43,8 @@ class Cameras(Protocol):
     def names(self) -> list[str]:
         """The names of all cameras."""
 
-    def stream(self, name: str) -> str:
-        """The address of a camera's stream, which is started if need be; raises `RepstreamError`."""
+    def stream(self, name: str) -> StreamPlace:
+        """Where a camera's stream is, which is started if need be; raises `RepstreamError`."""
 
 
 class SavedCameras:
@@ -109,8 +109,8 @@ class SavedCameras:
             return self.instances.get(instance_id)
         return self.instances.ensure(instance_id, {**self.configuration(name), **FOR_EVER})
 
-    def stream(self, name: str) -> str:
-        return self.start(name).stream_address
+    def stream(self, name: str) -> StreamPlace:
+        return self.start(name).place
 
     def geometry(self, name: str) -> tuple[int, int]:
         """Width and height as streamed; raises `Refused` where the camera sends nothing."""
@@ -127,7 +127,7 @@ class SavedCameras:
     def image(self, name: str, raw: bool = False) -> npt.NDArray[Any]:
         """The next image, [height, width]; `raw`: as the source gives it. Raises `Refused`."""
         info = self._raw(name) if raw else self.start(name)
-        taken = images(info.stream_address, PATIENCE)
+        taken = images(info.place, PATIENCE)
         try:
             return next(taken).copy()
         except Refused:

@@ -85,7 +85,7 @@ def pipeline_server(
     """The application of a pipeline server, and its pipelines; all that run on this host end with it."""
 
     def find(kind: Kind, name: str) -> str:
-        return cameras.stream(name) if kind == "camera" else pipelines.ensure(name).stream_address
+        return cameras.stream(name).address if kind == "camera" else pipelines.ensure(name).stream_address
 
     own, log = Instances("pipeline", launcher, find_stream=find, folders=settings.folders), KeptLog()
     spread = _spread(settings, own, log, find)

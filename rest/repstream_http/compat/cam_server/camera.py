@@ -67,7 +67,7 @@ class CameraRoutes:
         return {"aliases": self._cameras.configurations.aliases()}
 
     def _stream(self, asked: Asked) -> Answer:
-        return {"stream": self._cameras.stream(asked["name"])}
+        return {"stream": self._cameras.stream(asked["name"]).address}
 
     def _online(self, asked: Asked) -> Answer:
         self._cameras.configuration(asked["name"])

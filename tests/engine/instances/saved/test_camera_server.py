@@ -19,6 +19,7 @@ class Answers(BaseHTTPRequestHandler):
         known = {
             "/api/v1/cam": {"state": "ok", "cameras": ["a b", "c"]},
             "/api/v1/cam/a%20b": {"state": "ok", "stream": "tcp://host:1"},
+            "/api/v1/cam/a%20b/config": {"state": "ok", "config": {"curve_key": "daq"}},
             "/api/v1/cam/list": [1, 2],
             "/api/v1/cam/empty": {"state": "ok"},
             "/api/v1/cam/..%2Fc": {"state": "error", "status": "no path"},
@@ -42,7 +43,7 @@ def url() -> Iterator[str]:
 def test_it_is_asked_for_cameras_and_streams(url: str) -> None:
     server = CameraServer(url + "/")
     assert server.names() == ["a b", "c"]
-    assert server.stream("a b") == "tcp://host:1"
+    assert server.stream("a b") == ("tcp://host:1", "daq")
 
 
 def test_what_it_refuses_names_it(url: str) -> None:
