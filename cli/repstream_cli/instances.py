@@ -47,9 +47,8 @@ class Server:
             with web_client.opened(asked, PATIENCE) as answer:
                 found: dict[str, Any] = json.load(answer)
         except (OSError, ValueError) as error:
-            typer.echo(
-                f"no {self.kind} server answers at {self.address}: {web_client.reason(error)}", err=True
-            )
+            place = web_client.shown(self.address)
+            typer.echo(f"no {self.kind} server answers at {place}: {web_client.reason(error)}", err=True)
             raise typer.Exit(Exit.NOTHING) from error
         if found.get("state") != "ok":
             typer.echo(str(found.get("status")), err=True)

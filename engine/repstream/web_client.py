@@ -1,10 +1,12 @@
 """HTTP requests to servers of ours and of cam_server's kind: whom they trust, and the token that they bring.
 
-Both come from the environment, as tokens in arguments can be read by every user of the host.
+Both come from the environment, as tokens in arguments can be read by every user of the host. One in a URL
+(``http://anybody:TOKEN@daq:8888``) is sent all the same, and never shown.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import ssl
 import urllib.error
@@ -12,6 +14,7 @@ import urllib.request
 from http import HTTPStatus
 from http.client import HTTPResponse
 from typing import cast
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 CA_VARIABLE = "REPSTREAM_TLS_CA"
 """File with the certificate (PEM) of the CA that signed certificates of servers, beside the system's."""
@@ -24,10 +27,21 @@ def opened(request: urllib.request.Request, timeout: float | None = None) -> HTT
 
     Raises `OSError`; `reason` says what it means and what to do.
     """
-    if token := os.environ.get(TOKEN_VARIABLE):
+    user, at, _ = urlsplit(request.full_url).netloc.rpartition("@")
+    if at:
+        request.full_url = shown(request.full_url)
+        given = base64.b64encode(unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {given}")
+    elif token := os.environ.get(TOKEN_VARIABLE):
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     context = _trusted() if request.type == "https" else None
     return cast("HTTPResponse", urllib.request.urlopen(request, timeout=timeout, context=context))
+
+
+def shown(url: str) -> str:
+    """A URL without user and password, which may be a token, for messages and logs."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def reason(error: Exception) -> str:

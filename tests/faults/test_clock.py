@@ -182,9 +182,11 @@ def test_clients_of_tango_and_epics_are_served_on(running: Site, clock: Clock) -
             until(lambda: is_shown(monitor, show=lambda update: update["value"]), "monitors")
             until(lambda: is_shown(events, show=lambda event: event.attr_value.value), "events")
             proxy.write_attribute("Stream1EveryNth", number)
-            assert ca.do("get", f"{prefix}Strm1:EveryNth_RBV")["value"] == number
+            until(
+                lambda n=number: ca.value(f"{prefix}Strm1:EveryNth_RBV") == n, "the write of Tango in EPICS"
+            )
             assert ca.do("put", f"{prefix}Strm1:EveryNth", 1)
-            assert proxy.read_attribute("Stream1EveryNth").value == 1
+            until(lambda: proxy.read_attribute("Stream1EveryNth").value == 1, "the write of EPICS in Tango")
             now = time.time() + jump
             assert abs(proxy.read_attribute("SourceReceived").time.totime() - now) < HOUR / 2
             assert abs(ca.do("get", f"{prefix}Src:Received_RBV")["timestamp"] - now) < HOUR / 2

@@ -216,7 +216,7 @@ def test_some_calls_that_fail(site: Site, part: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_some_calls_that_fail_with_several_receivers(shared: Site) -> None:
-    fail_some(shared, "/run-", spread=3)
+    fail_some(shared, "/run-", spread=7)
 
 
 @pytest.mark.soak

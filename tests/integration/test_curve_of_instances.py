@@ -17,6 +17,7 @@ from repstream.instances.local import LocalLauncher
 from repstream.instances.registry import Instances
 from repstream.instances.stream_images import images, mean_image
 from repstream.messages import array_1_0, bsread
+from repstream.messages.bsread_header import Channel
 from repstream.sockets.keys import Keys
 from tests.integration.test_curve import keys
 from tests.ports import free_port
@@ -143,7 +144,7 @@ def test_a_pipeline_receives_and_sends_encrypted(
 def test_several_senders_push_into_an_encrypted_fan_in(keys: Keys, pipelines: Instances) -> None:
     known = {"input_curve_key": "engine", "input_curve_peers": "detector, viewer"}
     info = pipelines.start("in", {"pipeline_type": "fanin", "no_client_timeout": 0} | known)
-    message = [bytes(part) for part in bsread.encode(7, [bsread.Channel("x", "float64")], [1.5])]
+    message = [bytes(part) for part in bsread.encode(7, [Channel("x", "float64")], [1.5])]
     with (
         socket_of(keys, "stranger", zmq.PUSH, info.input_address) as stranger,
         socket_of(keys, "detector", zmq.PUSH, info.input_address) as detector,

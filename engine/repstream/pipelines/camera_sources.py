@@ -20,8 +20,10 @@ from repstream.messages.frame import Frame, NoImage
 from repstream.messages.ntndarray import message_of, time_of
 from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.camera import CameraSettings
+from repstream.parameters.curve import SCHEMES
 from repstream.parameters.source import SourceConfig
 from repstream.pipelines.control import Folders
+from repstream.pipelines.encryption import INPUT, curve
 from repstream.pipelines.script_camera import ScriptSource
 from repstream.pipelines.scripts import script_path
 from repstream.sources.made import MadeSource
@@ -79,18 +81,18 @@ def open_input(name: str, settings: CameraSettings, context: Context, folders: F
         case "bschannel":
             mode = _mode(extra)
             return Input(
-                _addressed(settings.source, context, mode),
+                _addressed(settings, context, mode),
                 FrameDecoder(str(extra.get("channel") or "")).decode,
             )
         case "array10":
             return Input(
-                _addressed(settings.source, context, _mode(extra)),
+                _addressed(settings, context, _mode(extra)),
                 FrameDecoder().decode,
                 counts=True,
                 first_id=1,
             )
         case "stream":
-            return Input(_addressed(settings.source, context, "SUB"), packed_image.decode)
+            return Input(_addressed(settings, context, "SUB"), packed_image.decode)
         case "hdf5":
             return Input(_replay(settings), FrameDecoder().decode)
     return Input(_script(settings, extra, folders), FrameDecoder().decode)
@@ -99,26 +101,30 @@ def open_input(name: str, settings: CameraSettings, context: Context, folders: F
 def _bsread(name: str, settings: CameraSettings, extra: dict[str, Any], context: Context) -> Input:
     """Images that a camera's own server pushes, by one connection or several."""
     buffered = settings.buffer_size or 0
-    config = _config(str(extra.get("url") or _address_from_pv(settings.source)), "PULL", buffered or BUFFERED)
+    address = str(extra.get("url") or _address_from_pv(settings.source))
+    config = _config(address, "PULL", buffered or BUFFERED, **curve(settings, INPUT))
     decode = FrameDecoder(channel=f"{name}:FPICTURE").decode
     most = max(1, round(buffered * settings.buffer_threshold)) if buffered else BUFFERED
     first, *others = (open_source(config, context) for _ in range(settings.connections))
     return Input(first, decode, beside=tuple(others), most=most)
 
 
-def _addressed(address: str, context: Context, mode: str = "PULL") -> Source:
-    return open_source(_config(address, mode, BUFFERED), context)
+def _addressed(settings: CameraSettings, context: Context, mode: str) -> Source:
+    return open_source(_config(settings.source, mode, BUFFERED, **curve(settings, INPUT)), context)
 
 
-def _config(address: str, mode: str, buffered: int) -> SourceConfig:
+def _config(address: str, mode: str, buffered: int, **keys: str) -> SourceConfig:
+    if (key := keys.get("curve_key")) and not address.startswith(SCHEMES):
+        kinds = " and ".join(SCHEMES)
+        raise InvalidValue("input_curve_key", f"{key} encrypts {kinds} only, not {address!r:.200}")
     try:
-        return SourceConfig(address=address, mode=mode, buffer_size=buffered)
+        return SourceConfig(address=address, mode=mode, buffer_size=buffered, **keys)
     except ValueError:
         raise InvalidValue("source", f"{address!r:.200} is no address of a stream") from None
 
 
 def _epics(address: str, context: Context) -> Input:
-    source: Any = _addressed(address, context)
+    source: Any = open_source(_config(address, "PULL", BUFFERED), context)
     decode = FrameDecoder().decode
     if address.startswith("pva://"):
         return Input(source, decode)

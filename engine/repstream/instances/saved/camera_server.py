@@ -26,8 +26,11 @@ class CameraServer:
 
     def __init__(self, address: str) -> None:
         if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
-            raise ValueError(f"{address!r} is no address of a camera server, such as http://host:8888")
-        self.address = address.rstrip("/")
+            raise ValueError(
+                f"{web_client.shown(address)!r} is no address of a camera server, such as http://host:8888"
+            )
+        self._url = address.rstrip("/")
+        self.address = web_client.shown(self._url)
 
     def names(self) -> list[str]:
         return [str(name) for name in self._ask("", "cameras")]
@@ -38,7 +41,7 @@ class CameraServer:
         return StreamPlace(str(address), str(configuration.get("curve_key") or ""))
 
     def _ask(self, path: str, field: str) -> Any:
-        request = urllib.request.Request(self.address + PREFIX + path)
+        request = urllib.request.Request(self._url + PREFIX + path)
         try:
             with web_client.opened(request, PATIENCE) as response:
                 answer = dict(json.load(response))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from tests.ports import free_port
 
-from repstream.errors import EngineUnreachable, Refused
+from repstream.errors import EngineUnreachable, Refused, RepstreamError
 from repstream.instances.saved.camera_server import CameraServer
 
 
 class Answers(BaseHTTPRequestHandler):
+    asked: Mapping[str, str] = {}
+    """The headers of the last request."""
+
     def do_GET(self) -> None:
+        Answers.asked = self.headers
         known = {
             "/api/v1/cam": {"state": "ok", "cameras": ["a b", "c"]},
             "/api/v1/cam/a%20b": {"state": "ok", "stream": "tcp://host:1"},
@@ -44,6 +49,17 @@ def test_it_is_asked_for_cameras_and_streams(url: str) -> None:
     server = CameraServer(url + "/")
     assert server.names() == ["a b", "c"]
     assert server.stream("a b") == ("tcp://host:1", "daq")
+
+
+def test_a_token_in_its_url_is_sent_and_never_shown(url: str) -> None:
+    server = CameraServer(url.replace("http://", "http://anybody:to%20ken@"))
+    assert server.address == url
+    assert server.names() == ["a b", "c"]
+    assert Answers.asked["Authorization"] == f"Basic {b64encode(b'anybody:to ken').decode()}"
+    for name in ("../c", "list"):
+        with pytest.raises(RepstreamError) as refused:
+            server.stream(name)
+        assert "ken" not in str(refused.value)
 
 
 def test_what_it_refuses_names_it(url: str) -> None:
