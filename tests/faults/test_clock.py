@@ -73,7 +73,8 @@ def site(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     serve = ("serve", "--engine-address", address, "--root", folder, "--config", folder / "site.json")
     with ExitStack() as stack:
         stack.enter_context(started(*detector))
-        command = (*serve, "--no-pva", *(part for name, port in ports.items() for part in (f"--{name}-port", port)))
+        served = (part for name, port in ports.items() for part in (f"--{name}-port", port))
+        command = (*serve, "--no-pva", *served)
         process = stack.enter_context(started(*command, environment={**os.environ, **clock.environment}))
         assert process.stdout
         next(line for line in process.stdout if "serving;" in line)
