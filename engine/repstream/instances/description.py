@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from repstream.parameters import curve
 from repstream.pipelines.configurations import Configuration as Configuration
 from repstream.pipelines.control import Folders as Folders
 from repstream.pipelines.control import Kind as Kind
@@ -45,4 +46,4 @@ class InstanceInfo(msgspec.Struct, frozen=True):
     @property
     def place(self) -> StreamPlace:
         """Where its stream can be received."""
-        return StreamPlace(self.stream_address, str(self.config.get("curve_key") or ""))
+        return StreamPlace(self.stream_address, str(self.config.get(curve.KEY) or ""))

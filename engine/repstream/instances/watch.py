@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from repstream.errors import RepstreamError
 from repstream.instances.description import StreamPlace
 from repstream.instances.stream_images import Sent, image_of, messages
+from repstream.parameters import curve
 from repstream.parameters.catalogue import key_of
 from repstream.parameters.instance import STREAM
 from repstream.pictures.following import Following, guarded
@@ -35,7 +36,7 @@ PATIENCE = 1.0
 RULE = View(rule="mean")
 ADDRESS = key_of(STREAM, 0, "address")
 """Where the stream of an instance can be received, by key; empty while it does not run."""
-KEY = key_of(STREAM, 0, "curve_key")
+KEY = key_of(STREAM, 0, curve.KEY)
 
 
 class Ask(NamedTuple):

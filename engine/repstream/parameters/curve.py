@@ -10,6 +10,8 @@ from repstream.parameters.facts import Access, Form, Level
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 """The name of a key."""
+KEY, PEERS = "curve_key", "curve_peers"
+"""What the parameters are called."""
 SCHEMES = ("tcp://", "ipc://")
 """The addresses that can be encrypted."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from repstream.errors import InvalidValue, Refused
 from repstream.parameters.camera import CameraSettings, StreamSettings
+from repstream.parameters.curve import KEY, PEERS
 from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines.configurations import has_entrance
 from repstream.sockets.security import security
@@ -16,7 +17,7 @@ OUTPUT, INPUT, SECOND = "", "input_", "bsread_"
 
 def curve(settings: StreamSettings, which: str = OUTPUT) -> dict[str, str]:
     """Key and peers of a socket, as sources and streams call them."""
-    return {name: getattr(settings, which + name) for name in ("curve_key", "curve_peers")}
+    return {name: getattr(settings, which + name) for name in (KEY, PEERS)}
 
 
 def check_keys(settings: CameraSettings | PipelineSettings) -> None:
@@ -24,7 +25,7 @@ def check_keys(settings: CameraSettings | PipelineSettings) -> None:
     for which, binds in _sockets(settings):
         keys = curve(settings, which)
         try:
-            security(keys["curve_key"], keys["curve_peers"], "socket", binds=binds)
+            security(keys[KEY], keys[PEERS], "socket", binds=binds)
         except Refused as error:
             raise InvalidValue(which + error.subject.rpartition(".")[2], error.reason) from error
 

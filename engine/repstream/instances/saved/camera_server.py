@@ -11,6 +11,7 @@ from typing import Any
 from repstream import web_client
 from repstream.errors import EngineUnreachable, Refused
 from repstream.instances.description import StreamPlace
+from repstream.parameters import curve
 
 PREFIX = "/api/v1/cam"
 PATIENCE = 30.0
@@ -38,7 +39,7 @@ class CameraServer:
     def stream(self, name: str) -> StreamPlace:
         path = "/" + urllib.parse.quote(name, safe="")
         address, configuration = self._ask(path, "stream"), self._ask(f"{path}/config", "config")
-        return StreamPlace(str(address), str(configuration.get("curve_key") or ""))
+        return StreamPlace(str(address), str(configuration.get(curve.KEY) or ""))
 
     def _ask(self, path: str, field: str) -> Any:
         request = urllib.request.Request(self._url + PREFIX + path)
