@@ -17,6 +17,7 @@ import zmq
 
 from repstream.errors import ChildError, Refused
 from repstream.parameters.catalogue import Group, key_of
+from repstream.parameters.source import SourceConfig
 from repstream.protocol import Engine
 from repstream.sources.images import Images
 from repstream.sources.simulation import Counts, Detector, Faults, disturbed, run, synthetic
@@ -105,21 +106,16 @@ class SimulatedDetector:
 
     def _task(self, header: str) -> Task:
         values = self._engine.snapshot().values
-
-        def source(field: str) -> str:
-            return str(values[key_of(Group.SOURCE, 0, field)])
-
-        address = source("address")
-        if not address.startswith(("tcp://", "ipc://")):
-            raise Refused("simulator", f"it sends over ZMQ, and the source is {address}")
-        height, width = int(source("image_height")), int(source("image_width"))
-        pixel_type = source("image_type")
+        fields = {name: values[key_of(Group.SOURCE, 0, name)] for name in SourceConfig.model_fields}
+        source = SourceConfig.model_validate(fields)
+        if not source.address.startswith(("tcp://", "ipc://")):
+            raise Refused("simulator", f"it sends over ZMQ, and the source is {source.address}")
         return Task(
-            address=address,
-            mode="push" if source("mode") == "PULL" else "pub",
-            connect=source("connection") == "bind",
-            shape=(height or SHAPE[0], width or SHAPE[1]),
-            pixel_type=PIXEL_TYPE if pixel_type == "any" else pixel_type,
+            address=source.address,
+            mode="push" if source.mode == "PULL" else "pub",
+            connect=source.connection == "bind",
+            shape=(source.image_height or SHAPE[0], source.image_width or SHAPE[1]),
+            pixel_type=PIXEL_TYPE if source.image_type == "any" else source.image_type,
             rate=self._rate,
             header=header or DEFAULT_HEADER,
         )

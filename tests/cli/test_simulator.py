@@ -87,7 +87,8 @@ def test_clients_of_the_standard_daq_start_it_and_write_its_images(tmp_path: Pat
     with started("serve", "--config", config, *options, *served) as process:
         assert process.stdout
         next(line for line in process.stdout if line.startswith("serving"))
-        assert httpx.post(f"{url}/simulation/start").json()["simulator"]["status"] == "STREAMING"
+        answer = httpx.post(f"{url}/simulation/start", timeout=60)  # it waits for a program to start
+        assert answer.json()["simulator"]["status"] == "STREAMING"
         children = below(process.pid)
         request = {"n_images": 20, "output_file": str(tmp_path / "run.h5")}
         written = StdDaqClient(url).start_writer_sync(request)

@@ -16,7 +16,6 @@ ROOMS = ("engine/repstream", "cli/repstream_cli")
 
 FORMATS = "names of a file format or wire format, which other programs read"
 ALLOWED = {
-    "cli/repstream_cli/simulator.py": "settings of another detector's simulator",
     "cli/repstream_cli/std_cli": "names of the standard DAQ's interface",
     "cli/repstream_cli/std_daq": "names of the standard DAQ's interface, and configurations",
     "engine/repstream/cluster": "the settings that it gives to the writer of each host",
