@@ -25,19 +25,12 @@ SURVIVED = {0: "survived", 5: "no test passes there", 33: "no test passes there"
 PROGRAM_SECONDS = 30.0
 """How long a file of tests that start programs may take where nothing is wrong."""
 
-ALONE = """
-
-if os.environ.get("MUTANT_UNDER_TEST") == "stats":
-    del os.environ["MUTANT_UNDER_TEST"]
-"""
-"""While mutmut notes which tests pass where it knows so itself; programs that tests start cannot note it."""
-
 
 class Room(NamedTuple):
     """What is changed, and the tests that should notice, both without wildcards below their folders.
 
-    `programs`: tests that run the code in processes which they start. Nobody sees what these pass, so each of
-    them is run for every change, last.
+    `programs`: tests that run the code in processes which they start. Nobody sees what these pass, so all of
+    them are run for every change.
     """
 
     code: tuple[str, ...]
@@ -139,8 +132,6 @@ def copied(name: str, room: Room) -> Path:
     shutil.copytree(
         ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__", "node_modules")
     )
-    with (folder / "tests" / "conftest.py").open("a") as conftest:
-        conftest.write(ALONE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pytest = project["tool"]["pytest"]["ini_options"]
     arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", str(pytest["timeout"])]
