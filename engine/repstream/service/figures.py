@@ -81,6 +81,8 @@ def count_source(status: SourceStatus, report: SourceReport, time: float, rates:
 def _receiver(number: int, report: ReceiverReport, time: float, rates: Rates) -> str:
     rate = rates.per_second(f"receiver {number}", report.frames, time)
     process = f"process {report.process_id}" if report.process_id else "not there"
+    if report.is_mute:
+        process += " does not answer"
     return f"{number}: {process}, {report.frames} frames, {rate:.1f} Hz"
 
 

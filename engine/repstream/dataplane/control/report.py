@@ -11,10 +11,14 @@ from repstream.states import AcquisitionState
 
 
 class ReceiverReport(msgspec.Struct, frozen=True):
-    """One of several receivers: its process, 0 while it is not there, and the frames it has received."""
+    """One of several receivers: its process, 0 while it is not there, and the frames it has received.
+
+    `is_mute`: it has not answered for a while.
+    """
 
     process_id: int
     frames: int
+    is_mute: bool = False
 
 
 class MergeReport(msgspec.Struct, frozen=True):

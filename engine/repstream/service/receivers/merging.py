@@ -19,25 +19,33 @@ LOST = "receiver"
 
 
 class Silence:
-    """Which receivers have brought no id for so long that nothing is expected of them now."""
+    """Which receivers have said for so long that they bring no id that nothing is expected of them now.
+
+    Of one that says nothing at all nobody knows what it has.
+    """
 
     def __init__(self, receivers: int) -> None:
-        self._since: list[float | None] = [None] * receivers
+        self._busy: list[float | None] = [None] * receivers
+        self._said = [-math.inf] * receivers
 
     def note(self, receiver: int, time: float, *, busy: bool) -> None:
         """A receiver reports at `time` (monotonic): whether it brings ids, or is held up from doing so."""
-        if busy:
-            self._since[receiver] = time
+        if busy or self._busy[receiver] is None:
+            self._busy[receiver] = time
+        self._said[receiver] = time
 
     def gone(self, receiver: int) -> None:
         """Nothing comes from a receiver until it brings ids again."""
-        self._since[receiver] = -math.inf
+        self._busy[receiver] = -math.inf
+        self._said[receiver] = 0.0
 
-    def at(self, time: float) -> set[int]:
-        """Those that are silent; one that has not said anything has time from now on."""
-        since = [time if begun is None else begun for begun in self._since]
-        self._since = [*since]
-        return {receiver for receiver, begun in enumerate(since) if time - begun >= SILENCE}
+    def now(self) -> set[int]:
+        """Those that are silent."""
+        return {
+            receiver
+            for receiver, (busy, said) in enumerate(zip(self._busy, self._said, strict=True))
+            if busy is not None and said - busy >= SILENCE
+        }
 
 
 class Reports:
@@ -98,7 +106,7 @@ class Reports:
         self._fresh.clear()
         live = [self._last[receiver] for receiver in sorted(self._last)]
         clock = max(report.clock for report in live)
-        self.tracker.judge(range(self.tracker.receivers) if final else self._silence.at(clock))
+        self.tracker.judge(range(self.tracker.receivers) if final else self._silence.now())
         whole = _summed([*live, *([self._gone] if self._gone else [])])
         gaps = self.tracker.gaps
         ledger = msgspec.structs.replace(

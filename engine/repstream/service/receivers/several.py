@@ -15,6 +15,7 @@ import msgspec
 from repstream.dataplane import control
 from repstream.parameters.configuration import Configuration
 from repstream.service.receivers.asked import Asked, Build, Reasons, sentence
+from repstream.service.receivers.hearing import MUTE_TIME, Hearing
 from repstream.service.receivers.mergers import Mergers
 from repstream.service.receivers.merging import Reports
 from repstream.service.receivers.over_parts import Task
@@ -83,6 +84,8 @@ class Several:
         self._closing: _Closing | None = None
         self._undoing: set[int] = set()  # those that still close what others could not open
         self._undone: Task = _nothing
+        self._hearing = Hearing()
+        self._mute: set[int] = set()  # those of which that has been said
         self._beats: set[int] = set()
         self._awake: set[int] = set()  # those that have said something; an interpreter takes a while to start
         self._thread = threading.Thread(target=self._run, name="receivers", daemon=True)
@@ -168,7 +171,8 @@ class Several:
             case control.Close():
                 self._close(item)
             case control.Update():
-                self._mergers.update(self._model.model_validate_json(item.configuration))
+                self._configuration = self._model.model_validate_json(item.configuration)
+                self._mergers.update(self._configuration)
                 self._ask(self.live, item, lambda k, number: control.Update(number, self._mergers.share(k)))
             case control.Arm():
                 self._writers.arm(item, self._receivers, self._configuration.source.id_step)
@@ -189,7 +193,24 @@ class Several:
         self._writers.watch(now)
         if not self._is_killed:
             self._returning.watch(now)
+            if self._hearing.look(now):
+                self._watch_silence()
         self._close_further(now)
+
+    def _watch_silence(self) -> None:
+        """Say who does not answer, and do without one for which others have waited too long."""
+        patience = self._configuration.engine.stall_patience
+        lagging = self._hearing.lagging(self.live)
+        for plane in sorted(self.live - self._mute):
+            if self._hearing.silence(plane) >= MUTE_TIME:
+                self._mute.add(plane)
+                self._note_error(f"{self.called(plane)} does not answer")
+        for plane in self._mute:
+            if patience and self._hearing.silence(plane) >= patience and self._receiving - lagging:
+                self._planes[plane].kill()
+
+    def _note_error(self, message: str) -> None:
+        self._tell(control.Note(logging.ERROR, message))
 
     @property
     def _receiving(self) -> set[int]:
@@ -263,6 +284,8 @@ class Several:
     def _on_notice(self, plane: int, notice: control.Notice) -> None:
         now = time.monotonic()
         self._awake.add(plane)
+        self._hearing.heard(plane)
+        self._mute.discard(plane)
         self._returning.heard(plane)
         match notice:
             case control.Answer():
@@ -271,7 +294,7 @@ class Several:
                 self._on_report(plane, notice, now)
             case control.Beat():
                 self._beats.add(plane)
-                if self._beats >= self.live & self._awake:
+                if self._beats >= self._expected & self._awake:
                     self._beats.clear()
                     self._tell(control.Beat())
             case control.AcquisitionNotice() | control.GateNotice() | control.FirstNotice():
@@ -290,8 +313,13 @@ class Several:
                 self._tell(self._said())
             return
         self._note(plane, report, now)
-        if self.is_open and self._reports.are_due(self._receiving - self._returning.opening):
+        if self.is_open and self._reports.are_due(self._expected & self._receiving):
             self._tell(self._said())
+
+    @property
+    def _expected(self) -> set[int]:
+        """Those that are heard from ten times a second."""
+        return self.live - self._returning.opening - self._hearing.lagging(self.live)
 
     def _note(self, receiver: int, report: control.Report, now: float) -> None:
         self._reports.take(receiver, report)
@@ -305,6 +333,7 @@ class Several:
             control.ReceiverReport(
                 self._planes[receiver].process_id or 0 if receiver in self.live else 0,
                 self._reports.frames_of(receiver),
+                receiver in self._mute,
             )
             for receiver in range(self._receivers)
         )
@@ -327,6 +356,10 @@ class Several:
         if plane >= self._receivers and plane not in self._mergers.names:
             return  # of an earlier start
         self.live.discard(plane)
+        if plane in self._mute:
+            reason = f"it had not answered for {self._hearing.silence(plane):.0f} s"
+        self._mute.discard(plane)
+        self._hearing.gone(plane)
         self._beats.discard(plane)
         self._awake.discard(plane)
         self.asked.on_death(plane, reason)

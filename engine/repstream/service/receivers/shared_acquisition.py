@@ -189,7 +189,7 @@ class SharedAcquisition:
             if over:
                 self._why = f"Interrupted: {over}."
                 self.end()
-        self.ids.judge(now)
+        self.ids.judge()
 
     # --- what all of it is ------------------------------------------------------------------
 

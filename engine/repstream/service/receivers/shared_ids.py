@@ -68,9 +68,9 @@ class SharedIds:
         """A receiver died."""
         self._silence.gone(receiver)
 
-    def judge(self, now: float) -> None:
+    def judge(self) -> None:
         """Judge what no receiver can come before any more."""
-        self._tracker.judge(self._silence.at(now))
+        self._tracker.judge(self._silence.now())
 
     def close(self) -> None:
         """No more ids come."""

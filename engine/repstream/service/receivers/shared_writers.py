@@ -56,6 +56,8 @@ class SharedWriters:
         self._unfinished[acquisition.id] = acquisition
         self._files.begin(acquisition)
         asked = set(self._receiving())
+        for receiver in set(range(receivers)) - asked:
+            acquisition.ids.lose(receiver)
         plans = {receiver: acquisition.part_for(receiver) for receiver in sorted(asked)}
 
         def armed(reasons: Reasons) -> None:
