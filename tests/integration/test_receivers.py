@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -358,6 +358,24 @@ def test_what_several_receivers_cannot_have_is_refused(
             site.command("engine.start")
     finally:
         site.service.write(before, ME)
+
+
+def test_several_cannot_be_kept_for_the_next_start(tmp_path: Path) -> None:
+    configuration = Configuration.model_validate({"source": {"receivers": N}})
+    options = ServiceOptions(
+        "kept",
+        roots=(tmp_path,),
+        settings=tmp_path / "settings.json",
+        configuration=configuration,
+        plane_patience=60.0,
+    )
+    with closing(Service(options)) as service:
+        service.start()
+        with pytest.raises(Refused, match=r"source.receivers is 2: with --keep-data-plane there is one"):
+            service.execute("engine.start", None, ME)
+        assert service.read("engine.state").value in ("INITIALIZED", "STOPPED")
+        service.write({"source.receivers": 1}, ME)
+        assert service.execute("engine.start", None, ME).wait(30).ok
 
 
 class Pushing:

@@ -22,13 +22,15 @@ class Receivers:
 
     With one receiver everything passes through as it is. Others are started when the configuration asks
     for them, and stay for the next start. `starts` and `patience` as in `ProcessPlane`; a start counts
-    once, however many receivers it has, and none of several goes on without its service.
+    once, however many receivers it has. Several cannot go on without their service, so with `patience` they
+    are refused.
     """
 
     def __init__(
         self, model: type[Configuration], starts: StartCount | None = None, patience: float = 0.0
     ) -> None:
         self._model = model
+        self._patience = patience
         self._counted = ProcessPlane(model, starts, patience)
         self._planes: list[Plane] = [self._counted]
         self._several: Several | None = None
@@ -50,7 +52,8 @@ class Receivers:
         self._tell, self._died = on_notice, on_death
         self._planes[0] = self._counted
         taken_up = self._launch(0, settings)
-        self._launch_others(sum(self._wanted(settings)))
+        if not self._patience:
+            self._launch_others(sum(self._wanted(settings)))
         return taken_up
 
     def send(self, request: control.Request) -> None:
@@ -78,6 +81,13 @@ class Receivers:
             self._several = None
         if receivers == 1:
             return True
+        if self._patience:
+            reason = (
+                f"source.receivers is {receivers}: with --keep-data-plane there is one, since the next start "
+                "cannot take several over; set it to 1, or start the engine without --keep-data-plane"
+            )
+            self._tell(control.Answer(request.request, reason))
+            return False
         try:
             self._launch_others(receivers + others)
         except OSError as error:
