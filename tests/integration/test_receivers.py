@@ -375,7 +375,9 @@ def test_several_cannot_be_kept_for_the_next_start(tmp_path: Path) -> None:
             service.execute("engine.start", None, ME)
         assert service.read("engine.state").value in ("INITIALIZED", "STOPPED")
         service.write({"source.receivers": 1}, ME)
-        assert service.execute("engine.start", None, ME).wait(30).ok
+        with suppress(Unanswered):
+            service.execute("engine.start", None, ME)
+        until(lambda: service.read("engine.state").value == "RUNNING", "the start with one")
 
 
 class Pushing:
@@ -488,10 +490,11 @@ def test_the_death_of_all_receivers_is_that_of_the_data_plane(faulty: Site) -> N
             os.kill(victim, word)
     until(lambda: faulty.value("engine.state") == "ERROR", "the end")
     assert handle.wait(30).result == "failed"
-    faulty.command("engine.initialize").wait(30)
+    with suppress(Unanswered):
+        faulty.command("engine.initialize").wait(30)
+    faulty.start()
     faulty.write(file_name="after", num_images=10)
     handle = faulty.command("writers.main.start")
-    until(lambda: faulty.value("source.connected"), "both receivers")
     faulty.send(range(10))
     assert handle.wait(30).ok
     assert_shows(faulty.folder / "after.h5", range(10))
