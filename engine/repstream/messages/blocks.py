@@ -85,10 +85,16 @@ def pack(numbers: npt.NDArray[Any], block: int, target: Bytes, packer: Packer) -
     Works on the cores that OpenMP gives to the package bitshuffle, else on that of the thread that calls.
     """
     count, itemsize = numbers.size, numbers.itemsize
-    nbytes = packer.pack(numbers.ctypes.data, target.ctypes.data, count, itemsize, block)
+    nbytes = packer.pack(_address(numbers), _address(target), count, itemsize, block)
     if nbytes < 0:
         raise RuntimeError(f"bitshuffle returned {nbytes}")
     return nbytes
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    """Where its first number lies; `array.ctypes` runs more Python, with caches that packing has filled."""
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def lz4_bound(nbytes: int) -> int:
@@ -96,9 +102,9 @@ def lz4_bound(nbytes: int) -> int:
     return nbytes + nbytes // 255 + 16
 
 
-def pack_lz4(data: Bytes, target: Bytes) -> int:
+def pack_lz4(data: npt.NDArray[Any], target: Bytes) -> int:
     """Pack `data` into `target`, which has room for it (`lz4_bound`), as one LZ4 block; its bytes."""
-    nbytes: int = _pack_block(data.ctypes.data, target.ctypes.data, data.size, target.size)
+    nbytes: int = _pack_block(_address(data), _address(target), data.nbytes, target.size)
     if nbytes <= 0:
         raise RuntimeError(f"LZ4 returned {nbytes}")
     return nbytes

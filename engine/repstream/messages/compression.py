@@ -46,6 +46,8 @@ PREFIX_BYTES = _PREFIX.size
 
 _BLOCK_BYTES, _BLOCK_MULTIPLE, _BLOCK_LEAST = 8192, 8, 128
 
+_UNSIGNED = {itemsize: np.dtype(f"u{itemsize}") for itemsize in (1, 2, 4, 8)}
+
 _LZ4_MOST = 0x7E000000
 """Bytes that one LZ4 block can hold (LZ4_MAX_INPUT_SIZE)."""
 
@@ -96,6 +98,7 @@ def decompress(data: Buffer, encoding: str, nbytes: int, itemsize: int) -> bytes
     return found
 
 
+@lru_cache(maxsize=64)
 def bound(nbytes: int, itemsize: int, encoding: str = "bitshuffle_lz4") -> int:
     """Bytes that `compress_into` wants for `nbytes` bytes of pixels. Raises as that."""
     if encoding == "lz4":
@@ -114,11 +117,11 @@ def compress_into(
     interpreter lock, the package bitshuffle on all cores that OpenMP gives it (OMP_NUM_THREADS, or
     `use_one_core`). Raises ValueError where the size is no multiple of `itemsize`, or beyond the encoding.
     """
-    numbers = np.frombuffer(pixels, np.dtype(f"u{itemsize}"))
+    numbers = np.frombuffer(pixels, _UNSIGNED[itemsize])
     if memory.size < bound(numbers.nbytes, itemsize, encoding):
         raise ValueError(f"memory of {memory.size} bytes is too small")
     if encoding == "lz4":
-        return blocks.pack_lz4(numbers.view(np.uint8), memory)
+        return blocks.pack_lz4(numbers, memory)
     block = _block(itemsize)
     _PREFIX.pack_into(memory.data, 0, numbers.nbytes, block * itemsize)
     return PREFIX_BYTES + blocks.pack(numbers, block, memory[PREFIX_BYTES:], _packer(encoding))
@@ -139,6 +142,7 @@ def compress_zeros(nbytes: int, itemsize: int) -> bytes:
     return _PREFIX.pack(nbytes, size) + block * whole + tail
 
 
+@lru_cache(maxsize=8)
 def _block(itemsize: int) -> int:
     """Elements of a block."""
     return max(_BLOCK_BYTES // itemsize // _BLOCK_MULTIPLE * _BLOCK_MULTIPLE, _BLOCK_LEAST)
