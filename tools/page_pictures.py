@@ -96,7 +96,7 @@ def several_engines() -> None:
         command = [sys.executable, "-m", "repstream_cli", "simulate", "-a", address, "--rate", "20"]
         detector = Child("detector", [*command, "--size", "256x256"], "sending to")
         detector.start()
-        stack.callback(detector.stop)
+        stack.callback(detector.close)
         browser = stack.enter_context(running_browser())
         with open_page(browser, f"{server.url}/#live/gateway", (1440, 800)) as page:
             page.wait_for_timeout(8000)
@@ -117,7 +117,7 @@ def main() -> None:
         command = [sys.executable, "-m", "repstream_cli", "simulate", "-a", address, "--rate", "20"]
         detector = Child("detector", [*command, "--size", "800x1280", "--gaps", "0.001"], "sending to")
         detector.start()
-        stack.callback(detector.stop)
+        stack.callback(detector.close)
         service.execute("engine.start", None, ME).wait(30)
         for n in range(3):
             acquire(service, folder / f"align_{n + 1:03d}.h5", 40)

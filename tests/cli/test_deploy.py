@@ -24,6 +24,7 @@ from repstream_cli.notify import Notifier
 from tests.cli.cam_server import program
 from tests.cli.running import started
 from tests.ports import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -192,3 +193,32 @@ def test_the_container_is_healthy_while_its_engine_answers(tmp_path: Path) -> No
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_procserv_runs_an_ioc_with_a_console(tmp_path: Path) -> None:
+    """Its console answers, and ends the IOC where it is asked to."""
+    if shutil.which("procServ") is None:
+        pytest.skip("procServ is not installed")
+    console, log = free_port(), tmp_path / "log"
+    environment = {
+        **os.environ,
+        "LOG": str(log),
+        "PIDFILE": str(tmp_path / "pid"),
+        "CONSOLE": str(console),
+        "REPSTREAM": str(BIN),
+        "ENGINE": f"tcp://127.0.0.1:{free_port()}",
+        "EPICS_CAS_SERVER_PORT": str(free_port()),
+    }
+    command = ["sh", str(DEPLOY / "procserv/repstream-ioc.sh")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as procserv:
+        try:
+            until(lambda: log.exists() and "X:REPSTREAM:" in log.read_text(), "the IOC's log", 60)
+            with socket.create_connection(("127.0.0.1", console), 10) as operator:
+                operator.settimeout(20)
+                said = b""
+                while b"repstream-ioc" not in said:
+                    said += operator.recv(4096)
+        finally:
+            procserv.terminate()
+            procserv.wait(30)
+    assert not Path(tmp_path / "pid").exists()

@@ -41,6 +41,7 @@ from repstream.messages.header import Id, Shape, check_id, count_parts, expect_h
 from repstream.messages.pixels import measured
 from repstream.parameters.facts import Access, Unit
 from repstream.parameters.stream import OutputConfig
+from repstream.policies.decimation import _Untimed
 from repstream.protocol import Change, Engine, Event, Requester
 """
 """What a module of that room begins with."""

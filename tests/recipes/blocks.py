@@ -13,7 +13,11 @@ SHELLS = {"sh", "bash", ""}
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^    .*\n(?:\n(?=    ))?)+", re.MULTILINE)
-_COMMAND = re.compile(r"(curl|caput|caget|export|repstream|URL=|m_\w+|make|pip) ?")
+_PROGRAMS = (
+    *("camera_server", "caget", "caput", "cat", "curl", "export", r"gf_\w+", r"m_\w+", "make", "openssl"),
+    *("pip", "pipeline_server", "procServ", "pvmonitor", "repstream", "sudo", "URL="),
+)
+_COMMAND = re.compile(f"({'|'.join(_PROGRAMS)}) ?")
 
 
 @dataclass(frozen=True)

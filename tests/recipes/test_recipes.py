@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,59 +24,80 @@ import typer
 
 import repstream
 from repstream.files.verify import verify
+from repstream.parameters import storage
+from repstream.parameters.configuration import Configuration
+from repstream_cli.exits import Exit
 from repstream_cli.main import app
 from repstream_epics import list_pvs
 from repstream_epics import main as ioc_main
 from repstream_http import main as http_main
 from tests.cli.running import free_port, started
 from tests.integration.rig import Detector, until
-from tests.recipes.blocks import PAGES, Block, blocks
+from tests.recipes.blocks import PAGES, ROOT, Block, blocks
+from tests.recipes.walk import WALKS, block_of
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
+
+WALKED = {str(block_of(page, step)) for page, steps in WALKS.items() for step in steps}
+"""Blocks of pages that are followed from their beginning (`walk.py`)."""
 
 ELSEWHERE = {
     "make demo": "tests/cli/test_demo.py",
     "make test": "it would run itself",
-    "pip install": "CI installs the wheel in an empty environment",
+    "pip install": "`make wheels`, in an empty environment",
     "from repstream_http import HttpServer": "tests/rest/test_server.py",
     "from repstream import mflow": "tests/engine/mflow/test_mflow_surface.py",
     "m_split": "tests/engine/mflow",
-    "Pictures1ShownId": "tests/integration/test_tango_pictures.py",
-    "repeater.ReadLog": "tests/device_servers/test_devices.py",
-    "AddLoggingTarget": "tests/device_servers/test_log.py",
-    "lima.prepareAcq": "tests/device_servers/test_lima.py",
-    "repstream-tango": "tests/device_servers/test_command_line.py",
-    "repstream panel tango": "tests/panels",
+    "AddLoggingTarget": "tests/device_servers/test_log.py: it needs a database",
+    "lima.prepareAcq": "tests/device_servers/test_lima.py: it needs a database",
+    "repstream-tango": "tests/device_servers/test_command_line.py: it needs a database",
+    "repstream panel tango": "tests/panels: it needs Qt, in an environment of its own",
     "repstream-ioc": "tests/ioc/test_server.py",
     "from repstream.ophyd": "tests/integration/test_ophyd.py",
     "from ophyd_async": "tests/ioc/test_areadetector_ophyd_async.py",
     "from bluesky": "tests/ioc/test_areadetector_clients.py",
     "from p4p.client": "tests/ioc/test_pva.py",
-    "with h5py.File": "tests/engine/files",
-    "python examples/": "tests/examples/test_examples.py",
+    'h5py.File("scan.h5")': "tests/engine/files",
     "gate_roi1_sum": "tests/integration/test_pictures.py",
     "CamClient": "tests/integration/test_cam_server_clients.py",
-    "StdDaqClient": "tests/rest/compat/test_std_daq.py",
+    "camera_server -b": "tests/integration/test_cam_server_clients.py",
     "from bsread import PULL": "tests/integration/test_stream_formats.py",
     "redis-cli": "tests/rest/compat/test_std_daq_redis.py",
-    "ws://127.0.0.1:8080": "tests/rest/compat/test_std_daq_driver.py",
     "ring = np.memmap": "tests/engine/ring/test_ring_transport.py",
     "$URL/pictures": "tests/rest",
-    "$URL/files": "tests/rest/test_files.py",
-    "repstream look": "tests/cli",
-    "repstream doctor": "tests/cli/doctor",
+    "repstream look": "tests/cli/test_look.py: of four sources",
+    "--size 2167x2070": "tests/cli/doctor: it writes 512 MiB",
     "repstream panel grafana": "tests/panels/test_grafana.py",
-    "camonitor beam:": "tests/integration/test_camera_control_systems.py",
-    "8889/api/v1/pipeline/beam/config": "tests/integration/test_camera_control_systems.py",
-    "--tls-certificate": "tests/cli/test_serve.py",
-    "repstream keys": "tests/integration/test_curve.py",
-    "curve_key": "tests/integration/test_curve.py",
-    "repstream cluster": "tests/integration/test_cluster.py",
-    "from repstream.cluster": "tests/integration/test_cluster.py",
+    "pvmonitor beam:Image": "tests/integration/test_camera_control_systems.py",
+    "--tls-certificate /etc": "tests/cli/test_serve.py",
+    "repstream doctor --only security": "tests/cli/doctor/test_security.py",
+    "repstream keys": "tests/integration/test_curve.py: it needs two hosts",
+    "curve_key": "tests/integration/test_curve.py: it needs two hosts",
+    "repstream cluster": "tests/integration/test_cluster.py: it needs three hosts",
+    "from repstream.cluster": "tests/integration/test_cluster.py: it needs three hosts",
+    "REPSTREAM_HTTP_CHANGE_TOKEN": "tests/rest/test_guard.py",
+    "gateway.json": "tests/integration/test_cluster.py: it needs three hosts",
+    "writer.json": "tests/integration/test_cluster.py: it needs three hosts",
+    "--user-id 12345": "tests/cli/test_serve.py: it needs these users",
+    "--areadetector X:AD: --settings": "tests/ioc/test_areadetector_clients.py",
+    "--view gf_repstream": "tests/rest/compat",
+    "gf_repstream --in-address": "tests/cli/test_gf_repstream.py",
+    "repstream-http": "tests/rest/test_server.py",
+    "sudo": "tests/cli/test_deploy.py: systemd is asked about the unit",
+    "OTEL_EXPORTER": "tests/engine/service/test_tracing.py",
+    "--gaps 0.01": "tests/cli/test_simulate_consume.py",
+    "--save recorded/": "tests/cli/test_simulate_consume.py",
+    "--strict --json --quiet": "tests/cli/test_simulate_consume.py",
 }
 """How a block begins, or a line of it, that is run by another test."""
 
-RECIPES = [block for block in BLOCKS if block.starts and not any(e in block.text for e in ELSEWHERE)]
+
+def run_here(block: Block) -> bool:
+    """Whether a block is run here, and not elsewhere or on a walk."""
+    return str(block) not in WALKED and not any(e in block.text for e in ELSEWHERE)
+
+
+RECIPES = [block for block in BLOCKS if block.starts and run_here(block)]
 
 COMMAND = re.compile(r"^(?:repstream ([\w-]+)|(repstream-http)) ?(.*)$", re.MULTILINE)
 DETECTOR = """
@@ -204,11 +225,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
             "http://127.0.0.1:8000": f"http://127.0.0.1:{http}",
             "http://localhost:8000": f"http://127.0.0.1:{http}",
             "ws://127.0.0.1:8000": f"ws://127.0.0.1:{http}",
+            "REPEATER": f"tango://127.0.0.1:{tango}/repstream/repeater/1#dbase=no",
             '"repstream/writer/1"': f'"tango://127.0.0.1:{tango}/repstream/writer/1#dbase=no"',
             "/data": str(folder),
+            "tcp://127.0.0.1:9600": address,
             "9612": str(free_port()),
         }
-        with repstream.Client(address) as client:
+        with repstream.Client(address, timeout=60) as client:
             preview = {"address": f"tcp://127.0.0.1:{free_port()}", "mode": "PUB"}
             line_ = Beamline(folder, environment, replaced, client, detector, preview)
             threads = [
@@ -269,17 +292,42 @@ def test_a_recipe_fails_where_another_ends_it_early(beamline: Beamline, block: B
     assert all(verify(file).cut_short for file in beamline.files())
 
 
-OTHERS = [
-    block
-    for block in BLOCKS
-    if not block.starts and not COMMAND.search(block.text) and not any(e in block.text for e in ELSEWHERE)
-]
+OTHERS = [block for block in BLOCKS if not block.starts and run_here(block)]
+
+
+BEFORE = {
+    "repeater.ReadLog": "import tango; repeater = tango.DeviceProxy('REPEATER')\n",
+    "Pictures1ShownId": "import tango; repeater = tango.DeviceProxy('REPEATER')\n",
+}
+"""What a reader has typed before a block with this text."""
+
+
+AFTER_IMAGES = ("repeater.ReadLog", "Pictures1ShownId", "$URL/files")
+
+
+def take_four(beamline: Beamline) -> None:
+    """A file of four images, and the picture of the last one."""
+    BY_ITSELF.set()
+    engine, writer = beamline.engine, beamline.engine.writers.main
+    engine.write({"pictures.1.stream": "preview"})
+    engine.write(
+        {"writers.main.output_file": str(beamline.folder / "scan_1.h5"), "writers.main.num_images": 4}
+    )
+    assert writer.start().wait(60).ok
+    until(lambda: engine.read("pictures.1.image_id") is not None, "the picture")
 
 
 @pytest.mark.parametrize("block", OTHERS, ids=str)
 def test_an_example_does_what_it_says(beamline: Beamline, block: Block) -> None:
+    if any(text in block.text for text in AFTER_IMAGES):
+        take_four(beamline)
+    before = "".join(line for text, line in BEFORE.items() if text in block.text)
+    block = replace(block, text=before + block.text)
+    if "repstream doctor" in block.text:  # whether this machine is well is not the question
+        assert beamline.run(block).returncode in (Exit.OK, Exit.FAULTS)
+        return
     try:
-        seen = beamline.run(block, 3 if "for text in changes" in block.text else 60)
+        seen = beamline.run(block, 3 if "for text in changes" in block.text else 100)
     except subprocess.TimeoutExpired as going_on:
         assert b"snapshot" in (going_on.stdout or b"")
         return
@@ -290,6 +338,25 @@ def test_an_example_does_what_it_says(beamline: Beamline, block: Block) -> None:
 def test_what_is_run_elsewhere_still_stands_somewhere() -> None:
     text = "".join(block.text for block in BLOCKS)
     assert not [beginning for beginning in ELSEWHERE if beginning not in text]
+    named = {where.partition(":")[0] for where in ELSEWHERE.values() if where.startswith("tests/")}
+    assert not [where for where in named if not (ROOT / where).exists()]
+
+
+CONFIGURATIONS = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, text in enumerate(re.findall(r"^```json\n(\{.*?)^```$", page.read_text(), re.M | re.S))
+    if re.search(r'^ ? ?\{?"(source|streams|writers)"', text, re.M)
+]
+
+
+@pytest.mark.parametrize("text", CONFIGURATIONS)
+def test_a_configuration_of_the_pages_is_taken(text: str) -> None:
+    storage.parse(text, "page", Configuration)
+
+
+def test_there_are_configurations_in_the_pages() -> None:
+    assert len(CONFIGURATIONS) > 5
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if COMMAND.search(b.text)], ids=str)

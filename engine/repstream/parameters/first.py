@@ -6,6 +6,7 @@ from repstream.parameters.configuration import Configuration
 
 PREVIEW = "preview"
 PREVIEW_PORT = 9608
+WRITER = "main"
 
 
 def preview(address: str) -> dict[str, object]:
@@ -21,10 +22,11 @@ def preview(address: str) -> dict[str, object]:
 
 
 def first_configuration() -> Configuration:
-    """A picture, and its stream in the last slot, so that those of users begin with the first."""
+    """A writer, a picture, and its stream in the last slot, so that those of users begin with the first."""
     return Configuration.model_validate(
         {
             "streams": {PREVIEW: preview(f"tcp://127.0.0.1:{PREVIEW_PORT}")},
+            "writers": {WRITER: {}},
             "pictures": {"1": {"stream": PREVIEW}},
             "slots": {f"streams.{PREVIEW}": 8},
         }

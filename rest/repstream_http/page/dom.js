@@ -24,6 +24,15 @@ export function h(tag, props = {}, ...children) {
 }
 
 /**
+ * A long name that may be broken after its underscores, and nowhere else.
+ * @param {string} name
+ * @returns {Child[]}
+ */
+export function broken(name) {
+  return name.split(/(?<=_)/).flatMap((part, n) => (n ? [h("wbr"), part] : [part]));
+}
+
+/**
  * Replace what an element contains.
  * @param {Element} element
  * @param {...(Child | Child[])} children

@@ -14,6 +14,11 @@ def test_an_engine_without_a_configuration_has_a_picture() -> None:
     assert endpoint(configuration, PREVIEW).address == "tcp://127.0.0.1:9608"
 
 
+def test_an_engine_without_a_configuration_has_a_writer() -> None:
+    configuration = slots.assign(first_configuration(), build())
+    assert slots.name_at(configuration, "writers", 1) == "main"
+
+
 def test_the_first_stream_of_a_user_has_the_first_slot() -> None:
     mine = first_configuration().model_dump(mode="json")
     mine["streams"]["live"] = {}

@@ -22,7 +22,7 @@ export class BackgroundCard {
     this.said = h("p", { class: "muted", role: "status" });
     this.refusal = h("p", { class: "said refusal", role: "alert", hidden: true });
     this.element = h("section", { class: "card", "aria-label": "Background" }, h("header", {}, h("h2", {}, "Background")),
-      h("div", { class: "background" }, this.number, h("span", { class: "muted" }, "images"), this.button, h("label", {}, this.enable, "Subtract")),
+      h("div", { class: "background" }, this.number, h("span", { class: "muted" }, "images"), this.button, h("label", { class: "inline" }, this.enable, "Subtract")),
       this.progress, this.said, this.refusal);
     this.timer = 0;
     this.busy = false;

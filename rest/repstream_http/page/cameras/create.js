@@ -1,7 +1,7 @@
 /** Making a camera or a pipeline, of a template or as a copy, and removing one. */
 
 import { openDialog } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { broken, fill, h } from "../dom.js";
 import { parsed } from "./settings.js";
 import { copyOf, TEMPLATES } from "./templates.js";
 
@@ -88,7 +88,7 @@ class Keys {
   row(key, text) {
     const input = field(key, text);
     this.inputs.set(key, input);
-    return h("div", { class: "key", "data-key": key }, h("label", {}, h("span", {}, key), input));
+    return h("div", { class: "key", "data-key": key }, h("label", {}, h("span", {}, ...broken(key)), input));
   }
 
   add() {

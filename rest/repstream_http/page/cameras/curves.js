@@ -46,7 +46,7 @@ export class CurvePlot {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      padding: [8, 14, 0, 0],
+      padding: [8, 22, 0, 0],
       scales: { x: { time: false } },
       axes: [{ ...axis, size: 24, gap: 4 }, { ...axis, size: 48, gap: 4, values: (/** @type {any} */ _p, /** @type {number[]} */ ticks) => ticks.map((t) => compact(t)) }],
       series: [{}, { ...series, label: "profile", stroke: colour("--series-1"), width: 1.25 }, { ...series, label: "fit", stroke: colour("--series-5"), width: 1.75 }],

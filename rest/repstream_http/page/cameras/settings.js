@@ -1,6 +1,6 @@
 /** The configuration, key by key as JSON; what the server refuses is said where it was typed. */
 
-import { fill, h, setText } from "../dom.js";
+import { broken, fill, h, setText } from "../dom.js";
 
 /** @typedef {import("./server.js").Server} Server */
 
@@ -14,8 +14,8 @@ export class SettingsCard {
     this.name = name;
     this.rows = h("div", { class: "keys" });
     this.message = h("p", { class: "said refusal", role: "alert", hidden: true });
-    const key = h("input", { type: "text", "aria-label": "New key", spellcheck: false, autocomplete: "off" });
-    const value = h("input", { type: "text", "aria-label": "Value of the new key", spellcheck: false, autocomplete: "off" });
+    const key = h("input", { type: "text", "aria-label": "New key", placeholder: "another key", spellcheck: false, autocomplete: "off" });
+    const value = h("input", { type: "text", "aria-label": "Value of the new key", placeholder: "its value", spellcheck: false, autocomplete: "off" });
     const add = h("form", { class: "key" }, key, value, h("button", { class: "button", type: "submit" }, "Add"));
     add.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -46,7 +46,7 @@ export class SettingsCard {
     input.addEventListener("change", async () => {
       if (input.value !== text() && !(await this.change({ [key]: parsed(input.value) }, said))) input.value = text();
     });
-    return h("div", { class: "key", "data-key": key }, h("label", {}, h("span", {}, key), input), said);
+    return h("div", { class: "key", "data-key": key }, h("label", {}, h("span", {}, ...broken(key)), input), said);
   }
 
   /**
