@@ -98,6 +98,9 @@ class FrameStore:
             return 0.0
         return self._wait if self._waiting else None
 
+    def open(self) -> None:
+        """As `PartsStore.open`; there is nothing more to make."""
+
     def write(self, placed: Sequence[Placed]) -> list[Stored]:
         """Take frames, in any order of places; which frames readers see now that they did not before.
 

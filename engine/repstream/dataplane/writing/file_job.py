@@ -17,7 +17,7 @@ from repstream.dataplane.storing.parts_store import PartsStore
 from repstream.dataplane.storing.placement import Place, Placed
 from repstream.dataplane.writing.call_times import CallTimes
 from repstream.dataplane.writing.disk_meter import DiskMeter
-from repstream.dataplane.writing.frame_queue import FrameQueue, MemoryQueue
+from repstream.dataplane.writing.frame_queue import FrameQueue
 from repstream.errors import StorageError
 from repstream.files import fence
 from repstream.files.detector import DetectorFacts, facts_of
@@ -89,7 +89,7 @@ class FileJob:
         self.series_start: SeriesStart | None = None
         self._queue = queue
         # Parts judge what they read in place; packing, sums and other files want pixels that stay.
-        self._reads_rings = plan.reads_rings and isinstance(queue, MemoryQueue)
+        self._reads_rings = plan.reads_rings and queue.hands_on
         self._ledger = ledger
         self._results = results
         self._wake = wake
@@ -198,8 +198,7 @@ class FileJob:
         try:
             with self._calls.timed("create"):
                 self._store = store = self._new_store()
-                if isinstance(store, PartsStore):
-                    store.open()  # where that fails its files still take what is known then
+                store.open()  # where that fails its files still take what is known then
             self.opened = True
             self._wake()
             while frames := self._take(store):

@@ -14,6 +14,10 @@ class FrameQueue(Protocol):
     """A queue of frames, bounded in number and bytes. Every method but `attach` wants its lock held."""
 
     @property
+    def hands_on(self) -> bool:
+        """Whether the very frames come out that were offered, and no copies."""
+
+    @property
     def spilled(self) -> int:
         """How many frames wait outside of memory."""
 
@@ -62,6 +66,7 @@ class MemoryQueue(OutputQueue[Placed]):
     """A `FrameQueue` in memory alone, which needs no thread."""
 
     __slots__ = ()
+    hands_on = True
 
     @property
     def spilled(self) -> int:

@@ -114,6 +114,8 @@ class SpillingQueue:
     through `on_ready` and `on_room`.
     """
 
+    hands_on = False
+
     def __init__(self, rule: SlowRule, max_messages: int, max_bytes: int, file: SpillFile) -> None:
         halves = max(1, max_messages // 2), max(1, max_bytes // 2)
         self._front: OutputQueue[Placed] = OutputQueue(SlowRule.BLOCK, *halves)
