@@ -7,6 +7,8 @@ import builtins
 import inspect
 from pathlib import Path
 
+import pytest
+
 import repstream
 import repstream_cli
 import repstream_epics
@@ -15,6 +17,14 @@ import repstream_tango
 from repstream import errors
 
 PACKAGES = (repstream, repstream_cli, repstream_epics, repstream_http, repstream_tango)
+
+EXPORTING = [
+    path
+    for package in PACKAGES
+    for path in sorted(Path(package.__path__[0]).rglob("*/__init__.py"))
+    if "import" in path.read_text()
+]
+"""Packages within packages that have something to offer."""
 
 
 def test_the_public_names_are_sorted_and_complete() -> None:
@@ -26,6 +36,27 @@ def test_the_public_names_are_sorted_and_complete() -> None:
     assert repstream.__all__ == sorted(repstream.__all__)
     assert set(repstream.__all__) == {*public, "Client", "__version__"}
     assert dir(repstream) == repstream.__all__
+
+
+@pytest.mark.parametrize("path", EXPORTING, ids=lambda path: path.parent.name)
+def test_a_package_exports_what_it_imports_and_does_nothing_else(path: Path) -> None:
+    statements = ast.parse(path.read_text()).body[1:]
+    imports = [s for s in statements if isinstance(s, ast.ImportFrom) and s.module != "__future__"]
+    others = [s for s in statements if not isinstance(s, ast.ImportFrom | ast.Assign)]
+    imported = {alias.asname or alias.name for s in imports for alias in s.names}
+    assert others == []
+    assert ast.literal_eval(_assigned(statements, "__all__")) == sorted(imported, key=_ruffs_order)
+
+
+def _assigned(statements: list[ast.stmt], name: str) -> ast.expr:
+    found = [s.value for s in statements if isinstance(s, ast.Assign) and ast.unparse(s.targets[0]) == name]
+    assert len(found) == 1
+    return found[0]
+
+
+def _ruffs_order(name: str) -> tuple[int, str]:
+    """Constants, classes, functions, as ruff sorts them."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
 
 
 def test_every_error_can_be_caught_by_its_public_name() -> None:
