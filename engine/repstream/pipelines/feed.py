@@ -18,8 +18,11 @@ from repstream.sources.zmq import ZmqSource
 
 log = logging.getLogger(__name__)
 
-BUFFERED = 100
-"""Messages that wait at the input."""
+BUFFERED = 16
+"""Messages that wait at the input; small ones wait in the kernel, too, and all of them at the sender.
+
+Few: each large image that waits is memory fresh from the system, which costs as much as to receive it.
+"""
 
 
 class Feed:

@@ -19,6 +19,8 @@ from repstream.policies.slow_consumer import SlowRule
 
 NOWHERE = Folders()
 MOST_QUEUED = 1_000_000
+LARGE = 8 << 20
+"""Bytes that a PUSH socket takes a message to have, so that it holds few; others wait in the queue."""
 
 
 def open_output(
@@ -37,7 +39,8 @@ def open_output(
         return StreamOutput("output", config, open_file(settings, folders))
     config = stream_config(settings, connect_to or f"tcp://*:{port}")
     try:
-        transport = open_transport("output", config, context, connect=bool(connect_to))
+        expected = LARGE if config.mode == "PUSH" else 0
+        transport = open_transport("output", config, context, connect=bool(connect_to), expected=expected)
     except Refused as error:
         if connect_to:
             raise InvalidValue("output_stream", error.reason) from error
