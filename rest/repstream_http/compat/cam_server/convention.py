@@ -7,7 +7,6 @@ HTTP status 200 all the same: clients look at `state` alone. Other statuses are 
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from repstream.errors import RepstreamError
 from repstream_http.compat.cam_server import words
+from repstream_http.compat.cam_server.bodies import Body, body_of
 from repstream_http.guard import by_method
 from repstream_http.protection import Protection
 from repstream_http.protection import protect as put_before
@@ -33,10 +33,6 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 256
 """Requests that are worked on at a time; one that waits for an instance holds up no other."""
 
-JSON_LIMIT = 512 << 20
-DATA_LIMIT = 1 << 30
-"""Bytes of a body. An image of 100 MB as a pickle is up to 600 MB: each zero takes six bytes."""
-
 API = "/api/v1"
 
 CORS = {
@@ -46,14 +42,6 @@ CORS = {
 }
 
 Answer = Mapping[str, Any]
-
-
-class Body(enum.Enum):
-    """What a request carries."""
-
-    NONE = "nothing"
-    JSON = "JSON"
-    DATA = "the content of a file"
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -136,7 +124,7 @@ class OpenToPages:
 def _serve(route: Route, limiter: CapacityLimiter) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         try:
-            asked = Asked(request.path_params, request.query_params, await _body_of(request, route.body))
+            asked = Asked(request.path_params, request.query_params, await body_of(request, route.body))
             found = await to_thread.run_sync(route.work, asked, limiter=limiter)
         except HTTPException as error:
             return failure(str(error.detail), error.status_code)
@@ -151,23 +139,6 @@ def _serve(route: Route, limiter: CapacityLimiter) -> Callable[[Request], Any]:
         return Response(msgspec.json.encode(answered, enc_hook=_plain), media_type="application/json")
 
     return answer
-
-
-async def _body_of(request: Request, kind: Body) -> Any:
-    if kind is Body.NONE:
-        return None
-    limit = DATA_LIMIT if kind is Body.DATA else JSON_LIMIT
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {limit} bytes")
-    if kind is Body.DATA:
-        return bytes(body)
-    try:
-        return msgspec.json.decode(bytes(body)) if body.strip() else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from error
 
 
 async def _framework(request: Request, error: Exception) -> Response:
