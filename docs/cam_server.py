@@ -14,7 +14,8 @@ from repstream.instances.saved.permanent import FILE, Permanent
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.instances.saved.scripts import Scripts
 from repstream_http.compat.cam_server import camera, manager, pipeline
-from repstream_http.compat.cam_server.convention import API, Body, Route
+from repstream_http.compat.cam_server.bodies import Body
+from repstream_http.compat.cam_server.convention import API, Route
 from repstream_http.compat.cam_server.kept_log import KeptLog
 from repstream_http.compat.cam_server.server import Common
 from repstream_http.compat.cam_server.stored import Stored

@@ -9,7 +9,8 @@ from fastapi import Response
 from repstream.errors import RepstreamError
 from repstream.instances.saved.cameras import SavedCameras
 from repstream_http.compat.cam_server import pictures, words
-from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
+from repstream_http.compat.cam_server.bodies import Body
+from repstream_http.compat.cam_server.convention import API, Answer, Asked, Route
 from repstream_http.compat.cam_server.server import Common
 from repstream_http.compat.cam_server.stored import Stored
 

@@ -15,7 +15,8 @@ from repstream.instances.saved.permanent import Permanent
 from repstream.instances.spread.host import Host, Look
 from repstream.instances.spread.registry import Spread
 from repstream_http.compat.cam_server import shapes
-from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
+from repstream_http.compat.cam_server.bodies import Body
+from repstream_http.compat.cam_server.convention import API, Answer, Asked, Route
 from repstream_http.compat.cam_server.server import Common, text
 
 PREFIX = API + "/proxy"

@@ -15,7 +15,8 @@ from repstream.instances.saved.permanent import Permanent
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.instances.saved.scripts import Scripts
 from repstream_http.compat.cam_server import pictures, shapes, words
-from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
+from repstream_http.compat.cam_server.bodies import Body
+from repstream_http.compat.cam_server.convention import API, Answer, Asked, Route
 from repstream_http.compat.cam_server.server import Common, script_answer
 from repstream_http.compat.cam_server.stored import Stored
 

@@ -15,7 +15,8 @@ from repstream.instances.saved.scripts import Scripts
 from repstream.instances.spread.registry import Spread
 from repstream.version import __version__
 from repstream_http.compat.cam_server import shapes
-from repstream_http.compat.cam_server.convention import API, Answer, Asked, Body, Route
+from repstream_http.compat.cam_server.bodies import Body
+from repstream_http.compat.cam_server.convention import API, Answer, Asked, Route
 from repstream_http.compat.cam_server.kept_log import KeptLog
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from repstream.instances.saved.backgrounds import Backgrounds
 from repstream.instances.saved.configurations import Configurations
 from repstream.instances.saved.pickled_array import read_array
-from repstream_http.compat.cam_server.convention import Answer, Asked, Body, Route
+from repstream_http.compat.cam_server.bodies import Body
+from repstream_http.compat.cam_server.convention import Answer, Asked, Route
 
 
 class Stored:
