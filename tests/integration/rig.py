@@ -38,11 +38,13 @@ SERVING = {
 
 
 class Detector:
-    """Sends GigaFRoST frames from a PUSH socket, and whatever else it is told to."""
+    """Sends GigaFRoST frames from a PUSH (or XPUB) socket, and whatever else it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: int = zmq.PUSH) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.PUSH)
+        self._socket = self._context.socket(kind)
+        if kind == zmq.XPUB:
+            self._socket.xpub_verbose = True  # each of several who subscribe to the same
         self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
 
     def send(self, frame_ids: range) -> None:
@@ -54,6 +56,12 @@ class Detector:
     def send_parts(self, parts: list[Any]) -> None:
         assert self._socket.poll(10_000, zmq.POLLOUT), "nobody takes the detector's frames"
         self._socket.send_multipart(parts, copy=True)
+
+    def await_subscribers(self, count: int) -> None:
+        """Wait until this many have subscribed to all that an XPUB sends."""
+        for _ in range(count):
+            assert self._socket.poll(30_000), "nobody subscribes"
+            assert self._socket.recv() == b"\x01"
 
     def close(self) -> None:
         self._context.destroy(linger=0)

@@ -88,10 +88,11 @@ def site_with(
     stack: ExitStack,
     detectors: int,
     streams: dict[str, dict[str, Any]] | None = None,
+    kind: int = zmq.PUSH,
     **source: Any,
 ) -> Site:
-    """`streams`: others than one on consecutive ports."""
-    made = [Detector() for _ in range(detectors)]
+    """`streams`: others than one on consecutive ports. `kind`: the socket of the detectors."""
+    made = [Detector(kind) for _ in range(detectors)]
     for detector in made:
         stack.callback(detector.close)
     if detectors > 1:
@@ -340,7 +341,6 @@ def test_each_receiver_runs_with_all_its_threads_on_its_cores(site: Site) -> Non
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"source.mode": "SUB", "source.receiver_addresses": ""}, "a publisher sends every frame"),
         ({"source.connection": "bind", "source.receiver_addresses": ""}, "one process can bind"),
         ({"source.address": "ring://name"}, "is read by one process"),
         ({"source.receiver_addresses": "tcp://127.0.0.1:1"}, "names 1 addresses; name 2"),
@@ -358,6 +358,31 @@ def test_what_several_receivers_cannot_have_is_refused(
             site.command("engine.start")
     finally:
         site.service.write(before, ME)
+
+
+def test_a_publisher_is_shared_by_id(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        site = site_with(tmp_path, stack, 1, kind=zmq.XPUB, mode="SUB")
+        site.start()
+        site.detectors[0].await_subscribers(N)
+        consumers = [Consumer(f"tcp://127.0.0.1:{site.port + number}", zmq.PULL) for number in range(N)]
+        for consumer in consumers:
+            stack.callback(consumer.close)
+        site.write(file_name="published", num_images=60)
+        handle = site.command("writers.main.start")
+        site.send_at_open_gate(range(10, 50))
+        site.detectors[0].send_parts([b"no header", b""])
+        site.send(range(55, 80))
+        assert handle.wait(60).ok
+        assert_shows(tmp_path / "published.h5", [*range(10, 50), *range(55, 70)])
+        until(lambda: sum(len(consumer.ids) for consumer in consumers) == 65, "all frames")
+        ids = [*range(10, 50), *range(55, 80)]
+        assert [consumer.ids for consumer in consumers] == [[i for i in ids if i % N == k] for k in range(N)]
+        expected = {"messages": 66, "received": 65, "malformed": 1, "missing": 5}
+        until(
+            lambda: site.sums() == dict.fromkeys(site.sums(), 0) | expected, f"{expected}, not {site.sums()}"
+        )
+        site.command("engine.stop").wait(60)
 
 
 def test_several_cannot_be_kept_for_the_next_start(tmp_path: Path) -> None:

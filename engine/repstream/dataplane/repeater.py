@@ -12,13 +12,14 @@ import numpy as np
 import zmq
 
 from repstream.accounting import COUNT_LIMIT, GapTracker, InputLedger, RunLog
-from repstream.dataplane.control import Lane, Merge, Note, Notice, Report, SourceReport
+from repstream.dataplane.control import Lane, Merge, Note, Notice, Report, SourceReport, Turn
 from repstream.dataplane.lanes import Enveloping, LaneTransport
 from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.merged_source import MergedSource
 from repstream.dataplane.outputs import Passing, StreamOutput
 from repstream.dataplane.steps import Step, step_of
 from repstream.dataplane.transport import Transport, open_transport
+from repstream.dataplane.turns import Decoded, OwnTurn
 from repstream.dataplane.writing.writer import WriterOutput
 from repstream.errors import MalformedMessage
 from repstream.messages.formats import FrameDecoder, NoImage, kind_of
@@ -52,7 +53,8 @@ class Repeater:
     `tell` takes notices of writers and for the log; `wake` is called from other threads when `poll` is due.
     `expected` is the size of a frame in bytes as an earlier one showed it, 0 where none did; a
     configured size counts instead. `largest` is that of the largest frame so far, or what was expected.
-    `last_frames` keeps those of the streams that pictures are made of. `lane` and `merge` as in `Open`.
+    `last_frames` keeps those of the streams that pictures are made of. `lane`, `merge` and `turn` as in
+    `Open`.
     Raises `Refused` where an address cannot be had; nothing stays open then.
     """
 
@@ -66,6 +68,7 @@ class Repeater:
         *,
         lane: Lane | None = None,
         merge: Merge | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.ledger = InputLedger(gaps=GapTracker(configuration.source.id_step))
         self._runs: RunLog | None = None
@@ -84,12 +87,14 @@ class Repeater:
         self._last_frames = last_frames or LastFrames()
         source = configuration.source
         self._expected = self.largest = _configured_bytes(source) or expected
-        self._decode = FrameDecoder(
+        self._decode: Callable[[Sequence[Any]], Decoded | None] = FrameDecoder(
             source.channel,
             source.threshold,
             source.verify_hash,
             note=lambda text: tell(Note(logging.WARNING, f"metadata at the input: {text}")),
         ).decode
+        if turn is not None:
+            self._decode = OwnTurn(turn, source.id_step, self._decode)
         self._repeat_malformed = source.repeat_malformed
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(source.io_threads)
         try:
@@ -285,7 +290,7 @@ class Repeater:
             log.exception("a message could not be decoded")
             return self._refuse(parts, MalformedMessage("internal", f"{type(error).__name__}: {error}"))
         if not isinstance(frame, Frame):
-            return self._pass_on(frame)
+            return frame is not None and self._pass_on(frame)
         frame.arrived = clock
         self._shape, self._dtype = frame.shape, frame.dtype
         self.largest = max(self.largest, frame.nbytes)

@@ -288,6 +288,7 @@ class Router:
                 self._last_frames,
                 lane=request.lane,
                 merge=request.merge,
+                turn=request.turn,
             )
         except Refused as error:
             return str(error)

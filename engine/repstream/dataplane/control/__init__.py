@@ -43,6 +43,7 @@ from repstream.dataplane.control.request import (
     Request,
     Settle,
     ShutGate,
+    Turn,
     Update,
 )
 from repstream.dataplane.control.wire import encode, notices, requests
@@ -81,6 +82,7 @@ __all__ = [
     "SourceReport",
     "StreamReport",
     "Told",
+    "Turn",
     "Update",
     "WriterReport",
     "encode",

@@ -97,6 +97,13 @@ class Lane(msgspec.Struct, frozen=True):
     streams: tuple[str, ...]
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """Which of so many receivers this is (from 0), where each gets every message and takes some by the id."""
+
+    number: int
+    receivers: int
+
+
 class Merge(msgspec.Struct, frozen=True):
     """How a stream is merged: the lanes that there are at the start, and the limits of what waits.
 
@@ -116,7 +123,8 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     `configuration` is a `Configuration` as JSON, with a slot for every stream and writer. `arms`:
     acquisitions that go on already, whose writers are armed before a frame is received. If anything cannot
     be had the answer says so and nothing stays open. `lane`: where others receive, too, and streams of
-    all are merged. `merge`: this one merges a stream, and its input is where the lanes end.
+    all are merged. `merge`: this one merges a stream, and its input is where the lanes end. `turn`: where
+    the input publishes, and others receive the same.
     """
 
     request: int
@@ -124,6 +132,7 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     arms: tuple[Arm, ...] = ()
     lane: Lane | None = None
     merge: Merge | None = None
+    turn: Turn | None = None
 
 
 class OpenGate(msgspec.Struct, frozen=True, tag="gate"):

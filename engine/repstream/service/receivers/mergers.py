@@ -12,7 +12,7 @@ from repstream.dataplane import control
 from repstream.parameters import storage
 from repstream.parameters.configuration import Configuration
 from repstream.service.receivers.merged_stream import MergedStream
-from repstream.service.receivers.shares import merged_streams, share_of, share_of_merger
+from repstream.service.receivers.shares import merged_streams, share_of, share_of_merger, turn_of
 
 
 class Mergers:
@@ -56,7 +56,8 @@ class Mergers:
             for books in self._books.values():
                 books.begin(lane)
             streams = tuple(self.names.values())
-            return control.Open(number, self.share(k), arms, lane=control.Lane(lane, streams))
+            turn = turn_of(self._configuration.source, k)
+            return control.Open(number, self.share(k), arms, lane=control.Lane(lane, streams), turn=turn)
         stream = self._configuration.streams[self.names[k]]
         lanes = tuple(self._lanes.get(receiver, receiver) for receiver in range(self._receivers))
         merge = control.Merge(lanes, stream.merge_time, stream.buffer_size, stream.buffer_memory)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from repstream.dataplane.control import AcquisitionPlan
+from repstream.dataplane.control import AcquisitionPlan, Turn
 from repstream.errors import Refused
 from repstream.files.interleaved import turn_paths
 from repstream.parameters.configuration import Configuration
@@ -56,6 +56,12 @@ def share_of(
     return configuration.model_copy(
         update={"source": source, "streams": {**configuration.streams, **streams}}
     )
+
+
+def turn_of(source: SourceConfig, receiver: int) -> Turn | None:
+    """Which frames a receiver takes where all get the same; None where each gets others."""
+    shares = source.mode == "SUB" and not source.receiver_addresses
+    return Turn(receiver, source.receivers) if shares else None
 
 
 def share_of_merger(configuration: Configuration, name: str, address: str) -> Configuration:
@@ -161,11 +167,6 @@ def _complaints(source: SourceConfig) -> Iterator[str]:
         yield f"{source.address} is read by one process; set it to 1, or take a ZMQ address"
     if addresses and len(addresses) != number:
         yield f"receiver_addresses names {len(addresses)} addresses; name {number}, or none"
-    if not addresses and source.mode == "SUB":
-        yield (
-            "a publisher sends every frame to each of them; name an address for each in receiver_addresses, "
-            "or set it to 1"
-        )
     if not addresses and source.connection == "bind":
         yield "one process can bind an address; name one for each in receiver_addresses, or connect"
     if (cpus := parse_cpus(source.receiver_cpus)) and len(cpus) != number:
