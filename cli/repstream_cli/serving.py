@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
 import typer
 
-from repstream.errors import PortTakenError, RepstreamError
+from repstream.errors import PortTakenError, RepstreamError, Unanswered
 from repstream.garbage_collection import leave_alone
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Role
@@ -32,7 +33,8 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
         with traced(options.engine.name), Stack(options) as stack:
             typer.echo("\n".join(addresses.lines(stack)))
             if start and not _is_running(stack.service):
-                stack.service.execute("engine.start", None, requester("serve"))
+                with suppress(Unanswered):  # on a busy machine; it goes on, and the log says so
+                    stack.service.execute("engine.start", None, requester("serve"))
             heartbeat = stack.service.catalogue.key(Role.HEARTBEAT, Group.ENGINE)
             notifier = Notifier(lambda: stack.service.read(heartbeat).value)
             notifier.ready(f"serving {stack.engine_address}")

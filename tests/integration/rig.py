@@ -40,12 +40,12 @@ SERVING = {
 class Detector:
     """Sends GigaFRoST frames from a PUSH (or XPUB) socket, and whatever else it is told to."""
 
-    def __init__(self, kind: int = zmq.PUSH) -> None:
+    def __init__(self, kind: int = zmq.PUSH, host: str = "127.0.0.1") -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(kind)
         if kind == zmq.XPUB:
             self._socket.xpub_verbose = True  # each of several who subscribe to the same
-        self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self.address = f"tcp://{host}:{self._socket.bind_to_random_port(f'tcp://{host}')}"
 
     def send(self, frame_ids: range) -> None:
         """Send these images, waiting for room."""
