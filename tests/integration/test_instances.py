@@ -341,6 +341,8 @@ def send_scalars(sender, pulse_id, values):
     [
         ("pipeline", {"camera_name": "c", "bsread_channels": ["a"]}, "bsread_channels"),
         ("pipeline", {"camera_name": "c", "function": "psss"}, "function"),
+        ("pipeline", {"camera_name": "c", "pipeline_type": "script"}, "pipeline_type"),
+        ("camera", {"source": "s", "source_type": "stddaq"}, "source_type"),
         ("camera", {"source": "s", "protocol": "ipc"}, "protocol"),
     ],
 )

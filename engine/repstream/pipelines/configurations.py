@@ -25,6 +25,11 @@ RARE = {
 }
 """Values of cam_server that are known and not supported."""
 
+INSTEAD = {
+    "script": "; `function` names a script whose process_image or process is called",
+}
+"""What does their work here."""
+
 AT_START = {
     "camera": frozenset({"port", "queue_size", "protocol", "curve_key", "curve_peers"}),
     "pipeline": frozenset(
@@ -176,6 +181,5 @@ def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _unsupported(key: str, value: str, choices: tuple[str, ...]) -> None:
     are = "is" if len(choices) == 1 else "are"
-    raise InvalidValue(
-        key, f"{value!r} of cam_server is not supported here; {', '.join(choices)} {are}", choices
-    )
+    reason = f"{value!r} of cam_server is not supported here; {', '.join(choices)} {are}"
+    raise InvalidValue(key, reason + INSTEAD.get(value, ""), choices)

@@ -9,6 +9,7 @@ import logging
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -281,6 +282,17 @@ def test_a_name_is_never_a_path(site: Site, name: str) -> None:
     response = site.client.send(httpx.Request("POST", httpx.URL(url), json=SAVED))
     assert response.json()["state"] == "error"
     assert [path.name for path in site.folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["🙂", "Straße 7", "x" * 195, "%41"])
+def test_a_name_that_is_no_path_is_kept_as_it_is(site: Site, name: str) -> None:
+    url = f"/{quote(name, safe='')}"
+    ok(site.cam.post(f"{url}/config", json=SAVED))
+    assert name in ok(site.cam.get(""))["cameras"]
+    assert ok(site.cam.get(f"{url}/config"))["config"]["name"] == name
+    assert ok(site.cam.get(url))["stream"].startswith("tcp://")
+    ok(site.cam.delete(f"{url}/config"))
+    assert name not in ok(site.cam.get(""))["cameras"]
 
 
 def test_a_name_with_a_separator_is_no_path_of_ours(site: Site) -> None:
