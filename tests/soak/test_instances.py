@@ -17,6 +17,7 @@ MIB = 2**20
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_fifty_instances_take_little_and_lose_nothing():
     launcher = LocalLauncher("127.0.0.1")
     cameras = Instances("camera", launcher)
