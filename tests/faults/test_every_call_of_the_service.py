@@ -78,9 +78,9 @@ def site_of(shim: Path, folder: Path, receivers: int) -> Iterator[Site]:
     )
     serve = Program("serve", command, folder, storage.environment)
     try:
-        with started(*detector), repstream.Client(address, timeout=30) as engine:
-            engine.execute("engine.start").wait(20)
-            engine.wait("source.received", bool, timeout=30)
+        with started(*detector), repstream.Client(address, timeout=100) as engine:
+            engine.execute("engine.start").wait(100)
+            engine.wait("source.received", bool, timeout=100)
             engine.write("streams.live.every_nth", 2)
             until((folder / "kept" / "engine.json").exists, "the first settings")
             yield Site(engine, folder, storage, serve.log, receivers)
@@ -111,7 +111,7 @@ def answer(act: Any) -> str:
     except repstream.EngineFault as error:
         return str(error)
     try:
-        return "" if handle is None or (end := handle.wait(30)).ok else end.message
+        return "" if handle is None or (end := handle.wait(100)).ok else end.message
     except TimeoutError as error:
         return str(error)
 

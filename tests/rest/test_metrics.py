@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
 
 import httpx
 import msgspec
 import pytest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -89,6 +92,54 @@ def test_durations_are_histograms(http: httpx.Client, plane: FakePlane) -> None:
         4,
         6,
     )
+
+
+ABBREVIATED = {"s", "ms", "us", "ns", "sec", "b", "kb", "mb", "gb", "tb", "pb", "m", "h", "d"}
+NO_BASE_UNITS = {"milliseconds", "minutes", "hours", "days", "kilobytes", "megabytes", "percent", "bits"}
+KINDS = {"gauge", "counter", "histogram", "summary", "untyped"}
+
+
+def lint(family: Metric) -> Iterator[str]:
+    """What `promtool check metrics` would say of a family in the text format."""
+    words = family.name.split("_")
+    if not family.documentation:
+        yield "no help text"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", family.name):
+        yield "a name that is not of small letters and _"
+    if bad := {*words} & (ABBREVIATED | NO_BASE_UNITS | KINDS):
+        yield f"a name with {bad}"
+    for sample in family.samples:
+        if family.type != "counter" and sample.name.endswith("_total"):
+            yield f"a {family.type} called {sample.name}"
+        if family.type != "histogram" and sample.name.endswith(("_count", "_sum", "_bucket", "_info")):
+            yield f"{sample.name}, which is the name of a part of others"
+        if not all(re.fullmatch(r"[a-z][a-z0-9_]*", label) for label in sample.labels):
+            yield f"a label of {[*sample.labels]}"
+        if family.type != "histogram" and {"le", "quantile"} & sample.labels.keys():
+            yield "a label of histograms"
+
+
+def test_every_metric_keeps_to_the_conventions(http: httpx.Client, plane: FakePlane) -> None:
+    plane.calls = {
+        "write": CallReport(seconds=1.0, last=0.1, longest=0.2, counts=(1,) * (len(CALL_BOUNDS) + 1))
+    }
+    http.post("/api/v1/commands/engine.start", json={"wait": 10})
+    http.post("/api/v1/commands/writers.main.arm", json={"wait": 10})
+    plane.receive(1)
+    until(lambda: "_bucket" in http.get("/metrics").text, "the histograms")
+    text = http.get("/metrics").text
+    assert [line for line in re.findall(r"# TYPE (\w+) counter", text) if not line.endswith("_total")] == []
+    families = list(parse_text(text))
+    assert len(families) > 50
+    found = {family.name: problems for family in families if (problems := [*lint(family)])}
+    assert found == {}
+
+
+def test_what_breaks_the_conventions_is_found() -> None:
+    text = "# TYPE a_ms gauge\na_ms 1\n# HELP c_total x\n# TYPE c_total gauge\n"
+    wrong = {family.name: [*lint(family)] for family in parse_text(text + 'c_total{leA="1"} 1\n')}
+    assert wrong["a_ms"] == ["no help text", "a name with {'ms'}"]
+    assert wrong["c_total"] == ["a gauge called c_total", "a label of ['leA']"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,21 @@ def test_this_kernel_says_how_its_clock_is_kept() -> None:
     state = Machine().clock()
     assert state is not None
     assert 0 < state.max_error < 1000  # the kernel stops counting at 16 s
+
+
+def test_what_is_no_fault_is_said_all_the_same(tmp_path: Path) -> None:
+    well = machine(tmp_path, {f"{CPU}/isolated": "2-3", "proc/meminfo": "MemAvailable: 4000000 kB"})
+    said = "\n".join(finding.found for finding in found(Site(well), "processor", "limits", "installation"))
+    for text in (
+        "4 cores may be used; a GPU is not needed",
+        "cores 2-3 are isolated: name them in CPUAffinity=",
+        "of memory may be locked; repstream locks none",
+        "allows 1023 sockets",
+        f"on Python {platform.python_version()}",
+        "all libraries are as new as this version needs",
+    ):
+        assert text in said
+    assert not bad(Site(well), "processor", "limits", "installation")
 
 
 def test_a_run_that_does_not_fit_through_the_link(tmp_path: Path) -> None:

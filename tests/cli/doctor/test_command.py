@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,23 @@ def test_a_nearly_full_disk_and_a_run_that_it_cannot_hold(tmp_path: Path) -> Non
     code, report = within("-rm", prepare, options)
     assert wrong(report) == [f"{tmp_path} has 16.8 MB free; the run writes 14.4 GB and fills it after 4 s"]
     assert code == Exit.FAULTS
+
+
+def test_closed_ports(tmp_path: Path) -> None:
+    """One that another program has, and one at which nobody answers."""
+    detector = f"tcp://127.0.0.1:{free_port()}"
+    config = tmp_path / "c.json"
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        live = f"tcp://127.0.0.1:{port}"
+        config.write_text(
+            json.dumps({"source": {"address": detector}, "streams": {"live": {"address": live}}})
+        )
+        ran = run("doctor", "--json", "--only", "ports", "--only", "engine", "--config", config)
+    said = wrong(json.loads(ran.stdout))
+    assert f"nothing answers at {detector}: Connection refused" in said
+    assert any(str(port) in text for text in said), said
+    assert ran.returncode == Exit.FAULTS
 
 
 def test_a_running_engine_is_examined(tmp_path: Path) -> None:
