@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -48,6 +49,7 @@ class Log(BaseModel):
 class Figures(BaseModel):
     """Rates, queues and losses, sampled once a second."""
 
+    now: Annotated[UnixTime, Field(description="This server's clock now, by which the times are.")]
     times: list[UnixTime]
     series: dict[str, list[float | None]] = Field(description="By key; null where there was no value.")
 
@@ -90,7 +92,7 @@ def read_history(request: Request, view: ViewNow) -> Figures:
     """Rates, queues and losses of the last five minutes, one sample a second."""
     times, series = _journal(request, view).figures()
     shown = {view.names.shown(key): values for key, values in series.items()}
-    return Figures(times=times, series=shown)
+    return Figures(now=time.time(), times=times, series=shown)
 
 
 def _journal(request: Request, view: View) -> Any:

@@ -24,6 +24,11 @@ export class History {
     this.timer = setInterval(() => this.sample(), 1000);
     try {
       const kept = await request("GET", `${this.store.path}history`);
+      const arrived = performance.now();
+      await this.store.once(() => this.store.connected);
+      // The server's record has the times of its own clock, which may be neither the engine's nor this browser's.
+      const lead = this.store.now() - (performance.now() - arrived) / 1000 - kept.now;
+      kept.times = kept.times.map((/** @type {number} */ t) => t + lead);
       const first = this.times[0] ?? Infinity;
       const older = kept.times.filter((/** @type {number} */ t) => t < first - 0.5).length;
       const names = new Set([...this.series.keys(), ...Object.keys(kept.series)]);
@@ -58,6 +63,7 @@ export class History {
   /** Take the values as they are now. */
   sample() {
     const { store } = this;
+    if (!store.connected && !this.times.length) return; // what time it is is not known yet
     // Samples of a time that is still to come are from before a clock was set back.
     if (store.now() < (this.times.at(-1) ?? 0)) this.forget();
     this.times.push(store.now());

@@ -160,6 +160,18 @@ export class Store {
     return () => this.listeners.delete(listener);
   }
 
+  /** When something is so, at once or after a change. @param {() => boolean} condition @returns {Promise<void>} */
+  once(condition) {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = this.watch(() => {
+        if (!condition()) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+
   /** @param {Record<string, Value>} values */
   write(values) {
     return request("PATCH", `${this.path}parameters`, values);
