@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from repstream import private_file
 from repstream.cluster.launcher import Placed, Wanted
 from repstream.errors import RepstreamError
 from repstream_cli.exits import Exit
@@ -66,9 +67,7 @@ def start(host: str, port: int = 6379, offers: Offers = None, token: Token = TOK
     """
     token = token.expanduser()
     if not token.exists():
-        token.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+        private_file.write(token, secrets.token_hex(32).encode())
     head = ("--head", "--port", str(port), "--include-dashboard", "false", "--disable-usage-stats")
     _ray(token, "start", "--node-ip-address", host, *head, *_offered(offers))
     typer.echo(f"on other hosts, with {token} there: repstream cluster ray join {host}:{port}")

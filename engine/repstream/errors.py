@@ -3,16 +3,17 @@
 ::
 
     RepstreamError
-    ├── Refused              a write or a command was not taken; nothing was changed
-    │   ├── InvalidValue     because of the value: its type, its limits
-    │   ├── UnknownKey       because no parameter or command has this key
-    │   ├── UnknownInstance  because no camera or pipeline of this name is there
-    │   ├── InstanceRuns     because one of this name runs already
-    │   └── InstanceReadOnly because the running one is not to be changed
-    ├── EngineFault          the engine itself failed; what was asked may have been done in part
-    │   └── InstanceEnded    a camera or pipeline ended before it ran, or while it was asked
-    ├── Unanswered           a command was taken, and it is not known yet what became of it
-    ├── EndedEarly           a command was taken, and ended without what it was given for
+    ├── RequestError         a write or a command did not bring what it was for
+    │   ├── Refused              it was not taken; nothing was changed
+    │   │   ├── InvalidValue         because of the value: its type, its limits
+    │   │   ├── UnknownKey           because no parameter or command has this key
+    │   │   ├── UnknownInstance      because no camera or pipeline of this name is there
+    │   │   ├── InstanceRuns         because one of this name runs already
+    │   │   └── InstanceReadOnly     because the running one is not to be changed
+    │   ├── EngineFault          the engine itself failed; what was asked may have been done in part
+    │   │   └── InstanceEnded        a camera or pipeline ended before it ran, or while it was asked
+    │   ├── Unanswered           it was taken, and it is not known yet what became of it
+    │   └── EndedEarly           it was taken, and ended without what it was given for
     ├── MalformedMessage     a peer sent a message that does not follow its format
     ├── ProcessingError      an image could not be processed as configured
     │   └── FunctionError    because of the function that a user wrote
@@ -32,30 +33,48 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 MOST_LISTED = 16
 """Names that a refusal lists, at most."""
 
 
 class RepstreamError(Exception):
-    """Base of every error that is raised on purpose."""
+    """Base of every error that is raised on purpose; each that is raised is one of those below."""
 
 
-class Refused(RepstreamError):
-    """A write or a command that was not taken, with the reason; nothing was changed.
+class RequestError(RepstreamError):
+    """A request did not bring what it was for; one of the four below says whether anything was done.
 
-    `subject` is the parameter's key or the command's key, `reason` a sentence that says
-    what was wrong and what is allowed, `allowed` the values or states in which it would
-    have been taken (may be empty).
+    `subject` is the key of the parameter or command, `reason` a sentence that says what was wrong.
     """
 
-    def __init__(self, subject: str, reason: str, allowed: Sequence[str] = ()) -> None:
-        super().__init__(f"{subject} refused: {reason}")
+    said = "{}: {}"
+    """The text, of subject and reason."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(self.said.format(subject, reason))
         self.subject = subject
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[Any, ...]]:
+        return type(self), (self.subject, self.reason)
+
+
+class Refused(RequestError):
+    """A write or a command that was not taken, with the reason; nothing was changed.
+
+    `reason` says what is allowed, too; `allowed` are the values or states in which it would have been
+    taken (may be empty).
+    """
+
+    said = "{} refused: {}"
+
+    def __init__(self, subject: str, reason: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(subject, reason)
         self.allowed = tuple(allowed)
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[type[Refused], tuple[Any, ...]]:
         return type(self), (self.subject, self.reason, self.allowed)
 
 
@@ -79,47 +98,34 @@ class InstanceReadOnly(Refused):
     """The running camera or pipeline is shared, so nobody may change it."""
 
 
-class EngineFault(RepstreamError):
-    """The engine failed at a write or a command; `subject` and `reason` as in `Refused`.
+class EngineFault(RequestError):
+    """The engine failed at a write or a command.
 
     Its data plane died, or a fault of ours; the engine's log has the details.
     """
 
-    def __init__(self, subject: str, reason: str) -> None:
-        super().__init__(f"{subject} failed: {reason}")
-        self.subject = subject
-        self.reason = reason
+    said = "{} failed: {}"
 
 
 class InstanceEnded(EngineFault):
     """A camera or pipeline ended before it ran or while it was asked; `reason` is the first cause."""
 
 
-class Unanswered(RepstreamError):
+class Unanswered(RequestError):
     """A write or a command that was taken, and goes on: its end is not known yet.
 
-    The data plane does not answer; `subject` and `reason` as in `Refused`.
+    The data plane does not answer.
     """
 
-    def __init__(self, subject: str, reason: str) -> None:
-        super().__init__(f"{subject}: {reason}")
-        self.subject = subject
-        self.reason = reason
 
-
-class EndedEarly(RepstreamError):
+class EndedEarly(RequestError):
     """A command that was taken, and ended without what it was given for: fewer images, aborted, failed.
 
-    `subject` and `reason` as in `Refused`.
+    Raised for who waits for an end in Python: bluesky's plans, and the
+    hosts that share an acquisition.
     """
 
-    def __init__(self, subject: str, reason: str) -> None:
-        super().__init__(f"{subject} ended early: {reason}")
-        self.subject = subject
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[EndedEarly], tuple[str, str]]:
-        return type(self), (self.subject, self.reason)
+    said = "{} ended early: {}"
 
 
 class MalformedMessage(RepstreamError):
@@ -181,7 +187,10 @@ class RegistrationError(RepstreamError):
 
 
 class NotTaken(RepstreamError):
-    """A view of a replaced system refused a request, in that system's words where its clients know them."""
+    """A view of a replaced system refused a request, in that system's words where its clients know them.
+
+    The view's own answer carries the text; nobody else meets it.
+    """
 
 
 class ToolError(RepstreamError):

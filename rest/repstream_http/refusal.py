@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from repstream.errors import (
-    EngineFault,
     EngineUnreachable,
     InvalidValue,
+    PortTakenError,
     Refused,
     RepstreamError,
+    RequestError,
     Unanswered,
+    UnknownInstance,
     UnknownKey,
 )
 
@@ -27,11 +29,11 @@ log = logging.getLogger(__name__)
 
 def status_of(error: RepstreamError) -> HTTPStatus:
     """The status of an error: whose fault it is, and whether the same may be taken later."""
-    if isinstance(error, UnknownKey):
+    if isinstance(error, UnknownKey | UnknownInstance):
         return HTTPStatus.NOT_FOUND
     if isinstance(error, InvalidValue):
         return HTTPStatus.UNPROCESSABLE_ENTITY
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | PortTakenError):
         return HTTPStatus.CONFLICT
     if isinstance(error, Unanswered):
         return HTTPStatus.GATEWAY_TIMEOUT
@@ -53,7 +55,7 @@ def install(app: FastAPI) -> None:
     async def refused(request: Request, error: RepstreamError) -> JSONResponse:
         if isinstance(error, Refused):
             return answer(status_of(error), error.subject, error.reason, error.allowed)
-        if isinstance(error, EngineFault | Unanswered):
+        if isinstance(error, RequestError):
             return answer(status_of(error), error.subject, error.reason)
         return answer(status_of(error), request.url.path, str(error))
 

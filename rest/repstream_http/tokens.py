@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 import hashlib
 import logging
-import os
 import re
 import secrets
 import time
@@ -17,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from repstream import private_file
 from repstream.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -144,15 +144,9 @@ class TokenFile:
         return tokens[name]
 
     def _write(self, tokens: tuple[Token, ...]) -> None:
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         content = msgspec.json.format(msgspec.json.encode(_Content(tokens)), indent=2)
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside.unlink(missing_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content + b"\n")
-            beside.replace(self.path)
+            private_file.write(self.path, content + b"\n")
         except OSError as error:
             raise self._refused(f"cannot be written: {error.strerror}; --file names another one") from error
 

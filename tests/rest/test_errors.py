@@ -13,9 +13,11 @@ from repstream.errors import (
     EngineFault,
     EngineUnreachable,
     InvalidValue,
+    PortTakenError,
     Refused,
     RepstreamError,
     Unanswered,
+    UnknownInstance,
     UnknownKey,
 )
 from repstream_http.refusal import install
@@ -27,6 +29,8 @@ from repstream_http.refusal import install
         (Refused("engine.start", "because"), HTTPStatus.CONFLICT),
         (InvalidValue("engine.start", "because"), HTTPStatus.UNPROCESSABLE_ENTITY),
         (UnknownKey("engine.start", "because"), HTTPStatus.NOT_FOUND),
+        (UnknownInstance("cam", "because"), HTTPStatus.NOT_FOUND),
+        (PortTakenError("because"), HTTPStatus.CONFLICT),
         (EngineFault("engine.start", "because"), HTTPStatus.INTERNAL_SERVER_ERROR),
         (Unanswered("engine.start", "because"), HTTPStatus.GATEWAY_TIMEOUT),
         (EngineUnreachable("because"), HTTPStatus.SERVICE_UNAVAILABLE),

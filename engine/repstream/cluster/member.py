@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from repstream.errors import EngineUnreachable, RepstreamError
+from repstream.errors import EndedEarly, EngineUnreachable, RepstreamError
 from repstream.link.remote import RemoteEngine
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Value
@@ -124,20 +124,24 @@ class Member:
     def arm(self, fields: Mapping[str, object], timeout: float) -> str:
         """Set parameters of the writer and have its file made; the id of the acquisition.
 
-        Raises `Refused` and what else the engine raises, RepstreamError where the file could not be made, or
+        Raises `Refused` and what else the engine raises, `EndedEarly` where the file could not be made, or
         where somebody else changed the parameters in between.
         """
         self._written, self._silent_since = 0, None
         self.engine.write({self.key(field): value for field, value in fields.items()})
         completion = self.engine.execute(self.key("arm")).wait(timeout)
         if not completion.ok:
-            raise RepstreamError(completion.message)
+            raise EndedEarly(completion.command, completion.message)
         armed = self.look().newest
         # By the name alone: what leads to the folder may differ from host to host.
         made, wanted = Path(armed.full_file_name).name, Path(str(fields["output_file"])).name
         if (made, armed.num_requested) != (wanted, fields["num_images"]):
             self.abort(timeout)
-            raise RepstreamError(f"somebody else had {armed.full_file_name} made meanwhile; both gave up")
+            raise EndedEarly(
+                completion.command,
+                f"somebody else had {armed.full_file_name} made meanwhile, and both gave up; "
+                "agree on who starts acquisitions",
+            )
         return armed.acquisition_id
 
     def abort(self, timeout: float) -> None:

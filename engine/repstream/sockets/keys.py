@@ -15,6 +15,7 @@ import msgspec
 import zmq
 from zmq.utils import z85
 
+from repstream import private_file
 from repstream.errors import Refused
 from repstream.parameters.curve import NAME
 
@@ -129,16 +130,10 @@ class Keys:
 
     def _write(self, name: str, ending: str, keys: dict[str, bytes], mode: int) -> None:
         path = self._path(name, ending)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         lines = [f"# CURVE key of {name}, made by repstream", "curve"]
         lines += [f'    {kind}-key = "{key.decode()}"' for kind, key in keys.items()]
         try:
-            self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside.unlink(missing_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write("\n".join(lines) + "\n")
-            beside.replace(path)
+            private_file.write(path, "".join(f"{line}\n" for line in lines).encode("ascii"), mode)
         except OSError as error:
             reason = f"{path} cannot be written: {error.strerror}; --keys names another folder"
             raise self._refused(reason) from error
