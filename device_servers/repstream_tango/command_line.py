@@ -13,7 +13,7 @@ from types import MappingProxyType
 from repstream.errors import RegistrationError
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Group
-from repstream_tango.names import REPEATER_CLASS, SERVER, WRITER_CLASS
+from repstream_tango.names import PICTURE_CLASS, REPEATER_CLASS, SERVER, STREAM_CLASS, WRITER_CLASS
 
 DEFAULT_PORT = 9601
 """TCP port without a database; with one, Tango takes a free port unless --port is given."""
@@ -177,12 +177,20 @@ def _end_point(text: str) -> list[str]:
 def devices(
     repeaters: Sequence[Device] | None, writers: Sequence[str] | None, catalogue: Catalogue
 ) -> list[Device]:
-    """The devices of a server: one repeater, and a writer for each slot unless they are named."""
-    names = writers or [f"repstream/writer/{slot}" for slot in catalogue.slots(Group.WRITER)]
-    return [
-        *(repeaters or [Device(REPEATER_CLASS, "repstream/repeater/1")]),
-        *(Device(WRITER_CLASS, n) for n in names),
-    ]
+    """The devices of a server: one repeater, and a writer for each slot unless they are named.
+
+    Where none are named, each stream and picture has a device, too.
+    """
+    found = list(repeaters or [Device(REPEATER_CLASS, "repstream/repeater/1")])
+    found += [Device(WRITER_CLASS, name) for name in writers or _of_slots(catalogue, Group.WRITER)]
+    if not repeaters and not writers:
+        for group, tango_class in ((Group.STREAM, STREAM_CLASS), (Group.PICTURE, PICTURE_CLASS)):
+            found += [Device(tango_class, name) for name in _of_slots(catalogue, group)]
+    return found
+
+
+def _of_slots(catalogue: Catalogue, group: str) -> list[str]:
+    return [f"repstream/{catalogue.groups[group].singular}/{slot}" for slot in catalogue.slots(group)]
 
 
 def command_line(

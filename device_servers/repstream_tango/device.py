@@ -51,6 +51,8 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
     """Addresses of the engines of devices that have one of their own, by name in lower case."""
     parameters: ClassVar[tuple[Parameter, ...]]
     """What the class shows; for a class of one slot a device, the parameters of slot 1."""
+    alone: ClassVar[bool] = False
+    """Whether a device shows one slot and nothing else, so that names carry no group."""
 
     Engine: str
     """Property: address of the engine."""
@@ -73,7 +75,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
                 self.set_archive_event(name, True, False)
                 self.set_alarm_event(name, True, False)
             self.slot = self.find_slot()
-            self._of_class = {p.key: Shown(self.key(p), p) for p in self.parameters}
+            self._of_class = {p.key: Shown(self.key(p), p, self.alone) for p in self.parameters}
             self._shown = {shown.key: shown for shown in self._of_class.values()}
             self._engine = self.publisher.attach(_address(self._where()), self)
         except Exception as error:
@@ -132,7 +134,10 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         if self._trouble:
             return message_to_tango(self._trouble)
         self._follow_catalogue()
-        levels = (level_line(s.parameter, label(s.parameter), self.value(s.key)) for s in self._levelled)
+        levels = (
+            level_line(s.parameter, label(s.parameter, alone=self.alone), self.value(s.key))
+            for s in self._levelled
+        )
         return message_to_tango("\n".join((self.engine_status(), *filter(None, levels))))
 
     def reading(self, key: str) -> Held:
@@ -188,7 +193,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         """A parameter of the class in the slot of this device."""
         shown = self._of_class.get(parameter.key)
         if shown is None:
-            self.engine(attribute_name(parameter))
+            self.engine(attribute_name(parameter, self.alone))
             raise AssertionError("a device that can be used shows all that its class has")
         self._follow_catalogue()
         return shown
@@ -202,7 +207,7 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
 
     def write_parameter(self, parameter: Parameter, value: TangoValue) -> None:
         """Hand a written value to the engine; its event brings it to all subscribers."""
-        name = attribute_name(parameter)
+        name = attribute_name(parameter, self.alone)
         with self.asked(name):
             change = {self.key(parameter): from_tango(parameter, value)}
             self.engine(name).write(change, self.requester())

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import ClassVar
-
 from tango import AutoTangoAllowThreads, DevState
 from tango.server import command
 
 from repstream.parameters.catalogue import Command, Group
-from repstream.parameters.facts import Role, Value
-from repstream_tango.device import EngineDevice
+from repstream.parameters.facts import Role
 from repstream_tango.refusal import NOT_FINISHED, REFUSED, as_devfailed, fail
+from repstream_tango.slot import SlotDevice
 from repstream_tango.states import WRITER_ROLES, writer_state, writer_status
 from repstream_tango.waiting import StartWait
 
 LONGEST_WAIT = 3600.0
 
 
-class WriterDevice(EngineDevice):
+class WriterDevice(SlotDevice):
     """The writer in one slot of an engine."""
 
-    slots: ClassVar[range]
+    group = Group.WRITER
+    roles = WRITER_ROLES
     _start: StartWait | None = None
-    Slot: str
-    """Property: slot of the writer; 0 takes the number that the device's name ends with, else 1."""
-
-    def find_slot(self) -> int:
-        text = self.Slot.strip()
-        slot = int(text) if text.isdecimal() else -1
-        slot = slot or slot_of(self.get_name())
-        if slot not in self.slots:
-            said = text if slot < 0 else slot
-            raise ValueError(
-                f"the property Slot says {said}, but writers have the slots 1 to {len(self.slots)}"
-            )
-        return slot
 
     def init_device(self) -> None:
         super().init_device()
         if self._engine is not None:
             state = self.key_of_engine(Role.STATE)
-            self._start = StartWait(self._engine, self._own_key(Role.START_RESULT), state)
+            self._start = StartWait(self._engine, self.own_key(Role.START_RESULT), state)
 
     def delete_device(self) -> None:
         if self._start is not None:
@@ -71,26 +55,10 @@ class WriterDevice(EngineDevice):
 
     def answer_of(self, given: Command) -> str | None:
         """Of a command that takes long the id of the acquisition that it is about."""
-        return str(self.of_writer(Role.START_ID) or "") if given.waits else None
-
-    def of_writer(self, role: Role) -> Value:
-        """The writer's value that has a role."""
-        return self.value(self._own_key(role))
-
-    def state_keys(self) -> Iterable[str]:
-        return (self.key_of_engine(Role.STATE), *map(self._own_key, WRITER_ROLES))
-
-    def _own_key(self, role: Role) -> str:
-        return self.catalogue.key(role, Group.WRITER, self.slot)
+        return str(self.of_slot(Role.START_ID) or "") if given.waits else None
 
     def engine_state(self) -> DevState:
-        return writer_state(self.of_engine, self.of_writer)
+        return writer_state(self.of_engine, self.of_slot)
 
     def engine_status(self) -> str:
-        return writer_status(self.of_engine, self.of_writer, self.slot)
-
-
-def slot_of(device_name: str) -> int:
-    """The number that a device's name ends with, 1 where there is none."""
-    number = re.search(r"(\d+)$", device_name)
-    return int(number[1]) if number else 1
+        return writer_status(self.of_engine, self.of_slot, self.slot)

@@ -13,6 +13,8 @@ SERVER = "repstream-tango"
 
 REPEATER_CLASS = "RepStream"
 WRITER_CLASS = "HDF5Writer"
+STREAM_CLASS = "LiveStream"
+PICTURE_CLASS = "LivePicture"
 LIMA_CLASS = "LimaCCDs"
 
 LONGEST = 255
@@ -36,7 +38,7 @@ _OWNER: Mapping[str, str] = {
 """What stands for a group in names; a group that is not here goes by its own name (``Pictures``)."""
 
 _UNPREFIXED = frozenset({Group.ENGINE, Group.WRITER})
-"""The groups that are what their device is about: their names carry no group."""
+"""The groups that are what their device is about wherever they are shown: their names carry no group."""
 
 
 def pascal(field: str) -> str:
@@ -44,14 +46,15 @@ def pascal(field: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in field.split("_"))
 
 
-def attribute_name(parameter: Parameter) -> str:
+def attribute_name(parameter: Parameter, alone: bool = False) -> str:
     """Name of the attribute that shows a parameter.
 
     ``engine.uptime`` -> ``Uptime``, ``source.mode`` -> ``SourceMode``, ``streams.1.every_nth`` ->
-    ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (of the second writer's device).
+    ``Stream1EveryNth``, ``writers.2.num_images`` -> ``NumImages`` (on the second writer's device). On a
+    device that shows one slot `alone`, ``streams.1.every_nth`` -> ``EveryNth``.
     """
     group, name = group_name(parameter.group), pascal(parameter.field)
-    if parameter.group in _UNPREFIXED:
+    if alone or parameter.group in _UNPREFIXED:
         return group + name if name in OWN_NAMES else name
     return f"{group}{parameter.slot or ''}{name}"
 
@@ -61,27 +64,27 @@ def group_name(group: str) -> str:
     return _OWNER.get(group, pascal(group))
 
 
-def text_name(parameter: Parameter) -> str:
+def text_name(parameter: Parameter, alone: bool = False) -> str:
     """The attribute beside a time that shows it as people read it: ``StartTime`` -> ``StartTimeText``."""
-    return f"{attribute_name(parameter)}Text"
+    return f"{attribute_name(parameter, alone)}Text"
 
 
-def label(parameter: Parameter, name: str = "") -> str:
+def label(parameter: Parameter, name: str = "", alone: bool = False) -> str:
     """The title, unique on the device: with source or stream in front where the device shows several.
 
     `name` is what the slot's stream is called, where that is known. Also where Tango's own State and Status
-    have that label.
+    have that label. `alone` as in `attribute_name`.
     """
     group = group_name(parameter.group)
-    if parameter.group in _UNPREFIXED:
+    if alone or parameter.group in _UNPREFIXED:
         return f"{group}: {parameter.title}" if pascal(parameter.field) in OWN_NAMES else parameter.title
     own = f"{group} {parameter.slot}" if parameter.slot else group
     return f"{name or own}: {parameter.title}"
 
 
-def text_label(parameter: Parameter, name: str = "") -> str:
+def text_label(parameter: Parameter, name: str = "", alone: bool = False) -> str:
     """As `label`, of the attribute beside a time."""
-    return f"{label(parameter, name)} (text)"
+    return f"{label(parameter, name, alone)} (text)"
 
 
 def command_names(command: Command) -> tuple[str, ...]:
@@ -103,21 +106,20 @@ def command_names(command: Command) -> tuple[str, ...]:
 def check(catalogue: Catalogue) -> None:
     """Refuse a catalogue whose names meet each other, or are too long for Tango; raises `ValueError`.
 
-    Tango compares names without case. One device shows the groups engine, source and streams,
-    another one slot of the writers.
+    Tango compares names without case. One device shows all groups but the writers, others one slot each.
     """
-    writers = [owner for owner in catalogue.owners if owner[0] == Group.WRITER]
+    slots = [owner for owner in catalogue.owners if owner[1]]
     repeater = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
-    for owners in (repeater, *([writer] for writer in writers)):
-        names = chain.from_iterable(_names_of(catalogue, group, slot) for group, slot in owners)
+    for owners, alone in ((repeater, False), *(([slot], True) for slot in slots)):
+        names = chain.from_iterable(_names_of(catalogue, group, slot, alone) for group, slot in owners)
         _refuse_clashes(chain(((name, "Tango") for name in OWN_NAMES | PROPERTY_NAMES | OWN_COMMANDS), names))
 
 
-def _names_of(catalogue: Catalogue, group: str, slot: int) -> Iterable[tuple[str, str]]:
+def _names_of(catalogue: Catalogue, group: str, slot: int, alone: bool) -> Iterable[tuple[str, str]]:
     for parameter in catalogue.of(group, slot):
-        yield attribute_name(parameter), parameter.key
+        yield attribute_name(parameter, alone), parameter.key
         if parameter.format is Format.TIME:
-            yield text_name(parameter), f"{parameter.key} as text"
+            yield text_name(parameter, alone), f"{parameter.key} as text"
     for command in catalogue.commands_of(group, slot):
         for name in command_names(command):
             yield name, f"command {command.key}"

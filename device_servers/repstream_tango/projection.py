@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from tango import AttrWriteType, CmdArgType
@@ -18,8 +19,11 @@ from repstream_tango.events import IMPLEMENTED
 from repstream_tango.hdf5_writer import WriterDevice
 from repstream_tango.lima.projection import lima_class
 from repstream_tango.lists import list_attributes
+from repstream_tango.live_stream import StreamDevice
 from repstream_tango.names import (
+    PICTURE_CLASS,
     REPEATER_CLASS,
+    STREAM_CLASS,
     WRITER_CLASS,
     attribute_name,
     check,
@@ -27,9 +31,11 @@ from repstream_tango.names import (
     text_label,
     text_name,
 )
-from repstream_tango.pictures.attributes import picture_attributes
+from repstream_tango.pictures.attributes import all_attributes, own_attributes
+from repstream_tango.pictures.live_picture import LivePictureDevice
 from repstream_tango.publisher import Publisher
 from repstream_tango.repeater import RepeaterDevice
+from repstream_tango.slot import SlotDevice
 from repstream_tango.types import argument_type, configuration, display_level, tango_type
 
 MakeClass = Callable[[Catalogue, Mapping[str, Any]], type[EngineDevice]]
@@ -39,7 +45,7 @@ MakeClass = Callable[[Catalogue, Mapping[str, Any]], type[EngineDevice]]
 def repeater_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
     """The class `RepStream`: everything but the writers."""
     owners = [owner for owner in catalogue.owners if owner[0] != Group.WRITER]
-    shown = tuple(picture_attributes(catalogue))
+    shown = tuple(all_attributes(catalogue))
     lists = tuple(list_attributes(catalogue))
     more = {one.name: one.made() for one in lists} | {one.name: one.made() for one in shown}
     members = _members(catalogue, owners)
@@ -51,23 +57,33 @@ def repeater_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[Engi
 
 def writer_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
     """The class `HDF5Writer`: the writer in one slot."""
-    writer = {
-        "slots": catalogue.slots(Group.WRITER),
-        "Slot": device_property(
-            dtype=str,  # a number would fail with pytango's words, which name neither property nor slots
-            default_value="0",
-            doc="Slot of the writer; 0 takes the number that the device's name ends with, else 1.",
-        ),
-    }
-    members = {**_members(catalogue, [(Group.WRITER, 1)]), **common, **writer}
-    return type(WRITER_CLASS, (WriterDevice,), members)
+    return _slot_class(WRITER_CLASS, WriterDevice, catalogue, common)
 
 
-CLASSES: tuple[MakeClass, ...] = (repeater_class, writer_class, lima_class)
+def stream_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
+    """The class `LiveStream`: the stream in one slot."""
+    return _slot_class(STREAM_CLASS, StreamDevice, catalogue, common)
+
+
+def picture_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[EngineDevice]:
+    """The class `LivePicture`: the picture in one slot."""
+    shown = tuple(own_attributes(catalogue, 1))
+    more = {"picture_attributes": shown, **{one.name: one.made() for one in shown}}
+    return _slot_class(PICTURE_CLASS, LivePictureDevice, catalogue, {**common, **more})
+
+
+CLASSES: tuple[MakeClass, ...] = (repeater_class, writer_class, stream_class, picture_class, lima_class)
 """The classes of the server; a facade that imitates another program's device is one of them."""
 
-OF_WRITERS: frozenset[MakeClass] = frozenset((writer_class, lima_class))
-"""Those that show a writer, which not every kind of engine has."""
+SHOWS: Mapping[MakeClass, str] = MappingProxyType(
+    {
+        writer_class: Group.WRITER,
+        stream_class: Group.STREAM,
+        picture_class: Group.PICTURE,
+        lima_class: Group.WRITER,
+    }
+)
+"""The group that a class shows, which not every kind of engine has."""
 
 
 def device_classes(
@@ -90,24 +106,36 @@ def device_classes(
         "engines": engines,
         "Engine": device_property(dtype=str, default_value=engine, doc="Address of the engine."),
     }
-    # A class without a device makes cppTango make one called NoName, which has no writer to show either.
-    fitting = (make for make in classes if catalogue.slots(Group.WRITER) or make not in OF_WRITERS)
+    # A class without a device makes cppTango make one called NoName, which has no slot to show either.
+    fitting = (make for make in classes if make not in SHOWS or catalogue.slots(SHOWS[make]))
     return tuple(make(catalogue, common) for make in fitting)
 
 
-def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]]) -> dict[str, Any]:
+def _slot_class(
+    name: str, base: type[SlotDevice], catalogue: Catalogue, common: Mapping[str, Any]
+) -> type[EngineDevice]:
+    slot = device_property(
+        dtype=str,  # a number would fail with pytango's words, which name neither property nor slots
+        default_value="0",
+        doc="Slot that is shown; 0 takes the number that the device's name ends with, else 1.",
+    )
+    own = {"slots": catalogue.slots(base.group), "Slot": slot}
+    return type(name, (base,), {**_members(catalogue, [(base.group, 1)], alone=True), **common, **own})
+
+
+def _members(catalogue: Catalogue, owners: Iterable[tuple[str, int]], alone: bool = False) -> dict[str, Any]:
     owners = tuple(owners)
     parameters = tuple(p for owner in owners for p in catalogue.of(*owner))
     commands = (c for owner in owners for c in catalogue.commands_of(*owner))
     return {
         "parameters": parameters,
-        **{attribute_name(parameter): _attribute(parameter) for parameter in parameters},
-        **{text_name(p): _text_attribute(p) for p in parameters if p.format is Format.TIME},
+        **{attribute_name(p, alone): _attribute(p, alone) for p in parameters},
+        **{text_name(p, alone): _text_attribute(p, alone) for p in parameters if p.format is Format.TIME},
         **dict(pair for declared in commands for pair in _commands(declared)),
     }
 
 
-def _attribute(parameter: Parameter) -> attribute:
+def _attribute(parameter: Parameter, alone: bool) -> attribute:
     def read(device: EngineDevice) -> Any:
         return device.read_parameter(parameter)
 
@@ -115,29 +143,29 @@ def _attribute(parameter: Parameter) -> attribute:
         device.write_parameter(parameter, value)
 
     return attribute(
-        name=attribute_name(parameter),
+        name=attribute_name(parameter, alone),
         dtype=tango_type(parameter),
         access=AttrWriteType.READ_WRITE if parameter.writable else AttrWriteType.READ,
         fget=read,
         fset=write if parameter.writable else None,
         **IMPLEMENTED,
-        **configuration(parameter),
+        **configuration(parameter, alone),
     )
 
 
-def _text_attribute(parameter: Parameter) -> attribute:
+def _text_attribute(parameter: Parameter, alone: bool) -> attribute:
     def read(device: EngineDevice) -> Any:
         return device.read_text(parameter)
 
     return attribute(
-        name=text_name(parameter),
+        name=text_name(parameter, alone),
         dtype=CmdArgType.DevString,
         access=AttrWriteType.READ,
         fget=read,
         **IMPLEMENTED,
-        label=text_label(parameter),
+        label=text_label(parameter, alone=alone),
         doc=parameter.text,
-        display_level=display_level(parameter),
+        display_level=display_level(parameter, alone),
     )
 
 

@@ -23,7 +23,8 @@ from repstream.link.remote import RemoteEngine
 from repstream.logs import log_to_stderr
 from repstream.parameters.catalogue import Catalogue, Parameter
 from repstream_tango import following, renewal
-from repstream_tango.command_line import DEFAULT_PORT, devices, from_tango, parser
+from repstream_tango.command_line import DEFAULT_PORT, Device, devices, from_tango, parser
+from repstream_tango.device import EngineDevice
 from repstream_tango.following import Followed
 from repstream_tango.names import SERVER
 from repstream_tango.projection import CLASSES, MakeClass, device_classes
@@ -73,9 +74,10 @@ def main(argv: Sequence[str] | None = None, classes: Sequence[MakeClass] = CLASS
         return engine
 
     renewal.watch(engines, catalogue)
+    made = device_classes(catalogue, Publisher(connect), options.engine, classes, own_engines)
     try:
         run(
-            device_classes(catalogue, Publisher(connect), options.engine, classes, own_engines),
+            _served(_named(options, catalogue) if _without_database(options) else None, made),
             args=arguments,
             msg_stream=_Unbuffered(),
             post_init_callback=None if followed is None else (followed.start, (own_engines,)),
@@ -100,9 +102,7 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
     host = f"[{host}]" if ":" in host else host
     arguments = [SERVER, options.instance, "-ORBendPoint", f"giop:tcp:{host}:{port or ''}"]
     arguments += [f"-v{options.verbose}"] * bool(options.verbose)
-    named = list(options.device)
-    if not options.only_devices:
-        named = [*devices(options.repeater, options.writer, catalogue), *named]
+    named = _named(options, catalogue)
     if without_database:
         if options.register:
             raise RegistrationError(
@@ -119,6 +119,23 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
             f"the database does not know {server}; add --register to enter it with its devices"
         )
     return arguments
+
+
+def _named(options: argparse.Namespace, catalogue: Catalogue) -> list[Device]:
+    """The devices that the options name, or leave to us."""
+    ours = [] if options.only_devices else devices(options.repeater, options.writer, catalogue)
+    return [*ours, *options.device]
+
+
+def _served(
+    named: Sequence[Device] | None, made: Sequence[type[EngineDevice]]
+) -> Sequence[type[EngineDevice]]:
+    """Those classes that have a device: for any other one cppTango makes one, called NoName.
+
+    All where a database says which devices there are.
+    """
+    there = None if named is None else {device.tango_class for device in named}
+    return [one for one in made if there is None or one.__name__ in there]
 
 
 def unreachable_from(host: str, database_host: str) -> str:

@@ -18,13 +18,13 @@ Reading = tuple[TangoValue, float, AttrQuality]
 
 
 class Shown:
-    """A parameter that has this `key` in the slot of the device."""
+    """A parameter that has this `key` in the slot of the device, `alone` or beside others."""
 
-    def __init__(self, key: str, parameter: Parameter) -> None:
+    def __init__(self, key: str, parameter: Parameter, alone: bool = False) -> None:
         self.key = key
         self.slot = parameter.slot
-        self.name = attribute_name(parameter)
-        self.text_name = text_name(parameter) if parameter.format is Format.TIME else ""
+        self.name = attribute_name(parameter, alone)
+        self.text_name = text_name(parameter, alone) if parameter.format is Format.TIME else ""
         self.is_gradual = parameter.kind in GRADUAL
         self.declare(parameter)
 

@@ -19,6 +19,12 @@ REPEATER_ROLES = (Role.STATE, Role.LOSING, Role.STATUS, Role.ERROR)
 WRITER_ROLES = (Role.STATE, Role.ACQUISITION, Role.RESULT, Role.OUTCOME, Role.WAITING, Role.NAME)
 """What a writer's State and Status follow from, beside the state of its engine."""
 
+STREAM_ROLES = (Role.NAME, Role.ENABLED, Role.BLOCKING)
+"""What a stream's State and Status follow from, beside state, status and error of its engine."""
+
+PICTURE_ROLES = (Role.STATE, Role.STATUS)
+"""What a picture's State and Status follow from, beside the state of its engine."""
+
 _REPEATER = {
     RepeaterState.INITIALIZED: DevState.STANDBY,
     RepeaterState.RUNNING: DevState.RUNNING,
@@ -30,6 +36,13 @@ _WRITER = {
     WriterState.READY: DevState.STANDBY,
     WriterState.WRITING: DevState.RUNNING,
     WriterState.UNKNOWN: DevState.UNKNOWN,
+}
+
+_PICTURE = {
+    "off": DevState.OFF,
+    "waiting": DevState.STANDBY,
+    "live": DevState.RUNNING,
+    "failed": DevState.FAULT,
 }
 
 
@@ -65,6 +78,46 @@ def writer_status(engine: Read, writer: Read, slot: int) -> str:
         return f"There is no writer in slot {slot} of this engine."
     lines = [f"Writer {name} is {state}, its acquisition is {acquisition}."]
     return _joined([*lines, str(message or ""), str(waiting or "")])
+
+
+def stream_state(engine: Read, stream: Read) -> DevState:
+    """State of a stream: that of the repeater; ALARM is holding back the source, DISABLE taking no frames."""
+    state = repeater_state(lambda role: None if role is Role.LOSING else engine(role))
+    if stream(Role.NAME) is None or state == DevState.UNKNOWN:
+        return DevState.UNKNOWN
+    if not stream(Role.ENABLED):
+        return DevState.DISABLE
+    return DevState.ALARM if state == DevState.RUNNING and stream(Role.BLOCKING) else state
+
+
+def stream_status(engine: Read, stream: Read, slot: int) -> str:
+    """Status of a stream: what keeps it from sending, or what the repeater does."""
+    name = stream(Role.NAME)
+    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+        return repeater_status(engine)
+    if name is None:
+        return f"There is no stream in slot {slot} of this engine."
+    if not stream(Role.ENABLED):
+        return f"Stream {name} is disabled: it takes no frames."
+    blocks = f"Stream {name} holds back the source: its queue is full." if stream(Role.BLOCKING) else ""
+    return _joined([blocks, repeater_status(engine)])
+
+
+def picture_state(engine: Read, picture: Read) -> DevState:
+    """State of a picture: OFF without a stream, STANDBY until an image comes, FAULT where it failed."""
+    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+        return DevState.UNKNOWN
+    return _PICTURE.get(str(picture(Role.STATE)), DevState.UNKNOWN)
+
+
+def picture_status(engine: Read, picture: Read, slot: int) -> str:
+    """Status of a picture: what is wrong with it, or what it waits for."""
+    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+        return repeater_status(engine)
+    state = picture(Role.STATE)
+    if state is None:
+        return f"There is no picture in slot {slot} of this engine."
+    return _joined([f"Picture {slot} is {state}.", str(picture(Role.STATUS) or "")])
 
 
 def level_line(parameter: Parameter, name: str, value: Value) -> str:

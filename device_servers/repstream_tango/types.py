@@ -49,11 +49,14 @@ def argument_type(kind: Kind) -> CmdArgType:
     assert_never(kind)
 
 
-def configuration(parameter: Parameter) -> dict[str, Any]:
-    """The facts that an attribute's configuration carries, as `tango.server.attribute` takes them."""
+def configuration(parameter: Parameter, alone: bool = False) -> dict[str, Any]:
+    """The facts that an attribute's configuration carries, as `tango.server.attribute` takes them.
+
+    `alone`: on a device that shows one slot and nothing else.
+    """
     facts: dict[str, Any] = {
-        "label": label(parameter),
-        "display_level": display_level(parameter),
+        "label": label(parameter, alone=alone),
+        "display_level": display_level(parameter, alone),
         "unit": parameter.unit,
         "doc": parameter.text,
         "min_value": parameter.minimum,
@@ -77,9 +80,13 @@ def configuration(parameter: Parameter) -> dict[str, Any]:
     return {name: fact for name, fact in facts.items() if fact is not None}
 
 
-def display_level(parameter: Parameter) -> DispLevel:
-    """Who needs an attribute."""
-    return DispLevel.EXPERT if parameter.level is Level.EXPERT else DispLevel.OPERATOR
+def display_level(parameter: Parameter, alone: bool = False) -> DispLevel:
+    """Who needs an attribute.
+
+    Where a device shows all slots, operators have the lists, and a device of each slot.
+    """
+    beside_others = parameter.slot and not alone
+    return DispLevel.EXPERT if beside_others or parameter.level is Level.EXPERT else DispLevel.OPERATOR
 
 
 def _format(parameter: Parameter) -> str | None:

@@ -15,7 +15,7 @@ from repstream.protocol import Engine
 from repstream_tango.names import attribute_name, command_names
 from repstream_tango.types import CANNOT
 from tests.conformance.client import Rejected
-from tests.device_servers.serving import REPEATER, Trl, tango_server, until, writer
+from tests.device_servers.serving import REPEATER, Trl, picture, stream, tango_server, until, writer
 
 LARGEST_UNSIGNED = 2**64 - 1
 SEVERITIES = {
@@ -35,6 +35,11 @@ class TangoClient:
     def __init__(self, catalogue: Catalogue, trl: Trl) -> None:
         self._catalogue = catalogue
         self.repeater = tango.DeviceProxy(trl(REPEATER))
+        self._slots = {
+            (group, slot): tango.DeviceProxy(trl(name(slot)))
+            for group, name in ((Group.STREAM, stream), (Group.PICTURE, picture))
+            for slot in catalogue.slots(group)
+        }
         self._writers = {s: tango.DeviceProxy(trl(writer(s))) for s in catalogue.slots(Group.WRITER)}
 
     def keys(self) -> Iterator[str]:
@@ -61,6 +66,7 @@ class TangoClient:
     def facts(self, key: str) -> Mapping[str, object]:
         proxy, name = self._attribute(key)
         told = proxy.get_attribute_config(name)
+        own = self._alone(key, told)
         low, high = _number(told.min_value), _number(told.max_value)
         if told.data_type == tango.CmdArgType.DevULong64 and high is None:
             high = LARGEST_UNSIGNED  # the limit of the type itself
@@ -77,10 +83,44 @@ class TangoClient:
             "choices": tuple(told.enum_labels),
             "title": self._title(key, str(told.label)),
             "description": str(told.description),
-            "level": str(told.disp_level).lower(),
+            "level": str(own.disp_level).lower(),
             "alarm": tuple(map(_number, levels)),
             "severity": SEVERITIES[proxy.read_attribute(name).quality],
         }
+
+    def _alone(self, key: str, told: Any) -> Any:
+        """The configuration on the device that shows the slot alone, where there is one: the same facts.
+
+        There the label is the title, and the level that of the parameter; beside other slots it is EXPERT.
+        """
+        parameter = self._catalogue.parameters[key]
+        proxy = self._slots.get((parameter.group, parameter.slot))
+        if proxy is None:
+            return told
+        own = proxy.get_attribute_config(attribute_name(parameter, alone=True))
+        assert self._same(own) == self._same(told)
+        assert self._title(key, str(told.label)) == own.label.rpartition(": ")[2] == parameter.title
+        assert told.disp_level == tango.DispLevel.EXPERT
+        return own
+
+    @staticmethod
+    def _same(told: Any) -> tuple[Any, ...]:
+        alarms = (
+            told.alarms.min_alarm,
+            told.alarms.min_warning,
+            told.alarms.max_warning,
+            told.alarms.max_alarm,
+        )
+        limits = told.min_value, told.max_value
+        return (
+            told.data_type,
+            told.writable,
+            told.unit,
+            told.description,
+            *told.enum_labels,
+            *limits,
+            *alarms,
+        )
 
     def _title(self, key: str, label: str) -> str:
         """The title in a label, which has source or the stream's name in front where a device shows several.
@@ -177,7 +217,10 @@ def _number(text: str) -> float | int | None:
 @contextmanager
 def serving(engine: Engine, address: str) -> Iterator[TangoClient]:
     """The Tango server without a database, a process of its own, on the engine at `address`."""
-    with tango_server(address, slots=len(engine.catalogue.slots(Group.WRITER))) as trl:
+    catalogue = engine.catalogue
+    more = [f"LiveStream::{stream(slot)}" for slot in catalogue.slots(Group.STREAM)]
+    more += [f"LivePicture::{picture(slot)}" for slot in catalogue.slots(Group.PICTURE)]
+    with tango_server(address, slots=len(catalogue.slots(Group.WRITER)), more=more) as trl:
         client = TangoClient(engine.catalogue, trl)
         until(lambda: client.read("engine.state") != "UNKNOWN", "the server to find the engine")
         yield client

@@ -12,7 +12,7 @@ from repstream.link.server import EngineServer
 from repstream.parameters.facts import Value
 from repstream.protocol import Requester
 from repstream.service.service import Service
-from tests.device_servers.serving import ANY_PORT, REPEATER, Trl, tango_server, until, writer
+from tests.device_servers.serving import ANY_PORT, REPEATER, Trl, stream, tango_server, until, writer
 from tests.fakes import FakePlane, running_service
 
 ELSEWHERE = Requester("http", "somebody", "elsewhere")
@@ -47,7 +47,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with running_service(tmp_path_factory.mktemp("engine")) as (service, plane):
         server = EngineServer(service, ANY_PORT)
         server.start()
-        with tango_server(server.address, slots=2) as trl:
+        streams = [f"LiveStream::{stream(slot)}" for slot in (1, 2, 3)]
+        with tango_server(server.address, slots=2, more=streams) as trl:
             proxies = tango.DeviceProxy(trl(REPEATER)), tango.DeviceProxy(trl(writer(1)))
             until(lambda: proxies[0].State() != tango.DevState.UNKNOWN, "the server to find the engine")
             yield Bench(service, plane, trl, *proxies)

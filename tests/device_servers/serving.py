@@ -28,6 +28,16 @@ def writer(slot: int) -> str:
     return f"repstream/writer/{slot}"
 
 
+def stream(slot: int) -> str:
+    """As `writer`, of a stream."""
+    return f"repstream/stream/{slot}"
+
+
+def picture(slot: int) -> str:
+    """As `writer`, of a picture."""
+    return f"repstream/picture/{slot}"
+
+
 @contextmanager
 def engine_at(folder: Path, address: str = ANY_PORT) -> Iterator[tuple[str, FakePlane]]:
     """A real service on a fake data plane, reachable at the address that is given back."""

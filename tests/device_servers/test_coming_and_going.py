@@ -11,7 +11,7 @@ import tango
 from tests.device_servers import coming_and_going
 from tests.device_servers.serving import engine_at, free_port, running, until
 
-CLASSES = ("RepStream", "HDF5Writer", "LimaCCDs")
+CLASSES = ("RepStream", "HDF5Writer", "LiveStream", "LivePicture", "LimaCCDs")
 
 
 @pytest.fixture(scope="module")

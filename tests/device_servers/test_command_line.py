@@ -33,9 +33,17 @@ def test_the_server_understands_the_line_that_others_start_it_by() -> None:
     assert (options.repeater, options.writer) == ([Device("RepStream", "a/b/c")], ["a/w/2"])
 
 
-def test_without_names_there_is_a_writer_for_each_slot() -> None:
-    names = [device.name for device in devices(None, None, build(slots={"writers": 2}))]
-    assert names == ["repstream/repeater/1", "repstream/writer/1", "repstream/writer/2"]
+def test_without_names_there_is_a_device_for_each_slot() -> None:
+    found = devices(None, None, build(slots={"writers": 2, "streams": 2, "pictures": 1}))
+    assert [(device.tango_class, device.name) for device in found] == [
+        ("RepStream", "repstream/repeater/1"),
+        ("HDF5Writer", "repstream/writer/1"),
+        ("HDF5Writer", "repstream/writer/2"),
+        ("LiveStream", "repstream/stream/1"),
+        ("LiveStream", "repstream/stream/2"),
+        ("LivePicture", "repstream/picture/1"),
+    ]
+    assert [device.name for device in devices(None, ["a/b/1"], build())] == ["repstream/repeater/1", "a/b/1"]
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,10 @@ import pytest
 import tango
 from tango import AttrQuality, DevState
 
-from repstream.parameters.catalogue import Group
-from repstream_tango.names import attribute_name
 from tests.device_servers.conftest import ELSEWHERE, Bench
-from tests.device_servers.serving import REPEATER, until, writer
+from tests.device_servers.serving import REPEATER, stream, until, writer
 from tests.device_servers.watching import watching
 
-MOST_SHOWN = 45
-"""Attributes of engine, source and one stream that an operator sees."""
 LONGEST_LABEL = 60
 
 
@@ -362,21 +358,10 @@ def test_lists_show_every_slot_of_the_streams_in_its_place(bench: Bench) -> None
     ]
 
 
-@pytest.mark.parametrize("name", [REPEATER, writer(1)])
+@pytest.mark.parametrize("name", [REPEATER, writer(1), stream(1)])
 def test_no_two_attributes_of_a_device_have_the_same_label(bench: Bench, name: str) -> None:
     proxy = tango.DeviceProxy(bench.trl(name))
     told = proxy.get_attribute_config([str(attribute) for attribute in proxy.get_attribute_list()])
     named = Counter(one.label.casefold() for one in told)
     assert [text for text, times in named.items() if times > 1] == []
     assert [one.label for one in told if not 0 < len(one.label) <= LONGEST_LABEL] == []
-
-
-def test_an_operator_sees_few_attributes_of_a_repeater_with_one_stream(bench: Bench) -> None:
-    """Without the lists, which show all streams, and the pictures, which a beamline need not have."""
-    catalogue = bench.service.catalogue
-    owners = (Group.ENGINE, 0), (Group.SOURCE, 0), (Group.STREAM, 1)
-    names = [attribute_name(parameter) for owner in owners for parameter in catalogue.of(*owner)]
-    told = bench.repeater.get_attribute_config(names)
-    shown = [one.name for one in told if one.disp_level == tango.DispLevel.OPERATOR]
-    assert len(shown) <= MOST_SHOWN
-    assert {"SourceReceived", "SourceMissing", "Stream1Policy", "Stream1EveryNth", "Stream1Rate"} <= {*shown}

@@ -35,7 +35,10 @@ def shown(of: Catalogue, device_class: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("kind", "device_class"),
     [
+        ("repeater", "RepStream"),
         ("repeater", "HDF5Writer"),
+        ("repeater", "LiveStream"),
+        ("repeater", "LivePicture"),
         ("repeater", "LimaCCDs"),
         ("camera", "RepStream"),
         ("pipeline", "RepStream"),
@@ -46,8 +49,13 @@ def test_an_operator_sees_few_attributes_of_a_device(kind: str, device_class: st
     assert 0 < len(names) <= MOST - OWN, sorted(names)
 
 
-def test_an_operator_sees_few_attributes_of_a_picture() -> None:
-    """A beamline need not have one; engine, source and one stream are counted in `test_devices`."""
-    names = {name for name in shown(catalogue("repeater"), "RepStream") if name.startswith("Pictures1")}
-    assert len(names) <= MOST
-    assert {"Pictures1Image", "Pictures1Sum", "Pictures1Roi4Sum", "Pictures1CentreX"} <= names
+@pytest.mark.parametrize(
+    ("device_class", "wanted"),
+    [
+        ("RepStream", {"SourceReceived", "SourceMissing", "StreamNames", "StreamRates", "StreamDropped"}),
+        ("LiveStream", {"Name", "Policy", "EveryNth", "Rate", "Dropped"}),
+        ("LivePicture", {"Image", "Sum", "Roi4Sum", "CentreX", "Binning"}),
+    ],
+)
+def test_what_an_operator_needs_is_among_them(device_class: str, wanted: set[str]) -> None:
+    assert wanted <= set(shown(catalogue("repeater"), device_class))

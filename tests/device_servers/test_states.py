@@ -7,8 +7,18 @@ from tango import DevState
 
 from repstream.parameters.catalogue import build
 from repstream.parameters.facts import Role, Value
+from repstream.parameters.groups import Group
 from repstream.states import AcquisitionResult, RepeaterState, WriterState
-from repstream_tango.states import level_line, repeater_state, repeater_status, writer_state, writer_status
+from repstream_tango.states import (
+    level_line,
+    picture_state,
+    repeater_state,
+    repeater_status,
+    stream_state,
+    stream_status,
+    writer_state,
+    writer_status,
+)
 
 RUNNING = {Role.STATE: "RUNNING"}.get
 
@@ -105,3 +115,34 @@ def test_status_of_an_empty_slot_says_so() -> None:
 )
 def test_a_number_beyond_its_level_is_a_line_of_status(key: str, value: Value, line: str) -> None:
     assert level_line(build().parameters[key], "Queue", value) == line
+
+
+LIVE = {Role.NAME: "live", Role.ENABLED: True, Role.BLOCKING: False}
+
+
+@pytest.mark.parametrize(
+    ("engine", "stream", "expected", "says"),
+    [
+        ({Role.STATE: "RUNNING", Role.LOSING: True}, {}, DevState.RUNNING, "RUNNING"),  # another's loss
+        ({Role.STATE: "STOPPED"}, {}, DevState.OFF, "STOPPED"),
+        ({Role.STATE: "ERROR", Role.ERROR: "port taken"}, {}, DevState.FAULT, "port taken"),
+        ({Role.STATE: "RUNNING"}, {Role.BLOCKING: True}, DevState.ALARM, "live holds back the source"),
+        ({Role.STATE: "RUNNING"}, {Role.ENABLED: False}, DevState.DISABLE, "live is disabled"),
+        ({Role.STATE: "RUNNING"}, dict.fromkeys(LIVE), DevState.UNKNOWN, "no stream in slot 3"),
+        ({Role.STATE: "UNKNOWN", Role.STATUS: "no answer"}, {}, DevState.UNKNOWN, "no answer"),
+    ],
+)
+def test_state_of_a_stream(
+    engine: dict[Role, Value], stream: dict[Role, Value], expected: DevState, says: str
+) -> None:
+    read = {**LIVE, **stream}.get
+    assert stream_state(engine.get, read) == expected
+    assert says in stream_status(engine.get, read, 3)
+
+
+def test_every_state_of_a_picture_is_mapped() -> None:
+    catalogue = build()
+    choices = catalogue.parameters[catalogue.key(Role.STATE, Group.PICTURE, 1)].choices
+    found = [picture_state(RUNNING, {Role.STATE: state}.get) for state in choices]
+    assert found == [DevState.OFF, DevState.STANDBY, DevState.RUNNING, DevState.FAULT]
+    assert picture_state({Role.STATE: "UNKNOWN"}.get, {Role.STATE: "live"}.get) == DevState.UNKNOWN

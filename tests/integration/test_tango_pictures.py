@@ -14,7 +14,7 @@ from tango import AttrQuality, EventType
 
 from repstream.link.server import EngineServer
 from repstream.pictures import rendering
-from tests.device_servers.serving import REPEATER, tango_server, until
+from tests.device_servers.serving import REPEATER, picture, tango_server, until
 from tests.device_servers.watching import Watch
 from tests.integration.rig import IMAGES
 from tests.integration.studio import ME, Studio
@@ -28,6 +28,8 @@ class Gallery:
 
     studio: Studio
     device: tango.DeviceProxy
+    alone: tango.DeviceProxy
+    """Shows the first picture and nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +38,11 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     server = EngineServer(studio.service, "tcp://127.0.0.1:*")
     server.start()
     try:
-        with tango_server(server.address, slots=1) as trl:
+        with tango_server(server.address, slots=1, more=[f"LivePicture::{picture(1)}"]) as trl:
             device = tango.DeviceProxy(trl(REPEATER))
             until(lambda: device.State() == tango.DevState.RUNNING, "the server to find the engine")
             studio.send()
-            yield Gallery(studio, device)
+            yield Gallery(studio, device, tango.DeviceProxy(trl(picture(1))))
     finally:
         server.close()
         studio.close()
@@ -147,3 +149,29 @@ def test_a_slot_that_is_off_has_no_picture(gallery: Gallery) -> None:
     )
     gallery.studio.service.write({"pictures.1.stream": "preview"}, ME)
     until(lambda: gallery.device.Pictures1Image is not None, "the picture again")
+
+
+def test_the_device_of_a_picture_shows_what_the_engines_device_shows(gallery: Gallery) -> None:
+    alone = gallery.alone
+    names = ["Image", "ShownId", "Jpeg", "ProfileX", "video_last_image"]
+
+    def read() -> bool:
+        """Both within one picture's time."""
+        image, shown, *_ = alone.read_attributes(names)
+        beside = gallery.device.read_attribute("Pictures1ShownId")
+        return image.value is not None and shown.value == beside.value
+
+    until(read, "the same picture on both devices", 60)
+    image, _, jpeg, profile, video = alone.read_attributes(names)
+    assert np.array_equal(profile.value, image.value.sum(axis=0))
+    assert (jpeg.value[0], video.value[0]) == ("JPEG_GRAY8", "VIDEO_IMAGE")
+    assert alone.State() == tango.DevState.RUNNING
+    assert alone.Status().startswith("Picture 1 is live.")
+    watch = Watch()
+    subscription = alone.subscribe_event("Image", EventType.CHANGE_EVENT, watch)
+    try:
+        watch.next_where(lambda told: told.value is not None and told.value.shape == image.value.shape)
+    finally:
+        alone.unsubscribe_event(subscription)
+    alone.Roi1Name = "Direct beam"
+    assert gallery.device.Pictures1Roi1Name == "Direct beam"

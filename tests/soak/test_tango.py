@@ -23,7 +23,7 @@ from repstream.link.server import EngineServer
 from repstream.protocol import Requester
 from repstream.service.service import Service
 from repstream_tango.command_line import command_line
-from tests.device_servers.serving import ANY_PORT, REPEATER, free_port, running, until, writer
+from tests.device_servers.serving import ANY_PORT, REPEATER, free_port, running, until
 from tests.device_servers.watching import watching
 from tests.fakes import FakePlane, running_service
 from tests.soak.tango_load import KEYS, NAMES, PERIOD, POLLERS, SUBSCRIBERS, clients, seen
@@ -70,7 +70,7 @@ def serving(folder: Path) -> Iterator[Server]:
         server = EngineServer(service, ANY_PORT)
         server.start()
         port = free_port()
-        with running(command_line(server.address, port=port, writers=[writer(1)])) as process:
+        with running(command_line(server.address, port=port)) as process:
             yield Server(service, plane, process.pid, f"tango://127.0.0.1:{port}/{REPEATER}#dbase=no")
         server.close()
 

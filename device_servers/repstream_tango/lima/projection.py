@@ -15,7 +15,7 @@ from repstream_tango.lima import table
 from repstream_tango.lima.device import LimaDevice
 from repstream_tango.lima.rows import Fixed, Row
 from repstream_tango.names import LIMA_CLASS
-from repstream_tango.pictures.attributes import LIMA_VIDEO, picture_attributes
+from repstream_tango.pictures.attributes import LIMA_SLOT, LIMA_VIDEO, own_attributes
 
 STEPS = {
     "prepareAcq": ("prepare", "Create the file (saving_mode AUTO_FRAME), or get ready to count images."),
@@ -28,7 +28,7 @@ STEPS = {
 
 def lima_class(catalogue: Catalogue, common: Mapping[str, Any]) -> type[LimaDevice]:
     """The class for an engine with this catalogue; fills `projection.MakeClass`."""
-    shown = tuple(one for one in picture_attributes(catalogue) if one.name == LIMA_VIDEO)
+    shown = tuple(one for one in own_attributes(catalogue, LIMA_SLOT) if one.name == LIMA_VIDEO)
     members: dict[str, Any] = {
         "parameters": (),
         "picture_attributes": shown,

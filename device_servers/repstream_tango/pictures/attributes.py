@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -75,66 +75,73 @@ def _profile(axis: int, picture: Picture) -> NDArray[np.float64]:
     return picture.data.sum(axis=axis, dtype=np.float64)  # type: ignore[no-any-return]
 
 
-def picture_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
-    """Those of every slot, in the order in which they are pushed: the id before the picture."""
+def all_attributes(catalogue: Catalogue) -> Iterator[PictureAttribute]:
+    """Those of every slot, beside everything else of an engine."""
     for slot in catalogue.slots(GROUP):
-        prefix = f"{group_name(GROUP)}{slot}"
-        title = f"{group_name(GROUP)} {slot}"
+        of = f"{group_name(GROUP)}{slot}", f"{group_name(GROUP)} {slot}: "
+        for one in own_attributes(catalogue, slot):
+            is_lima = one.name == LIMA_VIDEO
+            if slot == LIMA_SLOT or not is_lima:
+                name = one.name if is_lima else f"{of[0]}{one.name}"
+                yield replace(one, name=name, label=f"{of[1]}{one.label}", level=DispLevel.EXPERT)
+
+
+def own_attributes(catalogue: Catalogue, slot: int) -> Iterator[PictureAttribute]:
+    """Those of a device of one slot, in the order in which they are pushed: the id before the picture."""
+    yield PictureAttribute(
+        "ShownId",
+        slot,
+        "Shown image",
+        "Id of the image that is shown; read together with the picture it is of the same image.",
+        CmdArgType.DevLong64,
+        lambda picture: picture.image_id,
+        0,
+        DispLevel.EXPERT,
+    )
+    yield PictureAttribute(
+        "Image",
+        slot,
+        "Picture",
+        "The picture, its values as they are, at most at the rate and size that are set; its time is "
+        "that of the image. Nothing is computed while nobody reads or subscribes.",
+        CmdArgType.DevDouble,
+        lambda picture: picture.data.astype(np.float64),
+        np.zeros((1, 1)),
+        dimensions=2,
+    )
+    for name, axis, title_of, along in (
+        ("ProfileX", 0, "Profile along columns", "column"),
+        ("ProfileY", 1, "Profile along rows", "row"),
+    ):
         yield PictureAttribute(
-            f"{prefix}ShownId",
+            name,
             slot,
-            f"{title}: Shown image",
-            "Id of the image that is shown; read together with the picture it is of the same image.",
-            CmdArgType.DevLong64,
-            lambda picture: picture.image_id,
-            0,
-            DispLevel.EXPERT,
-        )
-        yield PictureAttribute(
-            f"{prefix}Image",
-            slot,
-            f"{title}: Picture",
-            "The picture, its values as they are, at most at the rate and size that are set; its time is "
-            "that of the image. Nothing is computed while nobody reads or subscribes.",
+            title_of,
+            f"Sum of the picture's values in each {along} of it; its time is that of the image.",
             CmdArgType.DevDouble,
-            lambda picture: picture.data.astype(np.float64),
-            np.zeros((1, 1)),
-            dimensions=2,
-        )
-        for name, axis, title_of, along in (
-            ("ProfileX", 0, "Profile along columns", "column"),
-            ("ProfileY", 1, "Profile along rows", "row"),
-        ):
-            yield PictureAttribute(
-                f"{prefix}{name}",
-                slot,
-                f"{title}: {title_of}",
-                f"Sum of the picture's values in each {along} of it; its time is that of the image.",
-                CmdArgType.DevDouble,
-                partial(_profile, axis),
-                np.zeros(1),
-                DispLevel.EXPERT,
-                dimensions=1,
-            )
-        yield PictureAttribute(
-            f"{prefix}Jpeg",
-            slot,
-            f"{title}: JPEG",
-            "The picture as grey JPEG, between the values shown black and white, or its percentiles.",
-            CmdArgType.DevEncoded,
-            jpeg,
-            ("", b""),
+            partial(_profile, axis),
+            np.zeros(1),
             DispLevel.EXPERT,
-            (catalogue.key(Role.DARKEST, GROUP, slot), catalogue.key(Role.BRIGHTEST, GROUP, slot)),
+            dimensions=1,
         )
-        if slot == LIMA_SLOT:
-            yield PictureAttribute(
-                LIMA_VIDEO,
-                slot,
-                f"{title}: Lima video",
-                "The picture as viewers for Lima read it: VIDEO_IMAGE, unsigned pixels behind a header.",
-                CmdArgType.DevEncoded,
-                lima_video,
-                ("", b""),
-                DispLevel.EXPERT,
-            )
+    yield PictureAttribute(
+        "Jpeg",
+        slot,
+        "JPEG",
+        "The picture as grey JPEG, between the values shown black and white, or its percentiles.",
+        CmdArgType.DevEncoded,
+        jpeg,
+        ("", b""),
+        DispLevel.EXPERT,
+        (catalogue.key(Role.DARKEST, GROUP, slot), catalogue.key(Role.BRIGHTEST, GROUP, slot)),
+    )
+    yield PictureAttribute(
+        LIMA_VIDEO,
+        slot,
+        "Lima video",
+        "The picture as viewers for Lima read it: VIDEO_IMAGE, unsigned pixels behind a header.",
+        CmdArgType.DevEncoded,
+        lima_video,
+        ("", b""),
+        DispLevel.EXPERT,
+    )

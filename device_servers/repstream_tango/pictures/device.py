@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tango import AttrQuality
@@ -21,6 +21,7 @@ class PictureDevice(EngineDevice):
     """A device with attributes that show pictures of its engine."""
 
     picture_attributes: ClassVar[tuple[PictureAttribute, ...]]
+    """Those of the class; for a class of one slot a device, of slot 1."""
     pictures: PictureLink
     _desk: PictureDesk | None = None
 
@@ -28,7 +29,13 @@ class PictureDevice(EngineDevice):
         super().init_device()
         if self._engine is not None:
             self.pictures = PictureLink(self._engine)
-            self._desk = PictureDesk(self, self.pictures, self.picture_attributes, self.publisher)
+            shown = self.own_pictures()
+            self._by_name = {one.name: one for one in shown}
+            self._desk = PictureDesk(self, self.pictures, shown, self.publisher)
+
+    def own_pictures(self) -> Sequence[PictureAttribute]:
+        """The attributes of the class as this device shows them."""
+        return self.picture_attributes
 
     def delete_device(self) -> None:
         super().delete_device()
@@ -47,6 +54,7 @@ class PictureDevice(EngineDevice):
         """Value, time and quality of an attribute that shows a picture."""
         with as_devfailed(f"{self.get_name()}/{shown.name}"):
             self.engine(shown.name)
+            shown = self._by_name[shown.name]
             picture = self._desk.latest(shown.slot) if self._desk is not None else None
         if picture is None:
             return shown.nothing, time.time(), AttrQuality.ATTR_INVALID

@@ -59,14 +59,14 @@ class PictureSettings(Section):
         title="Binning",
         description="Side of the square of pixels that make one sample of the picture, at least.",
     )
-    darkest: Annotated[float, Access.ALWAYS, Role.DARKEST] = Field(
+    darkest: Annotated[float, Access.ALWAYS, Level.EXPERT, Role.DARKEST] = Field(
         0.0,
         ge=-1e15,
         le=1e15,
         title="Shown black",
         description="Value shown black where a viewer cannot choose it (Tango's JPEG); see brightest.",
     )
-    brightest: Annotated[float, Access.ALWAYS, Role.BRIGHTEST] = Field(
+    brightest: Annotated[float, Access.ALWAYS, Level.EXPERT, Role.BRIGHTEST] = Field(
         0.0,
         ge=-1e15,
         le=1e15,
@@ -105,7 +105,7 @@ class PictureSettings(Section):
         description="Only the intensity above this counts for centre and width.",
     )
 
-    gate_writer: Annotated[str, Access.ALWAYS] = Field(
+    gate_writer: Annotated[str, Access.ALWAYS, Level.EXPERT] = Field(
         "",
         max_length=31,
         title="Gate: writer",
@@ -117,10 +117,10 @@ class PictureSettings(Section):
 class PictureStatus(Status):
     """How a picture goes."""
 
-    state: Annotated[PictureState, Alarm(alarm_values=("failed",))] = Field(
+    state: Annotated[PictureState, Role.STATE, Alarm(alarm_values=("failed",))] = Field(
         "off", title="State", description="off: no stream; waiting: no image yet; failed: message says why."
     )
-    message: Annotated[str, LongText(1024)] = Field(
+    message: Annotated[str, LongText(1024), Role.STATUS] = Field(
         "", title="Message", description="What is wrong, or what is waited for."
     )
     age: Annotated[Rate | None, Unit("s"), Alarm(warning_high=10), Level.EXPERT] = Field(

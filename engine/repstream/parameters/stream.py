@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from repstream.parameters.curve import KeyName, PeerNames, check_address, key_field, peers_field
-from repstream.parameters.facts import Access, Level, Section, Unit, address_form
+from repstream.parameters.facts import Access, Level, Role, Section, Unit, address_form
 from repstream.parameters.header_columns import parse_channels
 from repstream.policies.decimation import Decimation
 from repstream.policies.slow_consumer import SlowRule
@@ -23,7 +23,7 @@ TRANSPORTS: Mapping[str, str] = {
 class OutputConfig(Section):
     """What a stream and a writer have in common: a decimation policy and a bounded queue."""
 
-    enable: Annotated[bool, Access.WHILE_IDLE] = Field(
+    enable: Annotated[bool, Access.WHILE_IDLE, Role.ENABLED] = Field(
         True, title="Enabled", description="Whether this output takes frames."
     )
     policy: Annotated[Decimation, Access.ALWAYS] = Field(

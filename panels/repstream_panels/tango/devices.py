@@ -231,7 +231,7 @@ def _shown(info: Any, parameter: Parameter) -> Shown:
         format=info.format,
         text=info.description,
         writable=info.writable != tango.AttrWriteType.READ,
-        expert=info.disp_level == tango.DispLevel.EXPERT or parameter.level is Level.EXPERT,
+        expert=parameter.level is Level.EXPERT,
         choices=tuple(info.enum_labels),
         parameter=parameter,
     )
