@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from queue import Queue
 from typing import Any
 
@@ -35,11 +36,7 @@ class TangoClient:
     def __init__(self, catalogue: Catalogue, trl: Trl) -> None:
         self._catalogue = catalogue
         self.repeater = tango.DeviceProxy(trl(REPEATER))
-        self._slots = {
-            (group, slot): tango.DeviceProxy(trl(name(slot)))
-            for group, name in ((Group.STREAM, stream), (Group.PICTURE, picture))
-            for slot in catalogue.slots(group)
-        }
+        self._device = cache(lambda name: tango.DeviceProxy(trl(name)))
         self._writers = {s: tango.DeviceProxy(trl(writer(s))) for s in catalogue.slots(Group.WRITER)}
 
     def keys(self) -> Iterator[str]:
@@ -94,12 +91,14 @@ class TangoClient:
         There the label is the title, and the level that of the parameter; beside other slots it is EXPERT.
         """
         parameter = self._catalogue.parameters[key]
-        proxy = self._slots.get((parameter.group, parameter.slot))
-        if proxy is None:
+        name_of = {Group.STREAM: stream, Group.PICTURE: picture}.get(parameter.group)
+        if name_of is None:
             return told
-        own = proxy.get_attribute_config(attribute_name(parameter, alone=True))
+        own = self._device(name_of(parameter.slot)).get_attribute_config(
+            attribute_name(parameter, alone=True)
+        )
         assert self._same(own) == self._same(told)
-        assert self._title(key, str(told.label)) == own.label.rpartition(": ")[2] == parameter.title
+        assert own.label.endswith(parameter.title)
         assert told.disp_level == tango.DispLevel.EXPERT
         return own
 

@@ -169,22 +169,26 @@ def wrong(parameter: Parameter) -> Value:
 # --- facts --------------------------------------------------------------------------------
 
 
-@front_ends
-@owners
-def test_facts_are_the_same_everywhere(running: Stack, front_end: str, owner: tuple[str, int]) -> None:
-    client = running.clients[front_end]
+def differences(client: FrontEndClient, service: Service, owner: tuple[str, int]) -> list[str]:
+    """What a front end says otherwise than it was declared."""
     there = set(client.keys())
     different = list[str]()
     for parameter in CATALOGUE.of(*owner):
         key = parameter.key
         assert key in there
         told = client.facts(key)
-        wanted = facts_of(parameter, running.service.read(key).value)
+        wanted = facts_of(parameter, service.read(key).value)
         assert wanted.keys() - told.keys() == wanted.keys() & client.cannot, key
         for fact in told.keys() - {fact for fact in told if f"{fact}:{key}" in client.cannot}:
             if told[fact] != wanted[fact] and not (fact == "severity" and key in MOVING):
                 different.append(f"{fact} of {key}: {told[fact]!r} instead of {wanted[fact]!r}")
-    assert different == []
+    return different
+
+
+@front_ends
+@owners
+def test_facts_are_the_same_everywhere(running: Stack, front_end: str, owner: tuple[str, int]) -> None:
+    assert differences(running.clients[front_end], running.service, owner) == []
 
 
 @front_ends
