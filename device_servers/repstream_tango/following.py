@@ -14,6 +14,7 @@ from repstream.errors import RegistrationError
 from repstream_tango.command_line import DEVICE_NAME, Device
 from repstream_tango.names import REPEATER_CLASS
 from repstream_tango.registration import open_database, register, unregister
+from repstream_tango.unsaved import exporting
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,8 @@ class Followed:
         if self._server is not None:
             register(open_database(), self._server, [device], device.engine)
         made = next(each for each in Util.instance().get_class_list() if each.get_name() == REPEATER_CLASS)
-        made.device_factory([device.name])
+        with exporting():
+            made.device_factory([device.name])
         log.info("device %s is there", device.name)
 
     def _remove(self, name: str) -> None:

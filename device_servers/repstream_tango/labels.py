@@ -9,12 +9,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tango import AttributeConfig, DevFailed, Util
+from tango import AttributeConfig, DevFailed
 
 from repstream.parameters.catalogue import Catalogue, Group
 from repstream.parameters.facts import Role, Value
 from repstream_tango.names import group_name, label, text_label
 from repstream_tango.shown import Shown
+from repstream_tango.unsaved import unsaved
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,20 @@ class Labels:
         self._named: dict[str, str] = {}
 
     def follow(self, values: Mapping[str, Value]) -> None:
-        """Of new values those that name a slot; under the device's monitor."""
+        """Of new values those that name a slot; under the device's monitor.
+
+        Where labels cannot be changed now, the next round of everything does it.
+        """
         for key in self._slots.keys() & values.keys():
             name = str(values[key] or "")
             name = "" if name.casefold() in self._taken else name
-            if name != self._named.get(key, ""):
-                self._rename(self._slots[key], self._named.get(key, ""), name)
-                self._named[key] = name
+            if name == self._named.get(key, ""):
+                continue
+            # Not into the database: there it would be taken for one that a client has set, and stay for ever.
+            with unsaved() as possible:
+                if possible:
+                    self._rename(self._slots[key], self._named.get(key, ""), name)
+                    self._named[key] = name
 
     def _rename(self, attributes: Iterable[Shown], before: str, name: str) -> None:
         given: dict[str, tuple[str, str]] = {}
@@ -59,15 +67,10 @@ class Labels:
         changed = [one for one in held if one.label == given[one.name][0]]
         for one in changed:
             one.label = given[one.name][1]
-        with_database = Util._UseDb
-        # Not into the database: there it would be taken for one that a client has set, and stay for ever.
-        Util.set_use_db(False)
         try:
             self._device.set_attribute_config(changed)
         except DevFailed as failed:
             log.warning("labels of %s are not changed: %s", name or before, failed.args[0].desc)
-        finally:
-            Util.set_use_db(with_database)
 
 
 def _configuration(attribute: Any) -> AttributeConfig:
