@@ -1,7 +1,7 @@
 """Configurations of attributes that do not go into the database.
 
-What Tango has for that is a switch of the whole process. A device that is exported while it is off is exported as
-without a database, and that ends a server that has one.
+What Tango has for that is a switch of the whole process. A device that is exported while it is off
+is exported as without a database, and that ends a server that has one.
 """
 
 from __future__ import annotations
