@@ -132,6 +132,8 @@ def copied(name: str, room: Room) -> Path:
     shutil.copytree(
         ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__", "node_modules")
     )
+    # What is not there when Python starts is not looked for again.
+    (folder / "mutants" / "src").mkdir(parents=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pytest = project["tool"]["pytest"]["ini_options"]
     arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", str(pytest["timeout"])]

@@ -37,11 +37,15 @@ class Studio:
         self.service = Service(
             ServiceOptions(roots=(folder,), configuration=Configuration.model_validate(configuration))
         )
-        self.service.start()
-        self.service.execute("engine.start", None, ME)
         self.sent = 0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
+        try:
+            self.service.start()
+            self.service.execute("engine.start", None, ME)
+        except BaseException:
+            self.close()
+            raise
 
     def send(self) -> None:
         """Send frames, about 100 a second, from now on."""

@@ -17,6 +17,7 @@ from repstream.sockets.monitor import PeerMonitor
 from tests.integration.test_epics_sources import CA_CAMERA
 from tests.integration.test_instances import Client
 from tests.ports import free_port
+from tests.sockets import keeping_context
 from tests.waiting import until
 
 IMAGE = np.arange(12, dtype=np.uint16).reshape(3, 4)
@@ -44,9 +45,8 @@ def cameras():
 
 @pytest.fixture
 def sender():
-    context = zmq.Context()
-    yield context
-    context.destroy(0)
+    with keeping_context() as context:
+        yield context
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def test_every_client_has_the_last_values_in_the_end(tmp_path: Path) -> None:
         trl = ending.enter_context(tango_server(server.address, slots=1))
         clients = [_client(trl(REPEATER), way) for way in ways]
         for client in clients:
-            ending.callback(client.wait)
+            ending.enter_context(client)
             ending.callback(client.kill)
         assert [_said(client) for client in clients] == ["ready"] * len(clients)
         killed, halted = clients[-2:]
