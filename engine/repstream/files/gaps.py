@@ -54,6 +54,16 @@ class Ranges:
         self._stops[at : at + 1] = [stop for _, stop in kept]
         return True
 
+    def cut(self, stop: int) -> int:
+        """Take out `stop` and all above it; how many there were."""
+        before = sum(last + 1 - first for first, last in self)
+        while self._stops and self._stops[-1] > stop:
+            first = self._firsts.pop()
+            self._stops.pop()
+            if first < stop:
+                self.add(first, stop)
+        return before - sum(last + 1 - first for first, last in self)
+
 
 class GapLog(GapTracker):
     """A `GapTracker` that also remembers which ids are missing and which came twice.
@@ -76,6 +86,14 @@ class GapLog(GapTracker):
     def missing_ids(self) -> list[Range]:
         """The ids that are missing now, numbering after numbering."""
         return [*self._closed, *self._open_ids()]
+
+    def end_before(self, frame_id: int) -> None:
+        """Of this numbering this id and those above it are not awaited, so none of them is missing.
+
+        Where more ranges than are remembered were missing, those beyond are still counted.
+        """
+        self._missing -= self._open.cut(self._number(frame_id))
+        self._holes = {hole for hole in self._holes if hole < frame_id}
 
     def _open_ids(self) -> Iterator[Range]:
         first, step = self._first, self.step

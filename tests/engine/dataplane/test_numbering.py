@@ -219,6 +219,26 @@ def test_first_frames_out_of_order_get_the_places_of_their_ids(
     assert result_of(path, "written") == len(ids)
 
 
+@pytest.mark.parametrize(
+    ("ids", "number", "written", "missing"),
+    [
+        (range(43), 50, 43, "43-49"),  # and then 52: seven of the nine that did not come have a place
+        ([0, 1, 2, 4], 6, 4, "3,5"),
+        ([10, 11], 3, 2, "12"),  # before the first place is known
+        ([10, 40, 11], 3, 2, "12"),  # and with the one beyond before one that has a place
+    ],
+)
+def test_ids_beyond_the_last_place_are_not_missing(
+    tmp_path: Path, ids: Sequence[int], number: int, written: int, missing: str
+) -> None:
+    path = tmp_path / "a.h5"
+    scene = Beamline(path, placement="by_id", num_images=number)
+    scene.send(arrays([*ids, max(ids) + 10]))
+    scene.outcome()
+    assert (result_of(path, "written"), result_of(path, "missing_ids")) == (written, missing)
+    assert result_of(path, "missing") == verify(path).missing_count == number - written
+
+
 def test_the_known_beginning_of_a_series_decides_on_the_first_place(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     scene = Beamline(path, placement="by_id", num_images=4)

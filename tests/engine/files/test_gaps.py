@@ -75,6 +75,17 @@ def test_a_number_that_came_leaves_its_range() -> None:
     assert not ranges.remove(4)
 
 
+@given(RANGES, st.integers(0, 60))
+def test_ranges_are_cut_as_sets_are(pairs: list[tuple[int, int]], stop: int) -> None:
+    ranges, all_numbers = Ranges(), set(numbers([(first, first + more) for first, more in pairs]))
+    for number in sorted(all_numbers):
+        ranges.add(number, number + 1)
+    assert ranges.cut(stop) == len([n for n in all_numbers if n >= stop])
+    assert numbers(list(ranges)) == sorted(n for n in all_numbers if n < stop)
+    ranges.add(100, 101)
+    assert numbers(list(ranges))[-1] == 100
+
+
 @pytest.mark.parametrize(
     ("room", "text"),
     [

@@ -77,6 +77,11 @@ class Numbering:
         assert self._placement is not None
         return self._placement.place(frame_id)
 
+    def end_before(self, place: Place, limit: int, frame_id: int) -> None:
+        """The places end at `limit`, and a frame is beyond: no id that has no place is missing."""
+        if limit >= place.base:
+            self._gaps.end_before(place.id_at(limit, frame_id))
+
     def continue_with(self, frames: Sequence[Frame]) -> bool:
         """Whether these go on without a gap from the last one, in order of arrival; they are not booked."""
         first, step = frames[0].frame_id, self._step

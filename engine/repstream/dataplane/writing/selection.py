@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from repstream.accounting import SETTLING, OutputLedger, Verdict
 from repstream.dataplane.control import Opening
@@ -313,7 +314,8 @@ class Selection:
             self._place_all()
 
     def _place_all(self) -> None:
-        for frame in self._take_unplaced():
+        # The lowest first: one beyond the last place ends the acquisition.
+        for frame in sorted(self._take_unplaced(), key=attrgetter("frame_id")):
             if self._gate.is_open:
                 self._take_to_place(frame)
             else:
@@ -338,6 +340,7 @@ class Selection:
         else:
             # Beyond the last place: what is still missing before it does not come any more.
             self._skip("gate")
+            self._numbering.end_before(place, self._gate.file_limit, frame.frame_id)
             self._fill(self._gate.file_limit)
 
     def _hand_over(self, frame: Frame, place: Place | None) -> None:
