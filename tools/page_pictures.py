@@ -122,7 +122,7 @@ def main() -> None:
         for n in range(3):
             acquire(service, folder / f"align_{n + 1:03d}.h5", 40)
             time.sleep(HISTORY / 3)
-        acquire(service, folder / "lysozyme_001.h5", 20_000)
+        acquire(service, folder / "lysozyme_001.h5", 3000)
         browser = stack.enter_context(running_browser())
         url = f"{server.url}/"
         for name, size, dark, view in (

@@ -76,6 +76,7 @@ ELSEWHERE = {
     "repstream cluster": "tests/integration/test_cluster.py: it needs three hosts",
     "from repstream.cluster": "tests/integration/test_cluster.py: it needs three hosts",
     "REPSTREAM_HTTP_CHANGE_TOKEN": "tests/rest/test_guard.py",
+    "-a gateway=tcp://gateway:9600": "tests/cli/test_status.py: it needs three hosts",
     "gateway.json": "tests/integration/test_cluster.py: it needs three hosts",
     "writer.json": "tests/integration/test_cluster.py: it needs three hosts",
     "--user-id 12345": "tests/cli/test_serve.py: it needs these users",
