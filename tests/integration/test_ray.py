@@ -1,4 +1,4 @@
-"""Engines that Ray places on hosts: what keeps an engine is killed, then a whole host, during a write."""
+"""Engines that Ray places on hosts: what keeps an engine, a whole host, and the head die during a write."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ pytestmark = pytest.mark.timeout(500)  # each host of Ray takes some 10 s to beg
 
 PROGRAM = Path(__file__).parents[2] / ".venv-ray/bin/repstream"
 
+PATIENCE = 15
+"""Seconds that an engine goes on while nothing of Ray is left that keeps it."""
+
+LOOK = """
+import sys
+import msgspec
+from repstream.cluster.ray_launcher import RayLauncher
+launcher = RayLauncher(sys.argv[1])
+for _ in sys.stdin:
+    print(msgspec.json.encode(launcher.engines(60)).decode(), flush=True)
+"""
+"""One that stays connected and says where the engines are: each command begins with seconds of Ray's own."""
+
 
 def needed() -> Path:
     """The environment of `make ray`, which must be there in CI and need not be elsewhere."""
@@ -48,8 +61,12 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         # Ray makes sockets there, whose names may not be long.
         self._ray = Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp"))
+        self._watcher: subprocess.Popen[str] | None = None
         self._environment = {
             **os.environ,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # until hosts give their head up
             "REPSTREAM_RAY_TOKEN": str(folder / "token"),
             "RAY_TMPDIR": str(self._ray),
         }
@@ -67,22 +84,50 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def placed(self) -> dict[str, Any]:
-        """The one engine that there is."""
-        said = self.run("status", "--json", "--timeout", 60, "--address", self.address)
-        (placed,) = json.loads(said.stdout)
-        return dict(placed)
+    def placed(self, name: str = "north") -> dict[str, Any]:
+        """Where an engine is, as soon as it has its place."""
+        until(lambda: self._look()[name]["address"], f"the place of {name}", 90)
+        return self._look()[name]
+
+    def _look(self) -> dict[str, dict[str, Any]]:
+        if self._watcher is None:
+            command = [str(PROGRAM.with_name("python")), "-c", LOOK, self.address]
+            pipe = subprocess.PIPE
+            self._watcher = subprocess.Popen(
+                command, env=self._environment, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+            )
+        assert self._watcher.stdin and self._watcher.stdout
+        with suppress(BrokenPipeError):
+            print(file=self._watcher.stdin, flush=True)
+        while line := self._watcher.stdout.readline():
+            if line.startswith("["):  # Ray says things of its own beside it
+                return {each["name"]: each for each in json.loads(line)}
+        self._watcher.communicate()  # it has died with the host that it was connected by
+        self._watcher = None
+        return self._look()
+
+    def kill_head(self) -> None:
+        """The process that all of Ray depends on; that of no other cluster on this machine."""
+        head = [pid for pid in self._own() if "gcs_server" in _text(Path(f"/proc/{pid}/cmdline"))]
+        assert len(head) == 1
+        kill(head[0])
 
     def close(self) -> None:
         """What Ray has started names its folder; `ray stop` would end that of others, too."""
-        own = {
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+        own = self._own()
+        for process_id in own.union(*map(below, own)):
+            kill(process_id)
+        shutil.rmtree(self._ray, ignore_errors=True)
+
+    def _own(self) -> set[int]:
+        return {
             int(path.parent.name)
             for path in Path("/proc").glob("[0-9]*/cmdline")
             if str(self._ray) in _text(path)
         }
-        for process_id in own.union(*map(below, own)):
-            kill(process_id)
-        shutil.rmtree(self._ray, ignore_errors=True)
 
 
 def _text(path: Path) -> str:
@@ -133,14 +178,11 @@ def engine(cluster: Cluster, folder: Path, detector: Detector) -> Iterator[repst
     source = {"address": detector.address}
     config.write_text(json.dumps({"source": source, "writers": {"main": {"folder": str(folder)}}}))
     options = ("--root", folder, "--config", config, "--settings", folder / "north.json", "--start")
-    where = ("--address", cluster.address, "--port", port, "--patience", 30)
+    where = ("--address", cluster.address, "--port", port, "--patience", PATIENCE)
     said = cluster.done("place", "north", "--needs", "disk:nvme", *where, *options)
     assert f"north at tcp://{cluster.host}:{port} on " in said
     with repstream.Client(f"tcp://{cluster.host}:{port}", timeout=20) as client:
         yield client
-    holder = cluster.placed()["holder"]
-    cluster.done("remove", "north", "--address", cluster.address)
-    assert not still_alive({holder}, 30)
 
 
 def begin(engine: repstream.Client, path: Path, detector: Detector) -> None:
@@ -162,11 +204,22 @@ def test_what_no_host_offers_is_refused(cluster: Cluster) -> None:
     assert "no host offers disk:tape; offered are detector:eiger, disk:nvme" in refused.stderr
 
 
+def test_an_engine_that_is_removed_ends_with_all_that_it_had(cluster: Cluster) -> None:
+    where = ("--address", cluster.address, "--port", free_port())
+    cluster.done("place", "south", "--needs", "detector:eiger", *where)
+    holder = cluster.placed("south")["holder"]
+    everything = below(holder) | {holder}
+    cluster.done("remove", "south", "--address", cluster.address)
+    assert not still_alive(everything, 30)
+
+
 def test_an_acquisition_does_not_notice_that_its_keeper_dies(
     cluster: Cluster, engine: repstream.Client, folder: Path, detector: Detector
 ) -> None:
     begin(engine, folder / "first.h5", detector)
     before = cluster.placed()
+    (said,) = json.loads(cluster.done("status", "--json", "--timeout", 60, "--address", cluster.address))
+    assert said == before
     kill(before["keeper"])
     detector.send(range(10, 20))
     engine.wait("writers.main.acq_state", "FINISHED", timeout=30)
@@ -179,7 +232,6 @@ def test_an_acquisition_does_not_notice_that_its_keeper_dies(
 def test_an_engine_whose_host_is_lost_goes_on_at_another(
     cluster: Cluster, engine: repstream.Client, folder: Path, detector: Detector
 ) -> None:
-    """Last, since it takes a host away."""
     begin(engine, folder / "second.h5", detector)
     cluster.done("join", cluster.address, cluster.host, "--offers", "disk:nvme")
     before = cluster.placed()
@@ -198,3 +250,24 @@ def test_an_engine_whose_host_is_lost_goes_on_at_another(
     detector.send(range(10, 20))
     engine.wait("writers.main.acq_state", "FINISHED", timeout=30)
     assert_holds(folder / "third.h5", range(20))
+
+
+def test_an_acquisition_does_not_notice_that_the_head_dies_and_the_engine_ends_in_good_order(
+    cluster: Cluster, engine: repstream.Client, folder: Path, detector: Detector
+) -> None:
+    """Last, since nothing of Ray is left."""
+    begin(engine, folder / "fourth.h5", detector)
+    holder = cluster.placed()["holder"]
+    everything = below(holder) | {holder}
+    cluster.kill_head()
+    detector.send(range(10, 20))
+    engine.wait("writers.main.acq_state", "FINISHED", timeout=30)
+    assert_holds(folder / "fourth.h5", range(20))
+    engine.write({"writers.main.output_file": folder / "fifth.h5"})
+    engine.execute("writers.main.start")
+    detector.send(range(5))
+    engine.wait("writers.main.num_written", 5, timeout=30)
+    assert not still_alive(everything, 120)
+    with h5py.File(folder / "fifth.h5") as file:
+        assert len(file["/entry/data/data"]) == 5
+    assert verify(folder / "fifth.h5").damaged == []
