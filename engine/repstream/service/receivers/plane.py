@@ -83,8 +83,8 @@ class Receivers:
             return True
         if self._patience:
             reason = (
-                f"source.receivers is {receivers}: with --keep-data-plane there is one, since the next start "
-                "cannot take several over; set it to 1, or start the engine without --keep-data-plane"
+                f"{receivers} receivers are asked for: with --keep-data-plane there is one, since no start "
+                "can take several over; ask for 1, or start the engine without --keep-data-plane"
             )
             self._tell(control.Answer(request.request, reason))
             return False
