@@ -72,7 +72,7 @@ class Shift:
             name = " and ".join(fault.name for fault in faults)
             self._rounds += 1
             wrong: list[str] = []
-            row = self._report.row(name)
+            row = self._report.row(name if len(faults) == 1 else "two of them at once")
             row.rounds += 1
             begun = time.monotonic()
             try:
