@@ -16,8 +16,8 @@ from repstream_cli.demo.watchers import EpicsWatcher, HttpWatcher
 from repstream_cli.progress import ProgressLine
 from repstream_cli.stack import Stack
 
-FOLLOW = 5.0
-"""Seconds that EPICS and HTTP have to show the end as well."""
+PATIENCE = 30.0
+"""Seconds that each front end has to answer, and to show the end as well, on a busy machine too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,18 @@ class Acquisition:
         self._file = file
         self._images = images
         self._writer = tango.DeviceProxy(addresses.tango_name(stack, "repstream/writer/1"))
+        self._writer.set_timeout_millis(int(1000 * PATIENCE))
         self._epics = EpicsWatcher(stack)
         self._http = HttpWatcher(stack, WRITER)
 
     def run(self, stop: threading.Event, patience: float) -> Outcome:
         """Wait at most `patience` seconds for a next image; `stop` ends it."""
+        try:
+            return self._run(stop, patience)
+        except tango.DevFailed as error:
+            return Outcome(self._file, "", f"Tango says {error.args[-1].desc}")
+
+    def _run(self, stop: threading.Event, patience: float) -> Outcome:
         self._wait_attached(stop)
         line = ProgressLine(self._progress)
         with self._epics, self._http:
@@ -54,7 +61,7 @@ class Acquisition:
 
     def _wait_attached(self, stop: threading.Event) -> None:
         """The Tango server answers a moment before it has found the engine."""
-        end = time.monotonic() + FOLLOW
+        end = time.monotonic() + PATIENCE
         while self._writer.State() == tango.DevState.UNKNOWN and time.monotonic() < end:
             stop.wait(0.05)
 
@@ -70,7 +77,7 @@ class Acquisition:
                 return
 
     def _follow(self, stop: threading.Event) -> None:
-        end = time.monotonic() + FOLLOW
+        end = time.monotonic() + PATIENCE
         while self._complaint() and time.monotonic() < end and not stop.wait(0.1):
             pass
 
