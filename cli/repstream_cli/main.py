@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, Place] = {
     "status": Place(
         "repstream_cli.status",
         "status",
-        "Show the state of an engine, its streams and its writers, or of several.",
+        "Show the state of an engine, its streams and its writers; of several engines a table.",
     ),
     "cluster": Place("repstream_cli.cluster", "cluster", "Write one acquisition on several hosts."),
     "doctor": Place(

@@ -66,6 +66,11 @@ def status(
 
 def _addresses(given: Sequence[str]) -> Mapping[str, str]:
     """Addresses by name; one without a name has its host and port for it."""
+    for each in given:
+        if "=" not in each and "://" not in each:
+            raise typer.BadParameter(
+                f"{each!r} is no address; one is tcp://host:9600", param_hint="--address"
+            )
     named = [each if "=" in each else f"{each.rpartition('/')[2]}={each}" for each in given]
     try:
         return addresses_of(named)

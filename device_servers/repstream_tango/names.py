@@ -17,6 +17,13 @@ STREAM_CLASS = "LiveStream"
 PICTURE_CLASS = "LivePicture"
 LIMA_CLASS = "LimaCCDs"
 
+SLOT_CLASSES: Mapping[str, str] = {
+    Group.WRITER: WRITER_CLASS,
+    Group.STREAM: STREAM_CLASS,
+    Group.PICTURE: PICTURE_CLASS,
+}
+"""The class of the devices that show one slot of a group, where there is one."""
+
 LONGEST = 255
 """Characters that Tango's database keeps of an attribute's or command's name (``varchar(255)``)."""
 

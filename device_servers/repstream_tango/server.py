@@ -124,7 +124,7 @@ def tango_arguments(options: argparse.Namespace, catalogue: Catalogue) -> list[s
 def _named(options: argparse.Namespace, catalogue: Catalogue) -> list[Device]:
     """The devices that the options name, or leave to us."""
     ours = [] if options.only_devices else devices(options.repeater, options.writer, catalogue)
-    return [*ours, *options.device]
+    return list(dict.fromkeys([*ours, *options.device]))
 
 
 def _served(

@@ -8,7 +8,7 @@ from tango import AttrQuality, CmdArgType, DispLevel
 
 from repstream.parameters.catalogue import Parameter
 from repstream.parameters.facts import Format, Kind, Level, Severity, Value
-from repstream_tango.names import label
+from repstream_tango.names import SLOT_CLASSES, label
 
 CANNOT = frozenset({"default", "length"})
 """Facts that Tango cannot carry: an attribute has no default and a text no greatest length, and
@@ -83,9 +83,9 @@ def configuration(parameter: Parameter, alone: bool = False) -> dict[str, Any]:
 def display_level(parameter: Parameter, alone: bool = False) -> DispLevel:
     """Who needs an attribute.
 
-    Where a device shows all slots, operators have the lists, and a device of each slot.
+    Where a device shows all slots of a group, operators have the lists, and a device of each slot.
     """
-    beside_others = parameter.slot and not alone
+    beside_others = parameter.slot and parameter.group in SLOT_CLASSES and not alone
     return DispLevel.EXPERT if beside_others or parameter.level is Level.EXPERT else DispLevel.OPERATOR
 
 

@@ -160,7 +160,8 @@ def test_a_host_is_cut_off_in_the_middle_of_a_write_and_back(site: Site) -> None
     site.between.cut()
     site.detector.send(range(20, IMAGES_SENT - 20))
     until(lambda: not site.is_reachable("north"), "the loss of north")
-    until(lambda: written(going) >= IMAGES_SENT // 2, "the images of south")
+    # A busy host may lose a few of the burst, too: the account is at the end.
+    until(lambda: written(going) >= IMAGES_SENT // 3, "the images of south")
     site.between.heal()
     until(lambda: site.is_reachable("north"), "north", 60)
     until(lambda: not site.stream("north", "queued"), "what waits for north", 60)

@@ -89,8 +89,13 @@ def main(page: str, folder: Path) -> None:
     """Do every step; ends with what the first that fails has said."""
     loopback_up()
     (folder / "hosts").write_text(HOSTS)
-    for here, there in ((folder / "hosts", "/etc/hosts"), (folder, "/tmp")):
-        subprocess.run(["mount", "--bind", here, there], check=True)
+    mounts: list[tuple[Path, Path]] = [(folder / "hosts", Path("/etc/hosts")), (folder, Path("/tmp"))]
+    if ROOT.is_relative_to("/tmp"):  # what is there disappears otherwise
+        own = folder / ROOT.relative_to("/tmp")
+        own.mkdir(parents=True)
+        mounts.insert(0, (ROOT, own))
+    for here, there in mounts:
+        subprocess.run(["mount", "--rbind", here, there], check=True)
     home = Path("/tmp/home/.local/bin")
     for made in (home, Path("/tmp/data"), Path("/tmp/etc/repstream")):
         made.mkdir(parents=True)

@@ -225,7 +225,6 @@ def test_first_frames_out_of_order_get_the_places_of_their_ids(
         (range(43), 50, 43, "43-49"),  # and then 52: seven of the nine that did not come have a place
         ([0, 1, 2, 4], 6, 4, "3,5"),
         ([10, 11], 3, 2, "12"),  # before the first place is known
-        ([10, 40, 11], 3, 2, "12"),  # and with the one beyond before one that has a place
     ],
 )
 def test_ids_beyond_the_last_place_are_not_missing(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 
 from repstream.accounting import SETTLING, OutputLedger, Verdict
 from repstream.dataplane.control import Opening
@@ -314,8 +313,7 @@ class Selection:
             self._place_all()
 
     def _place_all(self) -> None:
-        # The lowest first: one beyond the last place ends the acquisition.
-        for frame in sorted(self._take_unplaced(), key=attrgetter("frame_id")):
+        for frame in self._take_unplaced():
             if self._gate.is_open:
                 self._take_to_place(frame)
             else:
