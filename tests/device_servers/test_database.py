@@ -190,9 +190,9 @@ def test_one_server_shows_several_engines(database: str, tmp_path: Path) -> None
             for device in (other, its_writer):
                 device.put_property({"Engine": second})
                 device.Init()
-            until(lambda: its_writer.State() == DevState.STANDBY, "the second engine")
+            until(lambda: its_writer.State() == DevState.STANDBY, "the second engine", 90)
             other.Start()
-            until(lambda: other.State() == DevState.RUNNING, "the second engine to run")
+            until(lambda: other.State() == DevState.RUNNING, "the second engine to run", 90)
             its_writer.NumImages = 7
             until(lambda: proxy(database, "two/rep/1").State() == DevState.STANDBY, "the first engine")
             assert proxy(database, "two/w/1").NumImages != 7

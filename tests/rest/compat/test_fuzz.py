@@ -20,7 +20,7 @@ import httpx
 import numpy as np
 import pytest
 import simplejpeg
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from repstream.link.history import History
@@ -311,6 +311,7 @@ def test_files_and_images_are_shown_or_refused_whatever_they_are_asked_by(
 def test_an_unknown_route_is_unknown_and_nothing_more(
     views: Views, view: str, method: str, path: list[str], content: bytes
 ) -> None:
+    assume(not {".", ".."} & set(path))  # the client takes those out of a path, which may be a known one then
     before = views.state()
     segments = [quote(segment.encode("utf-8", "surrogatepass"), safe="") for segment in path]
     answer = views.clients[view].request(method, "/nonsense/" + "/".join(segments), content=content)
