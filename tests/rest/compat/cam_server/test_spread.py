@@ -26,7 +26,7 @@ from tests.waiting import until
 CAMERA = {"source": "", "source_type": "simulation"}
 PIPELINE = {"camera_name": "c"}
 HERE = "http://manager:8888"
-PATIENCE = 0.5
+PATIENCE = 2.0
 
 
 class Streams:
