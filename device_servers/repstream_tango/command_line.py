@@ -13,7 +13,7 @@ from types import MappingProxyType
 from repstream.errors import RegistrationError
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Group
-from repstream_tango.names import PICTURE_CLASS, REPEATER_CLASS, SERVER, STREAM_CLASS, WRITER_CLASS
+from repstream_tango.names import REPEATER_CLASS, SERVER, SLOT_CLASSES, WRITER_CLASS
 
 DEFAULT_PORT = 9601
 """TCP port without a database; with one, Tango takes a free port unless --port is given."""
@@ -184,8 +184,8 @@ def devices(
     found = list(repeaters or [Device(REPEATER_CLASS, "repstream/repeater/1")])
     found += [Device(WRITER_CLASS, name) for name in writers or _of_slots(catalogue, Group.WRITER)]
     if not repeaters and not writers:
-        for group, tango_class in ((Group.STREAM, STREAM_CLASS), (Group.PICTURE, PICTURE_CLASS)):
-            found += [Device(tango_class, name) for name in _of_slots(catalogue, group)]
+        for group in (Group.STREAM, Group.PICTURE):
+            found += [Device(SLOT_CLASSES[group], name) for name in _of_slots(catalogue, group)]
     return found
 
 

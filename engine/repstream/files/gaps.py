@@ -56,13 +56,12 @@ class Ranges:
 
     def cut(self, stop: int) -> int:
         """Take out `stop` and all above it; how many there were."""
-        before = sum(last + 1 - first for first, last in self)
+        taken = 0
         while self._stops and self._stops[-1] > stop:
-            first = self._firsts.pop()
-            self._stops.pop()
-            if first < stop:
-                self.add(first, stop)
-        return before - sum(last + 1 - first for first, last in self)
+            first, end = self._firsts.pop(), self._stops.pop()
+            self.add(first, stop)
+            taken += end - max(first, stop)
+        return taken
 
 
 class GapLog(GapTracker):

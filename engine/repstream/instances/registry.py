@@ -17,6 +17,7 @@ from typing import Any
 
 from repstream.errors import ChildError, InstanceRuns, PortTakenError, Refused, UnknownInstance
 from repstream.instances.description import Configuration, Folders, InstanceInfo, Kind, LogRecord
+from repstream.instances.followers import Followers
 from repstream.instances.instance import LOG_LENGTH, Instance
 from repstream.instances.launcher import Launcher
 from repstream.instances.ports import CAMERA_PORTS, PIPELINE_PORTS, Ports
@@ -58,7 +59,7 @@ class Instances:
         self._turns = Turns()
         self._lives: dict[str, Instance] = {}
         self._kept_ports: dict[str, int] = {}
-        self._followers: dict[str, tuple[Callable[[], None], ...]] = {}
+        self._followers = Followers()
         self._closed = False
 
     def start(
@@ -139,16 +140,7 @@ class Instances:
 
         Calls come from a thread of the instance, which must not be held up.
         """
-        with self._lock:
-            self._followers[name] = (*self._followers.get(name, ()), callback)
-
-        def leave() -> None:
-            with self._lock:
-                left = tuple(c for c in self._followers.pop(name, ()) if c is not callback)
-                if left:
-                    self._followers[name] = left
-
-        return leave
+        return self._followers.add(name, callback)
 
     def close(self) -> None:
         """Stop all, and start none any more; the launcher remains."""
@@ -195,7 +187,7 @@ class Instances:
             read_only=read_only,
             find_input=self._find,
             on_end=self._give_back,
-            on_change=partial(self._changed, name),
+            on_change=partial(self._followers.call, name),
             log=before.log if before is not None else deque[LogRecord](maxlen=LOG_LENGTH),
         )
         with self._lock:
@@ -227,10 +219,6 @@ class Instances:
         if not (entrance := self.get(wanted.name).input_address):
             raise Refused(wanted.name, "it takes no messages: it is no fan-in")
         return entrance
-
-    def _changed(self, name: str) -> None:
-        for follower in self._followers.get(name, ()):
-            follower()
 
     def _give_back(self, life: Instance) -> None:
         for port in (life.specification.port, life.specification.input_port):

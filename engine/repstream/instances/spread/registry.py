@@ -18,6 +18,7 @@ from repstream.errors import (
     UnknownInstance,
 )
 from repstream.instances.description import Configuration, InstanceInfo, Kind, LogRecord
+from repstream.instances.followers import Followers
 from repstream.instances.protocol import FindStream
 from repstream.instances.registry import Instances
 from repstream.instances.spread.fleet import Fleet
@@ -63,12 +64,11 @@ class Spread:
         self._own = own
         self._find_stream = find_stream
         self._fleet = Fleet(own.kind, OwnHost(address, own, own_log), file, self._looked, patience)
-        self._lock = threading.Lock()
         self._choosing = threading.Lock()
         self._turns = Turns()
         self._places = Places()
         self._starting: Counter[str] = Counter()
-        self._followers: dict[str, tuple[Callable[[], None], ...]] = {}
+        self._followers = Followers()
         self._closed = False
         self._fleet.open()
 
@@ -139,16 +139,12 @@ class Spread:
         return dict(running[0].look().beams.get(name, {})) if running is not None else {}
 
     def follow(self, name: str, callback: Callable[[], None]) -> Callable[[], None]:
-        with self._lock:
-            self._followers[name] = (*self._followers.get(name, ()), callback)
+        leave_others = self._followers.add(name, callback)
         leave_own = self._own.follow(name, callback)
 
         def leave() -> None:
             leave_own()
-            with self._lock:
-                left = tuple(each for each in self._followers.pop(name, ()) if each is not callback)
-                if left:
-                    self._followers[name] = left
+            leave_others()
 
         return leave
 
@@ -296,7 +292,7 @@ class Spread:
             threading.Thread(target=self._settle, args=(host, unwanted, ended), daemon=True).start()
         for name in {*before.instances, *now.instances}:
             if before.running.get(name) != now.running.get(name):
-                self._changed(name)
+                self._followers.call(name)
 
     def _settle(self, host: RemoteHost, unwanted: list[str], ended: list[InstanceInfo]) -> None:
         for name in unwanted:
@@ -310,11 +306,7 @@ class Spread:
             with suppress(RepstreamError):
                 if reason := _reason(info, host.logs(info.name)):
                     self._places.ended(info.name, reason)
-                    self._changed(info.name)
-
-    def _changed(self, name: str) -> None:
-        for callback in self._followers.get(name, ()):
-            callback()
+                    self._followers.call(info.name)
 
 
 def _reason(info: InstanceInfo, records: Sequence[LogRecord]) -> str:
