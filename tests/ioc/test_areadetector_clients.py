@@ -28,8 +28,8 @@ def program(folder: Path, prefix: str) -> str:
 
 @pytest.mark.parametrize("plugin", ["HDF5Plugin", "HDF5Plugin_V34"])
 def test_a_count_of_bluesky_writes_what_was_sent(tmp_path: Path, plugin: str) -> None:
-    of_version = f"from ophyd.areadetector.plugins import {plugin} as HDF5Plugin\n\nEpicsSignal.set_def"
-    text = program(tmp_path, "T:AD:").replace("\nEpicsSignal.set_def", of_version)
+    of_version = f"from ophyd.areadetector.plugins import {plugin} as HDF5Plugin\n\nEpicsSignalBase.set_def"
+    text = program(tmp_path, "T:AD:").replace("\nEpicsSignalBase.set_def", of_version)
     with running_rig(tmp_path) as rig, prepared(rig) as ioc:
         rig.service.write({"streams.all.enable": False}, ME)
         rig.service.execute("engine.start", None, ME).wait(20)

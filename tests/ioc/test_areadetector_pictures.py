@@ -17,7 +17,9 @@ ME = Requester("test", "", "")
 
 PROGRAM = """
 from ophyd.areadetector.plugins import ImagePlugin, ROIPlugin, ROIStatNPlugin_V25, StatsPlugin
+from ophyd.signal import EpicsSignalBase
 
+EpicsSignalBase.set_defaults(timeout=10, connection_timeout=10, write_timeout=10)
 image = ImagePlugin("T:AD:image1:", name="image")
 image.wait_for_connection(all_signals=False, timeout=10)
 spot = ROIStatNPlugin_V25("T:AD:ROIStat1:2:", name="spot")
