@@ -57,7 +57,7 @@ class Child(Running):
                 self.close()
                 said = (
                     "; ".join(filter(None, map(_without_frame, self._last_lines)))
-                    or f"no word within {timeout:.0f} s"
+                    or f"it was not ready within {timeout:.0f} s and said nothing"
                 )
                 raise ChildError(f"{self.name} did not start: {said}")
 

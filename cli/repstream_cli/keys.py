@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from repstream.sockets.keys import FOLDER_VARIABLE, SECRET, Key, Keys
 from repstream_cli.exits import Exit
+from repstream_cli.named_secrets import AsJson, group, show
 
 Name = Annotated[str, typer.Argument(help="Name of the key, such as detector or daq.")]
 Folder = Annotated[
@@ -23,7 +23,7 @@ Folder = Annotated[
     ),
 ]
 
-keys = typer.Typer(name="keys", no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+keys = group("keys")
 
 
 @keys.callback()
@@ -52,10 +52,7 @@ def create(name: Name, folder: Folder = None) -> None:
 
 
 @keys.command("list")
-def listed(
-    folder: Folder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
-) -> None:
+def listed(folder: Folder = None, as_json: AsJson = False) -> None:
     """List all names: whether the pair is ours, and the public key.
 
     Exit codes: 0 all well, 1 others may read a secret key.
@@ -63,14 +60,11 @@ def listed(
     known = Keys(folder)
     found = list(known)
     exposed = [key.name for key in found if known.is_exposed(key.name)]
-    if as_json:
-        typer.echo(json.dumps([{"name": k.name, "own": k.own, "public": k.public} for k in found], indent=2))
-    else:
-        width = max((len(key.name) for key in found), default=0)
-        for key in found:
-            typer.echo(f"{key.name:{width}}  {'pair  ' if key.own else 'public'}  {key.public}")
-        if not found:
-            typer.echo(f"no keys in {known.place}; `repstream keys create NAME` makes a pair")
+    show(
+        [(_fields(key), f"{'pair  ' if key.own else 'public'}  {key.public}") for key in found],
+        as_json,
+        f"no keys in {known.place}; `repstream keys create NAME` makes a pair",
+    )
     for name in exposed:
         path = known.place / f"{name}{SECRET}"
         typer.echo(
@@ -80,8 +74,8 @@ def listed(
     raise typer.Exit(Exit.FAULTS if exposed else Exit.OK)
 
 
-@keys.command()
-def show(name: Name, folder: Folder = None) -> None:
+@keys.command("show")
+def shown(name: Name, folder: Folder = None) -> None:
     """Print the public key of a name, which may be known to everybody."""
     typer.echo(Keys(folder).public(name).decode())
 
@@ -113,6 +107,10 @@ def remove(name: Name, folder: Folder = None) -> None:
     """Remove a name and its keys: whoever has that key can no longer connect."""
     Keys(folder).remove(name)
     typer.echo(f"{name} is forgotten; connections that are open stay so")
+
+
+def _fields(key: Key) -> dict[str, object]:
+    return {"name": key.name, "own": key.own, "public": key.public}
 
 
 def _say_public(key: Key, folder: Path | None) -> None:

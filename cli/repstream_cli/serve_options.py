@@ -128,9 +128,9 @@ def engine_options(
     """The engine's options; refuses what could not work, before anything is started."""
     for root in roots:
         if not root.is_dir():
-            raise typer.BadParameter(f"--root {root} is not a folder")
+            raise typer.BadParameter(f"--root {root} is not a folder: make it first")
     if settings is not None and not settings.absolute().parent.is_dir():
-        raise typer.BadParameter(f"--settings {settings} lies in a folder that does not exist")
+        raise typer.BadParameter(f"--settings {settings} lies in a folder that does not exist: make it first")
     try:
         configuration = storage.load(config, Configuration) if config is not None else first_configuration()
     except Refused as error:

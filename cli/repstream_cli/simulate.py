@@ -112,7 +112,7 @@ def simulate(
       repstream simulate --file run1.h5 --rate 100
     """
     if folder is not None and file is not None:
-        raise typer.BadParameter("a folder and a file: only one of them can be sent")
+        raise typer.BadParameter("give --folder or --file, not both")
     if first + max(number or 0, 1) - 1 > LAST_ID:
         raise typer.BadParameter(f"--first {first} and --number {number}: ids end at {LAST_ID}")
     counts = Counts()

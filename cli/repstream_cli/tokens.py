@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from repstream.sockets.keys import folder
+from repstream import private_file
 from repstream_cli.exits import Exit
+from repstream_cli.named_secrets import AsJson, group, show
 from repstream_http.tokens import Token, TokenFile
 
 Name = Annotated[
@@ -27,7 +27,7 @@ File = Annotated[
     ),
 ]
 
-tokens = typer.Typer(name="tokens", no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+tokens = group("tokens")
 
 
 @tokens.callback()
@@ -61,19 +61,14 @@ def create(
 
 
 @tokens.command("list")
-def listed(
-    file: File = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
-) -> None:
+def listed(file: File = None, as_json: AsJson = False) -> None:
     """List the tokens: names, rights, when they were made and until when they are good."""
-    found = _file(file).read()
-    if as_json:
-        rows = [{"name": t.name, "may": t.may, "created": t.created, "expires": t.expires} for t in found]
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        width = max((len(token.name) for token in found), default=0)
-        for token in found:
-            typer.echo(f"{token.name:{width}}  {token.may:6}  made {_date(token.created)}  {_until(token)}")
+    known = _file(file)
+    show(
+        [(_fields(t), f"{t.may:6}  made {_date(t.created)}  {_until(t)}") for t in known.read()],
+        as_json,
+        f"no tokens in {known.path}; `repstream tokens create NAME` makes one",
+    )
     raise typer.Exit(Exit.OK)
 
 
@@ -96,7 +91,11 @@ def remove(name: Name, file: File = None) -> None:
 
 
 def _file(given: Path | None) -> TokenFile:
-    return TokenFile(given or folder().with_name("tokens.json"))
+    return TokenFile(given or private_file.home() / "tokens.json")
+
+
+def _fields(token: Token) -> dict[str, object]:
+    return {"name": token.name, "may": token.may, "created": token.created, "expires": token.expires}
 
 
 def _date(seconds: float) -> str:

@@ -6,6 +6,18 @@ import os
 from pathlib import Path
 
 OWNER_ONLY = 0o600
+OTHERS = 0o077
+"""The rights that nobody but the owner may have."""
+
+
+def home() -> Path:
+    """Where the files of this user are that nobody gave another place."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "repstream"
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether others than its owner may read or change a file that is there."""
+    return path.is_file() and bool(path.stat().st_mode & OTHERS)
 
 
 def write(path: Path, data: bytes, mode: int = OWNER_ONLY) -> None:

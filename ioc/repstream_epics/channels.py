@@ -123,7 +123,7 @@ class Channel(ChannelData):  # type: ignore[misc]  # caproto is untyped
     def _refusal(self, user: str, address: str) -> str:
         """Why this client cannot write now; empty where it can."""
         if self._disabled:
-            return f"put of {user or 'somebody'} at {address} refused: .DISP is 1"
+            return f"put of {user or 'somebody'} at {address} refused: .DISP is 1; put 0 there first"
         return "" if self.access.allows(user, address) else self.access.reason(user, address)
 
     def _may_write(self, user: str, address: str) -> bool:

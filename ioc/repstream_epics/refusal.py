@@ -64,7 +64,7 @@ def explain(error: Exception) -> tuple[CmdStatus, str]:
     if isinstance(error, EngineUnreachable | Unanswered):
         return CmdStatus.TIMEOUT, str(error)
     log.error("a request failed", exc_info=error)
-    return CmdStatus.FAILED, f"internal error: {type(error).__name__}: {error}"
+    return CmdStatus.FAILED, f"a fault of the IOC ({type(error).__name__}: {error}); its log has the details"
 
 
 def ended(completion: Completion) -> tuple[CmdStatus, str]:

@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 FORMER = "-former"
 """What the name of a token that was rotated ends with, while it is still good."""
-OTHERS = 0o077
 DAY, HOUR = 86400.0, 3600.0
 
 May = Literal["read", "change"]
@@ -78,7 +77,7 @@ class TokenFile:
     def check(self) -> None:
         """Raises `Refused` where the file cannot serve: missing, no tokens' file, readable for others."""
         self._tokens, self._stamp = self.read(), self._stamped()
-        if self.path.stat().st_mode & OTHERS:
+        if private_file.is_exposed(self.path):
             raise self._refused(f"others may read it; chmod 600 {self.path}")
 
     def good(self) -> tuple[Token, ...]:

@@ -107,7 +107,7 @@ def test_a_launcher_says_when_instances_start_at_once():
         assert launcher.wait_until_warm(60)
     finally:
         launcher.close()
-    with pytest.raises(ChildError, match="the server ends"):
+    with pytest.raises(ChildError, match="the server is being stopped"):
         launcher.wait_until_warm(1)
 
 

@@ -227,6 +227,18 @@ def test_the_command_shows_a_token_once(tmp_path: Path) -> None:
     assert "is no name" in str(typed(path, "create", "an na").exception)
 
 
+def test_the_folder_of_the_keys_does_not_move_the_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.setenv("REPSTREAM_KEYS", str(tmp_path / "elsewhere/keys"))
+    place = tmp_path / "settings/repstream/tokens.json"
+    assert CliRunner().invoke(command, ["create", "anna"]).exit_code == Exit.OK
+    assert place.is_file() and not place.parent.with_name("elsewhere").exists()
+    CliRunner().invoke(command, ["remove", "anna"])
+    assert CliRunner().invoke(command, ["list"]).stdout.startswith(f"no tokens in {place};")
+
+
 def test_a_file_cut_short_is_never_seen(file: TokenFile) -> None:
     file.create("anna", "change")
     before = file.path.stat().st_ino

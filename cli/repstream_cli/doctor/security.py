@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from repstream import private_file
 from repstream.errors import Refused
-from repstream.sockets.keys import OTHERS, SECRET, Keys
+from repstream.sockets.keys import SECRET, Keys
 from repstream_cli.doctor.finding import Finding, fail, ok, warn
 from repstream_cli.doctor.site import Site
 from repstream_http.certificate import examined
@@ -28,7 +28,7 @@ def certificate(site: Site) -> Iterator[Finding]:
         _, expires = examined(pem, key)
     except Refused as error:
         yield fail(
-            "certificate", str(error), "no server starts with it", f"openssl x509 -text -noout -in {pem}"
+            "certificate", str(error), "correct that: no server starts with it", f"openssl x509 -text -noout -in {pem}"
         )
         return
     days = int((expires - time.time()) // DAY)
@@ -39,7 +39,7 @@ def certificate(site: Site) -> Iterator[Finding]:
         )
     else:
         yield ok("certificate", f"{pem} belongs to {key} and is good for {days} days")
-    if _is_exposed(key):
+    if private_file.is_exposed(key):
         yield fail("certificate", f"others may read {key}", "let its owner alone read it", f"chmod 600 {key}")
 
 
@@ -60,7 +60,7 @@ def keys(site: Site) -> Iterator[Finding]:
         try:
             Keys(site.secrets.keys, f"{name}.curve_key").pair(section.curve_key)
         except Refused as error:
-            yield fail("keys", str(error), "the repeater does not start without", "repstream keys list")
+            yield fail("keys", str(error), "add the key: the repeater does not start without it", "repstream keys list")
         else:
             yield ok("keys", f"{name} is encrypted with {section.curve_key}")
 
@@ -72,7 +72,7 @@ def tokens(site: Site) -> Iterator[Finding]:
         try:
             TokenFile(path).check()
         except Refused as error:
-            yield fail("tokens", str(error), "no server starts with it", "repstream tokens list")
+            yield fail("tokens", str(error), "correct that: no server starts with it", "repstream tokens list")
         else:
             yield ok("tokens", f"{path} has {len(TokenFile(path).good())} tokens that are good")
     elif site.secrets.host not in LOCAL and not site.secrets.has_token:
@@ -82,7 +82,3 @@ def tokens(site: Site) -> Iterator[Finding]:
             "make a token and give the file as --http-tokens, or listen on this host only",
             "repstream tokens create NAME",
         )
-
-
-def _is_exposed(path: Path) -> bool:
-    return bool(path.stat().st_mode & OTHERS)

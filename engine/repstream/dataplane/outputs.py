@@ -286,5 +286,5 @@ def _reason(error: Exception) -> str:
     """Why a frame does not go out; a fault of ours must not end the streams of all others."""
     if isinstance(error, MalformedMessage):
         return error.reason
-    log.error("a frame could not be converted", exc_info=error)
+    log.error("a frame could not be converted; it is dropped, reason internal", exc_info=error)
     return "internal"

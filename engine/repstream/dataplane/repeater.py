@@ -287,7 +287,7 @@ class Repeater:
             return self._refuse(parts, error)
         except Exception as error:
             # A message that shows a fault of ours must not end the streams of all others.
-            log.exception("a message could not be decoded")
+            log.exception("a message could not be decoded; it counts as malformed, reason internal")
             return self._refuse(parts, MalformedMessage("internal", f"{type(error).__name__}: {error}"))
         if not isinstance(frame, Frame):
             return frame is not None and self._pass_on(frame)

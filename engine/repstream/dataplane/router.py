@@ -182,7 +182,7 @@ class Router:
         if not self._line.is_lost:
             self._serve()
         elif self._line.take_up():
-            log.info("another service is here")
+            log.info("another service has taken this data plane over")
         if self._line.descriptor != before:
             self._calls.unregister(before)
             self._calls.register(self._line.descriptor, select.POLLIN)
@@ -196,7 +196,7 @@ class Router:
             if self._serving and self._repeater is not None and self._line.lose():
                 return
             if self._serving:
-                log.warning("the service is gone without a farewell")
+                log.warning("the service is gone: it died; what is open is finished, then this data plane ends")
             self.end()
 
     def _answer(self, request: control.Request) -> control.Answer:
@@ -273,7 +273,7 @@ class Router:
 
     def _open(self, request: control.Open) -> str:
         if self._repeater is not None:
-            return "the last stop still drains" if self._closing is not None else "running already"
+            return "the last stop still drains" if self._closing is not None else "the repeater runs already"
         try:
             configuration = _configuration(request.configuration, self._model)
             if configuration.source.receiver_cpus != self._cpus:
@@ -374,5 +374,5 @@ def _configuration(text: str, model: type[Configuration]) -> Configuration:
     keys = {f"streams.{name}" for name in configuration.streams}
     keys |= {f"writers.{name}" for name in configuration.writers}
     if without := keys - configuration.slots.keys():
-        raise Refused("configuration", f"no slot for {', '.join(sorted(without))}")
+        raise Refused("configuration", f"there is no slot for {', '.join(sorted(without))}")
     return configuration

@@ -63,7 +63,7 @@ def is_same_file(path: Path, state: os.stat_result) -> bool:
 
 def check_in_place(path: Path, fd: int) -> None:
     """Raise StorageError where the name no longer stands for the file that is open as `fd`."""
-    with failing(path, "cannot be found any more"):
+    with failing(path, "can no longer be found"):
         there = is_same_file(path, os.fstat(fd))
     if not there:
         raise StorageError(f"{path} was removed, renamed or replaced while it was written")

@@ -126,7 +126,7 @@ class FileReader(Closing):
         Raises KeyError for a channel that the file does not have, StorageError where it cannot be read.
         """
         if not 0 <= number < self.count:
-            raise IndexError(f"image {number} of {self.count}")
+            raise IndexError(f"{self.path} has {self.count} images, and no number {number}")
         path = self.channels[channel] if channel else ""
         with failing_in_library(f"{self.path}: image {number}"):
             if path:

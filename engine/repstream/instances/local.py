@@ -125,7 +125,7 @@ class LocalLauncher:
     def _link(self) -> _ZygoteLink:
         with self._lock:
             if self._closing.is_set():
-                raise ChildError("no instance is started any more: the server ends")
+                raise ChildError("no instance is started any more: the server is being stopped")
             if self._zygote is None or not self._zygote.alive:
                 self._zygote = _ZygoteLink()
             return self._zygote

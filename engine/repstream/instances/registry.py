@@ -151,7 +151,7 @@ class Instances:
         self, name: str, configuration: Configuration, read_only: bool | None, port: int
     ) -> InstanceInfo:
         if self._closed:
-            raise Refused(name, "the server ends")
+            raise Refused(name, "the server is being stopped: it starts nothing more")
         whole = complete(self.kind, configuration)
         wanted = port or settings(self.kind, whole).port
         if read_only is None:

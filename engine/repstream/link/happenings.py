@@ -56,7 +56,7 @@ def _engine(now: EngineStatus, was: EngineStatus) -> Iterator[Line]:
         lost = Line("warning", "losing frames")
         yield lost if now.losing else Line("info", "no frame was lost in the last 5 s")
     if (now.locked_by or "") != (was.locked_by or ""):
-        yield Line("info", f"control lock: {now.locked_by}" if now.locked_by else "control lock given back")
+        yield Line("info", f"control lock: {now.locked_by}" if now.locked_by else "control lock released")
 
 
 def _source(now: SourceStatus, was: SourceStatus) -> Iterator[Line]:

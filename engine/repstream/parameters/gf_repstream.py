@@ -49,7 +49,7 @@ def as_tree(file: Mapping[str, Any], subject: str) -> dict[str, Any]:
         }
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidValue(
-            subject, f"looks like a gf_repstream configuration but lacks or garbles {error}"
+            subject, f"looks like a gf_repstream configuration, but this is missing or wrong in it: {error}"
         ) from error
 
 
@@ -120,7 +120,7 @@ def as_changes(given: Mapping[str, Any], configuration: Mapping[str, Any], subje
             "buffer_size": whole["buffer_size"],
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidValue(subject, f"is garbled: {error}") from error
+        raise InvalidValue(subject, f"has a wrong value: {error}") from error
     return {"source": source, "streams": streams}
 
 

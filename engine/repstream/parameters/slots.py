@@ -20,7 +20,7 @@ def assign(configuration: Configuration, catalogue: Catalogue) -> Configuration:
     for group in catalogue.named:
         names, numbers = list(configuration.sections(group)), catalogue.slots(group)
         if len(names) > len(numbers):
-            raise Refused(group, f"{len(names)} of them, but there are only {len(numbers)} slots")
+            raise Refused(group, f"{len(names)} are too many: there are {len(numbers)} slots")
         wanted = {
             n: configuration.slots[f"{group}.{n}"] for n in names if f"{group}.{n}" in configuration.slots
         }

@@ -51,7 +51,7 @@ class PictureServer:
             try:
                 self.asks.take(client, wire.decode(b"".join(parts)), time.monotonic())
             except msgspec.MsgspecError as error:
-                log.warning("a client of the pictures is not understood: %s", error)
+                log.warning("a request for pictures was not understood: %s", error)
 
     def send(self, addresses: Sequence[Address], picture: Picture) -> None:
         """Send one picture to all of them; one who does not read it gets none, and asks again."""

@@ -134,7 +134,7 @@ def _epics(address: str, context: Context) -> Input:
 def _mode(extra: dict[str, Any]) -> str:
     mode = str(extra.get("mode") or "SUB").upper()
     if mode not in ("SUB", "PULL"):
-        raise InvalidValue("mode", f"{mode!r:.200} is neither SUB nor PULL", ("SUB", "PULL"))
+        raise InvalidValue("mode", f"must be SUB or PULL, not {mode!r:.200}", ("SUB", "PULL"))
     return mode
 
 
@@ -157,7 +157,7 @@ def _simulation(settings: CameraSettings, extra: dict[str, Any]) -> MadeSource:
     image_type = extra.get("image_type") or "beam"
     if image_type not in IMAGE_TYPES:
         raise InvalidValue(
-            "image_type", f"{image_type!r:.200} is none of {', '.join(IMAGE_TYPES)}", IMAGE_TYPES
+            "image_type", f"must be one of {', '.join(IMAGE_TYPES)}, not {image_type!r:.200}", IMAGE_TYPES
         )
     return open_simulation(BeamImages(width, height, image_type), settings.frame_rate or RATE)
 
@@ -165,14 +165,14 @@ def _simulation(settings: CameraSettings, extra: dict[str, Any]) -> MadeSource:
 def _size(extra: dict[str, Any], key: str, default: int) -> int:
     size = extra.get(key) or default
     if not isinstance(size, int) or not 0 < size <= 100_000:
-        raise InvalidValue(key, f"{size!r:.200} is no number of pixels from 1 to 100000")
+        raise InvalidValue(key, f"must be a number of pixels from 1 to 100000, not {size!r:.200}")
     return size
 
 
 def _replay(settings: CameraSettings) -> MadeSource:
     path, _, dataset = settings.source.rpartition(":")
     if not path or not dataset:
-        raise InvalidValue("source", f"{settings.source!r:.200} is not of the form file:/dataset")
+        raise InvalidValue("source", f"must be FILE:/dataset, not {settings.source!r:.200}")
     try:
         stack = ImageStack(Path(path), dataset)
     except StorageError as error:

@@ -176,7 +176,7 @@ def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
     if value in RARE.get(key, ()):
         _unsupported(key, value, choices)
     if value not in choices:
-        raise InvalidValue(key, f"{value!r:.200} is none of {', '.join(choices)}", choices)
+        raise InvalidValue(key, f"must be one of {', '.join(choices)}, not {value!r:.200}", choices)
 
 
 def _unsupported(key: str, value: str, choices: tuple[str, ...]) -> None:

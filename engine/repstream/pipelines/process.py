@@ -59,7 +59,7 @@ def run(pipe: Connection, specification: Specification) -> int:
         log.error("%s", error)
         failure = error
     except Exception as error:
-        log.exception("a fault of ours")
+        log.exception("a fault of repstream ends this instance")
         failure = error
     with suppress(OSError, ValueError):
         pipe_end(pipe, [*map(control.Logged, lines.take()), ending(failure)])

@@ -95,7 +95,7 @@ def _count(configuration: Mapping[str, Any], key: str) -> int:
     value = configuration.get(key)
     number = 1 if value is None else _integer(key, value)
     if number < 1:
-        raise InvalidValue(key, f"a whole number of 1 or more, not {value!r}")
+        raise InvalidValue(key, f"must be a whole number of 1 or more, not {value!r}")
     return number
 
 
@@ -103,7 +103,7 @@ def _integer(key: str, value: object) -> int:
     try:
         return int(value)  # type: ignore[call-overload,no-any-return]
     except (TypeError, ValueError):
-        raise InvalidValue(key, f"a whole number, not {value!r}") from None
+        raise InvalidValue(key, f"must be a whole number, not {value!r}") from None
 
 
 def _region(value: object) -> tuple[int, int, int, int] | None:
@@ -112,5 +112,5 @@ def _region(value: object) -> tuple[int, int, int, int] | None:
     try:
         x, width, y, height = (int(number) for number in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
-        raise InvalidValue("roi", f"[offset_x, size_x, offset_y, size_y], not {value!r}") from None
+        raise InvalidValue("roi", f"must be [offset_x, size_x, offset_y, size_y], not {value!r}") from None
     return x, width, y, height

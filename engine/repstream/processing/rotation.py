@@ -57,12 +57,12 @@ def configured(value: object) -> Rotation | None:
     try:
         angle, order = float(fields.get("angle") or 0), int(fields.get("order") or 1)
     except (TypeError, ValueError):
-        raise InvalidValue(KEY, f"angle and order are numbers, not {value!r}") from None
+        raise InvalidValue(KEY, f"angle and order must be numbers, not {value!r}") from None
     mode = str(fields.get("mode", "0.0"))
     if order not in ORDERS:
-        raise InvalidValue(KEY, f"order is 1 to 5, not {order}")
+        raise InvalidValue(KEY, f"order must be from 1 to 5, not {order}")
     if mode != ORTHOGONAL and mode not in MODES and not _is_number(mode):
-        raise InvalidValue(KEY, f"mode is {ORTHOGONAL}, {', '.join(MODES)} or a number, not {mode!r}")
+        raise InvalidValue(KEY, f"mode must be {ORTHOGONAL}, {', '.join(MODES)} or a number, not {mode!r}")
     if not angle:
         return None
     if mode != ORTHOGONAL:

@@ -116,7 +116,7 @@ class Steps:
             _, _, _, _ = (int(value) for value in region)
         except (TypeError, ValueError):
             raise InvalidValue(
-                "image_region_of_interest", f"[offset_x, size_x, offset_y, size_y], not {region!r}"
+                "image_region_of_interest", f"must be [offset_x, size_x, offset_y, size_y], not {region!r}"
             ) from None
 
         def cut_out(view: View) -> View:
@@ -151,7 +151,7 @@ class Steps:
         x, y = (int(_number(self._configuration, key, default=1)) for key in ("binning_x", "binning_y"))
         for key, value in (("binning_x", x), ("binning_y", y)):
             if value < 1:
-                raise InvalidValue(key, f"a whole number of 1 or more, not {value}")
+                raise InvalidValue(key, f"must be a whole number of 1 or more, not {value}")
         return x, y, bool(self._configuration.get("binning_mean"))
 
     def _binned(self, collected: Array | None) -> Array | None:
@@ -195,5 +195,5 @@ def _number(configuration: Mapping[str, Any], key: str, default: float = 0) -> f
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise InvalidValue(key, f"a number, not {value!r}")
+        raise InvalidValue(key, f"must be a number, not {value!r}")
     return number

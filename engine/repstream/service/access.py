@@ -14,13 +14,13 @@ def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> N
     `idle`: its writer may begin an acquisition, or else the repeater is not RUNNING.
     """
     if parameter.access is Access.READ_ONLY:
-        raise Refused(name, "is read-only: the engine says it; settings and commands are what changes it")
+        raise Refused(name, "is read-only: the engine reports it; settings and commands change it")
     if idle or parameter.access is Access.ALWAYS:
         return
     if parameter.group == Group.WRITER:
         raise Refused(
             name,
-            "the writer takes frames; it can be written while READY, or while the last file is only flushed; "
+            "the writer takes frames; stop it, or write this when it is READY or only flushes its last file; "
             f"it stays {held!r}",
             ("READY",),
         )

@@ -76,7 +76,7 @@ class Adopted:
         ended.register(self._fd, select.POLLIN)
         if not ended.poll(None if timeout is None else timeout * 1000):
             raise TimeoutError
-        return "ended; how is known to nobody, since its service had died before"
+        return "ended, nobody knows how: the service that started it had died before"
 
 
 def take_up(start: Start, configuration: str) -> tuple[Process, Connection] | None:
@@ -98,9 +98,9 @@ def take_up(start: Start, configuration: str) -> tuple[Process, Connection] | No
     pipe = Connection(connection.detach())
     reason = _ask(pipe, control.Adopt(0, start, configuration))
     if not reason:
-        log.warning("the data plane of before goes on as process %d", pid)
+        log.warning("the earlier data plane goes on as process %d", pid)
         return process, pipe
-    log.warning("the data plane of before, process %d, is ended: it %s", pid, reason)
+    log.warning("the earlier data plane, process %d, is ended: it %s", pid, reason)
     _end(process, pipe)
     return None
 
@@ -114,7 +114,7 @@ def _ask(pipe: Connection, request: control.Adopt) -> str:
         answer = control.notices.receive(pipe)
     except (OSError, EOFError):
         return "is ending"
-    return answer.reason if isinstance(answer, control.Answer) else "speaks another language"
+    return answer.reason if isinstance(answer, control.Answer) else "speaks another version of the protocol"
 
 
 def _end(process: Process, pipe: Connection) -> None:

@@ -194,5 +194,5 @@ def _argument(record: Command, name: str, given: Value) -> Value:
             )
         return int(given)
     if not isinstance(given, str):
-        raise InvalidValue(name, f"needs a text, not {given!r}")
+        raise InvalidValue(name, f"needs text, not {given!r}")
     return given

@@ -235,5 +235,5 @@ def _exit_reason(process: subprocess.Popen[bytes]) -> str:
     try:
         status = process.wait(END_TIME)
     except subprocess.TimeoutExpired:
-        return "hung up and did not end"
+        return "closed its connection and did not end"
     return f"{'was' if status < 0 else 'ended with'} {child.exit_reason(status)}"

@@ -68,7 +68,7 @@ class Gate:
                 return False
             return self._rules[parts[2]](z85.encode(parts[6]))
         except Exception:  # whoever cannot be judged stays outside
-            log.exception("a client's key could not be judged")
+            log.exception("a client's key could not be checked; the client is refused")
             return False
 
 

@@ -23,8 +23,6 @@ FOLDER_VARIABLE = "REPSTREAM_KEYS"
 PUBLIC, SECRET = ".key", ".key_secret"
 _NAME = re.compile(NAME)
 _VALUE = re.compile(r"^\s*(public|secret)-key\s*=\s*[\"'](.{40})[\"']\s*$", re.MULTILINE)
-OTHERS = 0o077
-"""The rights that nobody but the owner may have on a secret key."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -49,7 +47,7 @@ def folder() -> Path:
     """Where the keys are: what the environment says, else in the user's settings."""
     if given := os.environ.get(FOLDER_VARIABLE):
         return Path(given)
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "repstream" / "keys"
+    return private_file.home() / "keys"
 
 
 class Keys:
@@ -82,8 +80,7 @@ class Keys:
 
     def is_exposed(self, name: str) -> bool:
         """Whether others than its owner may read the secret key of this name."""
-        path = self._path(name, SECRET)
-        return path.is_file() and bool(path.stat().st_mode & OTHERS)
+        return private_file.is_exposed(self._path(name, SECRET))
 
     def create(self, name: str) -> Key:
         """Make a key pair; a name that is taken is refused."""
@@ -111,11 +108,14 @@ class Keys:
         for ending in (SECRET, PUBLIC):
             self._path(name, ending).unlink(missing_ok=True)
 
-    def _check_free(self, name: str) -> None:
+    def _check_name(self, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise self._refused(
                 f"{name!r:.80} is no name of a key: letters, digits, and _ . - after the first"
             )
+
+    def _check_free(self, name: str) -> None:
+        self._check_name(name)
         if self._path(name, PUBLIC).exists() or self._path(name, SECRET).exists():
             raise self._refused(
                 f"there is a key {name!r} in {self.place}; take another name, "
@@ -140,10 +140,7 @@ class Keys:
 
     def _read(self, name: str, ending: str) -> dict[str, bytes]:
         """The keys in a file, which has a public one at least."""
-        if not _NAME.fullmatch(name):
-            raise self._refused(
-                f"{name!r:.80} is no name of a key: letters, digits, and _ . - after the first"
-            )
+        self._check_name(name)
         path = self._path(name, ending)
         try:
             text = path.read_text(encoding="ascii")

@@ -70,7 +70,7 @@ class PvaSource(InboxSource):
         """Called from p4p's thread, one at a time."""
         if isinstance(value, Exception):
             if not isinstance(value, Cancelled) and self.connected:
-                self._problem = f"{self._name} is gone; it is taken again when it is back"
+                self._problem = f"{self._name} has disconnected; its images are taken again when it is back"
                 log.warning("%s", self._problem)
             self.connected, self._first = False, True
             return

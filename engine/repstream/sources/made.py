@@ -53,6 +53,6 @@ class MadeSource(InboxSource):
                 if self._stop.is_set():
                     return
         except Exception as error:  # a user's script among them: the camera says it, and lives
-            log.exception("no more images")
+            log.exception("a source failed and makes no more images")
             known = isinstance(error, RepstreamError)
             self.problem = str(error) if known else f"{type(error).__name__}: {error}"

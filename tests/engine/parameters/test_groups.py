@@ -79,7 +79,7 @@ def test_only_what_users_name_takes_a_slot() -> None:
 
 def test_more_than_there_are_slots_are_refused() -> None:
     streams = {f"s{number}": StreamConfig() for number in range(4)}
-    with pytest.raises(Refused, match="4 of them, but there are only 3 slots"):
+    with pytest.raises(Refused, match="4 are too many: there are 3 slots"):
         slots.assign(CameraConfiguration(streams=streams), CATALOGUE)
 
 

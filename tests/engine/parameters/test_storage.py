@@ -119,7 +119,7 @@ def test_gf_repstream_older_file() -> None:
 
 
 def test_a_garbled_gf_repstream_file_is_refused() -> None:
-    with pytest.raises(Refused, match="gf_repstream configuration but lacks or garbles"):
+    with pytest.raises(Refused, match="gf_repstream configuration, but this is missing or wrong"):
         storage.parse('{"in-stream": {"name": "in"}, "out-streams": {"s": {}}}', "gf.json", Configuration)
 
 

@@ -95,17 +95,17 @@ def test_a_configuration_may_change_while_it_runs_and_stays_where_it_is_refused(
     [
         ({"image_slices": {"number_of_slices": "many"}}, "number_of_slices must be an integer."),
         ({"image_slices": {"orientation": "diagonal"}}, "Invalid slice orientation 'diagonal'."),
-        ({"rotation": {"angle": 5, "order": 9}}, "order is 1 to 5, not 9"),
+        ({"rotation": {"angle": 5, "order": 9}}, "order must be from 1 to 5, not 9"),
         (
             {"rotation": {"angle": 5, "mode": "magic"}},
-            "mode is ortho, reflect, nearest, mirror, wrap or a number",
+            "mode must be ortho, reflect, nearest, mirror, wrap or a number",
         ),
-        ({"rotation": "left"}, "angle and order are numbers"),
-        ({"binning_x": 0}, "a whole number of 1 or more, not 0"),
+        ({"rotation": "left"}, "angle and order must be numbers"),
+        ({"binning_x": 0}, "must be a whole number of 1 or more, not 0"),
         ({"image_region_of_interest": [1, 2]}, r"\[offset_x, size_x, offset_y, size_y\]"),
-        ({"averaging": "some"}, "a number, not 'some'"),
-        ({"image_scale": "big"}, "a number, not 'big'"),
-        ({"image_threshold": float("nan")}, "a number, not nan"),
+        ({"averaging": "some"}, "must be a number, not 'some'"),
+        ({"image_scale": "big"}, "must be a number, not 'big'"),
+        ({"image_threshold": float("nan")}, "must be a number, not nan"),
     ],
 )
 def test_what_makes_no_sense_is_refused(configuration: dict[str, Any], said: str) -> None:

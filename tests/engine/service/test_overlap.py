@@ -126,7 +126,7 @@ def test_a_third_one_waits_and_nothing_changes_while_frames_are_taken(
     service.execute("writers.main.arm", None, ME)
     with pytest.raises(Refused, match="goes on; stop it first"):
         service.execute("writers.main.arm", None, ME)
-    with pytest.raises(Refused, match="takes frames; it can be written while READY"):
+    with pytest.raises(Refused, match="takes frames; stop it, or write this when it is READY"):
         service.write({"writers.main.num_images": 9}, ME)
     service.execute("writers.main.start", None, ME)
     plane.receive(3)

@@ -175,7 +175,7 @@ def test_the_configuration_that_was_read_may_come_back_changed(gf: Client, tmp_p
         ({"in_address": "nonsense"}, "source.address"),
         ({"in_zmq_mode": "PUB"}, "source.mode"),
         ({"send_output_mode": ["nonsense", "forward"]}, "nonsense"),
-        ({"zmq_modes": [99, 8]}, "garbled"),
+        ({"zmq_modes": [99, 8]}, "wrong value"),
         ({"io_threads": "many"}, "io_threads"),
         ({"config_file": "x.json", "io_threads": 2}, "config_file goes alone"),
         ({"writer_config": {"n_images": 3}}, "writer_config goes to /set_writer_config"),

@@ -59,7 +59,12 @@ class PartService:
             credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
             process_id, user_id, _ = struct.unpack("3i", credentials)
             if user_id not in (0, os.geteuid()):
-                log.warning("process %d of user %d may not give orders here", process_id, user_id)
+                log.warning(
+                    "process %d of user %d may not write here: only user %d and root may",
+                    process_id,
+                    user_id,
+                    os.geteuid(),
+                )
                 peer.close()
                 continue
             thread = threading.Thread(target=self._serve, args=(peer,), name="part", daemon=True)

@@ -209,7 +209,7 @@ class FileJob:
         except StorageError as error:
             self._fail(str(error))
         except Exception as error:
-            log.exception("acquisition %s", plan.acquisition_id)
+            log.exception("acquisition %s failed", plan.acquisition_id)
             self._fail(f"{type(error).__name__}: {error}")
         with self._changed:
             self._queue.close()
@@ -322,7 +322,7 @@ class FileJob:
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"
         if lost := store.values_lost:
-            self.message += f" {lost} numbers of headers could not be kept."
+            self.message += f" {lost} values of headers could not be stored."
         for channel, count in store.holes.items():
             self.message += f" {count} images of {channel} did not come."
         with self._changed:
@@ -372,7 +372,7 @@ class FileJob:
         except (StorageError, OSError) as error:
             log.info("acquisition %s, after its fault: %s", self.plan.acquisition_id, error)
         except Exception:
-            log.exception("acquisition %s", self.plan.acquisition_id)
+            log.exception("acquisition %s, after its fault", self.plan.acquisition_id)
 
     def _discard(self, reason: str) -> None:
         waiting = self._queue.backlog + len(self._held)

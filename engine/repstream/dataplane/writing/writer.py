@@ -144,7 +144,8 @@ class WriterOutput:
         try:
             queue = queue_for(self._config)
         except OSError as error:
-            return f"frames cannot be spilled to {self._config.spill_folder}: {error.strerror or error}"
+            why = error.strerror or error
+            return f"frames cannot be spilled to {self._config.spill_folder}: {why}; set another spill_folder"
         if current is None:
             self._earlier_losses += _unplanned(self._selection.ledger)
         acquisition = Acquisition(

@@ -128,7 +128,7 @@ class SavedPipelines:
         """Take a background of so many images of a camera that runs or is started; its id."""
         check_name("camera", camera)
         if not 1 <= count <= MOST_IMAGES:
-            raise InvalidValue("n_images", f"{count} is none of 1 to {MOST_IMAGES}")
+            raise InvalidValue("n_images", f"must be a number from 1 to {MOST_IMAGES}, not {count}")
         image = mean_image(self.cameras.stream(camera), count, PATIENCE)
         return self.backgrounds.collected(camera, image, datetime.now())
 

@@ -204,7 +204,7 @@ class Spread:
         self, name: str, configuration: Configuration, read_only: bool | None, port: int
     ) -> InstanceInfo:
         if self._closed:
-            raise Refused(name, "the server ends")
+            raise Refused(name, "the server is being stopped: it starts nothing more")
         whole = complete(self.kind, configuration)
         beside = self._started_first(whole)
         camera = str(whole.get("camera_name") or "") if self.kind == "pipeline" else ""

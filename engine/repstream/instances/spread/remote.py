@@ -155,7 +155,7 @@ class RemoteHost:
             instances = {name: shapes.instance(self._kind, name, said) for name, said in active.items()}
             beams = self._beams() if self._kind == "pipeline" and instances and "started" in info else {}
         except (EngineUnreachable, Refused, KeyError, TypeError, AttributeError) as error:
-            problem = f"answers otherwise: {error!r}"
+            problem = f"does not answer as a {self._kind} server does: {error!r}"
             if isinstance(error, EngineUnreachable):
                 problem = str(error).removeprefix(f"{self.address} ")
             return changed(before, problem=problem, since=before.since if before.problem else time.time())

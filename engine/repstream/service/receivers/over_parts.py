@@ -95,7 +95,7 @@ class FilesOverParts:
 def _reason(error: Exception) -> str:
     """Why a file could not be made. Whatever it is, the acquisition ends: nobody else would end it."""
     if not isinstance(error, RepstreamError | OSError):
-        log.error("a fault of ours, in the file over those of the receivers", exc_info=error)
+        log.error("a fault of the engine, in the file over those of its receivers", exc_info=error)
         return f"{type(error).__name__}: {error}"
     return str(error)
 
