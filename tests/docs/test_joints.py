@@ -1,8 +1,9 @@
-"""The source and the transport of docs/explanations/joints.md, one behind the other in a data plane."""
+"""The examples of docs/explanations/joints.md: two in a data plane, a step and a front end in processes."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pytest
@@ -18,12 +19,18 @@ import zmq
 
 from repstream.dataplane.repeater import Repeater
 from repstream.errors import Refused
+from repstream.link.server import EngineServer
 from repstream.messages import array_1_0
 from repstream.parameters.configuration import Configuration
 from repstream.parameters.source import SOURCES
 from repstream.parameters.stream import TRANSPORTS
+from repstream.protocol import Requester
+from repstream.service.service import Service
 from tests.engine.dataplane.bench import PATIENCE, configuration, image, message
+from tests.fakes import running_engine
+from tests.ports import free_port
 from tests.sockets import keeping_context
+from tests.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs/explanations/joints.md"
 IMAGE = np.arange(20, dtype="uint16").reshape(4, 5)
@@ -179,3 +186,64 @@ def test_every_scheme_of_a_source_has_its_module(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", TRANSPORTS)
 def test_every_scheme_of_a_transport_has_its_module(scheme: str) -> None:
     assert callable(importlib.import_module(TRANSPORTS[scheme]).open_transport)
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Iterator[tuple[Service, TextIO]]:
+    """An engine, the front end of the page as a process attached to it, and a connection to that."""
+    script, port = tmp_path / "lines.py", free_port()
+    script.write_text(example("front end"))
+    with running_engine(tmp_path) as engine, EngineServer(engine, f"ipc://{tmp_path}/engine") as server:
+        with subprocess.Popen([sys.executable, str(script), server.address, str(port)]) as process:
+            try:
+                with connected(port) as there, there.makefile("rw") as stream:
+                    until(lambda: asked(stream, "engine.state") == 'engine.state "INITIALIZED"', "the engine")
+                    yield engine, stream
+            finally:
+                process.kill()
+
+
+def connected(port: int) -> socket.socket:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, "nobody listens"
+            time.sleep(0.05)
+
+
+def asked(stream: TextIO, line: str) -> str:
+    """The answer to a line, behind whatever changed meanwhile."""
+    stream.write(f"{line}\n")
+    stream.flush()
+    return next(line.strip() for line in stream if not line.startswith("changed "))
+
+
+def test_a_new_front_end_has_every_parameter(lines: tuple[Service, TextIO]) -> None:
+    engine, stream = lines
+    assert len(engine.catalogue.parameters) > 300
+    for key, parameter in engine.catalogue.parameters.items():
+        shown, _, text = asked(stream, key).partition(" ")
+        assert shown == key
+        if parameter.writable:  # what the engine says about itself moves on
+            assert json.loads(text) == engine.read(key).value
+
+
+def test_a_new_front_end_writes_commands_and_is_refused_in_the_engines_words(
+    lines: tuple[Service, TextIO],
+) -> None:
+    engine, stream = lines
+    assert asked(stream, "streams.live.every_nth 5") == "streams.live.every_nth 5"
+    assert engine.read("streams.1.every_nth").value == 5
+    assert "from 1 to 1000000000 frames; it stays 5" in asked(stream, "streams.live.every_nth 0")
+    assert asked(stream, "streams.live.every_nth five").startswith("refused 'five' is not JSON")
+    assert asked(stream, "!engine.start").startswith("done engine.start")
+    assert asked(stream, "!engine.start").startswith("refused engine.start refused: not possible in RUNNING")
+    assert str(engine.read("engine.last_command_by").value).startswith("lines ")
+
+
+def test_a_new_front_end_shows_what_others_change(lines: tuple[Service, TextIO]) -> None:
+    engine, stream = lines
+    engine.write({"streams.live.every_nth": 7}, Requester("test"))
+    assert any(line.strip() == "changed streams.1.every_nth 7" for line in stream)
