@@ -130,8 +130,14 @@ def test_an_acquisition_its_file_and_the_log(browser: Browser, beamline: Beamlin
         row = page.locator("tr", has_text="page_1.h5")
         expect(row).to_contain_text(re.compile(r"\d+ of 200"))
         expect(row).to_contain_text("Interrupted")
-        page.get_by_role("button", name="Log").first.click()
-        page.get_by_label("Filter the log by words").fill("writers.main.pause")
+        row.get_by_role("button", name="Log of page_1.h5").click()
+        words = page.get_by_label("Filter the log by words")
+        expect(words).to_have_value(re.compile(r"^\d+-\d+$"))
+        expect(page.locator(".log tbody tr").first).to_contain_text("page_1.h5")
+        expect(page.locator(".log tbody tr", has_text=words.input_value())).to_have_count(
+            page.locator(".log tbody tr").count()
+        )
+        words.fill("writers.main.pause")
         expect(page.locator(".log tbody tr")).to_have_count(1)
 
 

@@ -7,7 +7,7 @@ import { resultTone } from "./states.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
-const COLUMNS = ["Ended", "File", "Result", "Images", "Missing", "Dropped", "Size", "Took", "Run", "Writer"];
+const COLUMNS = ["Ended", "File", "Result", "Images", "Missing", "Dropped", "Size", "Took", "Run", "Writer", "Log"];
 const NUMBERS = new Set(["Images", "Missing", "Dropped", "Size", "Took"]);
 
 /** Whether a message says more than the result. @param {string} message @param {string} result */
@@ -16,10 +16,10 @@ export function says(message, result) {
 }
 
 export class AcquisitionsView {
-  /** @param {Store} store @param {(path: string) => void} onOpen look at a file */
-  constructor(store, onOpen) {
+  /** @param {Store} store @param {{onOpen: (path: string) => void, onLog: (id: string) => void}} events look at a file, at what the log says */
+  constructor(store, events) {
     this.store = store;
-    this.onOpen = onOpen;
+    this.events = events;
     this.body = h("tbody");
     this.note = h("p", { class: "muted" });
     const head = h("tr", {}, COLUMNS.map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)));
@@ -61,9 +61,10 @@ export class AcquisitionsView {
     const took = duration(a.acq_duration); // those that an earlier version has noted have none
     const name = baseName(a.full_file_name) || "–";
     const cells = [
-      clock(a.stop_time), a.full_file_name ? h("button", { class: "link", title: a.full_file_name, onclick: () => this.onOpen(a.full_file_name) }, name) : name, result,
+      clock(a.stop_time), a.full_file_name ? h("button", { class: "link", title: a.full_file_name, onclick: () => this.events.onOpen(a.full_file_name) }, name) : name, result,
       `${count(a.num_written)}${a.num_requested ? ` of ${count(a.num_requested)}` : ""}`, count(a.num_missing), count(a.dropped),
       bytes(a.file_size), took, a.acq_run_id || "–", a.name,
+      h("button", { class: "link", "aria-label": `Log of ${name}`, onclick: () => this.events.onLog(a.acquisition_id) }, "Lines"),
     ];
     return h("tr", { "data-result": a.acq_result }, cells.map((cell, n) => {
       const lost = (COLUMNS[n] === "Missing" && a.num_missing) || (COLUMNS[n] === "Dropped" && a.dropped);

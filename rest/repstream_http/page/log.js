@@ -5,7 +5,7 @@ import { fill, h, setAttribute } from "./dom.js";
 import { clock } from "./format.js";
 
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {{time: number, level: string, subject: string, text: string}} Entry */
+/** @typedef {{time: number, level: string, subject: string, text: string, acquisition_id: string}} Entry */
 
 const LEVELS = ["info", "warning", "error"];
 const EVERY = 2000;
@@ -21,7 +21,7 @@ export function filtered(entries, level, words) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   return entries
     .filter((e) => LEVELS.indexOf(e.level) >= least)
-    .filter((e) => wanted.every((w) => `${e.subject} ${e.text}`.toLowerCase().includes(w)))
+    .filter((e) => wanted.every((w) => `${e.subject} ${e.acquisition_id} ${e.text}`.toLowerCase().includes(w)))
     .reverse();
 }
 
@@ -43,7 +43,9 @@ export class LogView {
     this.timer = 0;
   }
 
-  open() {
+  /** @param {string} words what the lines must have: an acquisition, as its row in the list asks for it */
+  open(words = "") {
+    if (words) this.filter(words);
     this.load();
     this.timer ||= setInterval(() => (this.element.isConnected ? this.load() : this.close()), EVERY);
   }
@@ -54,6 +56,12 @@ export class LogView {
   }
 
   update() {}
+
+  /** @param {string} words */
+  filter(words) {
+    this.words.value = words;
+    this.show();
+  }
 
   async load() {
     try {
@@ -71,7 +79,8 @@ export class LogView {
     const shown = filtered(this.entries, this.level.value, this.words.value);
     const none = h("tr", {}, h("td", { class: "muted", colSpan: 4 }, this.entries.length ? "Nothing fits the filter." : "Nothing happened yet."));
     fill(this.body, shown.length ? shown.map((e) => {
-      const row = h("tr", {}, h("td", { class: "time" }, clock(e.time)), h("td", {}, h("span", { class: "level" }, e.level)), h("td", {}, e.subject), h("td", { class: "text" }, e.text));
+      const which = e.acquisition_id ? h("button", { class: "link muted", title: "Lines about this acquisition", onclick: () => this.filter(e.acquisition_id) }, e.acquisition_id) : null;
+      const row = h("tr", {}, h("td", { class: "time" }, clock(e.time)), h("td", {}, h("span", { class: "level" }, e.level)), h("td", {}, h("div", {}, e.subject), which), h("td", { class: "text" }, e.text));
       setAttribute(row, "data-level", e.level);
       return row;
     }) : none);

@@ -73,7 +73,7 @@ class Page {
     /** @type {Record<ViewName, () => View>} */
     const makers = {
       live: () => new LiveView(store),
-      acquisitions: () => new AcquisitionsView(store, (path) => this.go("files", this.engine, path)),
+      acquisitions: () => new AcquisitionsView(store, { onOpen: (path) => this.go("files", this.engine, path), onLog: (id) => this.go("log", this.engine, id) }),
       files: () => new FilesView(store),
       log: () => new LogView(store),
       settings: () => new SettingsView(store),

@@ -180,13 +180,14 @@ test("losses name what, where and why, planned ones last", () => {
 
 test("the log is filtered by level and words, newest first", () => {
   const entries = [
-    { time: 1, level: "info", subject: "engine", text: "STOPPED → RUNNING" },
-    { time: 2, level: "warning", subject: "source", text: "3 frames missing" },
-    { time: 3, level: "error", subject: "engine", text: "killed" },
+    { time: 1, level: "info", subject: "engine", text: "STOPPED → RUNNING", acquisition_id: "" },
+    { time: 2, level: "warning", subject: "source", text: "3 frames missing", acquisition_id: "1795810299887-3" },
+    { time: 3, level: "error", subject: "engine", text: "killed", acquisition_id: "" },
   ];
   assert.deepEqual(filtered(entries, "info", "").map((e) => e.time), [3, 2, 1]);
   assert.deepEqual(filtered(entries, "warning", "").map((e) => e.time), [3, 2]);
   assert.deepEqual(filtered(entries, "info", "ENGINE run").map((e) => e.time), [1]);
+  assert.deepEqual(filtered(entries, "info", "1795810299887-3").map((e) => e.time), [2]);
 });
 
 test("progress tells share and time left, or neither", () => {
