@@ -1,4 +1,4 @@
-"""What `repstream keys` and `repstream tokens` have in common: how they are grouped, and how they are listed."""
+"""What `repstream keys` and `repstream tokens` share: how they are grouped and listed."""
 
 from __future__ import annotations
 

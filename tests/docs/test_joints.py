@@ -193,14 +193,17 @@ def lines(tmp_path: Path) -> Iterator[tuple[Service, TextIO]]:
     """An engine, the front end of the page as a process attached to it, and a connection to that."""
     script, port = tmp_path / "lines.py", free_port()
     script.write_text(example("front end"))
-    with running_engine(tmp_path) as engine, EngineServer(engine, f"ipc://{tmp_path}/engine") as server:
-        with subprocess.Popen([sys.executable, str(script), server.address, str(port)]) as process:
-            try:
-                with connected(port) as there, there.makefile("rw") as stream:
-                    until(lambda: asked(stream, "engine.state") == 'engine.state "INITIALIZED"', "the engine")
-                    yield engine, stream
-            finally:
-                process.kill()
+    with (
+        running_engine(tmp_path) as engine,
+        EngineServer(engine, f"ipc://{tmp_path}/engine") as server,
+        subprocess.Popen([sys.executable, str(script), server.address, str(port)]) as process,
+    ):
+        try:
+            with connected(port) as there, there.makefile("rw") as stream:
+                until(lambda: asked(stream, "engine.state") == 'engine.state "INITIALIZED"', "the engine")
+                yield engine, stream
+        finally:
+            process.kill()
 
 
 def connected(port: int) -> socket.socket:

@@ -87,7 +87,9 @@ def test_a_disabled_record_refuses_puts_until_it_is_enabled(
     assert "ERROR" in shared_bench.tool("caput", "-c", "@Strm1:EveryNth", "4")
     assert shared_bench.get("Strm1:EveryNth_RBV") == 3
     (line,) = [r.getMessage() for r in caplog.records if ".DISP" in r.getMessage()]
-    refused = f"Strm1:EveryNth: put of {getpass.getuser()} at 127.0.0.1 refused: .DISP is 1; put 0 there first"
+    refused = (
+        f"Strm1:EveryNth: put of {getpass.getuser()} at 127.0.0.1 refused: .DISP is 1; put 0 there first"
+    )
     assert line.endswith(refused) and shared_bench.get("CmdMsg_RBV").endswith(refused)
     assert shared_bench.get("CmdStatus_RBV") == "REJECTED"
     shared_bench.service.write({"streams.1.every_nth": 5}, Requester("test"))  # it binds EPICS only

@@ -99,7 +99,9 @@ def doctor(
       repstream doctor --address tcp://127.0.0.1:9600 --only storage --json
     """
     if unknown := [name for name in only or () if name not in CHECKS]:
-        raise typer.BadParameter(f"must be one of {', '.join(CHECKS)}, not {unknown[0]!r}", param_hint="--only")
+        raise typer.BadParameter(
+            f"must be one of {', '.join(CHECKS)}, not {unknown[0]!r}", param_hint="--only"
+        )
     plan = planned(size, pixel, rate, duration)
     machine = Machine()
     try:
@@ -153,7 +155,9 @@ def planned(size: str, pixel: str, rate: float, duration: float) -> Plan | None:
     if not size or not rate:
         raise typer.BadParameter("a planned run needs both", param_hint="--size and --rate")
     if pixel not in PIXEL_BYTES:
-        raise typer.BadParameter(f"must be one of {', '.join(PIXEL_BYTES)}, not {pixel!r}", param_hint="--pixel")
+        raise typer.BadParameter(
+            f"must be one of {', '.join(PIXEL_BYTES)}, not {pixel!r}", param_hint="--pixel"
+        )
     return Plan(*parse_size(size), PIXEL_BYTES[pixel], rate, duration)
 
 

@@ -28,7 +28,10 @@ def certificate(site: Site) -> Iterator[Finding]:
         _, expires = examined(pem, key)
     except Refused as error:
         yield fail(
-            "certificate", str(error), "correct that: no server starts with it", f"openssl x509 -text -noout -in {pem}"
+            "certificate",
+            str(error),
+            "correct that: no server starts with it",
+            f"openssl x509 -text -noout -in {pem}",
         )
         return
     days = int((expires - time.time()) // DAY)
@@ -60,7 +63,12 @@ def keys(site: Site) -> Iterator[Finding]:
         try:
             Keys(site.secrets.keys, f"{name}.curve_key").pair(section.curve_key)
         except Refused as error:
-            yield fail("keys", str(error), "add the key: the repeater does not start without it", "repstream keys list")
+            yield fail(
+                "keys",
+                str(error),
+                "add the key: the repeater does not start without it",
+                "repstream keys list",
+            )
         else:
             yield ok("keys", f"{name} is encrypted with {section.curve_key}")
 
@@ -72,7 +80,9 @@ def tokens(site: Site) -> Iterator[Finding]:
         try:
             TokenFile(path).check()
         except Refused as error:
-            yield fail("tokens", str(error), "correct that: no server starts with it", "repstream tokens list")
+            yield fail(
+                "tokens", str(error), "correct that: no server starts with it", "repstream tokens list"
+            )
         else:
             yield ok("tokens", f"{path} has {len(TokenFile(path).good())} tokens that are good")
     elif site.secrets.host not in LOCAL and not site.secrets.has_token:

@@ -196,7 +196,9 @@ class Router:
             if self._serving and self._repeater is not None and self._line.lose():
                 return
             if self._serving:
-                log.warning("the service is gone: it died; what is open is finished, then this data plane ends")
+                log.warning(
+                    "the service is gone: it died; what is open is finished, then this data plane ends"
+                )
             self.end()
 
     def _answer(self, request: control.Request) -> control.Answer:

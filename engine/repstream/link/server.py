@@ -148,8 +148,8 @@ class EngineServer(Running):
         reason = ""
         if hello.version != wire.VERSION:
             reason = (
-                f"this engine speaks version {wire.VERSION} of its protocol, not {hello.version}; install the "
-                "same version of repstream on both sides"
+                f"this engine speaks version {wire.VERSION} of its protocol, not {hello.version}; install "
+                "the same version of repstream on both sides"
             )
         elif not hmac.compare_digest(hello.key.encode(), self._key.encode()):
             reason = "wrong key: this engine's address is guarded by one"

@@ -207,7 +207,11 @@ class Repeater:
         with self._context.changing_engine() as engine:
             engine.draining, engine.draining_time = 0, None
         self._context.put(figures.at_rest(self._context.board.values))
-        left = f", {notice.undelivered} frames were left unsent: no consumer took them" if notice.undelivered else ""
+        left = (
+            f", {notice.undelivered} frames were left unsent: no consumer took them"
+            if notice.undelivered
+            else ""
+        )
         self.describe()
         self._context.end(self._stops, True, f"stopped{left}")
 

@@ -145,7 +145,10 @@ def test_a_spill_folder_that_cannot_be_used_is_refused(
 ) -> None:
     running(plane, address, peer, spill_folder=str(tmp_path / "no"))
     reason = plane.ask(control.Arm, slot=1, plan=plan(tmp_path / "scan.h5", 5))
-    assert reason == f"frames cannot be spilled to {tmp_path}/no: No such file or directory; set another spill_folder"
+    assert (
+        reason
+        == f"frames cannot be spilled to {tmp_path}/no: No such file or directory; set another spill_folder"
+    )
     assert not (tmp_path / "scan.h5").exists()
 
 

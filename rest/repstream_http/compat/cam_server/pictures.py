@@ -73,7 +73,9 @@ def _table(name: str) -> NDArray[np.uint8]:
     if name == RAINBOW:
         return _rainbow()
     if name not in colours.NAMES:
-        raise InvalidValue("colormap", f"must be one of {', '.join((RAINBOW, *colours.NAMES))}, not {name!r:.80}")
+        raise InvalidValue(
+            "colormap", f"must be one of {', '.join((RAINBOW, *colours.NAMES))}, not {name!r:.80}"
+        )
     return colours.table(name)
 
 
