@@ -35,7 +35,7 @@ def test_a_child_that_does_not_come_up_is_told_with_its_last_words():
 
 def test_a_child_that_says_nothing_is_ended():
     child = Child("server", python("import time; time.sleep(60)"), "ready")
-    with pytest.raises(ChildError, match="no word"):
+    with pytest.raises(ChildError, match="said nothing"):
         child.start(timeout=0.5)
     assert not still_alive({child.process_id})
 
