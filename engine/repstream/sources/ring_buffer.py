@@ -196,7 +196,7 @@ class RingBufferSource:
             self._progress.note(self._numbering, self._newest)
             self._settle_old_views(self._newest)
         if not same or (number >= STALL_MESSAGES and self._looked - begun > STALL_SECONDS):
-            self._leave_out("the ring was made anew" if not same else "the engine was halted for a while")
+            self._leave_out("the ring was made anew" if not same else "the engine stood still")
             return False
         pending = self._pending
         while pending and isinstance(oldest := pending[0], ImageMetadata) and not self._is_safe(oldest):
@@ -219,7 +219,7 @@ class RingBufferSource:
     def _leave_out(self, why: str) -> None:
         if self._pending:
             name = self._memory.path.name
-            log.warning("ring %s: %d images are left out: %s", name, len(self._pending), why)
+            log.warning("%s: %d images of it are left out, %s", name, len(self._pending), why)
         self._pending.clear()
 
     def _is_safe(self, metadata: ImageMetadata) -> bool:

@@ -233,7 +233,7 @@ def write_part(pipe: Connection) -> None:
     except (StorageError, zmq.ZMQError) as error:
         _fail(pipe, part, str(error))
     except Exception as error:
-        log.exception("the part %s failed", start.plan.path)
+        log.exception("part %s", start.plan.path)
         _fail(pipe, part, f"{type(error).__name__}: {error}")
     finally:
         context.destroy(linger=0)
