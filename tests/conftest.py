@@ -51,10 +51,6 @@ PROGRAM_TIMEOUT = 120
 """Seconds that such a test has, twice what others have, where neither command line nor test says so."""
 
 
-LENIENT = ("test_cluster.py", "test_epics_sources.py", "test_main_job.py")
-"""Where a warning is no error yet, as it is everywhere else (`filterwarnings` in pyproject.toml)."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
     items.sort(key=_rank)
@@ -62,8 +58,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = item.config.getoption("timeout") is not None or item.get_closest_marker("timeout")
         if _rank(item) < len(PROGRAMS) and not asked:
             item.add_marker(pytest.mark.timeout(PROGRAM_TIMEOUT))
-        if item.path.name in LENIENT:
-            item.add_marker(pytest.mark.filterwarnings("default"), append=False)
 
 
 def _room(item: pytest.Item) -> str:

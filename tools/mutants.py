@@ -43,7 +43,9 @@ def _all(folder: str, *names: str) -> tuple[str, ...]:
 
 
 ROOMS = {
-    "accounting": Room(("accounting/*",), ("tests/engine/test_accounting.py",)),
+    "accounting": Room(
+        ("accounting/*",), _all("tests/engine", "test_accounting", "test_merged", "test_reordering")
+    ),
     "states": Room(("states.py",), ("tests/engine/test_states.py",)),
     "policies": Room(("policies/*",), ("tests/engine/policies",)),
     "places": Room(
