@@ -19,6 +19,8 @@ from tests.conformance.client import Rejected
 from tests.device_servers.serving import REPEATER, Trl, picture, stream, tango_server, until, writer
 
 LARGEST_UNSIGNED = 2**64 - 1
+PATIENCE = 30_000
+"""Milliseconds that the server has to answer; Tango's own 3 s are less than the engine may take."""
 SEVERITIES = {
     tango.AttrQuality.ATTR_VALID: 0,
     tango.AttrQuality.ATTR_WARNING: 1,
@@ -35,9 +37,9 @@ class TangoClient:
 
     def __init__(self, catalogue: Catalogue, trl: Trl) -> None:
         self._catalogue = catalogue
-        self.repeater = tango.DeviceProxy(trl(REPEATER))
-        self._device = cache(lambda name: tango.DeviceProxy(trl(name)))
-        self._writers = {s: tango.DeviceProxy(trl(writer(s))) for s in catalogue.slots(Group.WRITER)}
+        self._device = cache(lambda name: _patient(trl(name)))
+        self.repeater = self._device(REPEATER)
+        self._writers = {s: self._device(writer(s)) for s in catalogue.slots(Group.WRITER)}
 
     def keys(self) -> Iterator[str]:
         return iter(self._catalogue.parameters)
@@ -205,6 +207,12 @@ def _rejecting() -> Iterator[None]:
         raise Rejected(failed.args[0].desc) from failed
     except (TypeError, OverflowError, UnicodeError) as error:  # refused by the client library already
         raise Rejected(str(error)) from error
+
+
+def _patient(name: str) -> Any:
+    proxy = tango.DeviceProxy(name)
+    proxy.set_timeout_millis(PATIENCE)
+    return proxy
 
 
 def _number(text: str) -> float | int | None:
