@@ -88,7 +88,7 @@ class RingBufferSource:
         self._is_settling = False
         self._pending: deque[ImageMetadata | MalformedMessage] = deque(maxlen=METADATA_MESSAGES)
         self._copies: deque[bytearray] = deque(maxlen=KEPT_COPIES)
-        self._looked, self._handed_out = time.monotonic(), -math.inf
+        self._looked, self._viewed = time.monotonic(), -math.inf
         self._fitting = 0
         subscription = {
             "address": f"ipc://{metadata_path(name)}",
@@ -142,13 +142,15 @@ class RingBufferSource:
     @property
     def due(self) -> float:
         """See `PacedSource`: soon while somebody may wait to judge what was read of a view."""
-        if not self._has_views and self._looked - self._handed_out > JUDGE_SECONDS:
+        if not self._has_views and self._looked - self._viewed > JUDGE_SECONDS:
             return NEVER
         return max(0.0, self._looked + LOOK_SECONDS - time.monotonic())
 
     def update(self) -> None:
         """Follow who comes and goes. Takes in metadata, also while no images are asked for."""
         self._metadata.update()
+        if self._has_views:
+            self._viewed = time.monotonic()
         self._take_in(False)
 
     def close(self) -> None:
@@ -283,7 +285,7 @@ class RingBufferSource:
             return None
         image.copy_of = partial(self._copy_of, metadata)
         self._views.append(weakref.ref(image))
-        self._handed_out = self._looked
+        self._viewed = self._looked
         return image
 
     def _copy_of(self, metadata: ImageMetadata, image: RingImage) -> memoryview | None:

@@ -38,7 +38,7 @@ from repstream.sources.ring_image import RingPlace, Rings
 
 BATCH_FRAMES = 1024
 BATCH_BYTES = 16 << 20
-"""What is written at once, at most (but one order at least)."""
+"""What is written at once, at most (but one order at least); images of a ring count as on their way."""
 
 LOOK_INTERVAL = 0.5
 """Seconds between looks whether the file still has its name."""
@@ -97,26 +97,28 @@ class Part:
     def _take(self) -> bool:
         """Do what is ordered, images in batches; whether there was anything."""
         frames: list[Placed] = []
-        nbytes = orders = 0
-        while not self._finished and len(frames) < BATCH_FRAMES and nbytes < BATCH_BYTES:
+        counted, orders = 0.0, 0
+        while not self._finished and len(frames) < BATCH_FRAMES and counted < BATCH_BYTES:
             try:
                 parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 break
             orders += 1
             order = messages.decode_order(parts[0].bytes)
+            share = 1.0
             match order:
                 case messages.Image():
                     found = [self._frame(order, parts[1:])]
                 case messages.RingImages():
                     found = list(starmap(self._frame_in_ring, order.images))
+                    share = messages.RING_SHARE
                 case _:
                     found = []
                     self._write(frames)
                     frames = []
                     self._do(order)
             frames += map(Placed, found)
-            nbytes += sum(frame.nbytes for frame in found)
+            counted += share * sum(frame.nbytes for frame in found)
         self._write(frames)
         return orders > 0
 

@@ -19,6 +19,9 @@ from repstream.files.plan import Scalar
 from repstream.messages.frame import StoredEncoding
 from repstream.sources.ring_image import RingPlace
 
+RING_SHARE = 0.2
+"""How much of its bytes an image of a ring counts for: it takes no memory on its way, nor in the part."""
+
 
 class Start(msgspec.Struct, frozen=True):
     """The first message, through the pipe: what to write, and the address where orders come from."""

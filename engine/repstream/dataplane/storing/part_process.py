@@ -23,10 +23,13 @@ WINDOW_BYTES = 32 << 20
 More than what the part writes at once, so that it never waits for the next.
 """
 
-RING_SHARE = 0.5
-"""How much of an image counts that lies in a ring: it takes no memory on its way."""
+RING_PIECES = 8
+"""On its way is one of so many pieces of a ring, at most: an image that a part has to read is not copied."""
 
-TOGETHER_FRAMES, TOGETHER_BYTES = 256, 8 << 20
+RETRY_TIME = 1
+"""Milliseconds after which a part is called again that was not there yet; ZMQ's own 100 delay images."""
+
+TOGETHER_FRAMES, TOGETHER_BYTES = 256, 16 << 20
 """Images of a ring that are named in one message, at most."""
 
 
@@ -55,6 +58,7 @@ class PartProcess:
         self._together: list[tuple[int, float, bytes, RingPlace]] = []
         self._socket = context.socket(zmq.PUSH)
         self._socket.set_hwm(0)
+        self._socket.reconnect_ivl = RETRY_TIME
         # This side connects: then the socket takes messages also while nobody answers any more.
         self._socket.connect(address)
         self._partner = partner
@@ -80,7 +84,8 @@ class PartProcess:
             self._send_pixels(frame, [payload.kept])
         else:
             self._name_place(frame, payload)
-            counted = int(counted * RING_SHARE)
+            least = WINDOW_BYTES * RING_PIECES // payload.place.safe
+            counted = max(int(counted * messages.RING_SHARE), least)
         self._under_way.append((frame, counted))
         self._bytes_under_way += counted
 
