@@ -11,13 +11,13 @@ The lengths inside packed data must be true (`compression.check`): no library he
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from repstream.messages import filter_library
 
 try:
     import bitshuffle.ext as _bitshuffle
@@ -48,16 +48,6 @@ Raises RuntimeError for a damaged block.
 """
 
 
-def _filter_library() -> ctypes.CDLL:
-    """bitshuffle as hdf5plugin brings it, found without importing that: it would load all its filters."""
-    spec = importlib.util.find_spec("hdf5plugin")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, "plugins", "libh5bshuf.so")
-        if path.exists():
-            return ctypes.CDLL(str(path))
-    raise ImportError("hdf5plugin without plugins/libh5bshuf.so: install hdf5plugin 5 or newer from PyPI")
-
-
 def _packer(library: ctypes.CDLL, name: str, *level: int) -> Packer:
     """bitshuffle with this compressor; `level` where that has one."""
     pack, bound = library[f"bshuf_compress_{name}"], library[f"bshuf_compress_{name}_bound"]
@@ -67,7 +57,7 @@ def _packer(library: ctypes.CDLL, name: str, *level: int) -> Packer:
     return Packer(bound, (lambda *given: pack(*given, *level)) if level else pack)
 
 
-_library = _filter_library()
+_library = filter_library.load("bshuf")
 _decompress, _decompress_zstd = _library.bshuf_decompress_lz4, _library.bshuf_decompress_zstd
 for _function in (_decompress, _decompress_zstd):
     _function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]

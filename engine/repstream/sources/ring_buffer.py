@@ -21,10 +21,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import msgspec
+import numpy as np
 import zmq
 
 from repstream.errors import MalformedMessage
-from repstream.messages import std_daq_metadata
+from repstream.messages import blosc2, std_daq_metadata
 from repstream.messages.pixels import ITEM_SIZE
 from repstream.messages.std_daq_frame import message_of, refused_message
 from repstream.messages.std_daq_metadata import ImageMetadata
@@ -135,8 +137,11 @@ class RingBufferSource:
             if fault := self._fault(metadata):
                 return refused_message(fault)
             pixels = self._view(metadata) if metadata.compression == "none" else self._copied(metadata)
-            if pixels is not None:
-                return message_of(metadata, pixels)
+            if pixels is None:
+                continue
+            if metadata.compression == "blosc2":
+                return self._unpacked(metadata, pixels)
+            return message_of(metadata, pixels)
         return None
 
     @property
@@ -230,8 +235,6 @@ class RingBufferSource:
 
     def _fault(self, metadata: ImageMetadata) -> str:
         """Why there cannot be such an image in this ring; empty if there can."""
-        if metadata.compression == "blosc2":
-            return f"image {metadata.image_id}: the compression blosc2 is not read here"
         if not self._memory.is_open:
             self._follow()  # it may have come since, together with its metadata
         if not self._memory.is_open:
@@ -260,6 +263,18 @@ class RingBufferSource:
             return lend(memoryview(copy)[:size], partial(self._copies.append, copy))
         self._copies.append(copy)
         return None
+
+    def _unpacked(self, metadata: ImageMetadata, chunk: memoryview) -> Sequence[Any]:
+        """The message of an image that no file or stream takes as it is packed."""
+        nbytes = _slot_bytes(metadata)
+        copy = self._buffer(nbytes)
+        try:
+            blosc2.unpack_into(np.frombuffer(copy, np.uint8), np.frombuffer(chunk, np.uint8))
+        except MalformedMessage as error:
+            self._copies.append(copy)
+            return refused_message(f"image {metadata.image_id}: {error.detail}")
+        pixels = lend(copy, partial(self._copies.append, copy))
+        return message_of(msgspec.structs.replace(metadata, compression="none", size=nbytes), pixels)
 
     def _view(self, metadata: ImageMetadata) -> RingImage | None:
         """The bytes of an image where they lie; None where the ring has been cut since."""

@@ -16,6 +16,7 @@ import pytest
 import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.messages.test_blosc2 import chunk_of
 from tests.engine.ring.peers import (
     BITSHUFFLE,
     BLOSC2,
@@ -124,6 +125,18 @@ def test_a_compressed_slot_comes_as_it_is(ring: str, dtype: str) -> None:
         assert (found.frame_id, found.encoding, bytes(found.payloads[0])) == (3, "bitshuffle_lz4", packed)
         np.testing.assert_array_equal(array_of(found), pixels)
         assert formats.attributes(found)["exptime"] == 17
+
+
+def test_a_chunk_of_blosc2_is_unpacked(ring: str) -> None:
+    with pair(ring) as (producer, source):
+        for number in range(3):
+            chunk = chunk_of(image(number, SHAPE, "uint16")).tobytes()
+            producer.put(number, chunk, compression=BLOSC2, size=len(chunk), extra={10: message({1: 17})})
+        for number in range(3):
+            found = frame(take(source))
+            assert (found.frame_id, found.encoding, found.format) == (number, "", "array-1.0")
+            np.testing.assert_array_equal(array_of(found), image(number, SHAPE, "uint16"))
+            assert formats.attributes(found)["exptime"] == 17
 
 
 def test_an_image_with_missing_packets_is_kept_and_marked(ring: str) -> None:
@@ -247,7 +260,7 @@ def test_what_waits_here_keeps_the_source_readable(ring: str) -> None:
         ({"size": 7}, "size is 7"),
         ({"dtype": 0}, "dtype"),
         ({"dtype": 99}, "dtype"),
-        ({"compression": BLOSC2}, "blosc2"),
+        ({"compression": BLOSC2}, "no chunk of Blosc2"),
         ({"compression": BITSHUFFLE, "size": 2000}, "prefix"),
     ],
 )
