@@ -1,4 +1,4 @@
-"""Chunks of Blosc2: what was packed comes out; what is damaged, or would run the code of others, is refused."""
+"""Chunks of Blosc2: what was packed comes out; what is damaged, or would run the code of others, is not."""
 
 from __future__ import annotations
 
