@@ -136,12 +136,8 @@ class RingBufferSource:
                 return refused_message(metadata.detail)
             if fault := self._fault(metadata):
                 return refused_message(fault)
-            pixels = self._view(metadata) if metadata.compression == "none" else self._copied(metadata)
-            if pixels is None:
-                continue
-            if metadata.compression == "blosc2":
-                return self._unpacked(metadata, pixels)
-            return message_of(metadata, pixels)
+            if (message := self._message(metadata)) is not None:
+                return message
         return None
 
     @property
@@ -263,6 +259,18 @@ class RingBufferSource:
             return lend(memoryview(copy)[:size], partial(self._copies.append, copy))
         self._copies.append(copy)
         return None
+
+    def _message(self, metadata: ImageMetadata) -> Sequence[Any] | None:
+        """The message of an image; None where it may not be read any more."""
+        if metadata.compression == "none":
+            image = self._view(metadata)
+            return None if image is None else message_of(metadata, image)
+        packed = self._copied(metadata)
+        if packed is None:
+            return None
+        if metadata.compression == "blosc2":
+            return self._unpacked(metadata, packed)
+        return message_of(metadata, packed)
 
     def _unpacked(self, metadata: ImageMetadata, chunk: memoryview) -> Sequence[Any]:
         """The message of an image that no file or stream takes as it is packed."""
