@@ -1,7 +1,8 @@
 """One call to the storage fails, in whichever process of an engine it is made, the service among them.
 
 Settings are kept, a configuration is saved and loaded, folders are made, files begun and closed meanwhile.
-The short form fails some of the calls with the errors in turn, the long one each call with each error.
+The short form fails some of the calls with the errors in turn. The longer ones fail each call: once, with the
+errors in turn, or with each error.
 """
 
 from __future__ import annotations
@@ -199,6 +200,13 @@ def fail_some(site: Site, part: str, spread: int = 1) -> None:
     settled(site)
 
 
+def fail_once(site: Site, part: str, call: str) -> None:
+    count, wrong = fail_each(site, call, errors_of(call), range(1, MOST), part)
+    print(f"{site.receivers} receivers, {part}: {call} failed {count} times, the errors in turn")
+    assert not wrong, "\n\n".join(wrong)
+    settled(site)
+
+
 def fail_all(site: Site, part: str, call: str) -> None:
     wrong: list[str] = []
     for error in errors_of(call):
@@ -218,6 +226,19 @@ def test_some_calls_that_fail(site: Site, part: str) -> None:
 @pytest.mark.timeout(300)
 def test_some_calls_that_fail_with_several_receivers(shared: Site) -> None:
     fail_some(shared, "/run-", spread=7)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("part", ["/run-", "/kept/"])
+def test_each_call_fails_once(site: Site, part: str, call: str) -> None:
+    fail_once(site, part, call)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("call", CALLS)
+def test_each_call_fails_once_with_several_receivers(shared: Site, call: str) -> None:
+    fail_once(shared, "/run-", call)
 
 
 @pytest.mark.soak

@@ -1,6 +1,7 @@
 """One call to the storage fails: each that an acquisition makes, in turn, whatever the layout of its files.
 
-The short form takes some of the calls, with the errors in turn; the long one each call with each error.
+The short form takes some of the calls, with the errors in turn. The longer ones take each call: once, with the
+errors in turn, or with each error.
 """
 
 from __future__ import annotations
@@ -312,6 +313,16 @@ def test_memory_of_a_ring_that_cannot_be_reached(run: Run, tmp_path: Path) -> No
             wrong += more
     assert not wrong, "\n\n".join(wrong)
     assert all(count for *_, count in failed), failed
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("layout", ALL)
+def test_each_call_fails_once(layout: str, call: str, run: Run, tmp_path: Path) -> None:
+    with run(layout) as site:
+        count, wrong = fail_each(site, tmp_path, call, errors_of(call), range(1, MOST))
+    print(f"{layout}: {call} failed {count} times, the errors in turn")
+    assert not wrong, "\n\n".join(wrong)
 
 
 @pytest.mark.soak
