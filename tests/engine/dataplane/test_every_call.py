@@ -1,7 +1,7 @@
 """One call to the storage fails: each that an acquisition makes, in turn, whatever the layout of its files.
 
-The short form takes some of the calls, with the errors in turn. The longer ones take each call: once, with the errors
-in turn, or with each error.
+The short form takes some of the calls, with the errors in turn. The longer ones take each call: once, with
+the errors in turn, or with each error.
 """
 
 from __future__ import annotations
