@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from repstream.dataplane import control
 from repstream.dataplane.last_frames import LastFrames
 from repstream.dataplane.line import Line
-from repstream.dataplane.loss import LossLog
+from repstream.dataplane.loss import MalformedLog
 from repstream.dataplane.pinning import pin
 from repstream.dataplane.repeater import Repeater
 from repstream.dataplane.story import Story
@@ -74,7 +74,7 @@ class Router:
         self._closing: _Closing | None = None
         self._expected = 0  # bytes of the largest frame so far, for the next start
         self._cpus = ""  # as `source.receiver_cpus`
-        self._losses = LossLog({}, {})
+        self._malformed = MalformedLog()
         self._last_frames = LastFrames()
         self._next_report = 0.0
         self._serving = True
@@ -168,7 +168,7 @@ class Router:
         if not self._line.outbox.waiting:
             report = repeater.report()
             self._tell(report)
-            for note in self._losses.notes(report, repeater.last_malformed):
+            for note in self._malformed.notes(report, repeater.last_malformed):
                 self._tell(note)
 
     def _tell(self, notice: control.Notice) -> None:
@@ -295,10 +295,7 @@ class Router:
         except Refused as error:
             return str(error)
         self._repeater = repeater
-        self._losses = LossLog(
-            {slot: stream.name for slot, stream in repeater.streams.items()},
-            {slot: writer.name for slot, writer in repeater.writers.items()},
-        )
+        self._malformed = MalformedLog()
         self._next_report = time.monotonic()
         for arm in request.arms:
             if reason := self._do_writer(arm):
@@ -346,7 +343,7 @@ class Router:
 
     def _closed(self, repeater: Repeater, undelivered: int) -> None:
         report = repeater.report()
-        for note in self._losses.notes(report, repeater.last_malformed, final=True):
+        for note in self._malformed.notes(report, repeater.last_malformed, final=True):
             self._tell(note)
         self._tell(control.Closed(report, undelivered))
         self._expected = repeater.largest

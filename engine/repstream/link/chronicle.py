@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from repstream.link.happenings import happened
-from repstream.parameters.catalogue import Catalogue, readable_time
+from repstream.link.happenings import LOSSES, Line, happened
+from repstream.parameters.catalogue import Catalogue, key_of, readable_time
 from repstream.parameters.facts import Role, Value
 from repstream.protocol import Change, Engine, Event
 
@@ -18,6 +19,12 @@ MOST = 2000
 
 MOST_ASKED = 1000
 """Lines that are shown where nobody says how many."""
+
+LOSS_INTERVAL = 1.0
+"""Seconds between two lines about losses of the same source, stream or writer, at least."""
+
+Place = tuple[str, int]
+"""A group of the catalogue, and its slot."""
 
 WORDS = ("level", "subject", "acquisition", "last", "text")
 
@@ -95,6 +102,8 @@ class Chronicle:
         self._catalogue = catalogue
         self._lock = threading.Lock()
         self._values: dict[str, Value] = {}
+        self._lost: dict[Place, float] = {}  # when losses were said last
+        self._held: dict[Place, dict[str, Value]] = {}  # the counts that were said, where more is to be said
         self._entries: deque[Entry] = deque(maxlen=MOST)
 
     def begin(self, values: Mapping[str, Value]) -> None:
@@ -128,10 +137,22 @@ class Chronicle:
     def _lines(self, event: Change, before: Mapping[str, Value]) -> Iterator[Entry]:
         catalogue = self._catalogue()
         changed = {(p.group, p.slot): None for key in event.values if (p := catalogue.parameters.get(key))}
-        for group, slot in changed:
-            subject = self._subject(catalogue, group, slot)
-            for line in happened(group, slot, self._values, before):
+        for place in {**self._held, **changed}:
+            subject = self._subject(catalogue, *place)
+            for line in self._of(place, event.time, before):
                 yield Entry(event.time, line.level, subject, line.text, line.acquisition_id, line.logged)
+
+    def _of(self, place: Place, time: float, before: Mapping[str, Value]) -> list[Line]:
+        """What is to be said of a group and slot. Losses alone wait until a second after the last ones."""
+        held = self._held.pop(place, {})
+        lines = list(happened(*place, self._values, {**before, **held}))
+        lost = [line.loss for line in lines]
+        if lost and all(lost) and abs(time - self._lost.get(place, -math.inf)) < LOSS_INTERVAL:
+            self._held[place] = held or {key: before.get(key) for key in (key_of(*place, f) for f in LOSSES)}
+            return []
+        if any(lost):
+            self._lost[place] = time
+        return lines
 
     def _subject(self, catalogue: Catalogue, group: str, slot: int) -> str:
         if not slot:

@@ -16,13 +16,19 @@ from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState
 class Line(NamedTuple):
     """A line for the log; `level` is info, warning or error; `acquisition_id` is empty for none.
 
-    `logged`: the engine logs it itself when it happens, also if it happens twice.
+    `logged`: the engine logs it itself when it happens, also if it happens twice. `loss`: it says how many
+    were lost by now, so the next one says it too.
     """
 
     level: str
     text: str
     acquisition_id: str = ""
     logged: bool = False
+    loss: bool = False
+
+
+LOSSES = ("missing", "malformed", "dropped")
+"""The fields that a line with `loss` is made of."""
 
 
 class _Writer(AcquisitionStatus, WriterStatus):
@@ -67,14 +73,19 @@ def _source(now: SourceStatus, was: SourceStatus) -> Iterator[Line]:
             else Line("warning", "no detector is connected")
         )
     if _rose(now.missing, was.missing):
-        yield Line("warning", f"{_number(now.missing, 'frame')} missing since the start")
+        yield _loss(f"{_number(now.missing, 'frame')} missing since the start")
     if _rose(now.malformed, was.malformed):
-        yield Line("warning", f"{_number(now.malformed, 'message')} malformed since the start")
+        text = f"{_number(now.malformed, 'message')} malformed since the start"
+        yield _loss(text, now.malformed_reasons)._replace(logged=True)
 
 
 def _losses(now: Losses, was: Losses) -> Iterator[Line]:
     if _rose(now.dropped, was.dropped):
-        yield Line("warning", f"{_number(now.dropped, 'frame')} dropped: {now.dropped_reasons or ''}")
+        yield _loss(f"{_number(now.dropped, 'frame')} dropped", now.dropped_reasons)
+
+
+def _loss(text: str, reasons: str | None = "") -> Line:
+    return Line("warning", ": ".join(filter(None, (text, reasons))), loss=True)
 
 
 def _writer(now: _Writer, was: _Writer) -> Iterator[Line]:
@@ -84,7 +95,7 @@ def _writer(now: _Writer, was: _Writer) -> Iterator[Line]:
 
 def _of_writer(now: _Writer, was: _Writer) -> Iterator[Line]:
     yield from _losses(now, was)
-    if now.acq_state and now.acq_state != was.acq_state:
+    if now.acq_state not in (None, AcquisitionState.NONE, was.acq_state):
         failed = now.acq_state is AcquisitionState.FAILED and now.acq_result is not AcquisitionResult.ABORTED
         words = (now.acq_state, now.full_file_name, now.acq_message)
         yield Line("error" if failed else "info", " ".join(word for word in words if word))

@@ -1,7 +1,7 @@
 /** The last acquisitions with their results. */
 
 import { request } from "./api.js";
-import { fill, h, setAttribute } from "./dom.js";
+import { broken, fill, h, setAttribute } from "./dom.js";
 import { baseName, bytes, clock, count, duration, words } from "./format.js";
 import { resultTone } from "./states.js";
 
@@ -61,7 +61,7 @@ export class AcquisitionsView {
     const took = duration(a.acq_duration); // those that an earlier version has noted have none
     const name = baseName(a.full_file_name) || "–";
     const cells = [
-      clock(a.stop_time), a.full_file_name ? h("button", { class: "link", title: a.full_file_name, onclick: () => this.events.onOpen(a.full_file_name) }, name) : name, result,
+      clock(a.stop_time), a.full_file_name ? h("button", { class: "link", title: a.full_file_name, onclick: () => this.events.onOpen(a.full_file_name) }, ...broken(name)) : name, result,
       `${count(a.num_written)}${a.num_requested ? ` of ${count(a.num_requested)}` : ""}`, count(a.num_missing), count(a.dropped),
       bytes(a.file_size), took, a.acq_run_id || "–", a.name,
       h("button", { class: "link", "aria-label": `Log of ${name}`, onclick: () => this.events.onLog(a.acquisition_id) }, "Lines"),

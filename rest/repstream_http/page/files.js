@@ -40,7 +40,8 @@ export class FilesView {
       link: (form) => address(`${this.store.path}files/image.${form}?${this.query()}`),
     });
     this.viewer = h("div", { class: "file-viewer", hidden: true }, this.title, this.card.element, this.slider, h("section", { class: "card" }, this.facts));
-    this.element = h("div", { class: "files" }, this.browser, this.viewer);
+    this.hint = h("p", { class: "muted hint" }, "Choose a file to look at its images, also while it is written.");
+    this.element = h("div", { class: "files" }, this.browser, this.viewer, this.hint);
     this.path = "";
     this.image = 0;
     this.count = 0;
@@ -93,6 +94,7 @@ export class FilesView {
     this.image = 0;
     this.count = -1;
     this.viewer.hidden = false;
+    this.hint.hidden = true;
     setText(this.title, baseName(path));
     for (const entry of this.list.querySelectorAll(".entry")) entry.toggleAttribute("aria-current", entry.getAttribute("data-path") === path);
     this.refresh();
