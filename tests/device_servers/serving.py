@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,9 +51,11 @@ def engine_at(folder: Path, address: str = ANY_PORT) -> Iterator[tuple[str, Fake
 
 
 @contextmanager
-def running(line: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+def running(
+    line: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """The server started by `line`, ready; SIGTERM must end it with status 0."""
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
         try:
             for said in server.stdout:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import tango
 
 from repstream.errors import RegistrationError
 from repstream.parameters.catalogue import build
 from repstream_tango.command_line import Device, command_line, devices, from_tango, parser
 from repstream_tango.server import main, tango_arguments, unreachable_from
-from tests.device_servers.serving import free_port
+from tests.device_servers.serving import engine_at, free_port, running, until
 
 
 def test_the_server_understands_the_line_that_others_start_it_by() -> None:
@@ -116,6 +118,24 @@ def test_parts_of_an_end_point_may_be_left_out(end_point: str, host: str, port: 
 def test_a_wrong_end_point_is_refused_with_its_form(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-nodb", "-ORBendPoint", "12345"]) == 2
     assert "such as giop:tcp:host:port" in capsys.readouterr().err
+
+
+def test_it_serves_when_started_as_any_server_of_tango(tmp_path: Path) -> None:
+    port = free_port()
+    tangos = ["-nodb", "-dlist", "RepStream::a/b/1,HDF5Writer::a/w/2", "-ORBendPoint", f"giop:tcp:127.0.0.1:{port}"]
+    with engine_at(tmp_path) as (engine, _):
+        line = [sys.executable, "-m", "repstream_tango.server", "bl", "--engine", engine, *tangos, "-v4"]
+        with running(line):
+            repeater, second = (
+                tango.DeviceProxy(f"tango://127.0.0.1:{port}/{name}#dbase=no") for name in ("a/b/1", "a/w/2")
+            )
+            until(lambda: repeater.State() == tango.DevState.STANDBY, "the engine to be found")
+            server = tango.DeviceProxy(repeater.adm_name())
+            assert sorted(server.QueryDevice()) == ["HDF5Writer::a/w/2", "RepStream::a/b/1"]
+            assert list(server.GetLoggingLevel(["a/b/1"])[0]) == [4]
+            assert second.State() == tango.DevState.UNKNOWN  # nothing is in slot 2
+            repeater.Start()
+            until(lambda: repeater.State() == tango.DevState.RUNNING, "the engine to run")
 
 
 def test_a_question_mark_is_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,19 +11,17 @@ import hypothesis.strategies as st
 import pytest
 from caproto import CAStatus, ChannelType
 from caproto.threading.client import Context
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 
 from repstream.parameters.catalogue import Parameter
 from repstream_epics import names, types
+from tests.anything import CHEAP, changed, held, owners, settable
 from tests.integration.rig import until
 from tests.ioc.clients import environment, running_tool
 from tests.ioc.conftest import PREFIX, Bench, running_bench
 
 ANSWER = 30.0
 NORMAL = CAStatus.ECA_NORMAL.value.code
-
-CHEAP = settings(suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
-"""Nothing is shrunk: each example is a hundred puts."""
 
 NUMBERS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from([0, 1, -1, 2**31 - 1]))
 FLOATS = st.floats(width=64)
@@ -47,12 +45,7 @@ def client(
         for name, value in environment(bench.ioc.port).items():
             if name.startswith("EPICS_"):
                 patch.setenv(name, value)
-        held = bench.service.snapshot().values
-        parameters = [
-            p
-            for p in bench.service.catalogue.parameters.values()
-            if p.writable and held[p.key] is not None and "lock" not in p.key
-        ]
+        parameters = list(settable(bench.service).values())
         context = Context()
         pvs = context.get_pvs(*(PREFIX + names.setpoint(p) for p in parameters), timeout=ANSWER)
         for pv in pvs:
@@ -82,10 +75,10 @@ def test_a_thousand_writes_of_anything_leave_a_whole_configuration(
         answers.get(timeout=ANSWER)  # exactly one for each
     assert answers.empty()
     bench.tool("caput", "-c", "@Wr2:NumImages", "1")  # answered when all before it is published
-    held = bench.service.snapshot().values
+    values = bench.service.snapshot().values
     for parameter in parameters:
         shown = bench.ioc.channels[PREFIX + names.readback(parameter)].value
-        value = types.to_pv(parameter, held[parameter.key])
+        value = types.to_pv(parameter, values[parameter.key])
         assert shown == value or shown == pytest.approx(value), parameter.key
     assert bench.get("State_RBV") == "INITIALIZED"
 
@@ -96,18 +89,14 @@ def test_a_write_is_refused_or_applied_never_half(
     client: tuple[Bench, dict[str, Any], list[Parameter]], data: st.DataObject
 ) -> None:
     bench, pvs, parameters = client
-    settable = {p.key: p for p in parameters}
-    parameter = settable[data.draw(st.sampled_from(sorted(pvs)))]
-    before = bench.service.snapshot().values
+    of = {p.key: p for p in parameters}
+    key = data.draw(st.sampled_from(sorted(pvs)))
+    before = held(bench.service, of)
     answers: Queue[int] = Queue()
-    _write(pvs[parameter.key], data.draw(WRITES), answers)
+    _write(pvs[key], data.draw(WRITES), answers)
     taken = answers.get(timeout=ANSWER) == NORMAL
-    after = bench.service.snapshot().values
-    changed = {key for key in settable if before[key] != after[key]}
-    if not taken:
-        assert not changed
-    else:
-        assert {key.rsplit(".", 1)[0] for key in changed} <= {parameter.key.rsplit(".", 1)[0]}
+    found = changed(before, held(bench.service, of))
+    assert owners(found) <= (owners({key}) if taken else set())
 
 
 def test_fifty_completions_in_a_row_show_the_end_at_once(bench: Bench) -> None:

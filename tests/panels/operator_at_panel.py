@@ -73,6 +73,9 @@ def work(panel: Panel, folder: Path) -> dict[str, Any]:
 
     lines = {name: at.widget(QtWidgets.QLineEdit, name, writer) for name in ("FileName", "NumImages")}
     at.enter(lines["FileName"], "shift")
+    at.enter(lines["NumImages"], -1)
+    seen["beyond"] = panel.refusal.text() if not panel.refusal.isHidden() else ""
+    at.click(panel.refusal)
     at.enter(lines["NumImages"], 10_000)
     at.click(start)
     at.wait(lambda: at.widget(QtWidgets.QLabel, "WriterState", writer).text() == "WRITING", "WRITING")

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -68,8 +69,18 @@ class Door:
             time.sleep(0.02)
         return said
 
+    def run_all(self, macros: Iterable[tuple[str, ...]]) -> list[dict[str, object]]:
+        """Run macros one after the other.
+
+        A group is configured until Sardana says so: it gives up after 3 s where the event of that comes late.
+        """
+        return [
+            self.run_when_possible(*macro) if macro[0] == "set_meas_conf" else self.run(*macro)
+            for macro in macros
+        ]
+
     def run_when_possible(self, *macro: str) -> dict[str, object]:
-        """As `run`, until the MacroServer has found its Pool."""
+        """As `run`, again and again until it succeeds."""
         end = time.monotonic() + TIMEOUT
         while (said := self.run(*macro))["status"] != "finish":
             assert time.monotonic() < end, said
@@ -137,10 +148,10 @@ def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
         try:
             door = Door()
             pattern = f"h5file://{folder}/img_{{index:04d}}.h5"
+            # The MacroServer has to find its Pool first.
             done = [door.run_when_possible("defctrl", "DummyMotorController", "motors")]
-            done += [
-                door.run(*line)
-                for line in (
+            done += door.run_all(
+                (
                     ("defelem", "mot1", "motors", "1"),
                     ("defctrl", "DummyCounterTimerController", "counters"),
                     ("defelem", "timer", "counters", "1"),
@@ -159,15 +170,14 @@ def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
                     ("defctrl", "RepstreamProfilesController", "profiles", "Repeater", repeater),
                     ("defelem", "profile", "profiles", "1"),
                 )
-            ]
+            )
             for name, attribute, value in (
                 ("region", "SourceAttribute", "Pictures1Roi1Sum"),
                 ("images", "ImagesPerPoint", 3),
             ):
                 tango.DeviceProxy(name).write_attribute(attribute, value)
-            done += [
-                door.run(*line)
-                for line in (
+            done += door.run_all(
+                (
                     ("defmeas", "mg", "timer", "images", "region", "profile"),
                     ("senv", "ActiveMntGrp", "mg"),
                     ("senv", "ScanDir", str(folder)),
@@ -179,9 +189,9 @@ def main(folder: Path, writer: str, repeater: str, lima: str) -> None:
                     ("ascan", "mot1", "0", "1", "2", "0.1"),
                     ("ascan", "mot1", "0", "1", "2", "0.1"),  # its files are there already
                 )
-            ]
-            done += [door.run(*line) for line in on_the_fly(folder)]
-            done += [door.run(*line) for line in of_lima(folder, lima)]
+            )
+            done += door.run_all(on_the_fly(folder))
+            done += door.run_all(of_lima(folder, lima))
             json.dump(done, sys.stdout)
         finally:
             server.terminate()

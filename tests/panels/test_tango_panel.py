@@ -29,6 +29,7 @@ def test_an_operator_works_with_the_panel(python: Path, stage: tuple[Stage, Any]
     assert not enabled and "not possible in READY, only in WRITING" in reason
     assert engine.value("streams.2.policy") == "send_every_nth"
     assert engine.value("streams.2.every_nth") == 7
+    assert seen["beyond"].startswith("Number of images: -1 is not possible: must be a whole number")
     assert "the writer takes frames" in seen["refused"]
     assert seen["kept"] == "10000"
     assert seen["missing"][0] == str(engine.value("source.missing")) == "1"

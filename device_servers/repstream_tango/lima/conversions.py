@@ -47,7 +47,11 @@ def _value(value: Shown) -> Value:
 
 def template(read: Read) -> tuple[str, str]:
     """The format of the number and the suffix, of the template that the writer has."""
-    found = _TEMPLATE.fullmatch(str(read(f"{WRITER}file_template") or ""))
+    return _parts(str(read(f"{WRITER}file_template") or ""))
+
+
+def _parts(text: str) -> tuple[str, str]:
+    found = _TEMPLATE.fullmatch(text)
     return (found["index"] or "", found["suffix"]) if found else ("", "")
 
 
@@ -62,7 +66,13 @@ def number_after(names: Iterable[str], prefix: str, index: str, suffix: str) -> 
 
 
 def _templated(index: str, suffix: str) -> Changes:
-    return {f"{WRITER}file_template": f"%s%s{index}{suffix}"}
+    made = f"%s%s{index}{suffix}"
+    if _parts(made) != (index, suffix):
+        raise ValueError(
+            f"the number's format {index!r} and the suffix {suffix!r} make {made!r}, where the number cannot be"
+            " told from the suffix: the format must end with a number such as %04d, the suffix has none"
+        )
+    return {f"{WRITER}file_template": made}
 
 
 INDEX_FORMAT = Live(
@@ -110,6 +120,8 @@ def _with_headers(value: Shown, _: Read) -> Changes:
         key, equals, text = entry.partition("=")
         if not equals:
             raise ValueError(f"must have entries such as sample=A1, not {entry!r}")
+        if key in found:
+            raise ValueError(f"must have one entry of each name, not two of {key!r}")
         found[key] = text
     return {f"{WRITER}user_metadata": json.dumps(found) if found else ""}
 

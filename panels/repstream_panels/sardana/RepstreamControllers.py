@@ -71,8 +71,7 @@ class RepstreamWriterController(TwoDController, Referable):
 
     def StartOne(self, axis: int, value: float) -> None:
         """Raises what the engine refuses, with its reason."""
-        self._writer.command_inout("Start")
-        self._id = self._writer.read_attribute("StartId").value
+        self._id = self._writer.command_inout("Start")
         self._index += 1
 
     def StateOne(self, axis: int) -> tuple[Any, str]:
@@ -81,11 +80,11 @@ class RepstreamWriterController(TwoDController, Referable):
         if device_state == tango.DevState.RUNNING:
             return State.Moving, self._writer.Status()
         if self._id:
-            result = self._result()
+            result, message = self._outcome()
             if result in GOING_ON:
                 return State.Moving, self._writer.Status()
             if result != ENDED_WELL:
-                return State.Fault, self._trouble(result)
+                return State.Fault, message
         return State.On, "ready"
 
     def ReadOne(self, axis: int) -> Any:
@@ -94,10 +93,10 @@ class RepstreamWriterController(TwoDController, Referable):
 
     def RefOne(self, axis: int) -> str:
         """File and dataset of the point; raises where the file is not complete."""
-        result = self._result()
+        result, message = self._outcome()
         if result != ENDED_WELL:
-            raise RuntimeError(self._trouble(result))
-        return f"{SCHEME}{self._writer.read_attribute('FullFileName').value}::{DATASET}"
+            raise RuntimeError(message)
+        return f"{SCHEME}{self._file()}::{DATASET}"
 
     def StopOne(self, axis: int) -> None:
         self._writer.command_inout("Stop")
@@ -127,13 +126,25 @@ class RepstreamWriterController(TwoDController, Referable):
             raise ValueError(f"ImagesPerPoint {value} refused: must be 1 or more; it stays {self._images}")
         self._images = value
 
-    def _result(self) -> str:
-        attribute = self._writer.read_attribute("StartResult")
-        labels = self._writer.get_attribute_config("StartResult").enum_labels
-        return str(labels[int(attribute.value)])
+    def _outcome(self) -> tuple[str, str]:
+        """What became of the start of this point, and that as a sentence."""
+        if not self._id:
+            return "none", "no point was started yet"
+        names = ("StartId", "StartResult", "StartMessage")
+        started, result, message = (read.value for read in self._writer.read_attributes(names))
+        if started != self._id:
+            return "lost", f"another client started an acquisition ({started}) before this point ended"
+        word = str(self._writer.get_attribute_config("StartResult").enum_labels[int(result)])
+        return word, f"{word}: {message}"
 
-    def _trouble(self, result: str) -> str:
-        return f"{result}: {self._writer.read_attribute('StartMessage').value}"
+    def _file(self) -> str:
+        """The file of this point, also where somebody else has begun the next one."""
+        for which in ("", "Previous"):
+            names = (f"{which}AcquisitionId", f"{which}FullFileName")
+            acquisition, file = (read.value for read in self._writer.read_attributes(names))
+            if acquisition == self._id:
+                return str(file)
+        raise RuntimeError(f"the writer knows the file of acquisition {self._id} no longer")
 
 
 def _source_attribute(example: str, default: str) -> dict[str, Any]:

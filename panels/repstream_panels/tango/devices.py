@@ -11,9 +11,10 @@ from typing import Any
 import tango
 from msgspec import structs
 
-from repstream.errors import Refused
+from repstream.errors import InvalidValue, Refused
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter, build
-from repstream.parameters.facts import Format, Level, Role
+from repstream.parameters.facts import Format, Kind, Level, Role
+from repstream.service.configuring import converted
 from repstream.states import ALWAYS_ALLOWED, REPEATER, WRITER, RepeaterState, WriterState, after
 from repstream_tango.names import REPEATER_CLASS, WRITER_CLASS, attribute_name, command_names
 
@@ -124,23 +125,29 @@ class Device:
 
     def write(self, shown: Shown, value: Any, complain: Complaint) -> bool:
         """Write a value; False, and a complaint, where it is refused."""
-        return self._do(lambda: self.proxy.write_attribute(shown.name, value), shown.label, complain)
+
+        def put_down(text: str) -> None:
+            complain(f"{shown.label}: {_beyond(shown, value, self.read(shown)) or text}")
+
+        return self._do(lambda: self.proxy.write_attribute(shown.name, value), put_down)
 
     def execute(self, command: Command, argument: Any, complain: Complaint) -> bool:
         """Give a command; False, and a complaint, where it is refused."""
         names = command_names(command)
         given = (names[0],) if argument is None else (names[-1], argument)
-        return self._do(lambda: self.proxy.command_inout(*given), command.title, complain)
+        return self._do(
+            lambda: self.proxy.command_inout(*given), lambda text: complain(f"{command.title}: {text}")
+        )
 
     @staticmethod
-    def _do(call: Callable[[], object], what: str, complain: Complaint) -> bool:
+    def _do(call: Callable[[], object], complain: Complaint) -> bool:
         try:
             call()
         except tango.DevFailed as failed:
-            complain(f"{what}: {failed.args[0].desc}")
+            complain(failed.args[0].desc)
             return False
         except (TypeError, OverflowError) as error:  # refused by pytango already
-            complain(f"{what}: {error}")
+            complain(str(error))
             return False
         return True
 
@@ -150,6 +157,20 @@ def reading(attribute: Any) -> Reading:
     if attribute.quality == tango.AttrQuality.ATTR_INVALID:
         return Reading()
     return Reading(attribute.value, attribute.quality)
+
+
+def _beyond(shown: Shown, value: Any, held: Reading) -> str:
+    """The engine's reason where a number is beyond its limits; empty where it is not.
+
+    Tango refuses it before the engine is asked, and does not say what the limits are.
+    """
+    if shown.parameter.kind not in (Kind.INT, Kind.FLOAT):
+        return ""
+    try:
+        converted(shown.parameter, shown.label, value, held.value)
+    except InvalidValue as refused:
+        return refused.reason
+    return ""
 
 
 def refusal(command: Command, state: str) -> str:

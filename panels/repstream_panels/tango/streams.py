@@ -50,7 +50,7 @@ class Streams(QtWidgets.QTableWidget):
         for row, of in enumerate(self._rows):
             shown = fields[of.parameter.field]
             if shown.writable:
-                self.setCellWidget(row, column, editor(device, shown, watch, complain))
+                self.setCellWidget(row, column, _centred(editor(device, shown, watch, complain)))
             elif shown.unit == "%":
                 self.setCellWidget(row, column, Bar(device, shown, watch))
             else:
@@ -84,3 +84,14 @@ class Streams(QtWidgets.QTableWidget):
                 self._fill(column, slot, device, watch, complain)
 
         return update
+
+
+def _centred(made: QtWidgets.QWidget) -> QtWidgets.QWidget:
+    """A check mark in the middle of its cell, as the figures are; anything else fills it."""
+    if not isinstance(made, QtWidgets.QCheckBox):
+        return made
+    cell = QtWidgets.QWidget()
+    line = QtWidgets.QHBoxLayout(cell)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.addWidget(made, 0, QtCore.Qt.AlignCenter)
+    return cell
