@@ -122,7 +122,13 @@ def test_a_wrong_end_point_is_refused_with_its_form(capsys: pytest.CaptureFixtur
 
 def test_it_serves_when_started_as_any_server_of_tango(tmp_path: Path) -> None:
     port = free_port()
-    tangos = ["-nodb", "-dlist", "RepStream::a/b/1,HDF5Writer::a/w/2", "-ORBendPoint", f"giop:tcp:127.0.0.1:{port}"]
+    tangos = [
+        "-nodb",
+        "-dlist",
+        "RepStream::a/b/1,HDF5Writer::a/w/2",
+        "-ORBendPoint",
+        f"giop:tcp:127.0.0.1:{port}",
+    ]
     with engine_at(tmp_path) as (engine, _):
         line = [sys.executable, "-m", "repstream_tango.server", "bl", "--engine", engine, *tangos, "-v4"]
         with running(line):

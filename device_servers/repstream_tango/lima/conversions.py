@@ -69,8 +69,8 @@ def _templated(index: str, suffix: str) -> Changes:
     made = f"%s%s{index}{suffix}"
     if _parts(made) != (index, suffix):
         raise ValueError(
-            f"the number's format {index!r} and the suffix {suffix!r} make {made!r}, where the number cannot be"
-            " told from the suffix: the format must end with a number such as %04d, the suffix has none"
+            f"the number's format must end with it, such as %04d, and the suffix must hold none; {index!r}"
+            f" and {suffix!r} cannot be told apart in {made!r}"
         )
     return {f"{WRITER}file_template": made}
 

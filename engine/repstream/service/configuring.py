@@ -256,7 +256,7 @@ def converted(parameter: Parameter, name: str, value: Value, held: Value) -> Val
     """`value` in the parameter's own type and within its limits; raises `InvalidValue`."""
 
     def refuse(wanted: str) -> InvalidValue:
-        return InvalidValue(name, f"{value!r} is not possible: must be {wanted}; it stays {held!r}")
+        return InvalidValue(name, f"{value!r:.80} is not possible: must be {wanted}; it stays {held!r}")
 
     match parameter.kind:
         case Kind.BOOL:

@@ -88,12 +88,9 @@ class Trends(QtWidgets.QWidget):
 
     def _name(self) -> None:
         """The legend stands above the curves, where it hides none of them."""
-        self._legend.setText(
-            " &nbsp; ".join(
-                f'<span style="color: {colour}">\u2501\u2501</span>&nbsp;{escape(name).replace(" ", "&nbsp;")}'
-                for colour, name in zip(cycle(COLOURS), (self._names[key] for key in self._curves), strict=False)
-            )
-        )
+        names = (escape(self._names[key]).replace(" ", "&nbsp;") for key in self._curves)
+        lines = (f'<span style="color: {colour}">\u2501\u2501</span>' for colour in cycle(COLOURS))
+        self._legend.setText(" &nbsp; ".join(map("&nbsp;".join, zip(lines, names, strict=False))))
 
 
 def _rates(device: Device) -> list[Shown]:
