@@ -138,7 +138,7 @@ def test_it_serves_when_started_as_any_server_of_tango(tmp_path: Path) -> None:
             until(lambda: repeater.State() == tango.DevState.STANDBY, "the engine to be found")
             server = tango.DeviceProxy(repeater.adm_name())
             assert sorted(server.QueryDevice()) == ["HDF5Writer::a/w/2", "RepStream::a/b/1"]
-            assert list(server.GetLoggingLevel(["a/b/1"])[0]) == [4]
+            assert list(server.GetLoggingLevel(["a/b/1"])[0]) == [5]  # DEBUG
             assert second.State() == tango.DevState.UNKNOWN  # nothing is in slot 2
             repeater.Start()
             until(lambda: repeater.State() == tango.DevState.RUNNING, "the engine to run")
