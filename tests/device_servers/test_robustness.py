@@ -265,7 +265,8 @@ def test_a_write_of_anything_is_refused_or_applied_whole(site: Site, attributes:
     site.proxies[REPEATER].Configure(site.configuration)
     until(lambda: site.states() == site.calm, "the states to be as before")
     assert site.configurations() == configurations
-    until(lambda: site.descriptors() <= descriptors, "the descriptors to be as before")
+    # A client's connection more or less is none that a write left open: of those there would be hundreds.
+    until(lambda: site.descriptors() <= descriptors + 10, "the descriptors to be as before")
 
 
 def has_its_setpoint(proxy: tango.DeviceProxy, name: str) -> bool:
