@@ -188,14 +188,77 @@ def after(table: Mapping[_S, Mapping[str, _S]], state: _S, event: str, subject: 
     return following
 
 
-def is_open(state: RepeaterState) -> bool:
-    """Whether input and outputs are open, so that frames may be on their way."""
-    return state is RepeaterState.RUNNING
+# What a state means. Front ends hold states as text, and None where there is none: each question takes both.
+
+
+def is_unknown(state: object) -> bool:
+    """Whether nothing is known of a repeater or a writer: the engine or its data plane does not answer."""
+    return state in (RepeaterState.UNKNOWN, WriterState.UNKNOWN)
+
+
+def is_open(state: object) -> bool:
+    """Whether a repeater's input and outputs are open, so that frames may be on their way."""
+    return state == RepeaterState.RUNNING
+
+
+def is_initialized(state: object) -> bool:
+    """Whether a repeater has a checked configuration, and was not started with it yet."""
+    return state == RepeaterState.INITIALIZED
+
+
+def is_stopped(state: object) -> bool:
+    """Whether a repeater was stopped, or never configured."""
+    return state == RepeaterState.STOPPED
+
+
+def is_in_error(state: object) -> bool:
+    """Whether a repeater has failed, and is to be initialized."""
+    return state == RepeaterState.ERROR
+
+
+def is_ready(state: object) -> bool:
+    """Whether a writer has no file open, so that its settings may be written."""
+    return state == WriterState.READY
+
+
+def is_writing(state: object) -> bool:
+    """Whether a writer has a file open, or has it made."""
+    return state == WriterState.WRITING
+
+
+def has_no_file(state: object) -> bool:
+    """Whether the file of an acquisition is not there yet, or no acquisition has been."""
+    return state == AcquisitionState.NONE
+
+
+def has_no_image(state: object) -> bool:
+    """Whether the file of an acquisition waits for its first image."""
+    return state == AcquisitionState.WAITING_IMAGES
+
+
+def has_images(state: object) -> bool:
+    """Whether an acquisition has its first image and takes more."""
+    return state == AcquisitionState.ACQUIRING_IMAGES
+
+
+def takes_images(state: object) -> bool:
+    """Whether an acquisition has its file and takes images, where its gate lets them through."""
+    return has_no_image(state) or has_images(state)
+
+
+def is_flushing(state: object) -> bool:
+    """Whether an acquisition takes no more images and writes what waits."""
+    return state == AcquisitionState.FLUSHING_IMAGES
+
+
+def has_failed(state: object) -> bool:
+    """Whether an acquisition has ended without a good file; an abort is among these."""
+    return state == AcquisitionState.FAILED
 
 
 def is_whole(result: AcquisitionResult, written: int, requested: int) -> bool:
     """Whether an acquisition got all that was asked for; an open number (`requested` 0) is any."""
-    if result is AcquisitionResult.COMPLETED:
+    if is_complete(result):
         return True
     return result is AcquisitionResult.INTERRUPTED and (not requested or written >= requested)
 
@@ -207,9 +270,24 @@ def result_of_start(result: AcquisitionResult, written: int, requested: int) -> 
     return StartResult(result.value)
 
 
-def is_fault(result: AcquisitionResult) -> bool:
+def is_fault(result: object) -> bool:
     """Whether an acquisition ended as nobody wanted it; somebody wanted an abort."""
-    return result is AcquisitionResult.FAILED
+    return result == AcquisitionResult.FAILED
+
+
+def is_aborted(result: object) -> bool:
+    """Whether somebody wanted what waited to be discarded."""
+    return result == AcquisitionResult.ABORTED
+
+
+def is_complete(result: object) -> bool:
+    """Whether all images that were asked for are in the file."""
+    return result == AcquisitionResult.COMPLETED
+
+
+def is_good(result: object) -> bool:
+    """Whether all that an acquisition took is in its file, if fewer images than were asked for or not."""
+    return is_complete(result) or result == AcquisitionResult.INTERRUPTED
 
 
 def allowed(table: Mapping[_S, Mapping[str, _S]], state: _S) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from repstream.parameters.source import SourceConfig
 from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.writer import WriterConfig
 from repstream.parameters.writer_status import NEWEST, PREVIOUS, AcquisitionStatus, WriterStatus
-from repstream.states import ENDED, RepeaterState, WriterState, is_whole
+from repstream.states import ENDED, is_in_error, is_open, is_ready, is_whole
 
 SETTINGS = (
     "folder",
@@ -46,7 +46,7 @@ class Look:
     @property
     def is_well(self) -> bool:
         """Whether it answers, is in no error and loses nothing."""
-        return self.reachable and self.engine.state is not RepeaterState.ERROR and not self.engine.losing
+        return self.reachable and not is_in_error(self.engine.state) and not self.engine.losing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Member:
         state = EngineStatus.of(catalogue.fields(values, Group.ENGINE)).state
         step = SourceConfig.of(catalogue.fields(values, Group.SOURCE)).id_step
         writer, config = WriterStatus.of(fields), WriterConfig.of(fields)
-        if state is not RepeaterState.RUNNING:
+        if not is_open(state):
             return f"the engine is {state}; start it, so that no images from before wait for the acquisition"
         if step != members:
             return f"source.id_step is {step}; set it to {members}, the number of hosts that share the images"
@@ -113,7 +113,7 @@ class Member:
             return (
                 f"policy of writer {self._writer} is {config.policy}; set it to forward: the ids are shared"
             )
-        if writer.state is not WriterState.READY:
+        if not is_ready(writer.state):
             return f"writer {self._writer} is {writer.state}: {writer.waiting or 'stop it first'}"
         return ""
 

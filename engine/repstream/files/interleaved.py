@@ -21,7 +21,7 @@ from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.results import as_failed
 from repstream.parameters.file_names import PartNames
-from repstream.states import AcquisitionResult
+from repstream.states import is_fault
 
 _ENDINGS = {"repstream": ("_part", "_meta"), "std_daq": ("", "Meta")}
 
@@ -101,7 +101,7 @@ class InterleavedMaster:
     def finish(self, results: Mapping[str, Scalar]) -> None:
         """Enter the results and close, as `FrameFile.finish` does, in both files."""
         self._file.check_results(results)
-        if results.get("outcome") != AcquisitionResult.FAILED:
+        if not is_fault(results.get("outcome")):
             self._file.check_in_place()
             self._publish(final=True)
         failure = self._finish_meta(results)

@@ -23,7 +23,7 @@ from repstream.files.nexus import trees
 from repstream.files.plan import FilePlan, Scalar
 from repstream.files.raw_io import Buffer
 from repstream.files.results import as_failed
-from repstream.states import AcquisitionResult
+from repstream.states import is_fault
 
 
 def part_path(path: Path, number: int) -> Path:
@@ -127,7 +127,7 @@ class FileSeries:
     def finish(self, results: Mapping[str, Scalar]) -> None:
         self._master.check_results(results)
         places = self.places
-        if results.get("outcome") != AcquisitionResult.FAILED:
+        if not is_fault(results.get("outcome")):
             self._closed.check_all()
             self._master.check_in_place()
             for part in self._open:

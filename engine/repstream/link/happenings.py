@@ -10,7 +10,15 @@ from repstream.parameters.facts import Value
 from repstream.parameters.output_status import Losses, OutputStatus, StreamStatus
 from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
-from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState
+from repstream.states import (
+    RepeaterState,
+    has_failed,
+    has_no_file,
+    is_aborted,
+    is_flushing,
+    is_in_error,
+    is_unknown,
+)
 
 
 class Line(NamedTuple):
@@ -48,9 +56,9 @@ def happened(group: str, slot: int, now: Mapping[str, Value], was: Mapping[str, 
 
 def _engine(now: EngineStatus, was: EngineStatus) -> Iterator[Line]:
     if now.state != was.state:
-        bad = now.state in (RepeaterState.ERROR, RepeaterState.UNKNOWN)
+        bad = is_in_error(now.state) or is_unknown(now.state)
         yield Line("error" if bad else "info", f"{was.state or RepeaterState.UNKNOWN} → {now.state}")
-    if now.state is RepeaterState.UNKNOWN:
+    if is_unknown(now.state):
         return  # nothing else is known
     if now.last_error and now.last_error != was.last_error:
         yield Line("error", now.last_error, logged=True)
@@ -95,12 +103,12 @@ def _writer(now: _Writer, was: _Writer) -> Iterator[Line]:
 
 def _of_writer(now: _Writer, was: _Writer) -> Iterator[Line]:
     yield from _losses(now, was)
-    if now.acq_state not in (None, AcquisitionState.NONE, was.acq_state):
-        failed = now.acq_state is AcquisitionState.FAILED and now.acq_result is not AcquisitionResult.ABORTED
+    if now.acq_state and now.acq_state != was.acq_state and not has_no_file(now.acq_state):
+        failed = has_failed(now.acq_state) and not is_aborted(now.acq_result)
         words = (now.acq_state, now.full_file_name, now.acq_message)
         yield Line("error" if failed else "info", " ".join(word for word in words if word))
     if now.waiting and now.waiting != was.waiting:
-        flushing = now.acq_state is AcquisitionState.FLUSHING_IMAGES
+        flushing = is_flushing(now.acq_state)
         yield Line("info" if flushing else "warning", now.waiting)
     if now.space_warning and now.space_warning != was.space_warning:
         yield Line("warning", now.space_warning, logged=True)

@@ -29,7 +29,7 @@ from repstream.parameters.plain import plain
 from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
 from repstream.protocol import Change, Completion, Event, Reading, Requester, Snapshot
 from repstream.sockets.security import Security, of_client
-from repstream.states import WriterState
+from repstream.states import is_writing
 
 log = logging.getLogger(__name__)
 
@@ -334,6 +334,6 @@ def _was_writing(catalogue: Catalogue, values: Mapping[str, Value]) -> Iterator[
             parameter.field: values.get(parameter.key) for parameter in catalogue.of(Group.WRITER, slot)
         }
         writer, newest = WriterStatus.of(fields), AcquisitionStatus.of(fields, NEWEST.prefix)
-        if writer.state is WriterState.WRITING:
+        if is_writing(writer.state):
             held = f"{newest.num_written} images were in it"
             yield f"writer {writer.name} was writing {newest.full_file_name}, {held}"

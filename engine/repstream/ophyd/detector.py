@@ -30,6 +30,7 @@ from repstream.ophyd.devices import Section
 from repstream.ophyd.gate_sums import GateSums
 from repstream.ophyd.link import Link, checked
 from repstream.parameters.catalogue import Group, key_of
+from repstream.states import is_writing
 
 DATASET = "/entry/data/data"
 TEMPLATE = "%s%s.h5"
@@ -63,7 +64,7 @@ class _Gate:
         """Whether the file that the writer has open is that of this detector."""
         return (
             bool(self.acquisition_id)
-            and self.value("state") == "WRITING"
+            and is_writing(self.value("state"))
             and self.value("acquisition_id") == self.acquisition_id
         )
 

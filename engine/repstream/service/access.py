@@ -5,7 +5,7 @@ from __future__ import annotations
 from repstream.errors import Refused
 from repstream.parameters.catalogue import Group, Parameter
 from repstream.parameters.facts import Access
-from repstream.states import RepeaterState
+from repstream.states import RepeaterState, is_open, is_unknown
 
 
 def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> None:
@@ -24,5 +24,5 @@ def check_access(parameter: Parameter, name: str, held: object, idle: bool) -> N
             f"it stays {held!r}",
             ("READY",),
         )
-    states = tuple(s.value for s in RepeaterState if s not in (RepeaterState.RUNNING, RepeaterState.UNKNOWN))
+    states = tuple(s.value for s in RepeaterState if not is_open(s) and not is_unknown(s))
     raise Refused(name, f"the repeater is RUNNING; stop it first, it stays {held!r}", states)

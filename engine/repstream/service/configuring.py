@@ -217,7 +217,8 @@ class Configurator:
             )
         for key in held.slots.keys() - wanted.slots.keys():
             group, slot = key.partition(".")[0], held.slots[key]
-            if group == Group.WRITER and self._context.board.values[f"{group}.{slot}.state"] != "READY":
+            key_of_state = f"{group}.{slot}.state"
+            if group == Group.WRITER and not states.is_ready(self._context.board.values[key_of_state]):
                 raise Refused(subject, f"{key} is not READY and cannot be removed; stop it first")
 
     def _given(self, path: str, subject: str) -> str:

@@ -24,7 +24,7 @@ from repstream.service.folders import Folders
 from repstream.service.owner import Owner
 from repstream.service.supervisor import Plane
 from repstream.service.turn import Turn
-from repstream.states import RepeaterState
+from repstream.states import RepeaterState, is_in_error
 
 S = TypeVar("S", bound=Status)
 
@@ -126,7 +126,7 @@ class ServiceContext:
     @property
     def way_out(self) -> str:
         """In an error: what it is, and which command leads out of it; empty otherwise."""
-        if self.state is not RepeaterState.ERROR:
+        if not is_in_error(self.state):
             return ""
         return f"{self.engine.last_error or 'it failed'}; initialize starts it again"
 

@@ -21,7 +21,7 @@ from repstream.parameters.output_status import Losses, OutputStatus, StreamStatu
 from repstream.parameters.status import SourceStatus
 from repstream.parameters.writer_status import AcquisitionStatus, CallStatus, WriterStatus
 from repstream.service.waiting import time_left
-from repstream.states import AcquisitionState
+from repstream.states import is_flushing
 
 MOST_PIXELS = 2**31 - 1
 """The largest size of an image that is shown; well compressed, one of more pixels fits into a message."""
@@ -118,7 +118,7 @@ def count_acquisition(status: AcquisitionStatus, report: WriterReport, time: flo
     status.num_missing = report.missing
     status.file_size = report.file_size
     # Frames that are kept for the next file are not on their way to this one.
-    flushing = report.state is AcquisitionState.FLUSHING_IMAGES
+    flushing = is_flushing(report.state)
     status.left = report.ledger.queued - report.ledger.kept if flushing else 0
     status.left_time = time_left(status.left, rates.per_second("writer", report.ledger.sent, time))
 

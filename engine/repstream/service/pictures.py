@@ -22,7 +22,7 @@ from repstream.parameters.picture import PictureAddress, PictureResults, Picture
 from repstream.pictures import control
 from repstream.service.context import ServiceContext
 from repstream.service.keeper import Keeper
-from repstream.states import RepeaterState
+from repstream.states import is_open
 
 SILENCE = 5.0
 """Seconds without a sign of life after which the process is taken for hung, and ended."""
@@ -200,7 +200,7 @@ class PictureKeeper(Keeper):
     def _put_numbers(self, notice: control.Numbers) -> None:
         if notice.generation != self._wanted[0]:
             return  # counted under other settings
-        running = self._context.state is RepeaterState.RUNNING
+        running = is_open(self._context.state)
         fields = notice.fields if running else {**notice.fields, "age": None}
         self._context.put_fields(Group.PICTURE, notice.slot, fields)
 

@@ -47,13 +47,13 @@ class Situation:
         engine = self._context.status(EngineStatus, Group.ENGINE)
         if states.is_open(state):
             return self._running(engine)
-        if state is RepeaterState.ERROR:
+        if states.is_in_error(state):
             return f"Error: {engine.last_error}."
         if drains:
             left = amount_left(engine.draining, engine.draining_time)
             disks = self.silent_disks()
             return f"Stopped; draining, {left}{f'; {disks}, reset gives it up' if disks else ''}."
-        if state is RepeaterState.STOPPED:
+        if states.is_stopped(state):
             return "Stopped."
         return f"Ready to start, source {self._context.configuration.source.address}."
 

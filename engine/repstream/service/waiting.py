@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from repstream import states
 from repstream.parameters.status import SourceStatus
 from repstream.parameters.writer import WriterConfig
 from repstream.parameters.writer_status import AcquisitionStatus, WriterStatus
-from repstream.states import AcquisitionState, WriterState
 
 PATIENCE = 2.0
 """Seconds without a frame, or without an answer of the disk, after which that is worth a word."""
@@ -57,12 +57,12 @@ def wait_of(
     writer, newest = now.writer, now.newest
     state = newest.acq_state
     disk_wait = silent_disk(writer, newest, now.since_start)
-    if state is AcquisitionState.FLUSHING_IMAGES:
+    if states.is_flushing(state):
         return Wait("disk", None, f"{amount_left(newest.left, newest.left_time)}{_silent(disk_wait)}")
-    if state is AcquisitionState.NONE and disk_wait >= PATIENCE:
+    if states.has_no_file(state) and disk_wait >= PATIENCE:
         text = f"{newest.full_file_name} is not made yet, {_queue(writer)}{_silent(disk_wait)}"
         return Wait("disk", time - disk_wait, text)
-    if state not in (AcquisitionState.WAITING_IMAGES, AcquisitionState.ACQUIRING_IMAGES):
+    if not states.takes_images(state):
         return NOTHING
     if disk_wait >= PATIENCE:
         return Wait("disk", time - disk_wait, f"{_queue(writer)}{_silent(disk_wait)}")
@@ -81,13 +81,13 @@ def silent_disk(writer: WriterStatus, newest: AcquisitionStatus, since_start: fl
 
     `since_start`: seconds since its newest acquisition was started.
     """
-    making = newest.acq_state is AcquisitionState.NONE and writer.state is WriterState.WRITING
+    making = states.has_no_file(newest.acq_state) and states.is_writing(writer.state)
     return since_start if making else writer.disk_wait or 0.0
 
 
 def still_written(previous: AcquisitionStatus) -> str:
     """That the acquisition before the newest one is not closed yet; empty where it is."""
-    if previous.acq_state is not AcquisitionState.FLUSHING_IMAGES:
+    if not states.is_flushing(previous.acq_state):
         return ""
     left = amount_left(previous.left, previous.left_time)
     return f"{previous.full_file_name} is still being written, {left}"

@@ -16,7 +16,16 @@ from repstream.service import figures
 from repstream.service.context import ServiceContext
 from repstream.service.folders import FolderState
 from repstream.service.waiting import Now, space_warning, still_written, wait_of
-from repstream.states import ACQUISITION, ENDED, AcquisitionResult, AcquisitionState, WriterState, after
+from repstream.states import (
+    ACQUISITION,
+    ENDED,
+    AcquisitionResult,
+    AcquisitionState,
+    WriterState,
+    after,
+    has_no_file,
+    is_writing,
+)
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +97,9 @@ class WriterBoard:
     def is_under_way(self, which: Shown) -> bool:
         """Whether the file of an acquisition is still to be closed."""
         state = self.acquisition(which).acq_state
-        if state is AcquisitionState.NONE:
+        if has_no_file(state):
             # The newest one, until its file is there.
-            return which == NEWEST and self.state is WriterState.WRITING
+            return which == NEWEST and is_writing(self.state)
         return state not in ENDED
 
     def which(self, acquisition_id: str) -> Shown | None:
@@ -166,7 +175,7 @@ class WriterBoard:
         writer.folder_writable = folder.writable
         writer.folder_status = folder.problem(path)
         before, writer.space_warning = writer.space_warning, ""
-        if writer.state is WriterState.WRITING:
+        if is_writing(writer.state):
             writer.space_warning = space_warning(writer, newest, folder.free_space)
         if writer.space_warning and not before:
             what = f"writer {writer.name}, acquisition {newest.acquisition_id}"

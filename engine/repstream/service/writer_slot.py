@@ -43,9 +43,9 @@ class WriterSlot:
         """Whether the next acquisition may be set up: none takes frames, if one is flushed or not."""
         if self.name is None or self.board.state is None:
             return True
-        if self.state is WriterState.WRITING:
+        if states.is_writing(self.state):
             return self.board.acquisition(NEWEST).acq_state in OVER
-        return self.state is WriterState.READY
+        return states.is_ready(self.state)
 
     @property
     def configuration(self) -> WriterConfig:
@@ -94,7 +94,7 @@ class WriterSlot:
         what = (message, outcome.value, self.board.acquisition(which).acquisition_id)
         for wanting in handles.wanting_images:
             self.context.end(wanting, outcome is StartResult.COMPLETED, *what)
-        self.context.end(handles.stop, not fault and result is not AcquisitionResult.ABORTED, *what)
+        self.context.end(handles.stop, not fault and not states.is_aborted(result), *what)
         self.context.end(handles.abort, not fault, *what)
 
     def _outcome(self, which: Shown, result: AcquisitionResult, message: str) -> tuple[StartResult, str]:

@@ -26,8 +26,11 @@ from repstream.states import (
     AcquisitionResult,
     AcquisitionState,
     StartResult,
-    WriterState,
     after,
+    has_no_image,
+    is_flushing,
+    is_ready,
+    is_unknown,
 )
 
 _EVENT = {
@@ -83,11 +86,11 @@ class Writer:
         command = "abort" if discard else "stop"
         subject = self._writer.subject(command)
         following = after(WRITER, self._writer.state, command, subject, self._context.way_out)
-        if self._writer.state is WriterState.UNKNOWN:
+        if is_unknown(self._writer.state):
             await self._repeater.initialize()
             self._board.show_state(following)
         self._starting.follow_no_more()
-        if self._writer.state is WriterState.READY:
+        if is_ready(self._writer.state):
             self._context.end([handle], True, "nothing to do")
             return
         which = NEWEST if self._board.is_under_way(NEWEST) else PREVIOUS
@@ -102,7 +105,7 @@ class Writer:
         """Shut the gate, in one's turn; nothing where none is open."""
         subject = self._writer.subject("pause")
         after(WRITER, self._writer.state, "pause", subject, self._context.way_out)
-        if self._writer.state is WriterState.READY:
+        if is_ready(self._writer.state):
             return
         if self._writer.configuration.follow_series:
             reason = "with follow_series each series opens the gate; stop ends the acquisition"
@@ -145,7 +148,7 @@ class Writer:
             self._board.show_gate(False)
         self._board.show_acquisition_state(which, state)
         self._show_wait()
-        if state is AcquisitionState.WAITING_IMAGES:
+        if has_no_image(state):
             self._context.end(self._writer.handles[which].file, True, f"{notice.path} waits for images")
         if state in ENDED:
             self._preparation.release(notice.acquisition_id)
@@ -170,7 +173,7 @@ class Writer:
 
     def on_report(self) -> None:
         """Follow the counters."""
-        if self.name is not None and self._writer.newest.acq_state is AcquisitionState.FLUSHING_IMAGES:
+        if self.name is not None and is_flushing(self._writer.newest.acq_state):
             self._show_wait()
 
     def on_lost(self, reason: str) -> None:
@@ -203,7 +206,7 @@ class Writer:
 
     def on_found(self) -> None:
         """A data plane is there again."""
-        if self.name is not None and self._writer.state is WriterState.UNKNOWN:
+        if self.name is not None and is_unknown(self._writer.state):
             self._board.show_state(after(WRITER, self._writer.state, "found", "writer"))
 
     async def look_at_folder(self) -> None:

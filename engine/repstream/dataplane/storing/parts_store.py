@@ -33,7 +33,7 @@ from repstream.files.detector import DetectorFacts
 from repstream.files.interleaved import InterleavedMaster, meta_path, turn_paths
 from repstream.files.placeholder import Placeholder
 from repstream.files.plan import Scalar
-from repstream.states import AcquisitionResult
+from repstream.states import is_fault
 
 SHOW_INTERVAL = 0.25
 """Seconds between versions of the master. Making one takes 10 ms, in which the loop mostly waits."""
@@ -172,7 +172,7 @@ class PartsStore:
         Where a part cannot be closed the master is not yet: it is to be finished again, as failed.
         """
         failure = self._finish_parts(results)
-        if failure is not None and results["outcome"] != AcquisitionResult.FAILED:
+        if failure is not None and not is_fault(results["outcome"]):
             raise failure
         try:
             for file in self._files:

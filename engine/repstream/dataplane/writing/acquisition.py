@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from repstream import states
 from repstream.accounting import OutputLedger
 from repstream.dataplane.control import AcquisitionPlan, Opening, WriterReport
 from repstream.dataplane.storing.placement import Place
@@ -100,7 +101,7 @@ class Acquisition:
         self._images += 1
         self._last_id = frame.frame_id
         taken = job.offer(frame, place)
-        if self.state is AcquisitionState.WAITING_IMAGES:
+        if states.has_no_image(self.state):
             self._enter("first_image")
         return taken
 
@@ -125,7 +126,7 @@ class Acquisition:
             return
         self._end_input()
         job.end(result, message)
-        if self.state is not AcquisitionState.NONE:
+        if not states.has_no_file(self.state):
             self._enter("flushing")
 
     def abort(self) -> None:
@@ -151,7 +152,7 @@ class Acquisition:
         assert job is not None
         # Looked at first: a job that is closed now has reported `opened` before.
         closed = job.closed
-        if job.opened and self.state is AcquisitionState.NONE:
+        if job.opened and states.has_no_file(self.state):
             self._enter("waiting")
             if self._images:
                 self._enter("first_image")
@@ -167,8 +168,7 @@ class Acquisition:
         self.result, self.message = job.result, job.message
         self._size, self._disk = job.nbytes, job.disk
         self._job = None
-        ok = self.result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
-        self._enter("finished" if ok else "failed")
+        self._enter("finished" if states.is_good(self.result) else "failed")
 
     def over(self, now: float, *, is_open: bool, held: bool) -> str:
         """Which time limit says that the acquisition is over, as a sentence without its end; empty if none.

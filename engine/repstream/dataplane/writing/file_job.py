@@ -27,7 +27,7 @@ from repstream.files.removal import removed_after
 from repstream.messages.frame import Frame
 from repstream.messages.series import SeriesStart
 from repstream.sources.ring_image import settled
-from repstream.states import AcquisitionResult
+from repstream.states import AcquisitionResult, is_aborted
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +318,7 @@ class FileJob:
         if self._given_up:
             return
         self._check_in_place(store)
-        if self.result is AcquisitionResult.ABORTED:
+        if is_aborted(self.result):
             discarded = self._ledger.dropped.get("abort", 0)
             self.message = f"ERROR:aborted, {discarded} frames discarded"
         if lost := store.values_lost:

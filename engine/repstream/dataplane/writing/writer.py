@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from repstream import states
 from repstream.accounting import InputLedger, OutputLedger
 from repstream.dataplane.control import (
     AcquisitionNotice,
@@ -137,7 +138,7 @@ class WriterOutput:
     def arm(self, plan: AcquisitionPlan) -> str:
         """Begin an acquisition; the reason if that is impossible. `WAITING_IMAGES` or `FAILED` follows."""
         current = self._current
-        if current is not None and current.state is not AcquisitionState.FLUSHING_IMAGES:
+        if current is not None and not states.is_flushing(current.state):
             return f"acquisition {current.id} is under way"
         if self._behind is not None:
             return f"acquisition {self._behind.id} is still being written"
@@ -315,7 +316,7 @@ class WriterOutput:
         current, following = self._current, self._following
         if following.pending is None or current is None or current.ending:
             return
-        if current.state is AcquisitionState.NONE:
+        if states.has_no_file(current.state):
             return
         following.take()
         self._selection.release()
@@ -360,7 +361,7 @@ class WriterOutput:
         acquisition.close()
 
     def _on_state(self, acquisition: Acquisition) -> None:
-        if acquisition.state is AcquisitionState.FAILED and acquisition is self._newest:
+        if states.has_failed(acquisition.state) and acquisition is self._newest:
             self._following.stop()
         self._tell(
             AcquisitionNotice(

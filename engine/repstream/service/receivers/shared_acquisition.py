@@ -20,9 +20,23 @@ from repstream.files.shared_images import SharedImages
 from repstream.service.receivers.parts import Part, as_shown, live, opening_of, summed, taken
 from repstream.service.receivers.shared_ids import SharedIds
 from repstream.service.receivers.shares import part_of
-from repstream.states import ACQUISITION, ENDED, OVER, AcquisitionResult, AcquisitionState, after
-
-_TAKING = (AcquisitionState.WAITING_IMAGES, AcquisitionState.ACQUIRING_IMAGES)
+from repstream.states import (
+    ACQUISITION,
+    ENDED,
+    OVER,
+    AcquisitionResult,
+    AcquisitionState,
+    after,
+    has_failed,
+    has_images,
+    has_no_file,
+    has_no_image,
+    is_aborted,
+    is_complete,
+    is_fault,
+    is_good,
+    takes_images,
+)
 
 
 class Doors(Protocol):
@@ -206,10 +220,10 @@ class SharedAcquisition:
         results = {part.result for part in self.parts if not part.is_lost}
         if self._failure or not results:
             return AcquisitionResult.FAILED, f"ERROR:{self._failure or self._lost.strip()}"
-        if AcquisitionResult.ABORTED in results:
+        if any(map(is_aborted, results)):
             discarded = self.report().ledger.dropped.get("abort", 0)
             return AcquisitionResult.ABORTED, f"ERROR:aborted, {discarded} frames discarded"
-        if results == {AcquisitionResult.COMPLETED}:
+        if all(map(is_complete, results)):
             return AcquisitionResult.COMPLETED, f"Completed.{self._lost}"
         return AcquisitionResult.INTERRUPTED, f"{self._why or 'Interrupted.'}{self._lost}"
 
@@ -241,8 +255,8 @@ class SharedAcquisition:
         if failure:
             self._failure = self._failure or failure
         result, message = self.outcome
-        good = result in (AcquisitionResult.COMPLETED, AcquisitionResult.INTERRUPTED)
-        if self.state is AcquisitionState.NONE and good:
+        good = is_good(result)
+        if has_no_file(self.state) and good:
             self._enter("waiting")
         self.state = after(
             ACQUISITION, self.state, "finished" if good else "failed", f"acquisition {self.id}"
@@ -259,7 +273,7 @@ class SharedAcquisition:
             return
         part.state, part.result = notice.state, notice.result
         self.on_report(receiver, notice.report, now)
-        if notice.result is AcquisitionResult.FAILED:
+        if is_fault(notice.result):
             self.fail(f"receiver {receiver + 1}: {notice.message.removeprefix('ERROR:')}")
         self.advance()
 
@@ -309,13 +323,13 @@ class SharedAcquisition:
     def advance(self) -> None:
         """Say the states that all parts have reached together."""
         states = {part.state for part in self.parts if not part.is_lost}
-        there = bool(states) and self._has_master and AcquisitionState.NONE not in states
-        if self.state is AcquisitionState.NONE and there and not states <= {AcquisitionState.FAILED}:
+        there = bool(states) and self._has_master and not any(map(has_no_file, states))
+        if has_no_file(self.state) and there and not all(map(has_failed, states)):
             self._enter("waiting")
-        begun = AcquisitionState.ACQUIRING_IMAGES in states or (states & OVER and taken(self.parts))
-        if self.state is AcquisitionState.WAITING_IMAGES and begun:
+        begun = any(map(has_images, states)) or (states & OVER and taken(self.parts))
+        if has_no_image(self.state) and begun:
             self._enter("first_image")
-        if self.state in _TAKING and states and states <= OVER and not states <= ENDED:
+        if takes_images(self.state) and states and states <= OVER and not states <= ENDED:
             self.is_ending = True
             self._enter("flushing")
         over = bool(self.parts) and all(part.is_over for part in self.parts)
