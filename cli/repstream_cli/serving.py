@@ -13,7 +13,7 @@ from repstream.garbage_collection import leave_alone
 from repstream.parameters.catalogue import Group
 from repstream.parameters.facts import Role
 from repstream.protocol import Engine
-from repstream.states import RepeaterState
+from repstream.states import is_open
 from repstream_cli import addresses
 from repstream_cli.exits import Exit
 from repstream_cli.notify import Notifier
@@ -53,4 +53,4 @@ def run(options: StackOptions, stop: threading.Event, start: bool, command: str 
 
 def _is_running(engine: Engine) -> bool:
     """Whether the repeater runs already, since its data plane was taken up."""
-    return engine.read(engine.catalogue.key(Role.STATE, Group.ENGINE)).value == RepeaterState.RUNNING
+    return is_open(engine.read(engine.catalogue.key(Role.STATE, Group.ENGINE)).value)

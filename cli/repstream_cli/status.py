@@ -19,7 +19,7 @@ from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.stream import StreamConfig
 from repstream.parameters.writer import WriterConfig
 from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
-from repstream.states import RepeaterState
+from repstream.states import is_in_error
 from repstream_cli import status_table
 from repstream_cli.exits import Exit
 
@@ -95,7 +95,7 @@ def _show_one(address: str, key: str, timeout: float, as_json: bool) -> NoReturn
         engine.close()
     typer.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines(values, catalogue)))
     state = EngineStatus.of(catalogue.fields(values, Group.ENGINE))
-    bad = state.state is RepeaterState.ERROR or state.losing
+    bad = is_in_error(state.state) or state.losing
     raise typer.Exit(Exit.FAULTS if bad else Exit.OK)
 
 

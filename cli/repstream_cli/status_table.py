@@ -13,7 +13,7 @@ from repstream.parameters.catalogue import Group, readable_time
 from repstream.parameters.facts import Value
 from repstream.parameters.status import EngineStatus, SourceStatus
 from repstream.parameters.writer_status import NEWEST, AcquisitionStatus, WriterStatus
-from repstream.states import RepeaterState, WriterState
+from repstream.states import is_in_error, is_writing
 
 COLUMNS = ("engine", "host", "state", "rate", "load", "missing", "writers", "since", "starts")
 
@@ -34,7 +34,7 @@ class Seen:
     @property
     def is_well(self) -> bool:
         """Whether it is in no error and loses nothing."""
-        return self.reachable and self.engine.state is not RepeaterState.ERROR and not self.engine.losing
+        return self.reachable and not is_in_error(self.engine.state) and not self.engine.losing
 
     def row(self) -> dict[str, str]:
         """What is shown of it, by column."""
@@ -94,7 +94,7 @@ def _seen(name: str, engine: RemoteEngine) -> Seen:
     for slot in catalogue.slots(Group.WRITER) if engine.connected else ():
         fields = catalogue.fields(values, Group.WRITER, slot)
         writer, newest = WriterStatus.of(fields), AcquisitionStatus.of(fields, NEWEST.prefix)
-        if writer.state is WriterState.WRITING:
+        if is_writing(writer.state):
             wanted = f" of {newest.num_requested}" if newest.num_requested else ""
             writing.append(f"{writer.name} {newest.num_written}{wanted}")
     return Seen(

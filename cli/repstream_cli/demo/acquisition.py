@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tango
 
-from repstream.states import AcquisitionResult
+from repstream.states import is_complete
 from repstream_cli import addresses
 from repstream_cli.demo.setup import WRITER
 from repstream_cli.demo.watchers import EpicsWatcher, HttpWatcher
@@ -99,6 +99,6 @@ class Acquisition:
         seen = self._http.seen
         if seen is None:
             return "HTTP says nothing"
-        if (seen.acq_result, seen.num_written) != (AcquisitionResult.COMPLETED, self._images):
+        if not is_complete(seen.acq_result) or seen.num_written != self._images:
             return f"HTTP says {seen.acq_result}, {seen.num_written} images"
         return ""

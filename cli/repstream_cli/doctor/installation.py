@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import metadata
 
+from repstream.states import is_in_error
 from repstream.version import __version__
 from repstream_cli.doctor.finding import Finding, fail, ok, warn
 from repstream_cli.doctor.site import Site
@@ -67,7 +68,7 @@ def engine(site: Site) -> Iterator[Finding]:
             "front ends and engine belong together; install the same version",
             f"pip install repstream=={seen.version}",
         )
-    if seen.state == "ERROR":
+    if is_in_error(seen.state):
         yield fail(
             "engine",
             f"{seen.name} is in ERROR: {seen.last_error}",
