@@ -12,7 +12,7 @@ from tango.server import command
 from repstream.link.chronicle import Chronicle
 from repstream.parameters.facts import Role, Value
 from repstream.protocol import Event, Subscription
-from repstream.states import RepeaterState
+from repstream.states import is_unknown
 from repstream_tango.labels import Labels
 from repstream_tango.lists import ListAttribute
 from repstream_tango.pictures.device import PictureDevice
@@ -75,7 +75,7 @@ class RepeaterDevice(PictureDevice):
             return shown.value(self.reading)
 
     def push_more(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
-        if self._labels is not None and self.of_engine(Role.STATE) != RepeaterState.UNKNOWN:
+        if self._labels is not None and not is_unknown(self.of_engine(Role.STATE)):
             self._labels.follow(values)
         again = bool(times)
         for shown in self.list_attributes:

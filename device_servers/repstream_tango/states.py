@@ -8,7 +8,7 @@ from tango import DevState
 
 from repstream.parameters.catalogue import Parameter
 from repstream.parameters.facts import Alarm, Role, Severity, Value
-from repstream.states import AcquisitionResult, RepeaterState, WriterState
+from repstream.states import RepeaterState, WriterState, is_fault, is_in_error, is_unknown
 
 Read = Callable[[Role], Value]
 """Gives the value that has a role now: of the engine, or of one writer."""
@@ -55,23 +55,23 @@ def repeater_state(engine: Read) -> DevState:
 def repeater_status(engine: Read) -> str:
     """Status of the repeater: what it does now and, in an error, which."""
     lines = [str(engine(Role.STATUS) or engine(Role.STATE) or "The engine says nothing.")]
-    if engine(Role.STATE) == RepeaterState.ERROR:
+    if is_in_error(engine(Role.STATE)):
         lines.append(str(engine(Role.ERROR) or ""))
     return _joined(lines)
 
 
 def writer_state(engine: Read, writer: Read) -> DevState:
     """State of a writer; ALARM from a failed acquisition on until the next start; an abort is none."""
-    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+    if is_unknown(engine(Role.STATE)):
         return DevState.UNKNOWN
     state = _WRITER[WriterState(str(writer(Role.STATE) or WriterState.UNKNOWN))]
-    failed = writer(Role.RESULT) == AcquisitionResult.FAILED
+    failed = is_fault(writer(Role.RESULT))
     return DevState.ALARM if state == DevState.STANDBY and failed else state
 
 
 def writer_status(engine: Read, writer: Read, slot: int) -> str:
     """Status of a writer: state, state of the acquisition, what came of it or what it waits for."""
-    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+    if is_unknown(engine(Role.STATE)):
         return str(engine(Role.STATUS) or "The engine cannot be reached.")
     state, acquisition, _, message, waiting, name = map(writer, WRITER_ROLES)
     if state is None:
@@ -93,7 +93,7 @@ def stream_state(engine: Read, stream: Read) -> DevState:
 def stream_status(engine: Read, stream: Read, slot: int) -> str:
     """Status of a stream: what keeps it from sending, or what the repeater does."""
     name = stream(Role.NAME)
-    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+    if is_unknown(engine(Role.STATE)):
         return repeater_status(engine)
     if name is None:
         return f"There is no stream in slot {slot} of this engine."
@@ -105,14 +105,14 @@ def stream_status(engine: Read, stream: Read, slot: int) -> str:
 
 def picture_state(engine: Read, picture: Read) -> DevState:
     """State of a picture: OFF without a stream, STANDBY until an image comes, FAULT where it failed."""
-    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+    if is_unknown(engine(Role.STATE)):
         return DevState.UNKNOWN
     return _PICTURE.get(str(picture(Role.STATE)), DevState.UNKNOWN)
 
 
 def picture_status(engine: Read, picture: Read, slot: int) -> str:
     """Status of a picture: what is wrong with it, or what it waits for."""
-    if engine(Role.STATE) == RepeaterState.UNKNOWN:
+    if is_unknown(engine(Role.STATE)):
         return repeater_status(engine)
     state = picture(Role.STATE)
     if state is None:

@@ -8,7 +8,7 @@ from time import monotonic
 from repstream.errors import EngineUnreachable
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event
-from repstream.states import RepeaterState, StartResult
+from repstream.states import StartResult, is_unknown
 
 TURN = 0.5
 """Seconds after which is looked, at the latest, whether the device still waits."""
@@ -50,7 +50,7 @@ class StartWait:
             subscription.close()
 
     def _seen(self, values: dict[str, Value]) -> StartResult | None:
-        if values.get(self._state) == RepeaterState.UNKNOWN and not values.get(self._result):
+        if is_unknown(values.get(self._state)) and not values.get(self._result):
             raise EngineUnreachable("the engine was lost: what becomes of the start is not known")
         word = values.get(self._result)
         result = StartResult(str(word)) if word else StartResult.ACCEPTED

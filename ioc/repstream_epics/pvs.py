@@ -9,7 +9,7 @@ from repstream.errors import Refused
 from repstream.parameters.catalogue import Command, Parameter
 from repstream.parameters.commands import Argument
 from repstream.parameters.facts import Value
-from repstream.states import AcquisitionResult
+from repstream.states import is_fault
 from repstream_epics import names, types
 from repstream_epics.channels import Channel, Raw
 from repstream_epics.levels import LevelBook
@@ -62,7 +62,7 @@ class FollowedReport:
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
         # The engine says how it ended, and then that it has ended.
-        if held[self.result] == AcquisitionResult.FAILED.value:
+        if is_fault(held[self.result]):
             await self.report.show(WriteStatus.ERROR, str(held[self.outcome] or ""), time)
         elif held[self.acquisition] is not None:
             await self.report.show(WriteStatus.OK, "", time)

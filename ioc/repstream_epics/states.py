@@ -7,7 +7,7 @@ from caproto import AlarmSeverity, AlarmStatus
 from repstream.parameters import facts
 from repstream.parameters.catalogue import Parameter
 from repstream.parameters.facts import Alarm, Role, Value
-from repstream.states import RepeaterState
+from repstream.states import is_open
 
 Severity = tuple[AlarmStatus, AlarmSeverity]
 
@@ -21,7 +21,7 @@ def alarm_of(parameter: Parameter, value: Value, losing: bool = False) -> Severi
     """The alarm of a parameter's value; `losing`: frames are being lost now."""
     if value is None:
         return NO_VALUE
-    if parameter.role is Role.STATE and losing and value == RepeaterState.RUNNING.value:
+    if parameter.role is Role.STATE and losing and is_open(value):
         return RUNNING_BUT_LOSING
     severity = parameter.severity(value)
     if severity is facts.Severity.NONE:

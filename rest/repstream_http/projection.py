@@ -11,7 +11,7 @@ from repstream.errors import EngineUnreachable, UnknownKey
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Access, Role, Value
 from repstream.protocol import Engine, Snapshot
-from repstream.states import REPEATER, WRITER, RepeaterState
+from repstream.states import REPEATER, WRITER, is_unknown
 from repstream_http.answers import (
     CatalogueAnswer,
     CommandFacts,
@@ -48,7 +48,7 @@ class View:
 
     @property
     def reachable(self) -> bool:
-        return self.state != RepeaterState.UNKNOWN
+        return not is_unknown(self.state)
 
     def parameter(self, key: str) -> Parameter:
         """The parameter with this key, in either form; raises `UnknownKey` or `EngineUnreachable`."""

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.directory import directory
 from repstream.protocol import Engine
-from repstream.states import RepeaterState
+from repstream.states import is_unknown
 from repstream_http import changes, metrics, openapi, pages
 from repstream_http.answers import Directory, EngineEntry, Health
 from repstream_http.known import known_query
@@ -65,7 +65,7 @@ def _entry(name: str, engine: Engine) -> dict[str, Any]:
 def read_health(request: Request) -> JSONResponse:
     """200 while all engines can be reached, 503 otherwise; ERROR is a state like others here."""
     states = {entry.name: entry.state for entry in list_engines(request)}
-    healthy = RepeaterState.UNKNOWN not in states.values()
+    healthy = not any(map(is_unknown, states.values()))
     status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
     return JSONResponse(Health(ok=healthy, engines=states).model_dump(), status)
 

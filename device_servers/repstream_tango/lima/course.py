@@ -11,7 +11,7 @@ from time import monotonic
 from repstream.errors import Refused
 from repstream.parameters.facts import Value
 from repstream.protocol import Completion, Engine, Handle, Requester
-from repstream.states import AcquisitionState, RepeaterState, StartResult, WriterState
+from repstream.states import StartResult, has_no_file, has_no_image, is_open, is_unknown, is_writing
 from repstream_tango.lima.conversions import WRITER
 
 ENGINE, RECEIVED = "engine.state", "source.received"
@@ -38,8 +38,6 @@ Sardana reads the number after startAcq to know the name of the file, which may 
 AS_IN_LIMA: Mapping[str, Value] = {INCREMENT: True, KEEP_EMPTY: False}
 """What `prepareAcq` sets of the writer: each file has a number of its own, and none is without images."""
 
-_WAITS = {AcquisitionState.NONE, AcquisitionState.WAITING_IMAGES}
-
 
 class Course:
     """The newest acquisition; `changed` is called, from any thread, when it has ended."""
@@ -62,9 +60,9 @@ class Course:
         state = self._value(STATE)
         if state is None:
             return "the engine has no writer in slot 1; add one to its configuration"
-        if state == WriterState.UNKNOWN:
+        if is_unknown(state):
             return "nothing is known of the writer: the engine or its data plane does not answer"
-        if self._counts and self._value(ENGINE) != RepeaterState.RUNNING:
+        if self._counts and not is_open(self._value(ENGINE)):
             return f"the repeater is {self._value(ENGINE)} while images are counted"
         return self._fault
 
@@ -75,9 +73,10 @@ class Course:
             return True
         if self._counting:
             return self._counts
-        if self._value(STATE) != WriterState.WRITING:
+        if not is_writing(self._value(STATE)):
             return False
-        return self._value(GATE) == "open" or self._value(ACQUISITION) not in _WAITS
+        waits = has_no_file(self._value(ACQUISITION)) or has_no_image(self._value(ACQUISITION))
+        return self._value(GATE) == "open" or not waits
 
     @property
     def status(self) -> str:
@@ -118,7 +117,7 @@ class Course:
     def next_number(self) -> Value:
         """Number of the next file; of the one that is written or was just begun, while it is."""
         number = self._value(NUMBER)
-        taken = self._value(STATE) == WriterState.WRITING or monotonic() < self._started + HOLD
+        taken = is_writing(self._value(STATE)) or monotonic() < self._started + HOLD
         if number is None or not taken or not self._value(INCREMENT):
             return number
         return int(number) - 1
@@ -148,7 +147,7 @@ class Course:
             self._start.on_done(self._ended)
         else:
             values = self._engine.snapshot().values
-            runs, last = values[ENGINE] == RepeaterState.RUNNING, values[LAST_ID]
+            runs, last = is_open(values[ENGINE]), values[LAST_ID]
             self._since = int(values[RECEIVED] or 0) if runs else 0
             self._first_id = (
                 int(last) + int(values[ID_STEP] or 1) if runs and self._since and last is not None else None
@@ -162,7 +161,7 @@ class Course:
         """End what goes on, by `stop` or `abort` of the writer; also clears a fault."""
         self._counted, self._counting = self._count(), False
         self._stopped, self._prepared, self._fault = True, False, ""
-        if self._value(STATE) == WriterState.WRITING:
+        if is_writing(self._value(STATE)):
             self._end(command, requester)
 
     def take_back(self, requester: Requester) -> None:

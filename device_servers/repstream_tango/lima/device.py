@@ -11,6 +11,7 @@ from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
 
 from repstream.errors import Refused, StorageError
 from repstream.parameters.facts import Role, Value
+from repstream.states import is_open, is_unknown
 from repstream_tango.lima import table, values
 from repstream_tango.lima.conversions import WRITER, number_after, template
 from repstream_tango.lima.course import KEYS, Course
@@ -58,7 +59,7 @@ class LimaDevice(PictureDevice):
         return KEYS
 
     def engine_state(self) -> DevState:
-        if self.value(self.key_of_engine(Role.STATE)) == "UNKNOWN":
+        if is_unknown(self.value(self.key_of_engine(Role.STATE))):
             return DevState.UNKNOWN
         return STATES[self.course.status]
 
@@ -97,7 +98,7 @@ class LimaDevice(PictureDevice):
             case What.NEXT_NUMBER:
                 return self.course.next_number
             case What.VIDEO:
-                return self.value(self.key_of_engine(Role.STATE)) == "RUNNING"
+                return is_open(self.value(self.key_of_engine(Role.STATE)))
             case _:
                 return values.shown(row, self.value)
 

@@ -10,7 +10,7 @@ from caproto import AlarmSeverity, AlarmStatus
 
 from repstream.errors import Refused
 from repstream.parameters.facts import Value
-from repstream.states import AcquisitionResult, AcquisitionState, RepeaterState, WriterState
+from repstream.states import RepeaterState, has_failed, is_fault, is_open, is_ready, is_unknown, is_writing
 from repstream_epics import types
 from repstream_epics.areadetector import conversions as c
 from repstream_epics.areadetector import table, values
@@ -90,7 +90,7 @@ class CaptureControl:
     _ending: asyncio.Task[None] | None = None
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
-        unknown = held[STATE] in (None, WriterState.UNKNOWN)
+        unknown = held[STATE] is None or is_unknown(held[STATE])
         before, self._on = self._on, None if unknown else is_capturing(held)
         if self._on and not before:
             self._until = asyncio.get_running_loop().time() + _LEAST_CAPTURE
@@ -130,11 +130,11 @@ class CaptureControl:
 
 def _capture_ended(held: Held) -> Outcome | None:
     """How the acquisition ended that was armed; the message is that of the engine."""
-    if held[STATE] == WriterState.WRITING:
+    if is_writing(held[STATE]):
         return None
-    if held[STATE] != WriterState.READY:
+    if not is_ready(held[STATE]):
         return CmdStatus.FAILED, "the writer has been lost"
-    failed = held[f"{WRITER}acq_result"] == AcquisitionResult.FAILED.value
+    failed = is_fault(held[f"{WRITER}acq_result"])
     message = str(held[f"{WRITER}acq_message"] or "")
     return CmdStatus.FAILED if failed else CmdStatus.OK, message
 
@@ -182,7 +182,7 @@ class AcquireControl:
             raise Refused(f"{table.CAM}Acquire", "images are being taken already; write 0 first")
         self._wanted = self._images()
         self._asked = True
-        self._counting = self._held[STATE] != WriterState.WRITING
+        self._counting = not is_writing(self._held[STATE])
         if self._counting:
             return self._count()
         self._since = self._taken
@@ -208,7 +208,7 @@ class AcquireControl:
 
     @property
     def _is_open(self) -> bool:
-        return self._held[STATE] == WriterState.WRITING and self._held[GATE] == "open"
+        return is_writing(self._held[STATE]) and self._held[GATE] == "open"
 
     @property
     def _received(self) -> int:
@@ -233,11 +233,11 @@ class AcquireControl:
         return Execute(f"{WRITER}pause") if self._is_open else None
 
     def _count(self) -> Follow:
-        runs = self._held[_ENGINE] == RepeaterState.RUNNING
+        runs = is_open(self._held[_ENGINE])
         self._since = self._received if runs else 0
 
         def ended(held: Held) -> Outcome | None:
-            if held[_ENGINE] != RepeaterState.RUNNING:
+            if not is_open(held[_ENGINE]):
                 return CmdStatus.FAILED, f"the repeater is {held[_ENGINE]}"
             counted = self._wanted != _ENDLESS and int(held[_RECEIVED] or 0) - self._since >= self._wanted
             return (CmdStatus.OK, "") if counted or not self._counting else None
@@ -251,7 +251,7 @@ class AcquireControl:
     async def _publish(self, time: float, taken: bool = True, again: bool = False) -> None:
         # A gate may open and shut before `begun`: clients wait for one edge, and must not see two.
         acquiring = self._busy or self._is_open or (self._asked and bool(self.button.on))
-        unknown = self._held[_ENGINE] in (None, RepeaterState.UNKNOWN)
+        unknown = self._held[_ENGINE] is None or is_unknown(self._held[_ENGINE])
         words = {RepeaterState.ERROR.value: "Error"}
         word = (
             "Disconnected" if unknown else words.get(str(self._held[_ENGINE]), ("Idle", "Acquire")[acquiring])
@@ -262,9 +262,9 @@ class AcquireControl:
 
 def _caught_up(held: Held) -> Outcome | None:
     """Whether everything that the gate let through is in the file, where it can be read."""
-    if held[ACQUISITION] == AcquisitionState.FAILED:
+    if has_failed(held[ACQUISITION]):
         return CmdStatus.FAILED, str(held[f"{WRITER}acq_message"] or "")
-    waits = held[STATE] == WriterState.WRITING and (held[GATE] == "open" or held[_QUEUED])
+    waits = is_writing(held[STATE]) and (held[GATE] == "open" or held[_QUEUED])
     return None if waits else (CmdStatus.OK, "")
 
 
@@ -280,7 +280,7 @@ class FlushControl:
         self._state = held[STATE]
 
     def request(self, raw: Raw) -> Request | None:
-        flush = self.button.pressed(raw, f"{table.HDF}FlushNow") and self._state == WriterState.WRITING
+        flush = self.button.pressed(raw, f"{table.HDF}FlushNow") and is_writing(self._state)
         return Execute(f"{WRITER}flush") if flush else None
 
     async def begun(self, time: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from repstream.errors import Refused
 from repstream.parameters.facts import Value
-from repstream.states import AcquisitionResult
+from repstream.states import is_fault
 from repstream_epics import types
 from repstream_epics.areadetector import conversions, values
 from repstream_epics.areadetector.rows import Held, Live, Row
@@ -57,7 +57,7 @@ class WriterReport:
     keys: Sequence[str] = (conversions.ACQUISITION,)
 
     async def show(self, held: Mapping[str, Value], time: float) -> None:
-        failed = held[f"{conversions.WRITER}acq_result"] == AcquisitionResult.FAILED.value
+        failed = is_fault(held[f"{conversions.WRITER}acq_result"])
         if failed or conversions.is_capturing(held):
             await self.report.show(not failed, str(held[f"{conversions.WRITER}acq_message"] or ""), time)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from repstream.parameters.facts import Value
-from repstream.states import AcquisitionState, WriterState
+from repstream.states import AcquisitionState, is_writing
 from repstream_epics.areadetector.rows import Held, Live
 
 WRITER = "writers.1."
@@ -37,7 +37,7 @@ _CAPTURING = frozenset(
 
 def is_capturing(held: Held) -> bool:
     """Whether the first writer has a file open; not yet while that is being made."""
-    return held[STATE] == WriterState.WRITING and held[ACQUISITION] in _CAPTURING
+    return is_writing(held[STATE]) and held[ACQUISITION] in _CAPTURING
 
 
 def same(key: str) -> Live:

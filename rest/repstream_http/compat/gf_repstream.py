@@ -21,7 +21,7 @@ from repstream.errors import NotTaken, RepstreamError
 from repstream.parameters import gf_repstream
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine, Requester, Snapshot
-from repstream.states import RepeaterState
+from repstream.states import RepeaterState, is_initialized, is_open
 from repstream_http.compat.commanding import configuration, do, first_writer
 from repstream_http.origin import SameOriginOnly
 from repstream_http.request import json_body, json_object, requester
@@ -105,14 +105,14 @@ class Repeater:
         return self.get_state()
 
     def start(self, asker: Requester) -> Answer:
-        if self.state[0] != RepeaterState.INITIALIZED:
+        if not is_initialized(self.state[0]):
             raise NotTaken(f"Streamer in state {self.state[0]} can not be started.{self._hint}")
         do(self._engine, "start", None, asker)
         self._forget()
         return self.get_state()
 
     def stop(self, asker: Requester) -> Answer:
-        if self.state[0] != RepeaterState.RUNNING:
+        if not is_open(self.state[0]):
             raise NotTaken("Streamer is not running.")
         self._engine.execute("engine.stop", None, asker)
         return self.get_state()
@@ -121,7 +121,7 @@ class Repeater:
     def state(self) -> tuple[str, int]:
         """Name and number; INITIALIZED only when a start would be taken."""
         state = RepeaterState(str(self._snapshot().values["engine.state"]))
-        if state is RepeaterState.INITIALIZED and not (self._initialized and self._writer_is_ready):
+        if is_initialized(state) and not (self._initialized and self._writer_is_ready):
             state = RepeaterState.STOPPED
         return state.value, NUMBERS[state]
 
@@ -174,7 +174,7 @@ class Repeater:
         return self._snapshot().values["engine.config_file"] or None
 
     def _check(self, what: str) -> None:
-        if self.state[0] == RepeaterState.RUNNING:
+        if is_open(self.state[0]):
             raise NotTaken(f"Streamer in state {self.state[0]} can not be {what}.")
 
     @property
@@ -189,7 +189,7 @@ class Repeater:
     def _hint(self) -> str:
         if not self._writer_is_ready:
             return " The std-det-writer stream needs /set_writer_config before each start."
-        return " It must be initialized first." if self.state[0] != RepeaterState.RUNNING else ""
+        return " It must be initialized first." if not is_open(self.state[0]) else ""
 
 
 def create_app(engine: Engine) -> FastAPI:

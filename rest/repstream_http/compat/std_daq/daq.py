@@ -21,7 +21,7 @@ from repstream.parameters.catalogue import Group, key_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.facts import Value
 from repstream.protocol import Engine, Handle, Requester
-from repstream.states import ENDED, AcquisitionState, RepeaterState, StartResult, WriterState
+from repstream.states import ENDED, StartResult, has_failed, has_no_file, is_open, is_ready
 from repstream_http.compat.commanding import PATIENCE, configuration, do, first_writer
 from repstream_http.compat.std_daq import document, writing
 
@@ -69,7 +69,7 @@ class Daq:
         fields = self._fields()
         if fields["name"] is None:
             raise Refused("write request", "the engine has no writer 1; configure one")
-        if fields["state"] != WriterState.READY:
+        if not is_ready(fields["state"]):
             raise Refused("write request", f"the writer is {fields['state']}, not READY; stop it first")
         wanted = request.fields()
         before = {name: fields[name] for name in ("folder", "file_name", "file_template", *wanted)}
@@ -84,7 +84,7 @@ class Daq:
     def finished(self) -> dict[str, Any]:
         """The writer object after a request has ended; raises `Refused` where that failed."""
         writer = self.writer()
-        if writer["acquisition"]["state"] == AcquisitionState.FAILED:
+        if has_failed(writer["acquisition"]["state"]):
             raise Refused("write request", writer["acquisition"]["message"])
         return writer
 
@@ -212,7 +212,7 @@ class Daq:
     def _wait_for_file(self, handle: Handle) -> None:
         """Wait until the file is there, or the acquisition has ended; raises `Refused` where it failed."""
         end = time.monotonic() + PATIENCE
-        while handle.completion is None and self._value(self._key("acq_state")) == AcquisitionState.NONE:
+        while handle.completion is None and has_no_file(self._value(self._key("acq_state"))):
             if time.monotonic() > end:
                 raise Refused(
                     "write request",
@@ -225,10 +225,10 @@ class Daq:
             raise Refused("write request", end_of_it.message)
 
     def _reconfigure(self, changes: Mapping[str, Any], asker: Requester) -> None:
-        if self._value(key_of(Group.ENGINE, 0, "state")) != RepeaterState.RUNNING:
+        if not is_open(self._value(key_of(Group.ENGINE, 0, "state"))):
             do(self._engine, "configure", json.dumps(changes), asker)
             return
-        if (state := self._fields()["state"]) != WriterState.READY:
+        if not is_ready(state := self._fields()["state"]):
             raise Refused("config", f"the writer is {state}; the configuration changes when it is READY")
         before = json.dumps(configuration(self._engine))
         do(self._engine, "stop", None, asker)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from repstream.parameters.facts import Value
 from repstream.parameters.run_id import as_given
-from repstream.states import AcquisitionResult, AcquisitionState, WriterState
+from repstream.states import AcquisitionResult, AcquisitionState, WriterState, has_no_file
 
 SLOT = 1
 """The standard DAQ knows one writer: the first."""
@@ -86,7 +86,7 @@ def acquisition(fields: Fields) -> dict[str, Any]:
 
 def _state(state: str) -> str:
     """Until its file is there an acquisition waits as well."""
-    return AcquisitionState.WAITING_IMAGES.value if state == AcquisitionState.NONE else state
+    return AcquisitionState.WAITING_IMAGES.value if has_no_file(state) else state
 
 
 def _message(fields: Fields) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repstream.parameters.facts import Value
-from repstream.states import AcquisitionState, WriterState
+from repstream.states import AcquisitionState, is_ready, is_unknown, is_writing
 
 Fields = Mapping[str, Value]
 Status = dict[str, Any]
@@ -56,7 +56,7 @@ class Course:
         self._acquisition = fields["acquisition_id"]
         self._stage = Stage.IDLE
         self._old_state: Value = None
-        if self._acquisition and fields["state"] == WriterState.WRITING:
+        if self._acquisition and is_writing(fields["state"]):
             self._stage = SHOWN[AcquisitionState(str(fields["acq_state"]))]
 
     @property
@@ -81,7 +81,7 @@ class Course:
         if fields["acq_state"] != self._old_state:
             self._old_state = None
             passed += self._go_to(SHOWN[AcquisitionState(str(fields["acq_state"]))])
-        if fields["state"] == WriterState.READY and self._stage in (Stage.FILE_SAVED, Stage.ERROR):
+        if is_ready(fields["state"]) and self._stage in (Stage.FILE_SAVED, Stage.ERROR):
             self._stage = Stage.IDLE
             passed.append(self.status)
         elif self._is_lost and not was_lost:
@@ -120,7 +120,7 @@ class Course:
 
     @property
     def _is_lost(self) -> bool:
-        return self._fields["state"] == WriterState.UNKNOWN
+        return is_unknown(self._fields["state"])
 
     @property
     def _count(self) -> int:

@@ -12,7 +12,7 @@ from repstream.errors import Refused, RepstreamError
 from repstream.parameters.catalogue import Group, Parameter, key_of
 from repstream.parameters.facts import Value
 from repstream.protocol import Change, Engine, Event, Requester, Subscription
-from repstream.states import WriterState
+from repstream.states import is_ready, is_writing
 from repstream_http.compat.std_daq_driver.command import Start
 from repstream_http.compat.std_daq_driver.course import LOST, Course, Stage, Status
 
@@ -100,9 +100,9 @@ class Driver:
         """
         async with self._turn:
             state = self._engine.read(self._key("state")).value
-            if state == WriterState.WRITING:
+            if is_writing(state):
                 return BUSY
-            if state != WriterState.READY:
+            if not is_ready(state):
                 return {"status": Stage.ERROR.value, "reason": LOST if state else NO_WRITER}
             await self._put_back()
             first_id = self._engine.read(self._key(FIRST_ID)).value
@@ -141,7 +141,7 @@ class Driver:
 
     def _follow_end(self) -> None:
         """Which images a start wants is its own: the next one, by whomever, has the setting of before."""
-        if self._first_id_before is not None and self._fields["state"] == WriterState.READY:
+        if self._first_id_before is not None and is_ready(self._fields["state"]):
             self._putting_back = asyncio.create_task(self._put_back_in_turn())
 
     async def _put_back_in_turn(self) -> None:
@@ -149,7 +149,7 @@ class Driver:
             await self._put_back()
 
     async def _put_back(self) -> None:
-        if self._first_id_before is None or self._engine.read(self._key("state")).value != WriterState.READY:
+        if self._first_id_before is None or not is_ready(self._engine.read(self._key("state")).value):
             return
         before, self._first_id_before = self._first_id_before, None
         with suppress(RepstreamError):  # another start was faster, or the engine is gone
