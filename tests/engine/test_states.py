@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from repstream import states
 from repstream.errors import Refused
 from repstream.states import (
     ACQUISITION,
     REPEATER,
     WRITER,
     AcquisitionResult,
+    AcquisitionState,
     RepeaterState,
     StartResult,
     WriterState,
     after,
     allowed,
     is_fault,
-    is_open,
     is_whole,
     result_of_start,
 )
@@ -62,8 +67,64 @@ def test_a_refusal_ends_with_what_leads_out_of_the_state() -> None:
         after(REPEATER, RepeaterState.ERROR, "start", "engine.start", "reset it")
 
 
-def test_input_and_outputs_are_open_while_running_only() -> None:
-    assert [state for state in RepeaterState if is_open(state)] == [RepeaterState.RUNNING]
+QUESTIONS = {
+    "is_initialized": {"INITIALIZED"},
+    "is_open": {"RUNNING"},
+    "is_stopped": {"STOPPED"},
+    "is_in_error": {"ERROR"},
+    "is_unknown": {"UNKNOWN"},
+    "is_ready": {"READY"},
+    "is_writing": {"WRITING"},
+    "has_no_file": {"NONE"},
+    "has_no_image": {"WAITING_IMAGES"},
+    "has_images": {"ACQUIRING_IMAGES"},
+    "takes_images": {"WAITING_IMAGES", "ACQUIRING_IMAGES"},
+    "is_flushing": {"FLUSHING_IMAGES"},
+    "has_failed": {"FAILED"},
+    "is_fault": {"failed"},
+    "is_aborted": {"aborted"},
+    "is_complete": {"completed"},
+    "is_good": {"completed", "interrupted"},
+}
+"""What a state may be asked, and of which the answer is yes."""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_answered_for_states_and_for_their_text(question: str) -> None:
+    ask, those = getattr(states, question), QUESTIONS[question]
+    known = [*RepeaterState, *WriterState, *AcquisitionState, *AcquisitionResult]
+    assert {state.value for state in known if ask(state)} == those
+    assert {text for text in {state.value for state in known} if ask(text)} == those
+    assert not ask(None)
+
+
+ROOMS = ("engine", "device_servers", "ioc", "rest", "cli")
+
+
+KINDS = {kind.__name__ for kind in (RepeaterState, WriterState, AcquisitionState, AcquisitionResult)}
+
+
+def _compared(tree: ast.AST) -> Iterator[ast.Attribute]:
+    """The states and results that something is compared with."""
+    for comparison in (node for node in ast.walk(tree) if isinstance(node, ast.Compare)):
+        sides = [comparison.left, *comparison.comparators]
+        several = [each for side in sides for each in getattr(side, "elts", ())]
+        for side in (*sides, *several):
+            match side:
+                case ast.Attribute(value=ast.Name(id=kind)) if kind in KINDS:
+                    yield side
+
+
+def test_what_a_state_means_is_asked_of_its_module() -> None:
+    root = Path(__file__).parents[2]
+    found = {
+        f"{path.relative_to(root)}:{side.lineno}: {ast.unparse(side)}"
+        for room in ROOMS
+        for path in (root / room).rglob("*.py")
+        if path != Path(states.__file__)
+        for side in _compared(ast.parse(path.read_text()))
+    }
+    assert not found
 
 
 @pytest.mark.parametrize(
