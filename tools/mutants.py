@@ -1,8 +1,9 @@
-"""Do the tests notice when the code is wrong? ``make mutants [MUTANTS="ROOM… [--sample N]"]``
+"""Do the tests notice when the code is wrong? ``make mutants [MUTANTS="ROOM… [--sample N [--seed N]]"]``
 
 Changes the code of a room at one place after another, with mutmut, and runs the tests that pass there. What
-survives is listed with its change: either a test is missing or the change makes no difference. The work is
-done on a copy below ``build/mutants``.
+survives is listed with its change: either a test is missing or the change makes no difference; those that
+make none stand in ``equivalent_mutants.toml`` and do not count. The work is done on a copy below
+``build/mutants``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 SURVIVED = {0: "survived", 5: "no test passes there", 33: "no test passes there"}
 """What mutmut keeps of a change that nobody noticed; any other end of the tests is a death."""
 
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
+
 PROGRAM_SECONDS = 30.0
 """How long a file of tests that start programs may take where nothing is wrong."""
 
@@ -30,7 +33,7 @@ class Room(NamedTuple):
     """What is changed, and the tests that should notice, both without wildcards below their folders.
 
     `programs`: tests that run the code in processes which they start. Nobody sees what these pass, so all of
-    them are run for every change.
+    them are run for every change that the others did not notice.
     """
 
     code: tuple[str, ...]
@@ -162,7 +165,7 @@ def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def add_programs(folder: Path, programs: tuple[str, ...]) -> None:
-    """Have these tests run for each change."""
+    """Have these tests run for each change from now on."""
     path = folder / "mutants" / "mutmut-stats.json"
     stats = json.loads(path.read_text())
     stats["duration_by_test"] |= dict.fromkeys(programs, PROGRAM_SECONDS)
@@ -180,7 +183,7 @@ def verdicts(folder: Path) -> dict[str, int | None]:
     return found
 
 
-def tried(name: str, sample: int, children: int) -> tuple[dict[str, int], Path]:
+def tried(name: str, sample: int, seed: int, children: int) -> tuple[dict[str, int], Path]:
     """The exit status of the tests by change, for all changes of a room or a random sample of them."""
     folder = copied(name, ROOMS[name])
     # Makes the changes and notes which tests pass where; it finds none of this name to try.
@@ -189,14 +192,38 @@ def tried(name: str, sample: int, children: int) -> tuple[dict[str, int], Path]:
     if not names or not (folder / "mutants" / "mutmut-stats.json").exists():
         said = f"{made.stdout[-3000:]}{made.stderr[-3000:]}"
         sys.exit(f"mutmut made no changes, or the tests fail without any:\n{said}")
-    add_programs(folder, ROOMS[name].programs)
-    chosen = random.Random(0).sample(names, sample) if 0 < sample < len(names) else names
+    chosen = random.Random(seed).sample(names, sample) if 0 < sample < len(names) else names
     done = mutmut(folder, "run", "--max-children", str(children), *chosen)
     found = {key: code for key, code in verdicts(folder).items() if key in chosen and code is not None}
+    alive = [key for key, code in found.items() if code in SURVIVED]
+    if alive and ROOMS[name].programs:
+        add_programs(folder, ROOMS[name].programs)
+        done = mutmut(folder, "run", "--max-children", str(children), *alive)
+        found |= {key: code for key, code in verdicts(folder).items() if key in alive and code is not None}
     if len(found) < len(chosen):
         print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
         print(f"{name}: {len(chosen) - len(found)} of {len(chosen)} changes were not tried")
     return found, folder
+
+
+def function_of(key: str) -> str:
+    """``files.gaps.Ranges.add``, of mutmut's name for a change of it."""
+    module, _, mangled = key.rpartition("__mutmut_")[0].rpartition(".")
+    name = mangled.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    return f"{module.removeprefix('repstream.')}.{name}"
+
+
+def differences(shown: str) -> tuple[str, str]:
+    """The lines that a change takes out and puts in, without their indentation."""
+    lines = [line for line in shown.splitlines() if not line.startswith(("---", "+++"))]
+    before, after = (" ".join(x[1:].strip() for x in lines if x.startswith(sign)) for sign in "-+")
+    return before, after
+
+
+def equivalent() -> frozenset[tuple[str, str, str]]:
+    """Changes that make no difference: function, lines before and after."""
+    listed = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    return frozenset((each["function"], each["before"], after) for each in listed for after in each["after"])
 
 
 def main() -> int:
@@ -204,16 +231,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], help=f"of {', '.join(ROOMS)}; default: all")
     parser.add_argument("--sample", type=int, default=0, help="try this many changes of each room; 0: all")
+    parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--children", type=int, default=2, help="processes that try changes")
     given = parser.parse_args()
-    status = 0
+    status, known = 0, equivalent()
     for name in given.rooms or ROOMS:
-        found, folder = tried(name, given.sample, given.children)
-        alive = {key: SURVIVED[code] for key, code in found.items() if code in SURVIVED}
-        for key, why in alive.items():
-            print(f"\n{key}: {why}\n{mutmut(folder, 'show', key).stdout}")
-        print(f"{name}: {len(found) - len(alive)} of {len(found)} changes are noticed", flush=True)
-        status |= len(alive) * 10 > len(found)
+        found, folder = tried(name, given.sample, given.seed, given.children)
+        shown = {key: mutmut(folder, "show", key).stdout for key, code in found.items() if code in SURVIVED}
+        alive = [key for key in shown if (function_of(key), *differences(shown[key])) not in known]
+        for key in alive:
+            print(f"\n{function_of(key)}: {SURVIVED[found[key] or 0]}\n{shown[key]}")
+        judged = len(found) - len(shown) + len(alive)
+        print(
+            f"{name}: {judged - len(alive)} of {judged} changes are noticed"
+            f" ({len(found) - judged} more make no difference);"
+            f" {len(verdicts(folder))} possible, seed {given.seed}",
+            flush=True,
+        )
+        status |= len(alive) * 10 > judged
     return status
 
 

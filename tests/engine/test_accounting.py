@@ -428,6 +428,13 @@ def test_the_bytes_that_were_sent_add_up() -> None:
     assert (output.nbytes_sent, output.snapshot().nbytes_sent) == (60, 60)
 
 
+def test_what_is_passed_on_at_once_is_the_last_frame_where_it_is_one() -> None:
+    output = OutputLedger()
+    for frame_id in (7, None):
+        output.book_passed(frame_id, 10)
+    assert (output.offered, output.sent, output.nbytes_sent, output.last_frame_id) == (2, 2, 20, 7)
+
+
 def test_only_the_next_id_is_expected() -> None:
     gaps = GapTracker()
     gaps.observe(5)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repstream.accounting import Kind, Reordering
+from repstream.accounting import IdRun, Kind, Reordering
+from repstream.accounting.own_numberings import OwnNumberings
 
 NO_LIMIT = 10**9
 
@@ -173,3 +174,20 @@ def test_a_series_begins_before_its_frames_and_ends_behind_them() -> None:
     ):
         order.add(lane, kind, frame_id, item, nbytes=1, now=0.0)
     assert taken(order, 0.0) == ["begin", 0, 1, 2, "other", 3, "end", "again", 0, 1, 2, 3]
+
+
+def test_each_beginning_that_is_said_is_a_numbering_of_its_own() -> None:
+    own = OwnNumberings(1, 2)
+    numbers = []
+    for _ in range(3):
+        numbers += [number for number, _ in own.place(IdRun(5, 1, 1))]
+        own.begin()
+    assert (numbers, own.number) == ([0, 1, 2], 3)
+
+
+def test_what_comes_before_all_frames_stays_there() -> None:
+    order = reordering(2)
+    order.add(0, Kind.OTHER, 0, "other", nbytes=1, now=0.0)
+    order.add(1, Kind.FRAME, 0, 0, nbytes=1, now=0.0)
+    order.finish()
+    assert taken(order, 0.0) == ["other", 0]

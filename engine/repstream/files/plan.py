@@ -52,10 +52,10 @@ _PART_FACTS = frozenset({"master", "metadata_of"})
 
 
 def lost(dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """What stands for a number that is not there: NaN, -1 or the largest of an unsigned type."""
+    """What stands for a number that is not there: NaN, -1 (True) or the largest of an unsigned type."""
     if dtype.kind == "f":
         return np.array(np.nan, dtype)
-    return np.array(np.iinfo(dtype).max if dtype.kind == "u" else dtype.kind == "b" or -1).astype(dtype)
+    return np.array(np.iinfo(dtype).max if dtype.kind == "u" else -1).astype(dtype)
 
 
 def lost_row(dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -424,6 +424,15 @@ def test_or_which_shows_that_the_numbering_began_anew() -> None:
     assert case.counts == (4, 0, {}, {})
 
 
+def test_a_policy_takes_it_for_the_time_at_which_it_came() -> None:
+    case = Case(policy="send_every_sec", every_sec=2.0)
+    case.selection.open(0)
+    for frame_id, since in ((0, 0.0), (1, 0.5), (0, 1.5), (1, 2.5)):
+        case.admit(frame_id, now=NOW + since)
+    assert case.acquisition.ids == [0, 1]
+    assert case.counts == (4, 0, {"policy": 2}, {})
+
+
 def test_of_the_last_place_the_one_that_waited_gets_it() -> None:
     case = Case(images=3)
     case.selection.open(0)

@@ -31,6 +31,13 @@ def test_block_leaves_a_full_queue_as_it_is() -> None:
     assert full.clear() == ("a", "b", "c")
 
 
+def test_a_cleared_queue_has_room_for_as_much_again() -> None:
+    cleared = fill(queue(SlowRule.BLOCK), "abc", 33)
+    assert cleared.clear() == ("a", "b", "c")
+    assert (len(cleared), cleared.nbytes, cleared.use) == (0, 0, 0.0)
+    fill(cleared, "def", 33)
+
+
 def test_drop_newest_loses_what_is_offered() -> None:
     full = fill(queue(SlowRule.DROP_NEWEST), "abc")
     outcome = full.offer("d", 10)
