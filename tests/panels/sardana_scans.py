@@ -133,6 +133,10 @@ def on_the_fly(folder: Path) -> tuple[tuple[str, ...], ...]:
         ("senv", "ScanFile", "fly.h5"),
         ("set_meas_conf", "ValueRefPattern", f"h5file://{folder}/fly_{{index:04d}}.h5", "images", "mg"),
         ("ascanct", "mot1", "0", "4", "4", "0.1", "0.9"),
+        # Faster than files are written.
+        ("senv", "ScanFile", "hurried.h5"),
+        ("set_meas_conf", "ValueRefPattern", f"h5file://{folder}/hurried_{{index:04d}}.h5", "images", "mg"),
+        ("ascanct", "mot1", "0", "4", "20", "0.05", "0"),
     )
 
 

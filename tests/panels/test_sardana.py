@@ -72,6 +72,15 @@ def test_a_scan_records_the_profile_of_an_image_at_each_point(scans: Any, stage:
     assert found == sorted(set(found))
 
 
+def assert_in_order(references: list[str], pattern: str) -> int:
+    """How many points have a file; Sardana leaves out a trigger that comes while a channel is busy."""
+    found = [reference for reference in references if reference.startswith("h5file://")]
+    assert found == [f"h5file://{pattern.format(number)}::/entry/data/data" for number in range(len(found))]
+    for reference in found:
+        assert_written(reference)
+    return len(found)
+
+
 def test_a_continuous_scan_has_a_file_and_a_profile_of_each_point(scans: Any) -> None:
     _, folder = scans
     with h5py.File(folder / "fly.h5") as file:
@@ -79,12 +88,16 @@ def test_a_continuous_scan_has_a_file_and_a_profile_of_each_point(scans: Any) ->
         references = [reference.decode() for reference in measured["images"][()]]
         positions, profiles = measured["mot1"][()], measured["profile"][()]
         sums = measured["region"][()]
-    assert references == [f"h5file://{folder}/fly_{n:04d}.h5::/entry/data/data" for n in range(5)]
-    for reference in references:
-        assert_written(reference)
+    assert assert_in_order(references, f"{folder}/fly_{{:04d}}.h5") > 0
     assert np.allclose(positions, range(5), atol=0.5)
     assert profiles.shape == (5, IMAGES(0).shape[1])
-    assert np.all(sums > 0)
+    assert np.all(sums[~np.isnan(sums)] > 0)
+
+
+def test_a_point_whose_trigger_came_too_early_has_no_file_and_the_next_one_its_own(scans: Any) -> None:
+    _, folder = scans
+    (references,) = of(folder, "hurried.h5", "images")
+    assert 0 < assert_in_order(references, f"{folder}/hurried_{{:04d}}.h5") < len(references)
 
 
 def of(folder: Path, name: str, channel: str) -> list[list[str]]:
