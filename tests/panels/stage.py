@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from repstream.errors import Unanswered
 from repstream.parameters.configuration import Configuration
 from repstream.protocol import Requester
 from repstream.service.options import ServiceOptions
 from repstream.service.service import Service
 from tests.integration.rig import Detector, free_port
+from tests.waiting import until
 
 PYTHON, PYDM = (
     Path(__file__).parents[2] / venv / "bin" / "python" for venv in (".venv-panels", ".venv-pydm")
@@ -43,7 +46,9 @@ class Stage:
         self._detector = Detector()
         self.service = Service(ServiceOptions(roots=(folder,), configuration=self._configuration()))
         self.service.start()
-        self.service.execute("engine.start", None, Requester("test"))
+        with suppress(Unanswered):  # on a busy machine it goes on meanwhile
+            self.service.execute("engine.start", None, Requester("test"))
+        until(lambda: self.value("engine.state") == "RUNNING", "the engine to run", 60)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
         self._thread.start()
