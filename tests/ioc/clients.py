@@ -56,7 +56,6 @@ def running_tool(
         env=environment,
         stdin=subprocess.PIPE,
         stdout=stdout,
-        stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     ) as process:
