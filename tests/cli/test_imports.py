@@ -57,6 +57,15 @@ def test_nothing_is_imported_that_is_not_needed(
     assert not there & unwanted
 
 
+@pytest.mark.parametrize(
+    ("code", "arguments", "most"), [("import repstream", (), 30), (REPSTREAM, ("--help",), 400)]
+)
+def test_few_modules_are_imported(code: str, arguments: tuple[str, ...], most: int) -> None:
+    """8 and 261 when this was written: what takes the time, on whatever machine."""
+    more = imported(code, *arguments) - imported("pass")
+    assert len(more) <= most, f"{len(more)} modules: {', '.join(sorted(more))}"
+
+
 def test_the_list_of_commands_says_what_each_command_says_itself() -> None:
     for name, place in COMMANDS.items():
         own = LazyCommand(name, place).loaded()

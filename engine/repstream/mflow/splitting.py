@@ -20,7 +20,7 @@ from repstream.mflow.frame_id import frame_id_of
 from repstream.parameters.complaints import complaint
 from repstream.parameters.source import SourceConfig
 from repstream.parameters.stream import StreamConfig
-from repstream.policies.decimation import Decimation
+from repstream.policies.decimation import BY_ID, Decimation
 from repstream.sources.zmq import ZmqSource
 
 QUEUE_SIZE = 100
@@ -33,12 +33,7 @@ RETRY = 1
 
 WATCH_PERIOD = 0.1
 
-_BY_ID = {
-    Decimation.SEND_EVERY_NTH,
-    Decimation.SEND_EVERY_NTH_FRAME,
-    Decimation.STRIDES,
-    Decimation.BATCH,
-}
+_READS_IDS = BY_ID - {Decimation.FORWARD}
 _UNLIMITED = 1_000_000
 
 
@@ -109,7 +104,7 @@ class Splitter:
         self.outputs: list[StreamOutput] = []
         self._context = zmq.Context(source.io_threads)
         # A message without an id of its own is taken by its number here.
-        self._reads_ids = any(output.config.policy in _BY_ID for output in outputs)
+        self._reads_ids = any(output.config.policy in _READS_IDS for output in outputs)
         self._watched = 0.0
         try:
             for output in outputs:
