@@ -107,6 +107,7 @@ ROOMS = {
         _all(
             "tests/engine/dataplane",
             "test_acquisitions",
+            "test_bursts",
             "test_disk_meter",
             "test_following",
             "test_opening",

@@ -21,6 +21,8 @@ from tests.engine.dataplane.test_acquisitions import result_of, running, start, 
 from repstream.accounting import OutputSnapshot
 from repstream.dataplane import control
 from repstream.dataplane.repeater import GROUP_FRAMES, SMALL
+from repstream.dataplane.storing.frame_store import FrameStore
+from repstream.dataplane.storing.part_messages import Stored
 from repstream.dataplane.writing import file_job
 from repstream.messages import array_1_0
 from repstream.messages.frame import Frame
@@ -35,7 +37,8 @@ class Scene:
     def __init__(self, config: WriterConfig, path: Path, opened: bool = True, **planned: Any) -> None:
         self._woken = threading.Event()
         self._path = path
-        self.writer = writer_alone(config, lambda notice: None, self._woken.set)
+        self.told: list[control.Notice] = []
+        self.writer = writer_alone(config, self.told.append, self._woken.set)
         assert self.writer.arm(plan(path, **planned)) == ""
         assert not opened or self.writer.open_gate(0) == ""
         self.settle(lambda: self.writer.report().state == "WAITING_IMAGES")
@@ -166,6 +169,33 @@ def test_an_abort_discards_what_is_held() -> None:
         ledger: OutputSnapshot = tested.writer.report().ledger
     assert ledger.queued == 0
     assert ledger.sent + ledger.dropped.get("abort", 0) == 50
+
+
+def test_a_flush_puts_on_the_disk_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[FrameStore] = []
+    sync = FrameStore.sync
+
+    def noted(store: FrameStore) -> list[Stored]:
+        synced.append(store)
+        return sync(store)
+
+    monkeypatch.setattr(FrameStore, "sync", noted)
+    with scene(WriterConfig()) as tested:
+        tested.writer.admit(frames_of([(1, (4, 5), 1)] * 5), 0.0)
+        tested.settle(lambda: tested.writer.report().ledger.sent == 5)
+        assert synced == []
+        tested.writer.flush()
+        tested.settle(lambda: len(synced) > 0)
+        tested.outcome()
+
+
+def test_the_first_id_of_an_acquisition_that_is_shared_is_said() -> None:
+    with scene(WriterConfig(), shared_step=2) as tested:
+        frames = frames_of([(1, (4, 5), 1)] * 3)
+        tested.writer.admit(frames, 0.0)
+        said = [notice for notice in tested.told if isinstance(notice, control.FirstNotice)]
+        tested.outcome()
+    assert [notice.first_id for notice in said] == [frames[0].frame_id]
 
 
 @pytest.mark.parametrize("last", ["a series end", "nothing", "garbage", "a large image"])

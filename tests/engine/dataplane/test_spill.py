@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,6 +89,38 @@ def take(of: SpillingQueue, changed: threading.Condition) -> Placed:
         (item,) = of.take(1, 1)
         changed.notify_all()
         return item
+
+
+class Attributes:
+    """What a frame reads its attributes with, which may hold the whole message."""
+
+    def __call__(self) -> dict[str, int]:
+        return {"time_stamp": 7}
+
+
+def test_nothing_of_a_message_is_held_while_it_is_in_the_file(tmp_path: Path) -> None:
+    file, attributes = SpillFile(str(tmp_path), NBYTES), Attributes()
+    held = weakref.ref(attributes)
+    assert file.put(Placed(msgspec.structs.replace(placed(0).frame, read_attributes=attributes)))
+    del attributes
+    assert held() is None
+    assert file.get().frame.read_attributes() == {"time_stamp": 7}
+    file.close()
+
+
+def test_several_go_in_at_once_where_nothing_waits_behind_the_front(tmp_path: Path) -> None:
+    with queue(tmp_path, "block", limit=100) as (of, changed):
+        with changed:
+            assert of.offer_all([placed(0), placed(1)], [NBYTES, NBYTES])
+            assert not of.offer_all([placed(2)], [NBYTES])  # the front half is full
+            assert of.offer(placed(2), NBYTES).accepted
+            assert [item.frame.frame_id for item in of.take(2, 10**9)] == [0, 1]
+            assert not of.offer_all([placed(3)], [NBYTES])  # one waits in the back half
+            changed.notify_all()
+        check(take(of, changed), 2)
+        with changed:
+            assert of.offer_all([placed(3)], [NBYTES])
+        check(take(of, changed), 3)
 
 
 @pytest.mark.parametrize("rule", SlowRule)
