@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import h5py
+import hdf5plugin  # noqa: F401  (registers filter 32008 for reading)
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from repstream.dataplane.storing.frame_store import FrameStore
 from repstream.dataplane.storing.part_messages import Stored
 from repstream.dataplane.writing import file_job
 from repstream.messages import array_1_0
+from repstream.messages.compression import compress
 from repstream.messages.frame import Frame
 from repstream.parameters.writer import WriterConfig
 
@@ -187,6 +190,20 @@ def test_a_flush_puts_on_the_disk_what_is_written(monkeypatch: pytest.MonkeyPatc
         tested.writer.flush()
         tested.settle(lambda: len(synced) > 0)
         tested.outcome()
+
+
+def test_raw_and_packed_images_go_into_one_file_where_the_writer_packs() -> None:
+    raw, packed = frames_of([(1, (4, 5), 1)] * 2)
+    pixels = image(packed.frame_id, (4, 5))
+    payload = bytes(compress(pixels.tobytes(), pixels.itemsize, "bitshuffle_lz4"))
+    packed = msgspec.structs.replace(packed, encoding="bitshuffle_lz4", payloads=[payload])
+    with scene(WriterConfig(), compression="bitshuffle_lz4") as tested:
+        for frame in (raw, packed):
+            tested.writer.admit([frame], 0.0)
+        found = tested.outcome()
+    assert found["lost"] == ({}, 0, {})
+    assert found["file"][0] == [raw.frame_id, packed.frame_id]
+    assert found["file"][2] == [image(frame_id, (4, 5)).tolist() for frame_id in found["file"][0]]
 
 
 def test_the_first_id_of_an_acquisition_that_is_shared_is_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
@@ -99,6 +100,16 @@ def test_images_wait_for_the_disk_in_all_files(tmp_path: Path) -> None:
     assert file.count == 8
     file.finish(DONE)
     assert verify(file.path).images == 8
+
+
+def test_a_part_that_is_gone_fails_a_good_end_only(tmp_path: Path) -> None:
+    for number, outcome in enumerate(("completed", "failed")):
+        file = begun(tmp_path / f"{number}.h5", 3)
+        append(file, 0, 8)
+        parts_there(file.path)[0].unlink()
+        with pytest.raises(StorageError, match="part0001") if outcome == "completed" else nullcontext():
+            file.finish({**DONE, "outcome": outcome})
+        file.close()
 
 
 def test_a_part_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
