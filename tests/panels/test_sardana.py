@@ -14,6 +14,9 @@ from tests.device_servers.serving import REPEATER, tango_database, writer
 from tests.integration.rig import IMAGES
 from tests.panels.stage import LIMA, SCRIPTS, Stage, run
 
+# All scans run before the first test: 25 s, and several times that where the machine does other things.
+pytestmark = pytest.mark.timeout(330)
+
 IMAGES_A_POINT = 3
 REGION = np.s_[10:40, 20:60]
 
