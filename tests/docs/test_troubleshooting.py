@@ -12,7 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/how-to/troubleshooting.md"
 ROOMS = ("engine", "device_servers", "ioc", "rest", "cli")
-OF_OTHERS = ("can't open file … filter", "cannot bind tcp://…")
+OF_OTHERS = (
+    "can't open file … filter",
+    "cannot bind tcp://…",
+    "Set value for attribute … is below the minimum authorized (at least element 0)",
+)
 """Texts of other programs, and the one that tests/engine/sources and tests/engine/dataplane hold."""
 
 QUOTED = [
