@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import zmq
@@ -12,7 +13,9 @@ from tests.engine.dataplane.bench import Plane, configuration, plan, send
 from tests.engine.dataplane.conftest import Opener
 
 from repstream.dataplane import control
+from repstream.dataplane.storing.frame_store import FrameStore
 from repstream.dataplane.writing.file_job import FileJob, Store
+from repstream.errors import StorageError
 
 Address = Callable[[str], str]
 
@@ -102,3 +105,39 @@ def test_an_answer_comes_before_what_follows_from_it(
 def test_an_idle_data_plane_gives_signs_of_life(plane: Plane) -> None:
     plane.next(control.Beat)
     plane.next(control.Beat)
+
+
+@pytest.mark.parametrize("fails", ["to be made", "to be written"])
+@pytest.mark.parametrize("discard", [False, True])
+def test_a_stop_hides_no_failure(
+    plane: Plane,
+    address: Address,
+    peer: Opener,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fails: str,
+    discard: bool,
+) -> None:
+    """It comes when the storage has failed, before the file's thread has ended."""
+    fail, failed, go_on = FileJob._fail, threading.Event(), threading.Event()
+
+    def fail_slowly(job: FileJob, reason: str) -> None:
+        fail(job, reason)
+        failed.set()
+        go_on.wait(60)
+
+    def refuse(*_: object) -> NoReturn:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(FileJob, "_fail", fail_slowly)
+    target = (FileJob, "_new_store") if fails == "to be made" else (FrameStore, "write")
+    monkeypatch.setattr(*target, refuse)
+    assert plane.open(configuration(address("in"), writers={"file": {}})) == ""
+    source = peer(zmq.PUSH, bind=address("in"))
+    assert plane.ask(control.Arm, slot=1, plan=plan(tmp_path / "scan.h5", 5), frames=0) == ""
+    send(source, range(3))
+    assert failed.wait(30)
+    plane.ask(control.End, slot=1, discard=discard)
+    go_on.set()
+    assert plane.acquisition("FAILED").message == "ERROR:the disk is full"

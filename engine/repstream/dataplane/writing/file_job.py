@@ -156,18 +156,20 @@ class FileJob:
             return taken
 
     def end(self, result: AcquisitionResult, message: str) -> None:
-        """Write what waits, then close the file with this result."""
+        """Write what waits, then close the file with this result, unless it has failed before."""
         with self._changed:
             self.ending = True
-            self.result, self.message = result, message
+            if not self._failed:
+                self.result, self.message = result, message
             self._changed.notify_all()
 
     def abort(self) -> None:
-        """Discard what waits, then close the file."""
+        """Discard what waits, then close the file, as aborted unless it has failed before."""
         with self._changed:
             self._discard("abort")
             self.ending = True
-            self.result = AcquisitionResult.ABORTED
+            if not self._failed:
+                self.result = AcquisitionResult.ABORTED
             self._changed.notify_all()
 
     def silence(self, now: float) -> float:
