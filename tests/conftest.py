@@ -18,6 +18,9 @@ from tests.storage import Storage, build
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+# A program that a test starts says where it was when it crashes.
+os.environ.setdefault("PYTHONFAULTHANDLER", "1")
+
 
 @pytest.fixture
 def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:

@@ -67,7 +67,8 @@ def test_two_demos_at_once_keep_out_of_each_others_way(tmp_path):
         started(*few, "--folder", tmp_path / "two") as two,
     ):
         ends = [process.communicate(timeout=100) for process in (one, two)]
-    assert [one.returncode, two.returncode] == [Exit.OK, Exit.OK], ends
+    said = "\n".join(text for end in ends for text in end)
+    assert [one.returncode, two.returncode] == [Exit.OK, Exit.OK], said
 
 
 def test_ctrl_c_during_the_acquisition_ends_everything(tmp_path):

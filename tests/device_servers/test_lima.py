@@ -384,7 +384,7 @@ def test_metadata_go_into_the_file(bench: Bench) -> None:
         ("acq_expo_time", -1.0, "between 0 and"),
         ("acq_nb_frames", -1, "must be a whole number from 0"),
         ("saving_directory", "/etc", "/etc"),
-        ("saving_index_format", "%s", "C format"),
+        ("saving_index_format", "%s", "such as %04d"),
         ("saving_suffix", ".tiff", "HDF5"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_camera_that_vanishes_and_comes_back_is_taken_again(tmp_path: Path, ca
         until(lambda: service.read("source.received").value == 1, "the image")
         camera.go()
         until(lambda: not service.read("source.connected").value, "its end")
-        assert "is gone" in str(service.read("engine.status").value)
+        assert "has disconnected" in str(service.read("engine.status").value)
         camera.come()
         until(lambda: service.read("source.connected").value, "the camera")
         camera.post(image, 2)

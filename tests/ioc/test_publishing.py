@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from repstream.link.chronicle import LOSS_INTERVAL
 from repstream_epics.server import IocServer
 from tests.ioc.board_engine import BoardEngine
 from tests.ioc.clients import TOOLS, Pyepics, environment
@@ -80,6 +81,7 @@ def test_lines_of_the_log_are_chosen_by_level_and_text(shown: Shown) -> None:
     assert lines and all("4 frames missing" in line for line in lines)
     with shown.ca.watch(f"{PREFIX}LogChosen_RBV") as chosen:
         chosen.get(timeout=PATIENCE)
+        time.sleep(LOSS_INTERVAL)  # one that comes sooner is said with the next event
         shown.engine.put({"source.missing": 14})
         text = chosen.get(timeout=PATIENCE)["value"]
     assert text.splitlines()[:-1] == lines and "14 frames missing" in text.splitlines()[-1]

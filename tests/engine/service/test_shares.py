@@ -162,6 +162,51 @@ def test_sums_are_exact_whatever_dies_in_between(receivers: int, events: list[tu
     assert (ledger.missing, ledger.duplicates) == (missing, 0)
 
 
+@pytest.mark.parametrize("ahead", [400, 800, 1500, 3000])
+@pytest.mark.parametrize("said", [True, False])
+def test_ids_of_a_receiver_that_came_back_are_not_missing_before_it_says_them(ahead: int, said: bool) -> None:
+    """However far the others are by then; those that died with it are, once."""
+    reports, own = Reports(2, 1), [Receiver(), Receiver()]
+
+    def say(number: int, clock: float) -> None:
+        reports.take(number, own[number].report(clock))
+
+    for frame_id in range(200):
+        own[frame_id % 2].take(frame_id, "sent")
+    say(0, 0.1), say(1, 0.1)
+    for frame_id in range(200, 250):  # come to it, and nobody hears of them
+        own[1].take(frame_id, "sent")
+    reports.lose(1)
+    own[1] = Receiver()
+    reports.begin(1)
+    for frame_id in range(250, 350):
+        own[1].take(frame_id, "sent")
+    for frame_id in range(350, 350 + ahead):
+        own[0].take(frame_id, "sent")
+    for clock in (1.0, 2.0, 3.0):
+        say(0, clock)
+        if said:
+            assert reports.said().source.ledger.missing == 0
+    say(1, 3.1)
+    ledger = reports.said(final=True).source.ledger
+    assert (ledger.frames, ledger.missing, ledger.resets) == (300 + ahead, 50, 0)
+
+
+def test_a_receiver_that_did_not_begin_again_holds_no_judgement_up() -> None:
+    reports, own = Reports(2, 1), [Receiver(), Receiver()]
+    own[0].take(0, "sent"), own[1].take(1, "sent")
+    for number in range(2):
+        reports.take(number, own[number].report(0.1))
+    reports.lose(1)
+    reports.begin(1)
+    for frame_id in range(5, 10):
+        own[0].take(frame_id, "sent")
+    reports.take(0, own[0].report(1.0))
+    assert reports.said().source.ledger.missing == 0
+    reports.lose(1)
+    assert reports.said().source.ledger.missing == 3
+
+
 # --- where an acquisition begins ------------------------------------------------------------
 
 

@@ -34,8 +34,12 @@ class Silence:
             self._busy[receiver] = time
         self._said[receiver] = time
 
+    def begin(self, receiver: int) -> None:
+        """Ids may come to a receiver from now on, of which it says nothing before its first report."""
+        self._busy[receiver] = None
+
     def gone(self, receiver: int) -> None:
-        """Nothing comes from a receiver until it brings ids again."""
+        """Nothing comes from a receiver until it begins, or brings ids again."""
         self._busy[receiver] = -math.inf
         self._said[receiver] = 0.0
 
@@ -67,6 +71,10 @@ class Reports:
         self._fresh.add(receiver)
         self.tracker.add(receiver, report.source.runs)
         self._silence.note(receiver, report.clock, busy=bool(report.source.runs) or is_held(report))
+
+    def begin(self, receiver: int) -> None:
+        """A receiver that had died is asked to open: until it reports, its ids may be anywhere."""
+        self._silence.begin(receiver)
 
     def lose(self, receiver: int) -> None:
         """A receiver died: what waited in it is lost."""

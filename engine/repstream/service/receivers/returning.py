@@ -35,6 +35,12 @@ class Others(Protocol):
     def opening(self, plane: int, number: int, arms: tuple[control.Arm, ...]) -> control.Open:
         """What it is asked to open."""
 
+    def begins(self, plane: int) -> None:
+        """It is about to open: frames may come to it before it says so."""
+
+    def stays_away(self, plane: int) -> None:
+        """It did not open."""
+
     def called(self, plane: int) -> str:
         """What people call it."""
 
@@ -98,9 +104,11 @@ class Returning:
                     acquisition.settle(plane)
             if reasons:
                 others.live.discard(plane)
+                others.stays_away(plane)
                 self._retry(plane, f"it did not begin again: {sentence(reasons, others.called)}")
 
         self.opening.add(plane)
+        others.begins(plane)
         others.asked.ask([plane], lambda k, number: others.opening(k, number, arms), opened)
 
     def _retry(self, plane: int, message: str) -> None:

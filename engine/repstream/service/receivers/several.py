@@ -132,6 +132,16 @@ class Several:
         """See `Others`."""
         return self._mergers.opening(plane, number, arms)
 
+    def begins(self, plane: int) -> None:
+        """See `Others`."""
+        if plane not in self._mergers.names:
+            self._reports.begin(plane)
+
+    def stays_away(self, plane: int) -> None:
+        """See `Others`."""
+        if plane not in self._mergers.names:
+            self._reports.lose(plane)
+
     def called(self, plane: int) -> str:
         """See `Others`."""
         name = self._mergers.names.get(plane)

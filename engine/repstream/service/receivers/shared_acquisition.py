@@ -109,6 +109,7 @@ class SharedAcquisition:
         """The plan of the next file, which this receiver is to write."""
         plan = part_of(self.plan, len(self.parts), self.receivers)
         self.parts.append(Part(receiver, plan))
+        self.ids.begin(receiver)
         return plan
 
     def open(self, frames: int) -> None:

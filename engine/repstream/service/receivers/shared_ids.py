@@ -64,6 +64,10 @@ class SharedIds:
         else:
             self._tracker.add(receiver, self._clipped(runs, most))
 
+    def begin(self, receiver: int) -> None:
+        """A receiver is to take images from now on."""
+        self._silence.begin(receiver)
+
     def lose(self, receiver: int) -> None:
         """A receiver died."""
         self._silence.gone(receiver)
