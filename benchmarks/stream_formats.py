@@ -7,6 +7,8 @@ the same with and without.
 
 from __future__ import annotations
 
+import os
+import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -46,12 +48,14 @@ def packed(rounds: int) -> Iterator[Row]:
 @contextmanager
 def _beside_codec(load: Load, encoding: str) -> Iterator[Contenders]:
     with ExitStack() as stack:
-        alone = stack.enter_context(child(ceilings.packer, load, encoding))
+        # On all cores, as the stream packs: two threads of one core slow each other.
+        cores = range(len(os.sched_getaffinity(0)))
+        alone = [stack.enter_context(child(ceilings.packer, load, encoding)) for _ in cores]
 
         def codec() -> float:
-            alone.send(load.count)
-            rate: float = alone.recv()
-            return rate
+            for packer in alone:
+                packer.send(load.count)
+            return statistics.fmean(packer.recv() for packer in alone)
 
         yield stack.enter_context(_packing(load, encoding)), {"the codec alone": codec}
 
