@@ -20,6 +20,11 @@ def process_image(image, pulse_id, timestamp, x_axis, y_axis, parameters, bsdata
         raise ValueError("as it was asked to")
     return {"peak": int(image.max()), "pulse": pulse_id, "factor": parameters.get("factor", 1)}
 """,
+    "greedy": """
+import numpy as np
+def process_image(image, pulse_id, timestamp, x_axis, y_axis, parameters, bsdata):
+    return {"size": np.ones(1 << 25).nbytes}
+""",
     "names": """
 def process(data, pulse_id, timestamp, parameters):
     return {"names": ",".join(data), "twice": 2 * int(data["width"])}
@@ -117,6 +122,19 @@ def test_a_script_that_fails_ends_the_pipeline_where_it_is_to(servers):
     until(lambda: not any(info.name == "f" for info in pipelines.running()), "the end")
     assert pipelines.exit_code("f") == 1
     assert "as it was asked to" in pipelines.message("f")
+
+
+def test_a_script_that_needs_more_memory_says_so_and_can_be_given_it(servers):
+    _, pipelines, _ = servers
+    little = {"camera_name": "sim", "function": "greedy", "function_memory": 128, "abort_on_error": False}
+    with Client(pipelines.start("g", little).stream_address) as client:
+        until(lambda: "greedy.py, line 4" in pipelines.get("g").message, "the reason")
+        assert "MemoryError" in (said := pipelines.get("g").message)
+        assert "a function may take 128 MiB" in said
+        until(lambda: any("128 MiB" in record.text for record in pipelines.logs("g")), "the reason in the log")
+        pipelines.reconfigure("g", {"function_memory": 512})
+        client.until(lambda m: m["size"] == 256 << 20)
+    pipelines.stop("g")
 
 
 def test_a_script_gets_the_channels_of_any_stream(servers):

@@ -25,6 +25,10 @@ from tests.waiting import until
 
 WIDTH, HEIGHT = 160, 120
 X, Y, SIGMA = 70.0, 45.0, 9.0
+SCREEN = 640, 480
+REACH = 20, 100
+"""The simulation's beam is exp(-(x² + y²)), where x goes from -20 to 20 and y from -100 to 100 over the image."""
+
 PIXEL = 1
 """How exactly a mouse finds a pixel of an image that is shown larger, on a page that may still move."""
 
@@ -37,8 +41,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with h5py.File(folder / "images.h5", "w") as file:
         file["images"] = beam[None].astype(np.uint16)
     screen = {"source": f"{folder}/images.h5:/images", "source_type": "hdf5", "frame_rate": 20}
+    simulated = {"source": "", "source_type": "simulation", "image_type": "static_beam", "frame_rate": 20}
+    simulated |= {"size_x": SCREEN[0], "size_y": SCREEN[1]}
     for kind, name, configuration in (
         ("camera", "screen", screen),
+        ("camera", "simulated", simulated),
+        ("pipeline", "spot", {"camera_name": "simulated"}),
         ("pipeline", "beam", {"camera_name": "screen"}),
         ("pipeline", "broken", {"camera_name": "nowhere"}),
     ):
@@ -109,6 +117,19 @@ def test_a_pipeline_is_looked_at_and_set(browser: Browser, site: Servers) -> Non
         until(lambda: saved(site)["image_background_enable"] is True, "the background in the configuration")
         assert str(saved(site)["image_background"]).startswith("screen_")
     assert not [error for error in errors if "status of 404" not in error]
+
+
+def test_the_history_has_centre_and_width_of_the_simulated_beam(browser: Browser, site: Servers) -> None:
+    centre = [(size - 1) / 2 for size in SCREEN]
+    width = [0.5**0.5 * (size - 1) / (2 * reach) for size, reach in zip(SCREEN, REACH, strict=True)]
+    with open_page(browser, f"{site.pipeline}/#spot") as page:
+        page.get_by_label("Pipeline", exact=True).get_by_role("button", name="Start").click()
+        for title, wanted, tolerance in (("Centre", centre, 0.01), ("Width", width, 0.05)):
+            value = page.locator(".plot", has_text=title).locator(".value")
+            expect(value).to_have_text(re.compile(r"^[\d.]+ · [\d.]+$"))
+            assert [float(each) for each in value.inner_text().split(" · ")] == pytest.approx(
+                wanted, rel=tolerance
+            ), title
 
 
 def test_a_pipeline_is_made_copied_and_deleted(browser: Browser, site: Servers) -> None:

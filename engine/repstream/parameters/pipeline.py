@@ -44,6 +44,13 @@ class PipelineSettings(StreamSettings):
     function: str | None = Field(
         None, title="Function", description="What computes the channels that are sent."
     )
+    function_memory: Annotated[int, Unit("MiB")] = Field(
+        2048,
+        ge=64,
+        le=1_048_576,
+        title="Memory of the function",
+        description="Memory that the function of a script may take; it begins anew where it needs more.",
+    )
     reload: bool = Field(False, title="Reload", description="Read the script of the function anew.")
     include: list[str] | None = Field(None, title="Channels included", description="Only these are sent.")
     exclude: list[str] | None = Field(None, title="Channels left out", description="These are not sent.")

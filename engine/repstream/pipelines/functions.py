@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from repstream.pipelines.control import Folders
 from repstream.pipelines.scripts import script_path
 from repstream.processing.function_wire import Kind
-from repstream.processing.user_function import UserFunction
+from repstream.processing.user_function import Limits, UserFunction
 
 
 class NamedFunction:
-    """The script that a configuration names, loaded when another is named or it is to be reloaded.
+    """The script that a configuration names, loaded when that or its memory changes, or it is to be reloaded.
 
     There are as many processes of it as `threads` that call it; `of` is that of one of them.
     """
@@ -21,7 +21,7 @@ class NamedFunction:
         self._kind: Kind = kind
         self._folders = folders
         self._threads = threads
-        self._name = ""
+        self._loaded_as: tuple[str, int] = ("", 0)
         self._functions: list[UserFunction] = []
 
     def of(self, thread: int) -> UserFunction | None:
@@ -29,20 +29,22 @@ class NamedFunction:
         return self._functions[thread] if self._functions else None
 
     @contextmanager
-    def becoming(self, name: str, reload: bool) -> Iterator[UserFunction | None]:
+    def becoming(self, name: str, reload: bool, memory: int) -> Iterator[UserFunction | None]:
         """The function of this name, None for an empty one; kept where the block does not raise.
+
+        `memory` is what it may take, in MiB.
 
         Raises `InvalidValue` for a script that is not there, `FunctionError` for one that cannot be loaded.
         """
-        if name == self._name and not reload:
+        if (name, memory) == self._loaded_as and not reload:
             yield self.of(0)
             return
         with ExitStack() as failed:
-            found = [self._loaded(name, failed) for _ in range(self._threads)] if name else []
+            found = [self._loaded(name, memory, failed) for _ in range(self._threads)] if name else []
             yield found[0] if found else None
             failed.pop_all()
         self.close()
-        self._name, self._functions = name, found
+        self._loaded_as, self._functions = (name, memory), found
 
     def close(self) -> None:
         """End its processes."""
@@ -50,11 +52,12 @@ class NamedFunction:
             function.close()
         self._functions = []
 
-    def _loaded(self, name: str, failed: ExitStack) -> UserFunction:
+    def _loaded(self, name: str, memory: int, failed: ExitStack) -> UserFunction:
         libraries = self._folders.libraries
         function = UserFunction(
             script_path("function", name, self._folders.scripts),
             self._kind,
+            Limits(memory=memory << 20),
             folders=() if libraries is None else (libraries,),
         )
         failed.callback(function.close)

@@ -24,6 +24,7 @@ from repstream.pipelines.beam import beam_of
 from repstream.pipelines.configurations import settings as settings_of
 from repstream.pipelines.control import Folders
 from repstream.pipelines.encryption import check_keys
+from repstream.pipelines.failures import Failures
 from repstream.pipelines.feed import Feed
 from repstream.pipelines.gate import Gate, Verdict
 from repstream.pipelines.job import Inlet
@@ -65,6 +66,7 @@ class PipelineJob:
         self._memory = bsread.Memory()
         self.received = Received()
         self.problem = ""
+        self._failures = Failures()
         self._lost: dict[str, int] = {}
         self.frame_shape: tuple[int, int, int] | None = None
         self.geometry: tuple[int, int] | None = None
@@ -238,6 +240,7 @@ class PipelineJob:
             self.problem = str(error)
             if self._settings.abort_on_error:
                 raise ProcessingError(str(error)) from error
+            self._failures.said(str(error), time.monotonic())
             return ()
         self.problem = ""
         for frame in frames:

@@ -135,7 +135,7 @@ class Processing(_Immediate):
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
         name = "" if settings.function in (None, TRANSPARENT, MERGE) else settings.function or ""
-        with self._function.becoming(name, settings.reload) as function:
+        with self._function.becoming(name, settings.reload, settings.function_memory) as function:
             return make({**configuration, **shown(configuration)}, background, function)
 
 
@@ -200,7 +200,7 @@ class Streaming(_Immediate):
         self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        with self._function.becoming(settings.function or "", settings.reload):
+        with self._function.becoming(settings.function or "", settings.reload, settings.function_memory):
             self._parameters = configuration
 
     def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> Task:
@@ -228,7 +228,8 @@ class Making(_Immediate):
         self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        with self._function.becoming(settings.function or "", settings.reload) as function:
+        memory = settings.function_memory
+        with self._function.becoming(settings.function or "", settings.reload, memory) as function:
             self._called, self._parameters = function, configuration
 
     def messages(self, stop: Event) -> Iterator[Sequence[Made]]:

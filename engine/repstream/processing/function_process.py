@@ -41,6 +41,9 @@ FAREWELL = 0.8
 NO_PULSE = -1
 """The pulse id of an image that has none."""
 
+SPARE = 64 << 20
+"""Bytes beyond the limit with which the process says that the limit was reached."""
+
 DECODER = msgspec.msgpack.Decoder(wire.Call)
 
 
@@ -102,22 +105,28 @@ class Script:
 class Process:
     """Answers calls."""
 
-    def __init__(self, pipe: Connection, request: wire.Area, reply: wire.Area, path: Path) -> None:
+    def __init__(
+        self, pipe: Connection, request: wire.Area, reply: wire.Area, path: Path, memory: Memory
+    ) -> None:
         self._pipe, self._request, self._reply, self._path = pipe, request, reply, path
+        self._memory = memory
 
     def run(self, kind: wire.Kind) -> None:
-        """Load the script, then serve until the pipeline has gone."""
+        """Load the script, then serve until the pipeline has gone, or a call needed too much memory."""
         try:
             script = Script(self._path, kind)
         except BaseException as error:
-            return self._say(self._failed(error))
+            return self._say(self._failed(error, ended=True))
         self._say(wire.Ready())
         while True:
             try:
                 call = DECODER.decode(self._pipe.recv_bytes())
             except (EOFError, OSError):
                 return script.close()
-            self._say(self._answer(script, call))
+            reply = self._answer(script, call)
+            self._say(reply)
+            if isinstance(reply, wire.Failed) and reply.ended:
+                return script.close()
 
     def _answer(self, script: Script, call: wire.Call) -> wire.Reply:
         view, data, arrays = (
@@ -129,16 +138,21 @@ class Process:
         except BaseException as error:
             return self._failed(error)
 
-    def _failed(self, error: BaseException) -> wire.Failed:
-        """Why, with the last line of the user's file on the way there."""
+    def _failed(self, error: BaseException, ended: bool = False) -> wire.Failed:
+        """Why, with the last line of the user's file on the way there. Without memory nothing goes on."""
+        if short := isinstance(error, MemoryError):
+            self._memory.use_spare()
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(self._path)]
         line, where = (frames[-1].lineno or 0, frames[-1].name) if frames else (0, "")
         if isinstance(error, SyntaxError) and error.filename == str(self._path):
             line = error.lineno or 0
         kind, text = type(error).__name__, str(error)
+        if short:
+            kind = "MemoryError"
+            text = f"{text or 'there is no more'}; a function may take {self._memory.allowed >> 20} MiB"
         plain = isinstance(error, (TypeError, LookupError)) and not frames
         reason = text if plain else f"{kind}: {text}" if text else kind
-        return wire.Failed(reason, line, where, "".join(traceback.format_exception(error)))
+        return wire.Failed(reason, line, where, "".join(traceback.format_exception(error)), ended or short)
 
     def _say(self, reply: wire.Reply) -> None:
         with suppress(OSError):
@@ -183,11 +197,20 @@ def _seen(returned: Any) -> tuple[Any, tuple[int, int], int]:
     return _made(({"image": np.asarray(image)}, when or (0, 0), pulse, None), "read")
 
 
-def limit_memory(allowed: int) -> None:
-    """Allow so many bytes more than there are now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[5])
-    limit = pages * resource.getpagesize() + allowed
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+class Memory:
+    """Limits the data of this process to `allowed` bytes more than it has now."""
+
+    def __init__(self, allowed: int) -> None:
+        self.allowed = allowed
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        limit = pages * resource.getpagesize() + allowed
+        # Made now: where memory is short there may be none for a tuple.
+        self._all = (limit + SPARE, limit + SPARE)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit + SPARE))
+
+    def use_spare(self) -> None:
+        """Allow what is needed to say that the limit was reached."""
+        resource.setrlimit(resource.RLIMIT_DATA, self._all)
 
 
 def end_with(descriptor: int, patience: float = 0.0) -> None:
@@ -226,9 +249,9 @@ def main() -> None:
     sys.path[:0] = [str(options.script.parent), *options.folder]
     offer()
     end_with(options.fd, FAREWELL if options.kind == "camera" else 0.0)
-    limit_memory(options.memory)
-    pipe = Connection(options.fd)
-    Process(pipe, wire.Area(request), wire.Area(reply), options.script).run(options.kind)
+    memory = Memory(options.memory)
+    pipe, areas = Connection(options.fd), (wire.Area(request), wire.Area(reply, memory.allowed))
+    Process(pipe, *areas, options.script, memory).run(options.kind)
     sys.stdout.flush()
     os._exit(0)
 

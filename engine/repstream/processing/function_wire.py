@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -62,21 +63,23 @@ class Result(msgspec.Struct, tag="result"):
 
 
 class Failed(msgspec.Struct, tag="failed"):
-    """Why there is no result, where in the user's file (0: nowhere), and the traceback."""
+    """Why there is no result, where in the user's file (0: nowhere), the traceback; and whether it ends."""
 
     reason: str
     line: int = 0
     where: str = ""
     traceback: str = ""
+    ended: bool = False
 
 
 Reply = Ready | Result | Failed
 
 
 class Area:
-    """Memory that two processes share by a descriptor; it grows, and goes with the last of them."""
+    """Memory of at most `most` bytes that two processes share by a descriptor; it goes with the last."""
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int | None = None, most: int = sys.maxsize) -> None:
+        self._most = most
         self.descriptor = os.memfd_create("repstream-function") if descriptor is None else descriptor
         self._map: mmap.mmap | None = None
 
@@ -102,7 +105,9 @@ class Area:
         return offset if offset >= 0 and offset + array.nbytes <= len(self._map) else None
 
     def reserve(self, size: int) -> None:
-        """Make room for so many bytes."""
+        """Make room for so many bytes. Raises MemoryError where they are more than it may have."""
+        if size > self._most:
+            raise MemoryError(f"arrays of {size >> 20} MiB are too large")
         if os.fstat(self.descriptor).st_size < size:
             os.ftruncate(self.descriptor, -(-size // PAGE) * PAGE)
 

@@ -143,10 +143,9 @@ class UserFunction:
             self._running = None
             raise self._error(f"ended its process ({reason})", line, where) from None
         if isinstance(reply, wire.Failed):
-            if not running.ready:  # the script could not be loaded, and the process has ended
+            if reply.ended:
                 self.close()
             raise self._error(reply.reason, reply.line, reply.where, reply.traceback)
-        running.ready = True
         return reply
 
     def _error(self, reason: str, line: int = 0, where: str = "", traceback: str = "") -> FunctionError:
@@ -166,7 +165,6 @@ class _Running:
         self._path = path
         self._request, self._reply = wire.Area(), wire.Area()
         self._dump = os.memfd_create("repstream-function-lines")
-        self.ready = False
         options = ["--script", str(path), "--kind", kind, "--memory", str(limits.memory)]
         for folder in folders:
             options += ["--folder", str(folder)]

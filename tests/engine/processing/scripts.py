@@ -49,6 +49,22 @@ def hangs(image, bsdata):
 def eats_memory(image, bsdata):
     return {"image": np.ones(1 << 30)}
 
+kept = []
+
+def keeps_arrays(image, bsdata):
+    while True:
+        kept.append(np.ones(1 << 17))
+
+def keeps_numbers(image, bsdata):
+    while True:
+        kept.append([0.5] * 9)
+
+def counts_kept(image, bsdata):
+    return {"kept": len(kept)}
+
+def returns_more_than_there_is(image, bsdata):
+    return {"image": np.broadcast_to(1.0, (1 << 18, 1 << 12))}
+
 def exits(image, bsdata):
     sys.exit("enough")
 

@@ -23,6 +23,7 @@ from repstream.processing.user_function import Limits, UserFunction
 
 LIMITS = Limits(seconds=20.0, memory=1 << 30)
 SHORT = Limits(seconds=0.5)
+SMALL = Limits(seconds=60.0, memory=128 << 20)
 PULSE = Pulse(5, (1000, 500), {"speed": 2.5, "trace": np.arange(4.0)})
 Make = Callable[..., UserFunction]
 
@@ -92,6 +93,11 @@ def test_the_functions_of_scripts(make: Make) -> None:
         ("fails", "in fails: ZeroDivisionError: division by zero", "1 / 0"),
         ("exits", "in exits: SystemExit: enough", "sys.exit"),
         ("eats_memory", "MemoryError: Unable to allocate 8.00 GiB", "1 << 30"),
+        (
+            "returns_more_than_there_is",
+            "MemoryError: arrays of 8192 MiB are too large; a function may take 1024 MiB",
+            "",
+        ),
         ("returns_a_list", "process_image returned a list", ""),
         ("returns_an_object", "channel 'bad' is of the type object", ""),
         ("returns_complex_numbers", "channel 'bad' has elements of the type complex128", ""),
@@ -119,6 +125,16 @@ def test_a_function_that_hangs_is_ended_at_its_time_limit(make: Make) -> None:
         function(view(), PULSE, {"do": "hangs"})
     assert raised.value.line == line_of("time.sleep")
     assert function(view(), PULSE, {"do": "returns_nothing"}) is None
+
+
+@pytest.mark.parametrize("does", ["keeps_arrays", "keeps_numbers"])
+def test_a_function_that_keeps_more_and_more_says_its_limit_and_begins_anew(make: Make, does: str) -> None:
+    function = make(scripts.TROUBLE, limits=SMALL)
+    with pytest.raises(FunctionError, match=r"MemoryError: .+; a function may take 128 MiB") as raised:
+        function(view(), PULSE, {"do": does})
+    if does == "keeps_arrays":  # without memory for small things Python itself does not know the line
+        assert raised.value.line == line_of("kept.append(np")
+    assert function(view(), PULSE, {"do": "counts_kept"}) == {"kept": 0}
 
 
 def test_an_image_that_is_changed_in_place_is_the_function_s_own(trouble: UserFunction) -> None:
