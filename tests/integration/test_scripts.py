@@ -131,7 +131,7 @@ def test_a_script_that_needs_more_memory_says_so_and_can_be_given_it(servers):
         until(lambda: "greedy.py, line 4" in pipelines.get("g").message, "the reason")
         assert "MemoryError" in (said := pipelines.get("g").message)
         assert "a function may take 128 MiB" in said
-        until(lambda: any("128 MiB" in record.text for record in pipelines.logs("g")), "the reason in the log")
+        until(lambda: any("128 MiB" in record.text for record in pipelines.logs("g")), "the reason as a line")
         pipelines.reconfigure("g", {"function_memory": 512})
         client.until(lambda m: m["size"] == 256 << 20)
     pipelines.stop("g")

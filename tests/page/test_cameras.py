@@ -27,7 +27,7 @@ WIDTH, HEIGHT = 160, 120
 X, Y, SIGMA = 70.0, 45.0, 9.0
 SCREEN = 640, 480
 REACH = 20, 100
-"""The simulation's beam is exp(-(x² + y²)), where x goes from -20 to 20 and y from -100 to 100 over the image."""
+"""The simulated beam is exp(-(x² + y²)); x goes from -20 to 20, y from -100 to 100 over the image."""
 
 PIXEL = 1
 """How exactly a mouse finds a pixel of an image that is shown larger, on a page that may still move."""
