@@ -10,12 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import zmq
 
 from repstream.errors import Refused
-from repstream.messages import bsread
+from repstream.messages import bsread, dectris_v1
 from repstream.messages.formats import FrameDecoder
+from repstream.messages.frame import Frame
+from repstream.messages.pixels import array_of, packed
 from tests.integration.rig import IMAGES, Consumer, free_port, until
 from tests.integration.test_receivers import ME, N, Site, site_with
 
@@ -158,9 +161,39 @@ def children(site: Site) -> set[int]:
     return found
 
 
+def merging_process(site: Site) -> int:
+    receivers = {site.receiver_pid(receiver) for receiver in range(N)}
+    (merger,) = {pid for pid in children(site) if is_data_plane(pid)} - receivers
+    return merger
+
+
+def test_one_that_merges_and_stands_still_for_a_while_loses_nothing(
+    running: Site, consumer: Consumer
+) -> None:
+    merger, patience = merging_process(running), running.value("engine.stall_patience")
+    running.service.write({"engine.stall_patience": 0.0}, ME)
+    running.send(range(50))
+    until(lambda: len(consumer.ids) == 50, "the first images")
+    assert_sums(running, offered=50, sent=50, queued=0)
+    os.kill(merger, signal.SIGSTOP)
+    try:
+        running.send(range(50, 100))
+        running.send(range(103, 150))
+        running.received(147)
+        silent = "the process that merges stream whole does not answer"
+        until(lambda: silent in running.value("engine.last_error"), "the silence")
+        assert_sums(running, offered=147, sent=50, dropped=0, queued=97)
+    finally:
+        os.kill(merger, signal.SIGCONT)
+        running.service.write({"engine.stall_patience": patience}, ME)
+    until(lambda: len(consumer.ids) == 147, "all images")
+    assert consumer.ids == [*range(100), *range(103, 150)]
+    assert_sums(running, offered=147, sent=147, dropped=0, queued=0)
+    until(lambda: running.value("source.missing") == 3, "what is missing")
+
+
 def test_a_death_costs_what_was_on_its_way_and_all_goes_on(running: Site) -> None:
-    receivers = {running.receiver_pid(receiver) for receiver in range(N)}
-    (merger,) = {pid for pid in children(running) if is_data_plane(pid)} - receivers
+    merger = merging_process(running)
     consumer = Consumer(address(running), zmq.PULL)
     try:
         running.send(range(50))
@@ -204,3 +237,60 @@ def test_what_is_converted_is_converted_once_behind_all(tmp_path: Path) -> None:
             frame = decode(receiver.recv_multipart())
             assert frame.format == bsread.HTYPE and frame.frame_id == frame_id  # type: ignore[union-attr]
             site.command("engine.stop").wait(60)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An engine with three receivers, and a detector for each."""
+    with ExitStack() as stack:
+        whole = {"address": f"tcp://127.0.0.1:{free_port()}", "merged": True, "merge_time": 3.0}
+        yield site_with(tmp_path_factory.mktemp("three"), stack, 3, streams={"whole": whole}, receivers=3)
+
+
+def test_three_receivers_in_bursts_of_now_this_one_and_now_that(three: Site) -> None:
+    three.start()
+    consumer = Consumer(address(three), zmq.PULL)
+    try:
+        ids = [*range(100), *range(107, 240)]
+        for first in range(0, 240, 24):
+            burst = [frame_id for frame_id in ids if first <= frame_id < first + 24]
+            for turn in range(3):
+                three.send(frame_id for frame_id in burst if frame_id % 3 == (first // 24 + turn) % 3)
+        until(lambda: len(consumer.ids) == len(ids), "all images")
+        assert consumer.ids == ids
+        assert_sums(three, offered=233, sent=233, skipped=0, dropped=0, queued=0)
+        until(lambda: three.value("source.missing") == 7, "what is missing")
+    finally:
+        consumer.close()
+        three.command("engine.stop").wait(60)
+
+
+def test_series_of_three_receivers_have_their_images_between_beginning_and_end(three: Site) -> None:
+    three.start()
+    image, images = np.arange(12, dtype=np.uint16).reshape(3, 4), 30
+    expected: list[str | int] = []
+    found: list[str | int] = []
+    with zmq.Context() as context, context.socket(zmq.PULL) as receiver:
+        receiver.connect(address(three))
+        decode = FrameDecoder().decode
+        for series in (1, 2):
+            # Whoever gets the first or the last message knows of it alone.
+            three.detectors[series].send_parts(dectris_v1.encode_start(series, {"count_time": 0.5}))
+            for number in range(images):
+                parts = dectris_v1.encode_image(series, number, packed(image + number, ""))
+                three.detectors[number % 3].send_parts(parts)
+            three.detectors[0].send_parts(dectris_v1.encode_end(series))
+            expected += ["SeriesStart", *range(images), "SeriesEnd"]
+            while len(found) < len(expected):
+                assert receiver.poll(30_000), found
+                message = decode(receiver.recv_multipart())
+                if isinstance(message, Frame):
+                    found.append(message.frame_id)
+                    assert np.array_equal(array_of(message), image + message.frame_id)
+                else:
+                    found.append(type(message).__name__)
+    assert found == expected
+    until(lambda: three.value("source.received") == 2 * images, "the last report")
+    assert_sums(three, sent=len(expected), dropped=0, queued=0)
+    assert (three.value("source.missing"), three.value("source.duplicates")) == (0, 0)
+    three.command("engine.stop").wait(60)

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -59,7 +59,7 @@ class Site:
         until(lambda: self.value("engine.state") == "RUNNING", "the start")
         until(lambda: self.value("source.connected"), "both receivers")
 
-    def send(self, ids: range) -> None:
+    def send(self, ids: Iterable[int]) -> None:
         """Send these frames; each detector those that are its turn."""
         for frame_id in ids:
             self.detectors[frame_id % len(self.detectors)].send(range(frame_id, frame_id + 1))

@@ -64,12 +64,15 @@ class Site:
         assert answer is not None
         return answer.reason
 
-    def report(self, receiver: int, **source: Any) -> None:
-        ledger = InputLedger(gaps=RunLog()).snapshot()
-        shown = control.SourceReport(
-            ledger, **{"connected": True, "last_time": None, **source}, shape=None, dtype=None
-        )
-        self.several.hear(receiver, control.Report(1.0, shown, {}, {}, 0))
+    def report(self, receiver: int, ids: range = range(0), clock: float = 1.0, **source: Any) -> None:
+        """A receiver reports that it got these since it last did."""
+        log = RunLog()
+        books = InputLedger(gaps=log)
+        for frame_id in ids:
+            books.book_frame(frame_id, 10, 0.0)
+        settings: dict[str, Any] = {"connected": True, "last_time": None, "runs": log.take(), **source}
+        shown = control.SourceReport(books.snapshot(), **settings, shape=None, dtype=None)
+        self.several.hear(receiver, control.Report(clock, shown, {}, {}, 0))
 
     def said(self, kind: type[Any]) -> list[Any]:
         return [notice for notice in self.heard if isinstance(notice, kind)]
@@ -129,6 +132,41 @@ def test_one_that_cannot_begin_again_is_tried_once_more_and_awaited_by_nobody(si
     assert any("cannot bind tcp://*:9611" in note.message for note in site.said(control.Note))
     site.ask(control.Update(3, storage.dump(Configuration())))
     assert site.answered(3) == ""
+
+
+def test_what_one_that_comes_back_got_before_it_could_say_so_is_not_missing(site: Site) -> None:
+    """It is connected before it has made its files, and meanwhile the others get ids far beyond its own."""
+    site.report(0, range(0, 100, 2))
+    site.report(1, range(1, 100, 2))
+    until(lambda: site.said(control.Report), "a report")
+    site.several.lost(1, "killed by SIGKILL")
+    until(lambda: site.launched == [1], "another process")
+    site.planes[1].mute = True
+    site.several.hear(1, control.Beat())
+    until(lambda: len(site.planes[1].asked) == 2, "a second opening")
+    before = len(site.said(control.Report))
+    site.report(0, range(100, 6000, 2), clock=9.0)
+    until(lambda: len(site.said(control.Report)) > before, "a report without it")
+    site.several.hear(1, control.Answer(site.planes[1].last(control.Open).request))
+    site.report(1, range(201, 6000, 2), clock=9.1)
+    site.report(0, range(6000, 6001), clock=9.1)
+    until(lambda: site.said(control.Report)[-1].source.ledger.missing, "what died with it")
+    ledger = site.said(control.Report)[-1].source.ledger
+    assert (ledger.missing, ledger.late, ledger.duplicates, ledger.resets) == (50, 0, 0, 0)
+
+
+def test_one_that_cannot_begin_again_holds_nobody_up(site: Site) -> None:
+    site.report(0, range(0, 100, 2))
+    site.report(1, range(1, 100, 2))
+    site.several.lost(1, "killed by SIGKILL")
+    until(lambda: site.launched == [1], "another process")
+    site.planes[1].mute = True
+    site.several.hear(1, control.Beat())
+    until(lambda: len(site.planes[1].asked) == 2, "a second opening")
+    refusal = control.Answer(site.planes[1].last(control.Open).request, "cannot bind tcp://*:9611")
+    site.several.hear(1, refusal)
+    site.report(0, range(100, 200, 2), clock=2.0)
+    until(lambda: site.said(control.Report)[-1].source.ledger.missing == 49, "those that it would have got")
 
 
 def test_the_input_is_connected_where_that_of_each_receiver_is(site: Site) -> None:
