@@ -176,6 +176,14 @@ def test_a_series_begins_before_its_frames_and_ends_behind_them() -> None:
     assert taken(order, 0.0) == ["begin", 0, 1, 2, "other", 3, "end", "again", 0, 1, 2, 3]
 
 
+def test_the_first_frame_of_all_waits_for_a_beginning_in_another_lane() -> None:
+    order = reordering(2)
+    order.add(0, Kind.FRAME, 0, 0, nbytes=1, now=0.0)
+    assert order.take(0.0) is None
+    order.add(1, Kind.BEGIN, 0, "begin", nbytes=1, now=0.0)
+    assert taken(order, 0.0) == ["begin", 0]
+
+
 def test_each_beginning_that_is_said_is_a_numbering_of_its_own() -> None:
     own = OwnNumberings(1, 2)
     numbers = []

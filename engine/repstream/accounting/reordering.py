@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 NEVER = float("inf")
 _BEFORE_ALL, _BEHIND_ALL = -1, 2**64
+_NOTHING = -(2**64)
+"""In place of the last id where nothing is out yet: no id follows it, since a beginning may still come."""
 
 _Key = tuple[int, int]
 """A numbering and an id."""
@@ -92,7 +94,7 @@ class Reordering(Generic[T]):
         self._heap: list[_Held[T]] = []
         self._came: dict[int, float] = {}  # when, by number; the oldest first
         self._number = self._nbytes = self._in_doubt = 0
-        self._last: _Key = (0, _BEFORE_ALL)
+        self._last: _Key = (0, _NOTHING)
         self._heeded = set(names)  # lanes that are not missed
         self._is_over = False
 
@@ -131,6 +133,8 @@ class Reordering(Generic[T]):
         self._nbytes -= head.nbytes
         if head.kind is Kind.FRAME:
             self._last = head.numbering, head.frame_id
+        elif head.kind is Kind.BEGIN:
+            self._last = max(self._last, (head.numbering, head.frame_id))
         return head.item
 
     def due(self, now: float) -> float:
