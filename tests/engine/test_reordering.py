@@ -103,7 +103,10 @@ def test_a_numbering_that_begins_anew_follows_the_one_before(
 
 def test_what_follows_the_last_one_does_not_wait() -> None:
     order = reordering(2)
-    for frame_id in range(5):  # the other lane brings nothing
+    order.add(1, Kind.BEGIN, 0, "begin", nbytes=1, now=0.0)
+    order.add(0, Kind.FRAME, 0, 0, nbytes=1, now=0.0)
+    assert taken(order, 0.0) == ["begin", 0]
+    for frame_id in range(1, 5):  # the other lane brings nothing more
         order.add(0, Kind.FRAME, frame_id, frame_id, nbytes=1, now=0.0)
         assert taken(order, 0.0) == [frame_id]
 
