@@ -176,7 +176,7 @@ class Reordering(Generic[T]):
         if self._is_over or len(self._heap) > self._most or self._nbytes > self._most_bytes:
             return True
         patience = self._patience
-        if now - next(iter(self._came.values())) >= patience:
+        if now >= next(iter(self._came.values())) + patience:
             return True
         key = (head.numbering, head.frame_id)
         return all(
@@ -188,7 +188,7 @@ class Reordering(Generic[T]):
         """Those that nothing has followed for long are repeats."""
         for lane in self._lanes.values():
             doubtful = lane.doubtful
-            if doubtful is not None and (self._is_over or now - doubtful.came >= self._patience):
+            if doubtful is not None and (self._is_over or now >= doubtful.came + self._patience):
                 self._end_doubt(lane)
 
     def _end_doubt(self, lane: _Lane[T]) -> None:
