@@ -61,7 +61,8 @@ def test_no_folder_is_made_but_the_one_that_is_named(tmp_path):
 
 
 def test_two_demos_at_once_keep_out_of_each_others_way(tmp_path):
-    few = ("demo", "--once", "--size", "120x200", "--rate", 100)
+    # No usual ports: an engine of another test that takes them would share the images of the detector there.
+    few = ("demo", "--once", "--any-ports", "--size", "120x200", "--rate", 100)
     with (
         started(*few, "--folder", tmp_path / "one") as one,
         started(*few, "--folder", tmp_path / "two") as two,
