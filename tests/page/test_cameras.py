@@ -81,7 +81,7 @@ def test_the_list_starts_what_it_shows_and_says_what_cannot_be(browser: Browser,
         beam.get_by_role("button", name="Start").click()
         expect(beam.locator(".state")).to_have_text("Running")
         expect(beam.locator(".thumbnail")).to_be_visible()
-        assert beam.locator(".thumbnail").evaluate("image => image.naturalWidth") == WIDTH
+        expect(beam.locator(".thumbnail")).to_have_js_property("naturalWidth", WIDTH)
         expect(beam).to_contain_text("Hz")
     assert not [error for error in errors if "status of 404" not in error]
 
@@ -177,10 +177,9 @@ def test_every_template_of_a_camera_is_taken(browser: Browser, site: Servers) ->
     with open_page(browser, site.camera) as page:
         page.get_by_role("button", name="New camera").click()
         begin = page.get_by_label("Begin with")
-        templates = [
-            each for each in begin.locator("option").all_inner_texts() if not each.startswith("copy of")
-        ]
-        assert len(templates) == 9
+        offered = begin.locator("option", has_not_text=re.compile("^copy of"))
+        expect(offered).to_have_count(9)
+        templates = offered.all_inner_texts()
         for number, template in enumerate(templates):
             begin.select_option(template)
             page.get_by_label("Name", exact=True).fill(f"made {number}")
@@ -245,7 +244,9 @@ def test_a_manager_shows_its_servers(browser: Browser, tmp_path: Path) -> None:
         HttpServer(app, port=0) as server,
         open_page(browser, server.url) as page,
     ):
-        first, second = page.get_by_label("Table of servers").locator("tbody tr").all()
+        rows = page.get_by_label("Table of servers").locator("tbody tr")
+        expect(rows).to_have_count(2)
+        first, second = rows.nth(0), rows.nth(1)
         expect(first).to_contain_text("here:8888")
         expect(first.locator(".state")).to_have_text("Answers")
         expect(second.locator(".state")).to_have_text("Unreachable")

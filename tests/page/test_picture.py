@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.device_servers.serving import until
 from tests.integration.rig import IMAGES, SHAPE
@@ -45,6 +45,11 @@ PROFILES = """() => {
 }"""
 
 
+def value_of(pointed: Locator) -> float:
+    """The value of the pixel under the mouse; 0 while there is none."""
+    return float(pointed.get_attribute("data-value") or 0)
+
+
 def test_the_picture_shows_what_was_sent(browser: Browser, beamline: Beamline) -> None:
     beamline.start()
     with open_page(browser, beamline.url) as page:
@@ -54,13 +59,13 @@ def test_the_picture_shows_what_was_sent(browser: Browser, beamline: Beamline) -
         for x, y in ((30, 20), (150, 77), (WIDTH - 2, HEIGHT - 2)):
             page.mouse.move(*place(page, x, y, SHAPE))
             expect(pointed).to_contain_text(f"x {x}  y {y}  value")
-            assert pointed.get_attribute("data-value") == str(IMAGES(shown_id(page))[y, x])
+            until(lambda x=x, y=y: value_of(pointed) == IMAGES(shown_id(page))[y, x], "the pixel's value")
         page.mouse.move(*place(page, 100, 60, SHAPE))
         before = pixels(page)
         for _ in range(8):
             page.mouse.wheel(0, -200)
         expect(pointed).to_contain_text("x 100  y 60  value")
-        assert pointed.get_attribute("data-value") == str(IMAGES(shown_id(page))[60, 100])
+        until(lambda: value_of(pointed) == IMAGES(shown_id(page))[60, 100], "the pixel's value")
         until(lambda: pixels(page) != before, "another picture after zooming")
         page.keyboard.press("Escape")
         page.get_by_label("Save", exact=True).click()
@@ -279,9 +284,13 @@ def test_zoomed_in_the_values_are_those_of_single_pixels(browser: Browser, beaml
         for _ in range(8):
             page.mouse.wheel(0, -200)
         expect(pointed).not_to_contain_text("pixels)")
-        _, x, _, y, *_ = pointed.inner_text().split()
-        assert abs(int(x) - 900) <= 2 and abs(int(y) - 500) <= 2
-        assert pointed.get_attribute("data-value") == str(image[int(y), int(x)])
+
+        def is_of_its_pixel() -> bool:
+            _, x, _, y, *_ = pointed.inner_text().split()
+            assert abs(int(x) - 900) <= 2 and abs(int(y) - 500) <= 2
+            return value_of(pointed) == image[int(y), int(x)]
+
+        until(is_of_its_pixel, "the value of the pixel that is named")
         page.locator(".overlay").focus()
         page.keyboard.press("0")
         expect(pointed).to_contain_text("pixels)")
@@ -299,7 +308,7 @@ def test_a_slow_link_gets_jpeg_and_back(browser: Browser, beamline: Beamline) ->
 
         def value() -> float:
             page.mouse.move(*place(page, 150, 60, SHAPE))
-            return float(pointed.get_attribute("data-value") or 0)
+            return value_of(pointed)
 
         until(lambda: value() == 40_000, "the value that was sent")
         page.get_by_label("Slow link").check()

@@ -92,5 +92,11 @@ class Line:
             return False
         self.pipe.close()
         self.pipe, self._until = Connection(connection.detach()), None
-        self.outbox = Outbox(self.pipe, control.notices.send)
+        self.outbox = Outbox(self.pipe, control.notices.send, answers_first=True)
         return True
+
+    def close(self) -> None:
+        """Hang up, and wait for nobody any more."""
+        self.pipe.close()
+        if self._place is not None:
+            self._place.close()

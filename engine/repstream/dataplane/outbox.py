@@ -16,15 +16,21 @@ class Outbox(Generic[N]):
 
     The kernel calls the pipe writable while at least three quarters of its buffer (about
     200 kB) are free, which is more than any notice needs; what does not fit stays here.
+
+    With `answers_first` whatever is put before the first answer is dropped: the reader waits for that
+    answer, which brings all that is current.
     """
 
-    def __init__(self, pipe: Connection, send: Callable[[Connection, N], None]) -> None:
+    def __init__(
+        self, pipe: Connection, send: Callable[[Connection, N], None], *, answers_first: bool = False
+    ) -> None:
         self._pipe = pipe
         self._send = send
         self._writable = select.poll()
         self._writable.register(pipe, select.POLLOUT)
         self._notices: deque[N] = deque()
         self._holding = False
+        self._is_mute = answers_first
 
     @property
     def waiting(self) -> bool:
@@ -33,12 +39,14 @@ class Outbox(Generic[N]):
 
     def put(self, notice: N) -> None:
         """Send a notice, now or (`flush`) later."""
+        if self._is_mute:
+            return
         self._notices.append(notice)
         self.flush()
 
     def answer(self, do: Callable[[], N]) -> None:
         """Do what is asked and send the answer that it gives, before all notices that come of it."""
-        before, self._holding = len(self._notices), True
+        before, self._holding, self._is_mute = len(self._notices), True, False
         try:
             answer = do()
         finally:

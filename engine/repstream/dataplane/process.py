@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -52,12 +52,12 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     spare_frames()
     start = msgspec.json.decode(arguments.start, type=Start | None)
-    line = Line(Connection(arguments.fd), start, arguments.patience)
-    router = Router(line, _end_in_time, at_path(arguments.configuration))
-    # Ctrl-C in the terminal is for the service, which then closes this process orderly.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: router.end())
-    router.run()
+    with closing(Line(Connection(arguments.fd), start, arguments.patience)) as line:
+        router = Router(line, _end_in_time, at_path(arguments.configuration))
+        # Ctrl-C in the terminal is for the service, which then closes this process orderly.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: router.end())
+        router.run()
 
 
 def _end_in_time() -> None:
