@@ -126,15 +126,40 @@ def test_a_gap_waits_for_the_others_and_no_longer_than_that() -> None:
 
 def test_a_lane_that_brings_nothing_is_not_awaited_for_ever_but_after_a_pause_it_is() -> None:
     order = reordering(2)
-    order.add(0, Kind.FRAME, 10, 10, nbytes=1, now=0.0)
+    steady = range(0, 100, 5)
+    for frame_id in steady:
+        order.add(0, Kind.FRAME, frame_id, frame_id, nbytes=1, now=frame_id / 100)
     assert taken(order, 0.9) == []
-    order.add(0, Kind.FRAME, 20, 20, nbytes=1, now=1.0)
-    assert taken(order, 1.0) == [10, 20]
-    order.add(1, Kind.FRAME, 30, 30, nbytes=1, now=1.0)
-    order.add(0, Kind.FRAME, 50, 50, nbytes=1, now=100.0)  # nothing came to either for a while
-    assert taken(order, 100.0) == [30]
-    order.add(1, Kind.FRAME, 40, 40, nbytes=1, now=100.1)
-    assert taken(order, 100.1) == [40]
+    order.add(0, Kind.FRAME, 120, 120, nbytes=1, now=1.0)
+    assert taken(order, 1.0) == [*steady, 120]
+    order.add(1, Kind.FRAME, 130, 130, nbytes=1, now=1.0)
+    order.add(0, Kind.FRAME, 150, 150, nbytes=1, now=100.0)  # nothing came to either for a while
+    assert taken(order, 100.0) == [130]
+    order.add(1, Kind.FRAME, 140, 140, nbytes=1, now=100.1)
+    assert taken(order, 100.1) == [140]
+
+
+@given(
+    st.integers(2, 4),
+    st.lists(st.tuples(st.sampled_from([0.0, 0.01, 0.08, 0.5, 3.0]), st.floats(0, 0.25)), max_size=60),
+)
+def test_who_is_late_by_a_quarter_of_the_patience_loses_nothing(
+    lanes: int, frames: list[tuple[float, float]]
+) -> None:
+    order, found = reordering(lanes), []
+    sent, behind = 0.0, [0.0] * lanes
+    arrivals = []
+    for frame_id, (pause, delay) in enumerate(frames):
+        sent += pause
+        lane = frame_id % lanes
+        behind[lane] = max(behind[lane], sent + delay)  # each lane keeps its order
+        arrivals.append((behind[lane], frame_id, lane))
+    for now, frame_id, lane in sorted(arrivals):
+        order.add(lane, Kind.FRAME, frame_id, frame_id, nbytes=1, now=now)
+        found += taken(order, now)
+    order.finish()
+    found += taken(order, sent + 9)
+    assert (found, order.late) == ([*range(len(frames))], 0)
 
 
 def test_bytes_are_bounded_too() -> None:

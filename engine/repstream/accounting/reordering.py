@@ -14,6 +14,8 @@ from repstream.accounting.own_numberings import OwnNumberings
 T = TypeVar("T")
 
 NEVER = float("inf")
+PAUSE = 0.1
+"""Where nobody brings anything for this share of the patience, nobody is missed."""
 _BEFORE_ALL, _BEHIND_ALL = -1, 2**64
 _NOTHING = -(2**64)
 """In place of the last id where nothing is out yet: no id follows it, since a beginning may still come."""
@@ -55,8 +57,8 @@ class _Lane(Generic[T]):
     """One receiver from its start to its end.
 
     `reached`: the highest of what it has brought. `ahead`: how many numberings the others had begun when it
-    was left behind. `missed_since`: when another one first brought something after it. `doubtful`: a frame
-    that repeats one or begins a numbering, which the next one will say.
+    was left behind. `missed_since`: when another one first brought something after it, or after the last
+    pause of all. `doubtful`: a frame that repeats one or begins a numbering, which the next one will say.
     """
 
     __slots__ = ("ahead", "doubtful", "missed_since", "own", "reached")
@@ -75,7 +77,7 @@ class Reordering(Generic[T]):
     The lowest id is due when it follows the last one (`step`), when each lane has brought a higher one or
     is silent, or when a limit is reached: something has waited for `patience` seconds, or what waits is more
     than `most` items or `most_bytes`. A lane is silent that has brought nothing for that time while others
-    did. A frame that comes when a higher id is out already is `late` and not handed out; one with the
+    did without a pause (`PAUSE`). A frame that comes when a higher id is out already is `late` and not handed out; one with the
     id of the last one is no such frame.
 
     A numbering that begins anew follows the one before (`OwnNumberings`); a lane that the others have left
@@ -96,6 +98,7 @@ class Reordering(Generic[T]):
         self._number = self._nbytes = self._in_doubt = 0
         self._last: _Key = (0, _NOTHING)
         self._heeded = set(names)  # lanes that are not missed
+        self._heard = 0.0  # when anybody brought something last
         self._is_over = False
 
     def __len__(self) -> int:
@@ -158,7 +161,10 @@ class Reordering(Generic[T]):
         return _Lane(OwnNumberings(self._step, self._slack))
 
     def _heed(self, name: int, lane: _Lane[T], now: float) -> None:
-        """A lane brings something: the others are missed from now on."""
+        """A lane brings something: the others are missed from now on, unless they are already."""
+        if now - self._heard > PAUSE * self._patience:
+            self._heeded = set(self._lanes)
+        self._heard = now
         lane.missed_since = None
         if self._heeded != {name}:
             for other in self._heeded - {name}:
