@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import socket
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
+
+from tests.ports import free_port
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -121,8 +122,4 @@ def child(main: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
 
 
 def free_addresses(count: int) -> list[str]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [f"tcp://127.0.0.1:{server.getsockname()[1]}" for server in servers]
-    for server in servers:
-        server.close()
-    return found
+    return [f"tcp://127.0.0.1:{free_port()}" for _ in range(count)]

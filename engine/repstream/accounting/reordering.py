@@ -77,8 +77,8 @@ class Reordering(Generic[T]):
     The lowest id is due when it follows the last one (`step`), when each lane has brought a higher one or
     is silent, or when a limit is reached: something has waited for `patience` seconds, or what waits is more
     than `most` items or `most_bytes`. A lane is silent that has brought nothing for that time while others
-    did without a pause (`PAUSE`). A frame that comes when a higher id is out already is `late` and not handed out; one with the
-    id of the last one is no such frame.
+    did without a pause (`PAUSE`). A frame that comes when a higher id is out already is `late` and not handed
+    out; one with the id of the last one is no such frame.
 
     A numbering that begins anew follows the one before (`OwnNumberings`); a lane that the others have left
     behind goes on in theirs. All times are monotonic seconds.

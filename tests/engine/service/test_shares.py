@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repstream.accounting import IdRun, InputLedger, OutputLedger, RunLog
+from repstream.accounting import IdRun, InputLedger, InputSnapshot, OutputLedger, RunLog
 from repstream.dataplane import control
 from repstream.errors import Refused
 from repstream.parameters.configuration import Configuration
@@ -205,6 +205,28 @@ def test_a_receiver_that_did_not_begin_again_holds_no_judgement_up() -> None:
     assert reports.said().source.ledger.missing == 0
     reports.lose(1)
     assert reports.said().source.ledger.missing == 3
+
+
+def test_after_a_pause_no_id_is_missing_that_is_still_on_its_way() -> None:
+    reports, own = Reports(2, 1), [Receiver(), Receiver()]
+
+    def said(clock: float) -> InputSnapshot:
+        for number in range(2):
+            reports.take(number, own[number].report(clock))
+        return reports.said().source.ledger
+
+    for frame_id in range(2):
+        own[frame_id].take(frame_id, "sent")
+    for tenth in range(30):
+        said(tenth / 10)
+    own[1].take(3, "sent")
+    assert said(3.0).missing == 0
+    own[0].take(2, "sent")
+    ledger = said(3.1)
+    assert (ledger.frames, ledger.missing, ledger.late) == (4, 0, 0)
+    assert said(4.0).missing == 0
+    own[1].take(5, "sent")  # and 4 never comes
+    assert [said(5 + eighth / 8).missing for eighth in range(6)] == [0, 0, 0, 0, 1, 1]
 
 
 # --- where an acquisition begins ------------------------------------------------------------

@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from repstream.accounting import COUNT_LIMIT, GapTracker, InputSnapshot, MergedTracker, OutputSnapshot
+from repstream.accounting import COUNT_LIMIT, GapTracker, InputSnapshot, OutputSnapshot
 from repstream.dataplane.control import Report, SourceReport, StreamReport, WriterReport
-
-SILENCE = 0.5
-"""Seconds without a new id after which nothing is expected of a receiver that is not held up."""
+from repstream.service.receivers.judging import Judging
 
 LOST = "receiver"
 """Why frames are dropped that a receiver had when it died."""
-
-
-class Silence:
-    """Which receivers have said for so long that they bring no id that nothing is expected of them now.
-
-    Of one that says nothing at all nobody knows what it has.
-    """
-
-    def __init__(self, receivers: int) -> None:
-        self._busy: list[float | None] = [None] * receivers
-        self._said = [-math.inf] * receivers
-
-    def note(self, receiver: int, time: float, *, busy: bool) -> None:
-        """A receiver reports at `time` (monotonic): whether it brings ids, or is held up from doing so."""
-        if busy or self._busy[receiver] is None:
-            self._busy[receiver] = time
-        self._said[receiver] = time
-
-    def begin(self, receiver: int) -> None:
-        """Ids may come to a receiver from now on, of which it says nothing before its first report."""
-        self._busy[receiver] = None
-
-    def gone(self, receiver: int) -> None:
-        """Nothing comes from a receiver until it begins, or brings ids again."""
-        self._busy[receiver] = -math.inf
-        self._said[receiver] = 0.0
-
-    def now(self) -> set[int]:
-        """Those that are silent."""
-        return {
-            receiver
-            for receiver, (busy, said) in enumerate(zip(self._busy, self._said, strict=True))
-            if busy is not None and said - busy >= SILENCE
-        }
 
 
 class Reports:
@@ -59,8 +22,8 @@ class Reports:
     """
 
     def __init__(self, receivers: int, id_step: int) -> None:
-        self.tracker = MergedTracker(receivers, GapTracker(id_step))
-        self._silence = Silence(receivers)
+        self._gaps = GapTracker(id_step)
+        self._ids = Judging(receivers, self._gaps)
         self._last: dict[int, Report] = {}
         self._gone: Report | None = None
         self._fresh: set[int] = set()
@@ -69,17 +32,17 @@ class Reports:
         """A receiver reports."""
         self._last[receiver] = report
         self._fresh.add(receiver)
-        self.tracker.add(receiver, report.source.runs)
-        self._silence.note(receiver, report.clock, busy=bool(report.source.runs) or is_held(report))
+        runs = report.source.runs
+        self._ids.note(receiver, runs, report.clock, busy=bool(runs) or is_held(report))
 
     def begin(self, receiver: int) -> None:
         """A receiver that had died is asked to open: until it reports, its ids may be anywhere."""
-        self._silence.begin(receiver)
+        self._ids.begin(receiver)
 
     def lose(self, receiver: int) -> None:
         """A receiver died: what waited in it is lost."""
         self._fresh.discard(receiver)
-        self._silence.gone(receiver)
+        self._ids.lose(receiver)
         if (last := self._last.pop(receiver, None)) is not None:
             self._gone = _summed([*([self._gone] if self._gone else []), _as_lost(last)])
 
@@ -114,9 +77,12 @@ class Reports:
         self._fresh.clear()
         live = [self._last[receiver] for receiver in sorted(self._last)]
         clock = max(report.clock for report in live)
-        self.tracker.judge(range(self.tracker.receivers) if final else self._silence.now())
+        if final:
+            self._ids.finish()
+        else:
+            self._ids.judge()
         whole = _summed([*live, *([self._gone] if self._gone else [])])
-        gaps = self.tracker.gaps
+        gaps = self._gaps
         ledger = msgspec.structs.replace(
             whole.source.ledger,
             missing=gaps.missing,
@@ -132,7 +98,7 @@ class Reports:
         source = msgspec.structs.replace(
             whole.source,
             ledger=ledger,
-            connected=len(live) == self.tracker.receivers and all(report.source.connected for report in live),
+            connected=len(live) == self._ids.receivers and all(report.source.connected for report in live),
             problem="; ".join(problems),
         )
         losses = whole.losses + min(gaps.missing, COUNT_LIMIT // 2)

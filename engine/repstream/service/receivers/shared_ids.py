@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from repstream.accounting import IdRun, MergedTracker
+from repstream.accounting import IdRun
 from repstream.files.gaps import GapLog, Range, joined
-from repstream.service.receivers.merging import Silence
+from repstream.service.receivers.judging import Judging
 
 SETTLE_TIME = 0.5
 """Seconds for which receivers that have images wait for the first ones of the others."""
@@ -24,8 +24,7 @@ class SharedIds:
         self.first: int | None = None
         self.gaps = GapLog(id_step)
         self._step = image_step
-        self._tracker = MergedTracker(receivers, self.gaps)
-        self._silence = Silence(receivers)
+        self._ids = Judging(receivers, self.gaps)
         self._firsts: dict[int, tuple[int, int | None]] = {}
         self._since = 0.0
         self._early: list[tuple[int, Sequence[IdRun]]] = []
@@ -52,33 +51,34 @@ class SharedIds:
                 first = max(first, least + (own - least) % self._step)
         self.first = first
         for receiver, runs in self._early:
-            self._tracker.add(receiver, self._clipped(runs, most))
+            self._ids.add(receiver, self._clipped(runs, most), now)
         self._early.clear()
         return True
 
     def note(self, receiver: int, runs: Sequence[IdRun], most: int, now: float, *, held: bool) -> None:
         """What came to a receiver since the last time; `held`: it is held up."""
-        self._silence.note(receiver, now, busy=bool(runs) or held)
+        busy = bool(runs) or held
         if self.first is None:
             self._early.append((receiver, runs))
+            self._ids.note(receiver, (), now, busy=busy)
         else:
-            self._tracker.add(receiver, self._clipped(runs, most))
+            self._ids.note(receiver, self._clipped(runs, most), now, busy=busy)
 
     def begin(self, receiver: int) -> None:
         """A receiver is to take images from now on."""
-        self._silence.begin(receiver)
+        self._ids.begin(receiver)
 
     def lose(self, receiver: int) -> None:
         """A receiver died."""
-        self._silence.gone(receiver)
+        self._ids.lose(receiver)
 
     def judge(self) -> None:
         """Judge what no receiver can come before any more."""
-        self._tracker.judge(self._silence.now())
+        self._ids.judge()
 
     def close(self) -> None:
         """No more ids come."""
-        self._tracker.judge(range(self._tracker.receivers))
+        self._ids.finish()
 
     def missing_but(self, there: Collection[int]) -> list[Range]:
         """The ids that are missing, without those that are `there` though nobody has said so."""
