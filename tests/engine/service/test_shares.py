@@ -229,6 +229,24 @@ def test_after_a_pause_no_id_is_missing_that_is_still_on_its_way() -> None:
     assert [said(5 + eighth / 8).missing for eighth in range(6)] == [0, 0, 0, 0, 1, 1]
 
 
+def test_one_that_stops_answering_in_a_pause_is_awaited() -> None:
+    reports, own = Reports(2, 1), [Receiver(), Receiver()]
+    for frame_id in range(2):
+        own[frame_id].take(frame_id, "sent")
+    for tenth in range(30):
+        for number in range(2):
+            reports.take(number, own[number].report(tenth / 10))
+        reports.said()
+    for frame_id in range(2, 40, 2):  # the others come to receiver 2, which stands still
+        own[0].take(frame_id, "sent")
+        own[1].take(frame_id + 1, "sent")
+        reports.take(0, own[0].report(3 + frame_id / 10))
+        assert reports.said().source.ledger.missing == 0
+    reports.take(1, own[1].report(9.0))
+    ledger = reports.said(final=True).source.ledger
+    assert (ledger.frames, ledger.missing, ledger.late) == (40, 0, 0)
+
+
 # --- where an acquisition begins ------------------------------------------------------------
 
 
