@@ -124,7 +124,8 @@ def test_the_history_has_centre_and_width_of_the_simulated_beam(browser: Browser
     width = [0.5**0.5 * (size - 1) / (2 * reach) for size, reach in zip(SCREEN, REACH, strict=True)]
     with open_page(browser, f"{site.pipeline}/#spot") as page:
         page.get_by_label("Pipeline", exact=True).get_by_role("button", name="Start").click()
-        for title, wanted, tolerance in (("Centre", centre, 0.01), ("Width", width, 0.05)):
+        # The noise of one image moves the fitted width along x by a twentieth (one sigma).
+        for title, wanted, tolerance in (("Centre", centre, 0.01), ("Width", width, 0.25)):
             value = page.locator(".plot", has_text=title).locator(".value")
             expect(value).to_have_text(re.compile(r"^[\d.]+ · [\d.]+$"))
             assert [float(each) for each in value.inner_text().split(" · ")] == pytest.approx(
