@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -189,7 +189,7 @@ def test_every_scheme_of_a_transport_has_its_module(scheme: str) -> None:
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[tuple[Service, TextIO]]:
+def lines(tmp_path: Path) -> Iterator[tuple[Service, BinaryIO]]:
     """An engine, the front end of the page as a process attached to it, and a connection to that."""
     script, port = tmp_path / "lines.py", free_port()
     script.write_text(example("front end"))
@@ -199,7 +199,8 @@ def lines(tmp_path: Path) -> Iterator[tuple[Service, TextIO]]:
         subprocess.Popen([sys.executable, str(script), server.address, str(port)]) as process,
     ):
         try:
-            with connected(port) as there, there.makefile("rw") as stream:
+            # As text, a write would drop what has been read ahead.
+            with connected(port) as there, there.makefile("rwb") as stream:
                 until(lambda: asked(stream, "engine.state") == 'engine.state "INITIALIZED"', "the engine")
                 yield engine, stream
         finally:
@@ -216,14 +217,14 @@ def connected(port: int) -> socket.socket:
             time.sleep(0.05)
 
 
-def asked(stream: TextIO, line: str) -> str:
+def asked(stream: BinaryIO, line: str) -> str:
     """The answer to a line, behind whatever changed meanwhile."""
-    stream.write(f"{line}\n")
+    stream.write(f"{line}\n".encode())
     stream.flush()
-    return next(line.strip() for line in stream if not line.startswith("changed "))
+    return next(line.decode().strip() for line in stream if not line.startswith(b"changed "))
 
 
-def test_a_new_front_end_has_every_parameter(lines: tuple[Service, TextIO]) -> None:
+def test_a_new_front_end_has_every_parameter(lines: tuple[Service, BinaryIO]) -> None:
     engine, stream = lines
     assert len(engine.catalogue.parameters) > 300
     for key, parameter in engine.catalogue.parameters.items():
@@ -234,7 +235,7 @@ def test_a_new_front_end_has_every_parameter(lines: tuple[Service, TextIO]) -> N
 
 
 def test_a_new_front_end_writes_commands_and_is_refused_in_the_engines_words(
-    lines: tuple[Service, TextIO],
+    lines: tuple[Service, BinaryIO],
 ) -> None:
     engine, stream = lines
     assert asked(stream, "streams.live.every_nth 5") == "streams.live.every_nth 5"
@@ -246,7 +247,7 @@ def test_a_new_front_end_writes_commands_and_is_refused_in_the_engines_words(
     assert str(engine.read("engine.last_command_by").value).startswith("lines ")
 
 
-def test_a_new_front_end_shows_what_others_change(lines: tuple[Service, TextIO]) -> None:
+def test_a_new_front_end_shows_what_others_change(lines: tuple[Service, BinaryIO]) -> None:
     engine, stream = lines
     engine.write({"streams.live.every_nth": 7}, Requester("test"))
-    assert any(line.strip() == "changed streams.1.every_nth 7" for line in stream)
+    assert any(line.strip() == b"changed streams.1.every_nth 7" for line in stream)
