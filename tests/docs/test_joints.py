@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import BufferedRWPair
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_every_scheme_of_a_transport_has_its_module(scheme: str) -> None:
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[tuple[Service, BinaryIO]]:
+def lines(tmp_path: Path) -> Iterator[tuple[Service, BufferedRWPair[Any, Any]]]:
     """An engine, the front end of the page as a process attached to it, and a connection to that."""
     script, port = tmp_path / "lines.py", free_port()
     script.write_text(example("front end"))
@@ -217,14 +218,14 @@ def connected(port: int) -> socket.socket:
             time.sleep(0.05)
 
 
-def asked(stream: BinaryIO, line: str) -> str:
+def asked(stream: BufferedRWPair[Any, Any], line: str) -> str:
     """The answer to a line, behind whatever changed meanwhile."""
     stream.write(f"{line}\n".encode())
     stream.flush()
     return next(line.decode().strip() for line in stream if not line.startswith(b"changed "))
 
 
-def test_a_new_front_end_has_every_parameter(lines: tuple[Service, BinaryIO]) -> None:
+def test_a_new_front_end_has_every_parameter(lines: tuple[Service, BufferedRWPair[Any, Any]]) -> None:
     engine, stream = lines
     assert len(engine.catalogue.parameters) > 300
     for key, parameter in engine.catalogue.parameters.items():
@@ -235,7 +236,7 @@ def test_a_new_front_end_has_every_parameter(lines: tuple[Service, BinaryIO]) ->
 
 
 def test_a_new_front_end_writes_commands_and_is_refused_in_the_engines_words(
-    lines: tuple[Service, BinaryIO],
+    lines: tuple[Service, BufferedRWPair[Any, Any]],
 ) -> None:
     engine, stream = lines
     assert asked(stream, "streams.live.every_nth 5") == "streams.live.every_nth 5"
@@ -247,7 +248,7 @@ def test_a_new_front_end_writes_commands_and_is_refused_in_the_engines_words(
     assert str(engine.read("engine.last_command_by").value).startswith("lines ")
 
 
-def test_a_new_front_end_shows_what_others_change(lines: tuple[Service, BinaryIO]) -> None:
+def test_a_new_front_end_shows_what_others_change(lines: tuple[Service, BufferedRWPair[Any, Any]]) -> None:
     engine, stream = lines
     engine.write({"streams.live.every_nth": 7}, Requester("test"))
     assert any(line.strip() == b"changed streams.1.every_nth 7" for line in stream)
