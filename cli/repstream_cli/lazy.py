@@ -24,6 +24,10 @@ class Place:
     summary: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def load(self) -> Any:
+        """The function or the application."""
+        return getattr(importlib.import_module(self.module), self.name)
+
 
 class LazyCommand(TyperCommand):
     """Stands for a command until that is called, completed or asked for its help."""
@@ -35,7 +39,7 @@ class LazyCommand(TyperCommand):
     @cache  # noqa: B019 - there are a dozen, which live as long as the process
     def loaded(self) -> Any:
         """The command itself."""
-        found = getattr(importlib.import_module(self.place.module), self.place.name)
+        found = self.place.load()
         if not isinstance(found, typer.Typer):
             app = typer.Typer(
                 add_completion=False, rich_markup_mode="rich", pretty_exceptions_show_locals=False

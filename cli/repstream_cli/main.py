@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -131,8 +131,19 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        COMMANDS["version"].load()()
+        raise typer.Exit
+
+
 @app.callback()
-def _is_a_group() -> None:
+def _is_a_group(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help=COMMANDS["version"].summary),
+    ] = False,
+) -> None:
     pass
 
 

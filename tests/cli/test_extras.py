@@ -61,5 +61,6 @@ def test_the_engine_serves_without_any(tmp_path):
         assert f"the {front_end} front end is not installed" in log
 
 
-def test_the_version_tells_what_is_missing():
-    assert run_without_extras("version").stdout.count("not installed") == 3
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_the_version_tells_what_is_missing(word):
+    assert run_without_extras(word).stdout.count("not installed") == 3
