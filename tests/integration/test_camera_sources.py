@@ -71,7 +71,7 @@ def pulse(number, name="cam:FPICTURE"):
 
 def first(cameras, name, configuration, send):
     """The first image that a camera sends, while `send` sends to it."""
-    with Client(cameras.start(name, configuration).stream_address) as client:
+    with Client(cameras.ensure(name, configuration).stream_address) as client:
         number = 0
         while not client.poll():
             send(number := number + 1)
@@ -173,6 +173,45 @@ def test_a_camera_over_epics_vanishes_and_returns(cameras):
     with epics_camera() as send:
         sees_images(cameras, "epics", send, number)
     cameras.stop("ca")
+
+
+def test_a_camera_over_epics_follows_its_size_and_drops_what_is_too_short(cameras):
+    with epics_camera() as send:
+        number = sees_images(cameras, "epics", send, 0)
+        with Client(cameras.get("ca").stream_address) as client:
+            until(lambda: cameras.get("ca").statistics.clients == 1, "the client")
+            while not client.poll():
+                send(f"{(number := number + 1)} 5 4 30")
+            image = client.read()["image"]
+            assert np.array_equal(image - image[0, 0], np.arange(20).reshape(4, 5))
+            send(f"{number + 1} 5 4 19")
+            until(lambda: lost_as_malformed(cameras.get("ca").statistics), "the loss")
+            send(f"{number + 100} 5 4 20")
+            while client.read()["image"][0, 0] != number + 100:
+                pass
+    cameras.stop("ca")
+
+
+def lost_as_malformed(statistics):
+    return any(reason.startswith("malformed") for reason in statistics.lost)
+
+
+def test_the_address_of_a_bsread_camera_is_read_from_its_pv(cameras, sender):
+    socket = sender.socket(zmq.PUSH)
+    address = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    configuration = {"source": "T:CAM", "source_type": "bsread"}
+    with epics_camera() as send:
+        send(f"bsread {address}")
+
+        def started():
+            try:
+                return cameras.ensure("cam", configuration)
+            except (InstanceEnded, InvalidValue):  # it does not answer yet, or has no address yet
+                return None
+
+        until(started, "the camera")
+    message = first(cameras, "cam", configuration, lambda n: socket.send_multipart(pulse(50 + n)))
+    assert np.array_equal(message["image"], IMAGE)
 
 
 def test_area_detector_is_a_camera(cameras):

@@ -1,5 +1,7 @@
 """Functions of users in pipelines: what they return is sent, what they do wrong is said."""
 
+import time
+
 import h5py
 import pytest
 import zmq
@@ -37,6 +39,26 @@ def process(parameters, init):
     count = 0 if init else count + 1
     time.sleep(0.01)
     return {"count": count}, (5, 6), 100 + count, None
+""",
+    "unnumbered": """
+def process_image(parameters, init):
+    if parameters.get("fails"):
+        raise ValueError("as it was asked to")
+    return {"init": init}, None, None, 0
+""",
+    "slow": """
+import time
+def process_image(image, pulse_id, timestamp, x_axis, y_axis, parameters, bsdata):
+    time.sleep(parameters["sleeps"])
+    return {"done": True}
+""",
+    "hungry": """
+import numpy as np
+class hungry:
+    def connect(self): pass
+    def disconnect(self): pass
+    def read(self):
+        return np.ones((1 << 10, 1 << 15), np.float32)
 """,
     "broken": "this is no Python",
     "camera": """
@@ -154,6 +176,62 @@ def test_a_script_makes_data_by_itself(servers):
         first, second = client.receive(), client.receive()
     assert second["count"] == first["count"] + 1 == second.pulse_id - 100
     assert first.timestamp == (5, 6)
+
+
+def test_data_without_ids_and_times_are_numbered_and_made_at_the_maximum_rate(servers):
+    _, pipelines, _ = servers
+    configuration = {
+        "pipeline_type": "custom",
+        "function": "unnumbered",
+        "mode": "PUSH",
+        "max_frame_rate": 25,
+    }
+    with Client(pipelines.start("u", configuration).stream_address, zmq.PULL) as client:
+        begin = time.monotonic()
+        messages = [client.receive() for _ in range(11)]
+        took = time.monotonic() - begin
+    assert [message.pulse_id for message in messages] == list(range(11))
+    assert [bool(message["init"]) for message in messages] == [True] + [False] * 10
+    stamps = [message.timestamp for message in messages]
+    assert stamps == sorted(stamps) and abs(stamps[0][0] - time.time()) < 100
+    assert took > 0.3  # ten at 25 Hz: 0.4 s, a busy machine more
+    assert pipelines.get("u").statistics.skipped == {}  # it is not called more often and thrown away
+    pipelines.stop("u")
+
+
+def test_data_that_are_not_made_are_lost_and_made_again(servers):
+    _, pipelines, _ = servers
+    goes_on = {"pipeline_type": "custom", "function": "unnumbered", "abort_on_error": False, "fails": True}
+    with Client(pipelines.start("u", goes_on).stream_address) as client:
+        until(lambda: pipelines.get("u").statistics.lost.get("processing"), "the loss")
+        assert "unnumbered.py, line 4" in pipelines.get("u").message
+        pipelines.reconfigure("u", {"fails": False})
+        client.receive()
+        until(lambda: not pipelines.get("u").message, "nothing to be wrong any more")
+        pipelines.reconfigure("u", {"fails": True, "abort_on_error": True})
+        until(lambda: not any(info.name == "u" for info in pipelines.running()), "the end")
+    assert pipelines.exit_code("u") == 1 and "as it was asked to" in pipelines.message("u")
+
+
+def test_a_script_has_the_time_that_it_is_given(servers):
+    _, pipelines, _ = servers
+    hasty = {"camera_name": "sim", "function": "slow", "sleeps": 60, "function_timeout": 0.5}
+    with Client(pipelines.start("t", hasty | {"abort_on_error": False}).stream_address) as client:
+        until(lambda: "slow.py, line 4" in pipelines.get("t").message, "the reason")
+        assert "took longer than 0.5 s" in pipelines.get("t").message
+        pipelines.reconfigure("t", {"function_timeout": 30, "sleeps": 0.6})
+        assert client.until(lambda m: m["done"])
+    pipelines.stop("t")
+
+
+def test_the_class_of_a_camera_has_the_memory_that_it_is_given(servers):
+    cameras, _, _ = servers
+    little = {"source": "", "source_type": "script", "class": "hungry", "class_memory": 64}
+    with Client(cameras.start("h", little).stream_address) as client:
+        until(lambda: any("may take 64 MiB" in record.text for record in cameras.logs("h")), "the limit")
+        cameras.reconfigure("h", {"class_memory": 1024})
+        assert client.receive()["image"].nbytes == 128 << 20
+    cameras.stop("h")
 
 
 def test_a_script_is_a_camera(servers):

@@ -153,6 +153,20 @@ class CameraSettings(StreamSettings):
     frame_rate: Annotated[float | None, Unit("Hz")] = Field(
         None, gt=0, le=100_000, title="Frame rate", description="Images a second of a source that makes them."
     )
+    read_timeout: Annotated[float, Unit("s")] = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        title="Time of a script's read",
+        description="Time that the class of a script may take for an image; it is made anew after that.",
+    )
+    class_memory: Annotated[int, Unit("MiB")] = Field(
+        2048,
+        ge=64,
+        le=1_048_576,
+        title="Memory of a script's class",
+        description="Memory that the class of a script may take; it is made anew where it needs more.",
+    )
 
 
 def packing(value: Packing | bool | None) -> Packing:

@@ -44,6 +44,13 @@ class PipelineSettings(StreamSettings):
     function: str | None = Field(
         None, title="Function", description="What computes the channels that are sent."
     )
+    function_timeout: Annotated[float, Unit("s")] = Field(
+        5.0,
+        gt=0,
+        le=86_400,
+        title="Time of the function",
+        description="Time that a call of the function of a script may take; it begins anew after that.",
+    )
     function_memory: Annotated[int, Unit("MiB")] = Field(
         2048,
         ge=64,

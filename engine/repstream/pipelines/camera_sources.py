@@ -26,9 +26,18 @@ from repstream.pipelines.control import Folders
 from repstream.pipelines.encryption import INPUT, curve
 from repstream.pipelines.script_camera import ScriptSource
 from repstream.pipelines.scripts import script_path
+from repstream.processing.user_function import Limits
 from repstream.sources.made import MadeSource
 from repstream.sources.opening import open_source
-from repstream.sources.simulated_camera import HEIGHT, IMAGE_TYPES, RATE, WIDTH, BeamImages, open_simulation
+from repstream.sources.simulated_camera import (
+    HEIGHT,
+    IMAGE_TYPES,
+    PIXEL_TYPES,
+    RATE,
+    WIDTH,
+    BeamImages,
+    open_simulation,
+)
 from repstream.sources.simulation import Pace
 from repstream.sources.source import Source
 
@@ -132,10 +141,7 @@ def _epics(address: str, context: Context) -> Input:
 
 
 def _mode(extra: dict[str, Any]) -> str:
-    mode = str(extra.get("mode") or "SUB").upper()
-    if mode not in ("SUB", "PULL"):
-        raise InvalidValue("mode", f"must be SUB or PULL, not {mode!r:.200}", ("SUB", "PULL"))
-    return mode
+    return _one_of({"mode": str(extra.get("mode") or "").upper()}, "mode", "SUB", ("SUB", "PULL"))
 
 
 def _area_detector(source: str) -> str:
@@ -154,12 +160,16 @@ def _address_from_pv(prefix: str) -> str:
 
 def _simulation(settings: CameraSettings, extra: dict[str, Any]) -> MadeSource:
     width, height = (_size(extra, key, default) for key, default in (("size_x", WIDTH), ("size_y", HEIGHT)))
-    image_type = extra.get("image_type") or "beam"
-    if image_type not in IMAGE_TYPES:
-        raise InvalidValue(
-            "image_type", f"must be one of {', '.join(IMAGE_TYPES)}, not {image_type!r:.200}", IMAGE_TYPES
-        )
-    return open_simulation(BeamImages(width, height, image_type), settings.frame_rate or RATE)
+    image_type = _one_of(extra, "image_type", "beam", IMAGE_TYPES)
+    dtype = _one_of(extra, "dtype", PIXEL_TYPES[0], PIXEL_TYPES)
+    return open_simulation(BeamImages(width, height, image_type, dtype), settings.frame_rate or RATE)
+
+
+def _one_of(extra: dict[str, Any], key: str, default: str, choices: tuple[str, ...]) -> str:
+    chosen = extra.get(key) or default
+    if chosen not in choices:
+        raise InvalidValue(key, f"must be one of {', '.join(choices)}, not {chosen!r:.200}", choices)
+    return str(chosen)
 
 
 def _size(extra: dict[str, Any], key: str, default: int) -> int:
@@ -194,7 +204,8 @@ def _replay(settings: CameraSettings) -> MadeSource:
 def _script(settings: CameraSettings, extra: dict[str, Any], folders: Folders) -> ScriptSource:
     """A user's class; raises `InvalidValue` where it cannot be loaded."""
     path = script_path("class", f"{extra.get('class') or ''}.py", folders.scripts)
-    return ScriptSource(path, settings.model_dump(mode="json"), settings.frame_rate or 0.0)
+    limits = Limits(settings.read_timeout, memory=settings.class_memory << 20)
+    return ScriptSource(path, settings.model_dump(mode="json"), settings.frame_rate or 0.0, limits)
 
 
 def _now() -> dict[str, int | float | bool]:

@@ -25,6 +25,9 @@ RARE = {
 }
 """Values of cam_server that are known and not supported."""
 
+FUNCTIONS = ("null", "transparent", "merge", "the name of a script")
+"""Values of `function`."""
+
 INSTEAD = {
     "script": "; `function` names a script whose process_image or process is called",
 }
@@ -126,10 +129,8 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
                 "channels by name alone come from a dispatcher, which is not supported here; "
                 "bsread_address says which stream has them",
             )
-        if found.function in RARE["function"]:
-            _unsupported(
-                "function", str(found.function), ("null", "transparent", "merge", "the name of a script")
-            )
+        if reason := why_unsupported("function", found.function, FUNCTIONS):
+            raise InvalidValue("function", reason, FUNCTIONS)
         if found.pipeline_type in ("processing", "store") and not (
             found.camera_name or found.input_stream or found.input_pipeline
         ):
@@ -172,14 +173,17 @@ def _over(defaults: Mapping[str, Any], given: Configuration) -> dict[str, Any]:
     return {**defaults, **{k: v for k, v in given.items() if v is not None or k not in defaults}}
 
 
-def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value in RARE.get(key, ()):
-        _unsupported(key, value, choices)
-    if value not in choices:
-        raise InvalidValue(key, f"must be one of {', '.join(choices)}, not {value!r:.200}", choices)
-
-
-def _unsupported(key: str, value: str, choices: tuple[str, ...]) -> None:
+def why_unsupported(key: str, value: object, choices: tuple[str, ...]) -> str:
+    """Why a value that cam_server has is none here, and what is; empty for one that it does not have."""
+    if value not in RARE.get(key, ()):
+        return ""
     are = "is" if len(choices) == 1 else "are"
     reason = f"{value!r} of cam_server is not supported here; {', '.join(choices)} {are}"
-    raise InvalidValue(key, reason + INSTEAD.get(value, ""), choices)
+    return reason + INSTEAD.get(str(value), "")
+
+
+def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if reason := why_unsupported(key, value, choices):
+        raise InvalidValue(key, reason, choices)
+    if value not in choices:
+        raise InvalidValue(key, f"must be one of {', '.join(choices)}, not {value!r:.200}", choices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from repstream.parameters.pipeline import PipelineSettings
 from repstream.pipelines.control import Folders
 from repstream.pipelines.scripts import script_path
 from repstream.processing.function_wire import Kind
@@ -12,7 +13,7 @@ from repstream.processing.user_function import Limits, UserFunction
 
 
 class NamedFunction:
-    """The script that a configuration names, loaded when that or its memory changes, or it is to be reloaded.
+    """The script that a configuration names, loaded when that or its limits change, or it is to be reloaded.
 
     There are as many processes of it as `threads` that call it; `of` is that of one of them.
     """
@@ -21,7 +22,7 @@ class NamedFunction:
         self._kind: Kind = kind
         self._folders = folders
         self._threads = threads
-        self._loaded_as: tuple[str, int] = ("", 0)
+        self._loaded_as: tuple[str, Limits] = ("", Limits())
         self._functions: list[UserFunction] = []
 
     def of(self, thread: int) -> UserFunction | None:
@@ -29,22 +30,21 @@ class NamedFunction:
         return self._functions[thread] if self._functions else None
 
     @contextmanager
-    def becoming(self, name: str, reload: bool, memory: int) -> Iterator[UserFunction | None]:
+    def becoming(self, name: str, settings: PipelineSettings) -> Iterator[UserFunction | None]:
         """The function of this name, None for an empty one; kept where the block does not raise.
-
-        `memory` is what it may take, in MiB.
 
         Raises `InvalidValue` for a script that is not there, `FunctionError` for one that cannot be loaded.
         """
-        if (name, memory) == self._loaded_as and not reload:
+        limits = Limits(settings.function_timeout, memory=settings.function_memory << 20)
+        if (name, limits) == self._loaded_as and not settings.reload:
             yield self.of(0)
             return
         with ExitStack() as failed:
-            found = [self._loaded(name, memory, failed) for _ in range(self._threads)] if name else []
+            found = [self._loaded(name, limits, failed) for _ in range(self._threads)] if name else []
             yield found[0] if found else None
             failed.pop_all()
         self.close()
-        self._loaded_as, self._functions = (name, memory), found
+        self._loaded_as, self._functions = (name, limits), found
 
     def close(self) -> None:
         """End its processes."""
@@ -52,12 +52,12 @@ class NamedFunction:
             function.close()
         self._functions = []
 
-    def _loaded(self, name: str, memory: int, failed: ExitStack) -> UserFunction:
+    def _loaded(self, name: str, limits: Limits, failed: ExitStack) -> UserFunction:
         libraries = self._folders.libraries
         function = UserFunction(
             script_path("function", name, self._folders.scripts),
             self._kind,
-            Limits(memory=memory << 20),
+            limits,
             folders=() if libraries is None else (libraries,),
         )
         failed.callback(function.close)

@@ -57,7 +57,8 @@ class Gate:
             self._passed_over += 1
             return self._skip("downsampling")
         rate = settings.max_frame_rate
-        if rate is not None and rate > 0 and now - self._last_time < 1 / rate:
+        is_paced = settings.pipeline_type == "custom"  # its function is called at that rate
+        if rate is not None and rate > 0 and not is_paced and now - self._last_time < 1 / rate:
             return self._skip("max_frame_rate")
         if settings.enforce_pid and self._last_id is not None and pulse_id <= self._last_id:
             return self._skip("enforce_pid")

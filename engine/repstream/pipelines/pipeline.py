@@ -108,8 +108,8 @@ class PipelineJob:
         self._finish()
 
     def take(self, parts: Sequence[Any], now: float) -> Sequence[Frame]:
-        if isinstance(parts[0], Made):
-            return self._taken(parts[0], now)
+        if isinstance(made := parts[0], Made | ProcessingError):
+            return self._taken(made, now)
         try:
             message = bsread.decode(parts, self._memory)
         except MalformedMessage as error:
@@ -222,8 +222,10 @@ class PipelineJob:
             frames += self._sent(partial(_result, self._done.pop(0)))
         return frames
 
-    def _taken(self, made: Made, now: float) -> Sequence[Frame]:
-        """What goes out of what a function has made by itself."""
+    def _taken(self, made: Made | ProcessingError, now: float) -> Sequence[Frame]:
+        """What goes out of what a function has made by itself, or failed to make."""
+        if isinstance(made, ProcessingError):
+            return self._sent(partial(_result, Done(None, made)))
         self.received.pulse(made.pulse_id, 0)
         return self._sent(lambda: (made,)) if self._wants(made.pulse_id, made.timestamp, now) else ()
 

@@ -20,12 +20,6 @@ from repstream.sources.simulation import Pace
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT = "read_timeout"
-"""A key of the configuration: seconds that `read` may take."""
-
-LONGEST_READ = 30.0
-"""What it is where the configuration does not say."""
-
 AGAIN = 1.0
 """Seconds until a class that has failed is made anew."""
 
@@ -38,10 +32,10 @@ class ScriptSource(MadeSource):
     that cannot be loaded.
     """
 
-    def __init__(self, path: Path, configuration: Mapping[str, Any], rate: float) -> None:
+    def __init__(self, path: Path, configuration: Mapping[str, Any], rate: float, limits: Limits) -> None:
         self._configuration = configuration
         self._rate = rate
-        self._function = UserFunction(path, "camera", Limits(seconds=_read_timeout(configuration)))
+        self._function = UserFunction(path, "camera", limits)
         try:
             self._function.start()
         except FunctionError as error:
@@ -77,12 +71,3 @@ class ScriptSource(MadeSource):
         stamp = made.timestamp if any(made.timestamp) else divmod(time.time_ns(), 10**9)
         pulse_id = number if made.pulse_id < 0 else made.pulse_id
         return message_of(pulse_id, image, time_of(*stamp))
-
-
-def _read_timeout(configuration: Mapping[str, Any]) -> float:
-    asked = configuration.get(READ_TIMEOUT)
-    if asked is None:
-        return LONGEST_READ
-    if not isinstance(asked, (int, float)) or isinstance(asked, bool) or not 0 < asked <= 3600:
-        raise InvalidValue(READ_TIMEOUT, f"{asked!r:.80} is no number of seconds from 0 to 3600")
-    return float(asked)

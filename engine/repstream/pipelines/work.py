@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from repstream.errors import InvalidValue, ProcessingError
+from repstream.errors import FunctionError, InvalidValue, ProcessingError
 from repstream.messages.bsread import Message
 from repstream.messages.bsread_header import Timestamp
 from repstream.messages.frame import Frame
@@ -23,8 +25,12 @@ from repstream.pipelines.sorting import Sorter
 from repstream.processing.camera import View
 from repstream.processing.pipeline import MERGE, TRANSPARENT, Pipeline, Pulse
 from repstream.processing.user_function import UserFunction
+from repstream.sources.simulation import Pace
 
 T = TypeVar("T")
+
+AGAIN = 0.1
+"""Seconds until a function that makes data and has failed is called again."""
 
 OF_PICTURE = {"image", "width", "height", "timestamp", "x_axis", "y_axis"}
 """Channels of a camera; others reach functions as `bsdata`."""
@@ -135,7 +141,7 @@ class Processing(_Immediate):
         wanted = configuration.get("image_background_enable")
         background = load_background(self._folders, configuration.get("image_background")) if wanted else None
         name = "" if settings.function in (None, TRANSPARENT, MERGE) else settings.function or ""
-        with self._function.becoming(name, settings.reload, settings.function_memory) as function:
+        with self._function.becoming(name, settings) as function:
             return make({**configuration, **shown(configuration)}, background, function)
 
 
@@ -200,7 +206,7 @@ class Streaming(_Immediate):
         self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        with self._function.becoming(settings.function or "", settings.reload, settings.function_memory):
+        with self._function.becoming(settings.function or "", settings):
             self._parameters = configuration
 
     def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> Task:
@@ -223,23 +229,40 @@ class Making(_Immediate):
         super().__init__(NamedFunction("custom", folders))
         self._called: UserFunction | None = None
         self._parameters: Mapping[str, Any] = {}
+        self._rate = 0.0
         if not settings.function:
             raise InvalidValue("function", "a pipeline of the type custom needs a function")
         self.configure(configuration, settings)
 
     def configure(self, configuration: Mapping[str, Any], settings: PipelineSettings) -> None:
-        memory = settings.function_memory
-        with self._function.becoming(settings.function or "", settings.reload, memory) as function:
+        with self._function.becoming(settings.function or "", settings) as function:
             self._called, self._parameters = function, configuration
+        self._rate = settings.max_frame_rate or 0.0
 
-    def messages(self, stop: Event) -> Iterator[Sequence[Made]]:
-        """What is made, until `stop`. Raises `FunctionError`."""
-        init = True
+    def messages(self, stop: Event) -> Iterator[Sequence[Made | FunctionError]]:
+        """What is made until `stop`, or why nothing is.
+
+        The function is called as often as the maximum rate allows; with no pulse ids of its own they count
+        from 0, and without times what it makes has the time of its end.
+        """
+        pace, unnumbered = Pace(self._rate), itertools.count()
+        initialised: int | None = None  # its process: a new one has nothing of what the former one set up
         while not stop.is_set() and (function := self._called) is not None:
-            made = function.make(self._parameters, init)
-            init = False
+            if pace.rate != self._rate:
+                pace = Pace(self._rate)
+            pace.wait(stop)
+            try:
+                is_new = initialised is None or function.process_id != initialised
+                made = function.make(self._parameters, is_new)
+            except FunctionError as error:
+                yield (error,)
+                stop.wait(AGAIN)
+                continue
+            initialised = function.process_id
             if made is not None:
-                yield (Made(made.pulse_id, made.timestamp, made.channels),)
+                pulse_id = made.pulse_id if made.pulse_id >= 0 else next(unnumbered)
+                stamp = made.timestamp if any(made.timestamp) else divmod(time.time_ns(), 10**9)
+                yield (Made(pulse_id, stamp, made.channels),)
 
     def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> None:
         """It receives nothing."""

@@ -32,8 +32,13 @@ import numpy as np
 from repstream.processing import function_wire as wire
 from repstream.processing.original_names import offer
 
-NAMES: dict[str, str] = {"image": "process_image", "stream": "process", "custom": "process", "camera": ""}
-"""What the function is called in the script, by what it is for; a camera is a class called as its file."""
+NAMES: dict[str, tuple[str, ...]] = {
+    "image": ("process_image", "process"),
+    "stream": ("process", "process_image"),
+    "custom": ("process", "process_image"),
+    "camera": (),
+}
+"""Names of the function in the script, by what it is for; a camera is a class that is called as its file."""
 
 FAREWELL = 0.8
 """Seconds that a camera has to disconnect."""
@@ -53,7 +58,8 @@ class Script:
     def __init__(self, path: Path, kind: wire.Kind) -> None:
         self._kind = kind
         module = _loaded(path)
-        name = NAMES[kind] or path.stem
+        names = NAMES[kind] or (path.stem,)
+        name = next((each for each in names if hasattr(module, each)), names[0])
         function = getattr(module, name, None)
         if not callable(function):
             raise LookupError(f"there is no {'class' if kind == 'camera' else 'function'} {name}")
@@ -177,13 +183,16 @@ def _parameters(function: Callable[..., Any]) -> int:
 
 
 def _made(returned: Any, name: str) -> tuple[Any, tuple[int, int], int]:
-    """What a function that makes its data returned: data, time, pulse id (and a size that nobody needs)."""
+    """What a function that makes its data returned: data, time, pulse id (and a size that nobody needs).
+
+    Time and pulse id may be None: (0, 0) and `NO_PULSE` then.
+    """
     try:
         data, timestamp, pulse_id, *_ = returned
         is_number = isinstance(timestamp, (int, float, np.number))
-        pair = divmod(round(float(timestamp) * 10**9), 10**9) if is_number else timestamp
+        pair = divmod(round(float(timestamp) * 10**9), 10**9) if is_number else timestamp or (0, 0)
         seconds, nanoseconds = (int(number) for number in pair)
-        return data, (seconds, nanoseconds), int(pulse_id)
+        return data, (seconds, nanoseconds), NO_PULSE if pulse_id is None else int(pulse_id)
     except (TypeError, ValueError):
         raise TypeError(f"{name} returned {returned!r:.80}, not (data, timestamp, pulse_id, size)") from None
 
@@ -193,8 +202,7 @@ def _seen(returned: Any) -> tuple[Any, tuple[int, int], int]:
     image, when, pulse_id = returned if isinstance(returned, tuple) else (returned, None, None)
     if image is None:
         return None, (0, 0), NO_PULSE
-    pulse = NO_PULSE if pulse_id is None else pulse_id
-    return _made(({"image": np.asarray(image)}, when or (0, 0), pulse, None), "read")
+    return _made(({"image": np.asarray(image)}, when, pulse_id, None), "read")
 
 
 class Memory:

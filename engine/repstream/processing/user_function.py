@@ -61,7 +61,8 @@ class UserFunction:
     ========  ============================================================================================
 
     They return a dictionary of channels, or None to send nothing; `read` returns an image, or image, time and
-    pulse id (below 0 in `Made`: none). The process starts with `start`, or the
+    pulse id. In `Made` a pulse id below 0 and
+    a time of (0, 0) mean that there was none. The process starts with `start`, or the
     first call, and again after it ended. Modules are found in the script's folder and in `folders`.
     Not for several threads at once.
     """

@@ -131,6 +131,7 @@ class Pace:
     """A steady rate in Hz; 0 never waits. After a hold-up of some length it starts anew."""
 
     def __init__(self, rate: float) -> None:
+        self.rate = rate
         self._period = 1 / rate if rate else 0.0
         self._next = time.monotonic()
 

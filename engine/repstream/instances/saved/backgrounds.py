@@ -60,6 +60,10 @@ class Backgrounds:
         except (OSError, ValueError, EOFError) as error:
             raise Refused("background", f"Invalid background image file: {background_id}") from error
 
+    def stamp(self, background_id: str) -> int:
+        """What changes when another image takes its id; raises `Refused` where there is none."""
+        return self.path(background_id).stat().st_mtime_ns
+
     def collected(self, camera: str, image: npt.NDArray[Any], now: datetime) -> str:
         """Keep an image that was taken of a camera; its id."""
         while not storing.create(self._path(found := camera + now.strftime(_STAMP)), _file_of(image)):
@@ -67,10 +71,13 @@ class Backgrounds:
         return found
 
     def put(self, background_id: str, image: npt.NDArray[Any], now: datetime) -> None:
-        """Keep an image under an id; what had it so far is kept in the folder `EARLIER`, with the time."""
+        """Keep an image under an id; what had it so far is kept in the folder `EARLIER`, with the time.
+
+        An image that has it already stays as it is.
+        """
         path = self._path(background_id)
         data = _file_of(_checked(image))
-        if storing.create(path, data):
+        if storing.create(path, data) or path.read_bytes() == data:
             return
         earlier = storing.folder(self.folder / EARLIER)
         try:

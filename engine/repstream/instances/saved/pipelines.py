@@ -121,6 +121,7 @@ class SavedPipelines:
                 "camera_name",
                 "Cannot change the camera name on a running instance. Stop the instance first.",
             )
+        change = self._filled_in(change, running.config)
         self._check_background(change)
         return self.instances.reconfigure(instance_id, change)
 
@@ -138,12 +139,19 @@ class SavedPipelines:
 
     def _completed(self, document: Mapping[str, Any]) -> Document:
         whole = complete("pipeline", document)
-        camera = whole.get("camera_name")
-        if self._fill_in and camera and whole.get("image_background_enable"):
-            with suppress(Refused):
-                whole["image_background"] = whole.get("image_background") or self.backgrounds.latest(camera)
+        whole = self._filled_in(whole, {})
         self._check_background(whole)
         return whole
+
+    def _filled_in(self, document: Mapping[str, Any], present: Mapping[str, Any]) -> Document:
+        """With the latest background of the camera, where one is wanted and none is named, nor was before."""
+        found = {**present, **document}
+        camera, named = found.get("camera_name"), found.get("image_background")
+        if not (self._fill_in and camera and document.get("image_background_enable") and not named):
+            return dict(document)
+        with suppress(Refused):
+            return {**document, "image_background": self.backgrounds.latest(str(camera))}
+        return dict(document)
 
     def _check_background(self, document: Mapping[str, Any]) -> None:
         if (background := document.get("image_background")) is not None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
 from repstream.instances.description import Configuration, InstanceInfo, LogRecord
 from repstream.instances.load import Figures, Load
 from repstream.instances.registry import Instances
@@ -58,6 +60,9 @@ class Host(Protocol):
 
     def reconfigure(self, name: str, change: Configuration, replace: bool) -> dict[str, Any]:
         """As `Registry.reconfigure`."""
+
+    def keep_background(self, background_id: str, image: npt.NDArray[Any]) -> None:
+        """Have it keep a background under this id, [height, width]."""
 
     def stop(self, name: str) -> None: ...
 
@@ -114,6 +119,9 @@ class OwnHost:
 
     def reconfigure(self, name: str, change: Configuration, replace: bool) -> dict[str, Any]:
         return self._instances.reconfigure(name, change, replace=replace)
+
+    def keep_background(self, background_id: str, image: npt.NDArray[Any]) -> None:
+        """It is where it comes from."""
 
     def stop(self, name: str) -> None:
         self._instances.stop(name)

@@ -21,6 +21,7 @@ from repstream.instances.description import Configuration, InstanceInfo, Kind, L
 from repstream.instances.followers import Followers
 from repstream.instances.protocol import FindStream
 from repstream.instances.registry import Instances
+from repstream.instances.spread.backgrounds import Backgrounds
 from repstream.instances.spread.fleet import Fleet
 from repstream.instances.spread.host import Host, Look, OwnHost
 from repstream.instances.spread.placement import choose, host_of
@@ -44,8 +45,9 @@ class Spread:
 
     One that runs stays where it is. A server that cannot be reached gets nothing new, and holds nobody up;
     what ran there counts as ended and is started elsewhere when it is asked for, and is stopped there
-    as soon as that server answers again. `own` are the instances of this server, whose address in the file is
-    `address`.
+    as soon as that server answers again. What an instance subtracts is given to its server before, from
+    `backgrounds`; without them their folder has to be shared. `own` are the instances of this server, whose
+    address in the file is `address`.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Spread:
         *,
         own_log: Callable[[], Sequence[LogRecord]] = tuple,
         find_stream: FindStream | None = None,
+        backgrounds: Backgrounds | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self.kind: Kind = own.kind
@@ -63,6 +66,7 @@ class Spread:
         self.file = file
         self._own = own
         self._find_stream = find_stream
+        self._backgrounds = backgrounds
         self._fleet = Fleet(own.kind, OwnHost(address, own, own_log), file, self._looked, patience)
         self._choosing = threading.Lock()
         self._turns = Turns()
@@ -106,6 +110,7 @@ class Spread:
 
     def reconfigure(self, name: str, change: Configuration, *, replace: bool = False) -> dict[str, Any]:
         host, _ = self._get(name)
+        self._give_background(host, change)
         return host.reconfigure(name, change, replace)
 
     def stop(self, name: str) -> None:
@@ -220,6 +225,7 @@ class Spread:
                 if host.look(FRESH).problem:
                     continue  # which it had not shown before: another one then
                 given = port or int(whole.get("port") or 0) or chosen.server.port_of(name) or 0
+                self._give_background(host, whole)
                 info = host.start(name, whole, read_only, given)
             except RepstreamError as error:
                 self._places.ended(name, getattr(error, "reason", str(error)))
@@ -228,6 +234,10 @@ class Spread:
                 self._starting[chosen.address] -= 1
             self._places.took(name, chosen.address, self._fleet.may_have(name))
             return info
+
+    def _give_background(self, host: Host, configuration: Configuration) -> None:
+        if self._backgrounds is not None:
+            self._backgrounds.give(host, configuration)
 
     def _started_first(self, whole: Configuration) -> set[str]:
         """The servers of the pipelines that this one is connected to, which are started if need be."""

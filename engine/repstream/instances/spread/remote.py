@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import pickle
 import threading
 import time
 import urllib.parse
@@ -12,6 +13,8 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace as changed
 from typing import Any
+
+import numpy.typing as npt
 
 from repstream import web_client
 from repstream.errors import EngineUnreachable, Refused, UnknownInstance
@@ -92,6 +95,10 @@ class RemoteHost:
         config = self._ask(name, "POST", path, body).get("config")
         self._refresh()
         return dict(config) if isinstance(config, dict) else body
+
+    def keep_background(self, background_id: str, image: npt.NDArray[Any]) -> None:
+        path = f"{self._prefix}/background/{_quoted(background_id)}/image_bytes"
+        self._ask(background_id, "PUT", path, pickle.dumps(image, protocol=0))
 
     def stop(self, name: str) -> None:
         self._ask(name, "DELETE", self._of(name))
@@ -183,16 +190,17 @@ class RemoteHost:
         name: str,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         *,
         patience: float = START_PATIENCE,
         bare: bool = False,
     ) -> dict[str, Any]:
         """The answer. Raises `EngineUnreachable`, and for a refusal what its words mean (`shapes.error`)."""
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, method=method)
         if data is not None:
-            request.add_header("Content-Type", "application/json")
+            kind = "octet-stream" if data is body else "json"
+            request.add_header("Content-Type", f"application/{kind}")
         try:
             with web_client.opened(request, patience) as response:
                 answer = dict(json.load(response))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
+from repstream.errors import Refused
 from repstream.instances.description import Folders
 from repstream.instances.launcher import Launcher
 from repstream.instances.protocol import FindStream
@@ -20,6 +22,8 @@ from repstream.instances.saved.configurations import Configurations
 from repstream.instances.saved.permanent import Permanent
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.instances.saved.scripts import Scripts
+from repstream.instances.spread.backgrounds import Backgrounds as ForOthers
+from repstream.instances.spread.backgrounds import Kept
 from repstream.instances.spread.registry import Spread
 from repstream.instances.spread.servers import FILE as SERVERS
 from repstream.instances.spread.servers import Server, ServersFile
@@ -115,7 +119,21 @@ def _spread(
         return None
     usual = {address: Server() for address in settings.servers or (settings.manager,)}
     file = ServersFile(settings.configurations / SERVERS, usual)
-    return Spread(own, settings.manager, file, own_log=log.lines, find_stream=find_stream)
+    return Spread(
+        own,
+        settings.manager,
+        file,
+        own_log=log.lines,
+        find_stream=find_stream,
+        backgrounds=ForOthers(partial(_kept, Backgrounds(settings.backgrounds))),
+    )
+
+
+def _kept(backgrounds: Backgrounds, name: str) -> Kept | None:
+    try:
+        return Kept(backgrounds.stamp(name), partial(backgrounds.load, name))
+    except (Refused, OSError):
+        return None
 
 
 def _permanent(settings: Settings, start: Callable[[str, str], object]) -> Permanent | None:

@@ -16,6 +16,7 @@ from repstream.errors import (
 )
 from repstream.parameters.camera import CAMERA_SOURCES
 from repstream.parameters.pipeline import PIPELINE_TYPES
+from repstream.pipelines.configurations import why_unsupported
 
 OFFLINE = "Camera with prefix "
 """Begins the reason of a camera that cannot be reached, which stands alone."""
@@ -53,7 +54,8 @@ def check_camera(config: Any) -> dict[str, Any]:
         raise NotTaken("'source' not specified in configuration.")
     kind = document.get("source_type")
     if kind is not None and kind not in CAMERA_SOURCES:
-        raise NotTaken(f"Invalid source_type '{kind!s:.100}'. Available: {list(CAMERA_SOURCES)}.")
+        text = f"Invalid source_type '{kind!s:.100}'. Available: {list(CAMERA_SOURCES)}."
+        raise NotTaken(_with_reason(text, "source_type", kind, CAMERA_SOURCES))
     return document
 
 
@@ -62,9 +64,8 @@ def check_pipeline(config: Any) -> dict[str, Any]:
     document = _object(config)
     kind = document.get("pipeline_type") or "processing"
     if kind not in PIPELINE_TYPES:
-        raise NotTaken(
-            f"pipeline_type '{kind!s:.100}' not present in mapping. Available: {list(PIPELINE_TYPES)}."
-        )
+        text = f"pipeline_type '{kind!s:.100}' not present in mapping. Available: {list(PIPELINE_TYPES)}."
+        raise NotTaken(_with_reason(text, "pipeline_type", kind, PIPELINE_TYPES))
     other_inputs = (document.get("input_stream"), document.get("input_pipeline"))
     if kind in ("processing", "store") and not document.get("camera_name") and not any(other_inputs):
         raise NotTaken("Camera name not specified in configuration.")
@@ -85,6 +86,11 @@ def check_change(change: Mapping[str, Any]) -> None:
             f"Invalid slice orientation '{orientation!s:.100}'. Slices orientation can be "
             "'vertical' or 'horizontal'."
         )
+
+
+def _with_reason(text: str, key: str, value: object, choices: tuple[str, ...]) -> str:
+    """What clients look for, and why a value that the original has is refused."""
+    return " ".join(filter(None, (text, why_unsupported(key, value, choices))))
 
 
 def _object(config: Any) -> dict[str, Any]:

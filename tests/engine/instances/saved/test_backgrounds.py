@@ -55,6 +55,8 @@ def test_a_replaced_one_is_kept(backgrounds: Backgrounds) -> None:
     kept = sorted((backgrounds.folder / EARLIER).iterdir())
     assert [int(np.load(path)[0, 0]) for path in kept] == [0, 1]
     assert backgrounds.ids("dark") == ["dark"]
+    backgrounds.put("dark", IMAGE + 2, NOW)  # which it is already
+    assert len(list((backgrounds.folder / EARLIER).iterdir())) == 2
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 3, 1)])

@@ -151,6 +151,10 @@ def test_a_configuration_that_the_running_camera_refuses_is_not_saved(site: Site
         ({}, "'source' not specified in configuration."),
         ({"source": None}, "'source' not specified in configuration."),
         ({"source": "", "source_type": "moon"}, "Invalid source_type 'moon'. Available: ["),
+        (
+            {"source": "", "source_type": "stddaq"},
+            "'stddaq' of cam_server is not supported here; simulation,",
+        ),
         ({"source": "", "rotate": "x"}, "rotate"),
         ([1], "must be a JSON object"),
         (None, "must be a JSON object"),

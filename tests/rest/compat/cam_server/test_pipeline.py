@@ -90,6 +90,15 @@ def test_equal_configurations_share_an_instance_that_nobody_changes(site: Site) 
     assert error(site.pipe.post(url + "/config", json={"camera_name": "x"})) == refused
 
 
+def test_one_that_is_configured_so_is_read_only_too(site: Site) -> None:
+    ok(site.pipe.post("?instance_id=r", json={**PIPELINE, "read_only": True}))
+    refused = error(site.pipe.post("/instance/r/config", json={"image_threshold": 9}))
+    assert refused == "Cannot set config on a read only instance."
+    put(site, "p", **PIPELINE, read_only=True)
+    ok(site.pipe.get("/instance/p"))
+    assert error(site.pipe.post("/instance/p/config", json={"image_threshold": 9})) == refused
+
+
 def test_an_update_is_merged_in_depth(site: Site) -> None:
     ok(site.pipe.post("?instance_id=i", json={**PIPELINE, "image_good_region": {"threshold": 0.5}}))
     whole = ok(
@@ -131,6 +140,12 @@ def test_a_bad_update_is_refused_and_changes_nothing(site: Site, change: object,
         ({"image_threshold": 1}, "Camera name not specified in configuration."),
         ({"pipeline_type": "store"}, "Camera name not specified in configuration."),
         ({**PIPELINE, "pipeline_type": "x"}, "pipeline_type 'x' not present in mapping. Available: ["),
+        (
+            {**PIPELINE, "pipeline_type": "script"},
+            "pipeline_type 'script' not present in mapping. Available: ['processing', 'store', 'stream', "
+            "'custom', 'fanout', 'fanin']. 'script' of cam_server is not supported here; ",
+        ),
+        ({**PIPELINE, "function": "psss"}, "function: 'psss' of cam_server is not supported here; null,"),
         ({**PIPELINE, "image_background": "x"}, "Requested background 'x' does not exist."),
         ({**PIPELINE, "image_slices": {"number_of_slices": "2"}}, "number_of_slices must be an integer."),
     ],

@@ -8,13 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from repstream.errors import EngineUnreachable, InstanceRuns, Refused, UnknownInstance
 from repstream.instances.description import Folders, Kind
 from repstream.instances.registry import Instances
+from repstream.instances.saved.backgrounds import EARLIER, Backgrounds
 from repstream.instances.spread.registry import Spread
 from repstream.instances.spread.servers import Server, ServersFile
 from repstream_http.compat.cam_server.build import Settings, camera_server, pipeline_server
@@ -26,6 +29,8 @@ from tests.waiting import until
 CAMERA = {"source": "", "source_type": "simulation"}
 PIPELINE = {"camera_name": "c"}
 HERE = "http://manager:8888"
+IMAGE = np.arange(12, dtype=np.uint16).reshape(3, 4)
+NOW = datetime(2026, 1, 2, 3, 4, 5)
 PATIENCE = 2.0
 
 
@@ -316,6 +321,40 @@ def test_a_pipeline_runs_beside_the_one_that_it_is_connected_to(pipelines: Rig) 
     pipelines.spread.start("q", PIPELINE)
     with pytest.raises(Refused, match="different servers"):
         pipelines.spread.start("r", {**PIPELINE, "input_pipeline": "source", "output_pipeline": "q"})
+
+
+def test_a_background_is_given_to_the_server_that_subtracts_it(pipelines: Rig, tmp_path: Path) -> None:
+    folder = tmp_path / "manager"
+    folder.mkdir()
+    addresses = tuple(worker.address for worker in pipelines.workers)
+    settings = Settings(folder, folder, folder, folder, manager=HERE, servers=addresses)
+    with pipeline_server(settings, FakeLauncher(), Streams()) as (_, saved):
+        saved.backgrounds.put("dark", IMAGE, NOW)
+        saved.create(None, {**PIPELINE, "image_background": "dark", "image_background_enable": True}, "x")
+        (worker,) = [each for each in pipelines.workers if each.running()]
+        there = worker.saved.backgrounds
+        np.testing.assert_array_equal(there.load("dark"), IMAGE)
+        saved.backgrounds.put("dark", IMAGE + 1, NOW)
+        for _ in range(2):
+            saved.update("x", {"image_background": "dark"})
+            np.testing.assert_array_equal(there.load("dark"), IMAGE + 1)
+        assert len(list((there.folder / EARLIER).iterdir())) == 1
+        latest = saved.backgrounds.collected("c", IMAGE + 2, NOW)
+        saved.update("x", {"image_background_enable": False, "image_background": None})
+        assert saved.update("x", {"image_background_enable": True})["image_background"] == latest
+        np.testing.assert_array_equal(there.load(latest), IMAGE + 2)
+
+
+def test_cameras_get_their_backgrounds_too(rig: Rig, tmp_path: Path) -> None:
+    folder = tmp_path / "manager"
+    folder.mkdir()
+    servers = (rig.workers[0].address,)
+    settings = Settings(folder, folder, folder, folder, manager=HERE, servers=servers)
+    with camera_server(settings, FakeLauncher()) as (_, saved):
+        Backgrounds(folder).put("dark", IMAGE, NOW)
+        saved.configure("c", {**CAMERA, "image_background": "dark"})
+        saved.start("c")
+        np.testing.assert_array_equal(Backgrounds(tmp_path / "a").load("dark"), IMAGE)
 
 
 def test_the_file_is_as_it_was_given(rig: Rig) -> None:
