@@ -66,9 +66,12 @@ class Client:
     def poll(self, seconds=0.1):
         return self._socket.poll(round(seconds * 1000))
 
-    def receive(self, seconds=20):
+    def parts(self, seconds=20):
         assert self._socket.poll(seconds * 1000), "no message came"
-        return bsread.decode(self._socket.recv_multipart())
+        return self._socket.recv_multipart()
+
+    def receive(self):
+        return bsread.decode(self.parts())
 
     def read(self):
         message = self.receive()
