@@ -1,4 +1,4 @@
-"""An array as ``pickle.dumps(array, protocol=0)`` writes it, read without unpickling.
+"""An array as ``pickle.dumps(array, protocol=0)`` writes it, read without unpickling, and written.
 
 Unpickling runs whatever the sender wants. This reader knows the few operations that arrays of numpy 1 and
 2 need, keeps what they build as plain records, and makes an array only of what these records say in the
@@ -25,6 +25,17 @@ _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _KINDS = "biuf"
 
 
+_ESCAPED = {b"\\": b"\\u005c", b"\0": b"\\u0000", b"\n": b"\\u000a", b"\r": b"\\u000d", b"\x1a": b"\\u001a"}
+"""Bytes that a text of protocol 0 cannot have; the first one first."""
+
+_WRITTEN = (
+    b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntc_codecs\nencode\n(Vb\nVlatin1\ntRtR"
+    b"(I1\n(%(shape)stcnumpy\ndtype\n(V%(text)s\nI00\nI01\ntR(I3\nV%(order)s\nNNNI-1\nI-1\nI0\ntbI00\n"
+    b"c_codecs\nencode\n(V%(data)s\nVlatin1\ntRtb."
+)
+"""What numpy's pickle of an array in C order does, without its memo."""
+
+
 class _Mark(msgspec.Struct, frozen=True):
     """Where the arguments of a tuple begin."""
 
@@ -44,6 +55,19 @@ class _Array(msgspec.Struct):
     """An array: its state once it is stated."""
 
     state: tuple[Any, ...] = ()
+
+
+def write_array(array: npt.NDArray[Any]) -> bytes:
+    """The pickle of an array of booleans, integers or floats, for servers that take nothing else."""
+    data = array.tobytes()
+    for byte, text in _ESCAPED.items():
+        data = data.replace(byte, text)
+    return _WRITTEN % {
+        b"shape": b"".join(b"I%d\n" % size for size in array.shape),
+        b"text": array.dtype.str[1:].encode(),
+        b"order": array.dtype.str[:1].encode(),
+        b"data": data,
+    }
 
 
 def read_array(data: bytes) -> npt.NDArray[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import logging
-import pickle
 import threading
 import time
 import urllib.parse
@@ -20,6 +19,7 @@ from repstream import web_client
 from repstream.errors import EngineUnreachable, Refused, UnknownInstance
 from repstream.instances.description import Configuration, InstanceInfo, Kind, LogRecord
 from repstream.instances.load import Figures
+from repstream.instances.saved.pickled_array import write_array
 from repstream.instances.spread import shapes
 from repstream.instances.spread.host import Look
 
@@ -98,7 +98,7 @@ class RemoteHost:
 
     def keep_background(self, background_id: str, image: npt.NDArray[Any]) -> None:
         path = f"{self._prefix}/background/{_quoted(background_id)}/image_bytes"
-        self._ask(background_id, "PUT", path, pickle.dumps(image, protocol=0))
+        self._ask(background_id, "PUT", path, write_array(image))
 
     def stop(self, name: str) -> None:
         self._ask(name, "DELETE", self._of(name))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from repstream.errors import InvalidValue
-from repstream.instances.saved.pickled_array import read_array
+from repstream.instances.saved.pickled_array import read_array, write_array
 
 TYPES = st.one_of(
     arrays.boolean_dtypes(),
@@ -36,6 +36,14 @@ def test_an_array_is_read_as_it_was_pickled(array: np.ndarray, fortran: bool, nu
     found = read_array(as_numpy_1(data) if numpy_1 else data)
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
+
+
+@given(ARRAYS)
+def test_an_array_is_written_as_pickle_and_this_reader_know_it(array: np.ndarray) -> None:
+    data = write_array(array)
+    for found in (read_array(data), pickle.loads(data)):
+        assert found.dtype.newbyteorder("=") == array.dtype.newbyteorder("=")  # numpy's becomes native
+        np.testing.assert_array_equal(found, array)
 
 
 class Evil:
