@@ -41,6 +41,12 @@ def free_port() -> int:
     raise AssertionError("unreachable: ports are given out in turn without end")
 
 
+def free_ports(count: int) -> list[int]:
+    """So many ports that are free now, for what hands them out itself: a range that all processes of a run
+    share would give one of them a port that another is about to bind."""
+    return [free_port() for _ in range(count)]
+
+
 def ports_in_a_row(count: int) -> int:
     """The first of as many free ports."""
     while True:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.cli.cam_server import Servers, program, servers, wait_until_ready
+from tests.integration.test_instances import is_free
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -73,7 +74,8 @@ def test_camera_client(cameras: client.CamClient, site: Path) -> None:
     assert np.load(site / "configuration" / "background_config" / "dark.npy").max() == 7
     cameras.stop_instance("c")
     assert not cameras.is_instance_running("c")
-    assert cameras.get_instance_stream("c") == stream
+    again = cameras.get_instance_stream("c")
+    assert again == stream or not is_free(stream)  # another program of this host may have taken the port
     cameras.delete_instance("c")
     cameras.delete_camera_config("c")
     with pytest.raises(ValueError, match=r"Config 'c' does not exist\."):

@@ -88,7 +88,7 @@ def test_images_of_an_areadetector_are_written_and_what_was_missed_is_missing(
             camera.post(image, unique)
             until(lambda n=i: service.read("source.received").value == n, "the image")  # type: ignore[misc]
         assert writing.wait(20).ok
-        assert service.read("source.missing").value == 1
+        until(lambda: service.read("source.missing").value == 1, "the one that was left out")
     with h5py.File(tmp_path / "s_000000.h5") as file:
         np.testing.assert_array_equal(file["/entry/data/data"][:], images)
         rows = file["/detector/metadata"][:]
@@ -105,11 +105,12 @@ def test_a_camera_that_vanishes_and_comes_back_is_taken_again(tmp_path: Path, ca
         until(lambda: service.read("source.received").value == 1, "the image")
         camera.go()
         until(lambda: not service.read("source.connected").value, "its end")
-        assert "has disconnected" in str(service.read("engine.status").value)
+        until(lambda: "has disconnected" in str(service.read("engine.status").value), "why")
         camera.come()
         until(lambda: service.read("source.connected").value, "the camera")
         camera.post(image, 2)
         until(lambda: service.read("source.received").value == 2, "the second image")
+        until(lambda: service.read("source.last_frame_id").value == 2, "its id")
         assert service.read("source.missing").value == 0
 
 

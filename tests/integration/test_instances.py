@@ -16,6 +16,7 @@ from repstream.instances.registry import Instances
 from repstream.messages import bsread
 from repstream.messages.array_1_0 import encode
 from repstream.pipelines.configurations import complete
+from tests.ports import free_ports
 from tests.waiting import until
 
 SIMULATION = {"source": "sim", "source_type": "simulation", "size_x": 64, "size_y": 48, "frame_rate": 50}
@@ -31,7 +32,7 @@ def launcher():
 
 @pytest.fixture
 def cameras(launcher):
-    cameras = Instances("camera", launcher)
+    cameras = Instances("camera", launcher, ports=free_ports(30))
     yield cameras
     cameras.close()
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.engine.instances.fakes import FakeLauncher
-from tests.ports import free_port
+from tests.ports import free_port, free_ports
 from tests.waiting import until
 
 from repstream.errors import (
@@ -33,12 +33,14 @@ def launcher():
 
 @pytest.fixture
 def cameras(launcher):
-    return Instances("camera", launcher)
+    return Instances("camera", launcher, ports=free_ports(20))
 
 
 @pytest.fixture
 def pipelines(launcher):
-    return Instances("pipeline", launcher, find_stream=lambda kind, name: f"tcp://{kind}:{name}")
+    return Instances(
+        "pipeline", launcher, find_stream=lambda kind, name: f"tcp://{kind}:{name}", ports=free_ports(40)
+    )
 
 
 def test_a_started_instance_is_listed_with_its_defaults(cameras):
@@ -88,9 +90,11 @@ def test_a_configured_port_is_taken_or_refused(cameras):
     assert cameras.start("b", SIMULATION, port=port).stream_address.endswith(f":{port}")
 
 
-def test_a_port_that_another_program_takes_meanwhile_is_passed_over(cameras, launcher):
-    launcher.taken = {10100, 10101}
-    assert int(cameras.start("a", SIMULATION).stream_address.rpartition(":")[2]) >= 10102
+def test_a_port_that_another_program_takes_meanwhile_is_passed_over(launcher):
+    ports = free_ports(4)
+    cameras = Instances("camera", launcher, ports=ports)
+    launcher.taken = set(ports[:2])
+    assert int(cameras.start("a", SIMULATION).stream_address.rpartition(":")[2]) in ports[2:]
     launcher.taken = {port := free_port()}
     with pytest.raises(PortTakenError, match=str(port)):
         cameras.start("b", SIMULATION, port=port)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 import zmq
 
+from repstream.instances import registry
 from repstream.instances.saved.backgrounds import Backgrounds
 from repstream.messages import bsread
 from repstream.pipelines.control import Report, Statistics
@@ -18,33 +20,47 @@ from repstream_http.compat.cam_server import camera, pipeline
 from repstream_http.compat.cam_server.build import Settings, camera_server, pipeline_server
 from repstream_http.server import HttpServer
 from tests.engine.instances.fakes import FakeLauncher, FakeRunning
+from tests.ports import free_ports
 
 IMAGE = np.arange(12, dtype=np.uint16).reshape(3, 4)
+MOST_INSTANCES = 50
 CHANNELS = [bsread.describe("image", IMAGE)]
 
 
 class Sender:
-    """A thread that publishes `IMAGE` on a port, its first pixel counting, until it is stopped."""
+    """A thread that publishes `IMAGE` on a port, its first pixel counting, until it is stopped.
+
+    Raises `zmq.ZMQError` where the port is taken.
+    """
 
     def __init__(self, port: int) -> None:
-        self._port, self._stop = port, threading.Event()
+        self._context, self._stop = zmq.Context(), threading.Event()
+        self._socket = self._context.socket(zmq.PUB)
+        self._socket.linger = 0
+        try:
+            self._socket.bind(f"tcp://127.0.0.1:{port}")
+        except zmq.ZMQError:
+            self._close()
+            raise
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.PUB) as socket:
-            socket.linger = 0
-            socket.bind(f"tcp://127.0.0.1:{self._port}")
-            number = 0
-            while not self._stop.wait(0.01):
-                image = IMAGE.copy()
-                image[0, 0] = number % 2 * 20
-                socket.send_multipart(bsread.encode(number, CHANNELS, [image]))
-                number += 1
+        number = 0
+        while not self._stop.wait(0.01):
+            image = IMAGE.copy()
+            image[0, 0] = number % 2 * 20
+            self._socket.send_multipart(bsread.encode(number, CHANNELS, [image]))
+            number += 1
 
     def stop(self) -> None:
         self._stop.set()
         self._thread.join()
+        self._close()
+
+    def _close(self) -> None:
+        self._socket.close()
+        self._context.term()
 
 
 class SendingLauncher(FakeLauncher):
@@ -58,7 +74,10 @@ class SendingLauncher(FakeLauncher):
         name, kind = specification.name, specification.kind
         sender = None
         if kind == "camera" and not name.startswith("dark"):
-            sender = Sender(specification.port)
+            try:
+                sender = Sender(specification.port)
+            except zmq.ZMQError:  # by another program meanwhile
+                self.taken.add(specification.port)
 
         def ended(exit_code: int | None) -> None:
             if sender is not None:
@@ -120,6 +139,9 @@ class Site:
     @contextmanager
     def served(self) -> Iterator[Site]:
         with ExitStack() as stack:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            for ports in ("CAMERA_PORTS", "PIPELINE_PORTS"):
+                patch.setattr(registry, ports, free_ports(MOST_INSTANCES))
             camera_app, self.cameras = stack.enter_context(
                 camera_server(self.settings("camera", self.ended.set), self.launcher)
             )
