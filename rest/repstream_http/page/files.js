@@ -1,7 +1,7 @@
 /** Files below the engine's folders: browsed, and looked at image by image, also while they grow. */
 
 import { binary, request, address } from "./api.js";
-import { fill, h, setText, symbol } from "./dom.js";
+import { broken, fill, h, setText, symbol } from "./dom.js";
 import { baseName, bytes, clock, count, words } from "./format.js";
 import { PictureCard } from "./picture/card.js";
 import { viewFor } from "./picture/camera.js";
@@ -85,7 +85,7 @@ export class FilesView {
 
   /** @param {"back" | "folder" | "image"} sign @param {string} name @param {string} more @param {() => void} action */
   entry(sign, name, more, action, path = "") {
-    return h("button", { class: "entry", type: "button", "data-path": path, "aria-current": path && path === this.path ? "true" : undefined, onclick: action }, symbol(sign), h("span", {}, name), h("span", { class: "muted" }, more));
+    return h("button", { class: "entry", type: "button", "data-path": path, "aria-current": path && path === this.path ? "true" : undefined, onclick: action }, symbol(sign), h("span", {}, broken(name)), h("span", { class: "muted" }, more));
   }
 
   /** @param {string} path */
