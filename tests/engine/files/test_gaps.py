@@ -134,3 +134,15 @@ def test_an_id_below_the_first_moves_the_gaps_behind_it() -> None:
     for number in (52, 62, 37):
         stepped.observe(number)
     assert stepped.missing_ids == [(42, 42), (47, 47), (57, 57)]
+
+
+def test_what_turns_out_to_begin_a_numbering_is_no_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = GapLog()
+    for number in (*range(10), 5, 0, 1):
+        log.observe(number)
+    assert (log.duplicates, log.repeated, log.resets) == (1, [5], 1)
+    monkeypatch.setattr(GapLog, "MOST", 1)
+    full = GapLog()
+    for number in (*range(10), 5, 0, 1):
+        full.observe(number)
+    assert (full.duplicates, full.repeated, full.resets) == (1, [5], 1)  # 0 was not among those remembered
