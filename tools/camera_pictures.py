@@ -40,6 +40,7 @@ def main() -> None:
             page.screenshot(path=PICTURES / "cameras-list.png")
             page.get_by_role("button", name="New pipeline").click()
             page.get_by_label("Name", exact=True).fill("screen")
+            page.get_by_label("Begin with").select_option("beam with region and slices")
             page.locator("dialog .key").nth(2).wait_for()
             page.locator("dialog").screenshot(path=PICTURES / "cameras-new.png")
             page.keyboard.press("Escape")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repstream.accounting import GapTracker, IdRun, MergedTracker, RunLog, Verdict
+from repstream.accounting.gap_tracker import WINDOW
 
 RECEIVERS = st.integers(2, 5)
 
@@ -121,6 +122,14 @@ class Noted(GapTracker):
         self.ids.append(frame_id)
         return super().observe(frame_id)
 
+    def observe_old(self, ids: range) -> None:
+        self.ids += ids
+        super().observe_old(ids)
+
+    def observe_earlier(self, ids: range) -> None:
+        self.ids += ids
+        super().observe_earlier(ids)
+
     def observe_run(self, count: int) -> None:
         self.ids += range(self._next, self._next + count)
         super().observe_run(count)
@@ -172,6 +181,65 @@ def test_ids_of_a_receiver_that_is_silent_are_missing_and_late_when_they_come() 
     assert shared.merged.gaps.missing == 99
     shared.logs[1].observe(101)
     assert shared.end() == {"missing": 98, "late": 1, "duplicates": 0, "resets": 0, "series": 1}
+
+
+@settings(max_examples=40)
+@given(RECEIVERS, st.integers(1, 3), st.data())
+def test_what_a_connection_held_back_for_long_is_late_and_begins_no_numbering(
+    receivers: int, step: int, data: st.DataObject
+) -> None:
+    """The last receiver, which has had some, gets others only when the rest of them is far beyond."""
+    shared = Shared(receivers, step)
+    held, others = shared.logs[-1], shared.logs[:-1]
+    length = data.draw(st.integers(WINDOW + 500, 3 * WINDOW), "length")
+    stalls, returns = sorted(data.draw(st.tuples(*[st.integers(200, length - 1)] * 2), "while"))
+    lost = data.draw(st.sets(st.integers(0, length - 1), max_size=20), "lost")
+    waiting: list[int] = []
+    for number in range(length):
+        if number == returns:
+            shared.merged.judge(silent={receivers - 1})
+            for frame_id in waiting:
+                held.observe(frame_id)
+            shared.report(receivers - 1)
+            waiting.clear()
+        whose = number % receivers
+        if number in lost:
+            continue
+        if whose < len(others):
+            others[whose].observe(number * step)
+        elif stalls <= number < returns:
+            waiting.append(number * step)
+        else:
+            held.observe(number * step)
+        if number % 100 == 99:
+            for receiver in range(receivers):
+                shared.report(receiver)
+            shared.merged.judge(silent={receivers - 1} if stalls <= number < returns else ())
+    found, expected = shared.end(), alone([n * step for n in range(length) if n not in lost], step)
+    assert found.pop("late") <= length // receivers + 1 and expected.pop("late") == 0
+    assert found == expected
+
+
+def test_frames_of_a_numbering_that_is_over_are_late_in_it() -> None:
+    shared = Shared(2)
+    for frame_id in range(5000):
+        if frame_id % 2 == 0 or frame_id < 100:
+            shared.logs[frame_id % 2].observe(frame_id)
+    shared.report(0)
+    shared.report(1)
+    shared.merged.judge(silent={1})
+    for frame_id in range(0, 3000, 2):  # begins anew, and only one receiver gets something
+        shared.logs[0].observe(frame_id)
+    shared.report(0)
+    shared.merged.judge(silent={1})
+    assert shared.merged.gaps.resets == 1
+    for frame_id in [*range(101, 5000, 2), *range(1, 3001, 2)]:  # what was held back
+        shared.logs[1].observe(frame_id)
+    shared.report(1)
+    for frame_id in range(3000, 3100):
+        shared.logs[(frame_id + 1) % 2].observe(frame_id)
+    found = shared.end()
+    assert (found["resets"], found["series"], found["missing"], found["duplicates"]) == (1, 2, 0, 0)
 
 
 def test_a_numbering_that_began_anew_while_one_receiver_got_nothing_is_one_reset() -> None:

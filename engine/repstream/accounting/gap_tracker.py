@@ -66,6 +66,7 @@ class GapTracker:
 
     __slots__ = (
         "_first",
+        "_former",
         "_holes",
         "_is_said",
         "_missing",
@@ -90,6 +91,7 @@ class GapTracker:
         self.resets = 0
         self.series = 0
         self._first = 0
+        self._former = _UNKNOWN
         # The id that follows the highest; unknown before the first, and while there is a run.
         self._next = _UNKNOWN
         self._resume = _UNKNOWN
@@ -118,6 +120,21 @@ class GapTracker:
     def observe_run(self, count: int) -> None:
         """Book `count` ids that begin with the expected one and follow each other without a gap."""
         self._next += count * self.step
+
+    @property
+    def oldest(self) -> int:
+        """The first id of the window; negative where none is further back."""
+        return (self._next if self._run is None else self._resume) - WINDOW * self.step
+
+    def observe_old(self, ids: range) -> None:
+        """Book ids of the numbering that lie before the window, and that somebody knows to be late."""
+        self._holes.difference_update(ids)
+        before = range(ids.start, min(ids.stop, self._first), ids.step)  # was never missing
+        self._book_late(len(ids), len(ids) - len(before))
+
+    def observe_earlier(self, ids: range) -> None:
+        """Book ids of the numbering before; up to its highest id they were missing in it."""
+        self._book_late(len(ids), len(range(ids.start, min(ids.stop, self._former), ids.step)))
 
     def begin_series(self, images: int | None = None) -> None:
         """A numbering begins with id 0; of `images` ids where the source says so.
@@ -206,6 +223,7 @@ class GapTracker:
         return run
 
     def _begin(self, frame_id: int) -> None:
+        self._former = self._next
         self.series += 1
         self._first = frame_id
         self._next = frame_id + self.step
@@ -243,6 +261,10 @@ class GapTracker:
         self._holes.remove(frame_id)
         self.late += 1
         self._missing -= 1
+
+    def _book_late(self, count: int, missed: int) -> None:
+        self.late += count
+        self._missing = max(0, self._missing - missed)
 
     def _repeat(self, frame_id: int) -> None:
         """An id came again."""

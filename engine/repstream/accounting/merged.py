@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from repstream.accounting.gap_tracker import GapTracker
 from repstream.accounting.id_runs import IdRun
@@ -21,6 +21,9 @@ class MergedTracker:
     one receiver waits until it has at the others. So an id is judged (`judge`) when every receiver has
     something that follows, or is silent: nothing is expected of it now.
 
+    An id that lies far back is late where its receiver says that no numbering has begun in between: it
+    came over a connection that stood still while nothing was awaited from it.
+
     Frames that overtake each other on their way to different receivers are not late: nobody sees that. A
     numbering that begins anew is known by an id far back, or near the first one with one more that
     came before.
@@ -29,7 +32,7 @@ class MergedTracker:
     def __init__(self, receivers: int, gaps: GapTracker) -> None:
         self.gaps, step = gaps, gaps.step
         self._arrivals = [_Arrivals(step, receivers * step) for _ in range(receivers)]
-        self._numbering = 0
+        self._numbering = self._judged = 0  # that which is awaited, and that of the last id
         self._ahead = 0
 
     @property
@@ -50,6 +53,9 @@ class MergedTracker:
         """Judge all ids that nothing can come before; of receivers that are `silent` nothing is awaited."""
         for number in silent:
             self._arrivals[number].end_doubt()
+        for arrivals in self._arrivals:
+            for ids in arrivals.drop_earlier(self._numbering):
+                self.gaps.observe_earlier(ids)
         while heads := self._heads(silent):
             self._feed(heads)
 
@@ -80,14 +86,19 @@ class MergedTracker:
         runs = [arrivals.runs[0][1] for arrivals in heads]
         if count := self._in_turn(runs):
             self.gaps.observe_run(count * len(runs))
+            self._judged = heads[-1].runs[0][0]
             for arrivals in heads:
                 arrivals.drop(count)
             self._ahead += count * len(runs)
             return
         first, step, count = runs[0]
+        before, self._judged = self._judged, heads[0].runs[0][0]
         if len(runs) > 1:
             count = min(count, max(1, -((first - runs[1].first) // step)))
-        if step == self.gaps.step and self.gaps.expects(first):
+        if first < self.gaps.oldest and heads[0].is_known and self._judged == before:
+            count = min(count, -((first - self.gaps.oldest) // step))
+            self.gaps.observe_old(range(first, first + count * step, step))
+        elif step == self.gaps.step and self.gaps.expects(first):
             self.gaps.observe_run(count)
         else:
             for frame_id in range(first, first + count * step, step):
@@ -112,6 +123,7 @@ class _Arrivals:
     def __init__(self, step: int, slack: int) -> None:
         self.runs: deque[Placed] = deque()
         self._own = OwnNumberings(step, slack)
+        self.is_known = False  # whether an id of it was judged: of the first one nobody knows what it begins
 
     @property
     def pending(self) -> int:
@@ -130,8 +142,15 @@ class _Arrivals:
             self._own.number += later
             self.runs = deque((numbering + later, run) for numbering, run in self.runs)
 
+    def drop_earlier(self, numbering: int) -> Iterator[range]:
+        """Leave out the ids from before this numbering, which began here, too, behind them."""
+        while self.runs and self.runs[0][0] < numbering <= self._own.number:
+            first, step, count = self.runs.popleft()[1]
+            yield range(first, first + count * step, step)
+
     def drop(self, count: int) -> None:
         """The first `count` ids of the first run are judged."""
         numbering, (first, step, had) = self.runs.popleft()
+        self.is_known = True
         if count < had:
             self.runs.appendleft((numbering, IdRun(first + count * step, step, had - count)))
