@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from repstream.accounting import GapTracker, IdRun, MergedTracker, RunLog, Verdict
 from repstream.accounting.gap_tracker import WINDOW
+from repstream.files.gaps import GapLog, count
 
 RECEIVERS = st.integers(2, 5)
 
@@ -31,7 +32,8 @@ class Shared:
 
     def __init__(self, receivers: int, step: int = 1) -> None:
         self.logs = [RunLog() for _ in range(receivers)]
-        self.merged = MergedTracker(receivers, GapTracker(step))
+        self.gaps = GapLog(step)
+        self.merged = MergedTracker(receivers, self.gaps)
 
     def report(self, receiver: int) -> None:
         self.merged.add(receiver, self.logs[receiver].take())
@@ -42,7 +44,8 @@ class Shared:
             self.report(receiver)
         self.merged.judge(silent=range(len(self.logs)))
         assert self.merged.pending == 0
-        return counts(self.merged.gaps)
+        assert count(self.gaps.missing_ids) == self.gaps.missing
+        return counts(self.gaps)
 
 
 @st.composite

@@ -86,6 +86,16 @@ class GapLog(GapTracker):
         """The ids that are missing now, numbering after numbering."""
         return [*self._closed, *self._open_ids()]
 
+    def observe_old(self, ids: range) -> None:
+        for frame_id in ids:
+            self._open.remove(self._number(frame_id))
+        super().observe_old(ids)
+
+    def observe_earlier(self, ids: range) -> None:
+        for frame_id in ids:
+            self._close(frame_id)
+        super().observe_earlier(ids)
+
     def end_before(self, frame_id: int) -> None:
         """Of this numbering this id and those above it are not awaited, so none of them is missing.
 
@@ -100,6 +110,15 @@ class GapLog(GapTracker):
             return ((first + low, first + high) for low, high in self._open)
         ids = (first + number * step for low, high in self._open for number in range(low, high + 1))
         return ((missing, missing) for missing in islice(ids, self.MOST))
+
+    def _close(self, frame_id: int) -> None:
+        """An id of the numbering before came after all."""
+        for at in reversed(range(len(self._closed))):
+            first, last = self._closed[at]
+            if first <= frame_id <= last:
+                parts = ((first, frame_id - 1), (frame_id + 1, last))
+                self._closed[at : at + 1] = [(low, high) for low, high in parts if low <= high]
+                return
 
     def _begin(self, frame_id: int) -> None:
         self._closed, self._open = self.missing_ids, Ranges()
