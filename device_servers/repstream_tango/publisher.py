@@ -26,8 +26,6 @@ from repstream.protocol import Change, Engine, Event, Snapshot, Subscription
 from repstream_tango import client_threads
 
 REPUBLISH_SECONDS = 4.0
-LEAVE_SECONDS = 10.0
-"""Longer than anybody waits for a monitor (3.2 s), and a push takes."""
 
 MOST_WAITING = 200
 """Changes that may wait: about as many as cost more than a round of everything."""
@@ -53,12 +51,15 @@ class Publishing(Protocol):
 
 @dataclass
 class _Attachment:
-    """One engine and the devices on it; `published` is where the last full round ended."""
+    """One engine and the devices on it."""
 
     engine: Attachable
     subscription: Subscription | None = None
     devices: list[Publishing] = field(default_factory=list)
     published: tuple[str, int] = ("", 0)
+    """Where the last full round ended."""
+    awaits_round: bool = False
+    """Whether a full round is in the queue; it reaches all devices that are there by then."""
 
 
 class Publisher:
@@ -87,10 +88,12 @@ class Publisher:
                     lambda event: self._queue.put(partial(self._publish, address, event))
                 )
             attachment.devices.append(device)
+            if not attachment.awaits_round:
+                attachment.awaits_round = True
+                self._queue.put(partial(self._publish, address, None))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
-        self._queue.put(partial(self._publish, address, None))
         return attachment.engine
 
     def post(self, device: Publishing, push: Callable[[], None]) -> None:
@@ -100,18 +103,18 @@ class Publisher:
     def detach(self, device: Publishing) -> None:
         """Publish nothing more of `device`; the last one at an address closes the connection.
 
-        Returns when the publisher has left the device. Whoever calls must not hold the device's monitor:
-        the publisher may be waiting for it.
+        Returns when the publisher has left the device, and not before, since a push to a device that is
+        gone ends the process. Whoever calls must not hold the device's monitor: the publisher may be
+        waiting for it, which it does for 3.2 s at most.
         """
         with self._lock:
-            self._left.wait_for(lambda: self._at is not device, LEAVE_SECONDS)
             address, attachment = next(
                 ((a, at) for a, at in self._attachments.items() if device in at.devices), ("", None)
             )
-            if attachment is None:
-                return
-            attachment.devices.remove(device)
-            if attachment.devices:
+            if attachment is not None:  # first of all: whatever waits for the device is not pushed any more
+                attachment.devices.remove(device)
+            self._left.wait_for(lambda: self._at is not device)
+            if attachment is None or attachment.devices or self._attachments.get(address) is not attachment:
                 return
             del self._attachments[address]
         if attachment.subscription is not None:
@@ -152,6 +155,7 @@ class Publisher:
                 self._publish_to(attachment, event)
 
     def _publish_all(self, attachment: _Attachment) -> None:
+        attachment.awaits_round = False
         snapshot = attachment.engine.snapshot()
         attachment.published = (snapshot.epoch, snapshot.sequence)
         self._publish_to(attachment, snapshot)

@@ -197,3 +197,52 @@ def test_what_waits_behind_a_busy_device_becomes_one_round_with_the_last_values(
         published.append(device.next())
     publisher.detach(device)
     assert len(published) == 2
+
+
+def test_a_device_goes_although_much_waits_for_it() -> None:
+    """It used to wait until nothing did, 10 s at most, and then went while the publisher was busy with it."""
+    publisher, engines = made()
+    entered, may_go_on = threading.Event(), threading.Semaphore(0)
+
+    class Busy(SmallDevice):
+        def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+            super().publish(values, times, at)
+            entered.set()
+            assert may_go_on.acquire(timeout=20)
+
+    publisher.attach("a", device := Busy())
+    assert entered.wait(20)
+    for number in range(1, 20):
+        engines[0].emit(number, x=number)
+    leaving = threading.Thread(target=publisher.detach, args=[device])
+    leaving.start()
+    leaving.join(0.2)
+    may_go_on.release()
+    leaving.join(20)
+    assert not leaving.is_alive()
+    assert device.published.qsize() == 1
+
+
+def test_devices_that_join_together_cost_one_round() -> None:
+    publisher, engines = made()
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    class Busy(SmallDevice):
+        def publish(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
+            super().publish(values, times, at)
+            entered.set()
+            assert may_go_on.wait(20)
+
+    publisher.attach("a", first := Busy())
+    assert entered.wait(20)
+    joined = [SmallDevice() for _ in range(20)]
+    for device in joined:
+        publisher.attach("a", device)
+    may_go_on.set()
+    for device in joined:
+        assert device.next() == engines[0].values
+    engines[0].emit(1, x=1)
+    assert joined[-1].next() == {"x": 1}
+    assert first.published.qsize() <= 3
+    for device in (first, *joined):
+        publisher.detach(device)
