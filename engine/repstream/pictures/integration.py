@@ -20,8 +20,11 @@ KEPT = 100_000
 BEFORE = 10.0
 """Seconds for which they are kept while no gate is open: it may let through what came before."""
 
-ON_ITS_WAY = 0.1
-"""Seconds that an image may be under way from the gate to here, where nothing waits to be received."""
+ON_ITS_WAY = 1.0
+"""Seconds that an image may be under way from the gate to here, where nothing waits to be received.
+
+Only the verdict that some are missing waits for it; on a busy machine an image has taken 0.1 s.
+"""
 
 PATIENCE = 10.0
 """Seconds after which images that have not come are given up."""
