@@ -112,6 +112,10 @@ class Cluster:
         assert len(head) == 1
         kill(head[0])
 
+    def hosts_have_ended(self) -> bool:
+        """Whether each host has given its head up."""
+        return not any("raylet/raylet" in _text(Path(f"/proc/{pid}/cmdline")) for pid in self._own())
+
     def close(self) -> None:
         """What Ray has started names its folder; `ray stop` would end that of others, too."""
         if self._watcher is not None:
@@ -255,7 +259,7 @@ def test_an_engine_whose_host_is_lost_goes_on_at_another(
 def test_an_acquisition_does_not_notice_that_the_head_dies_and_the_engine_ends_in_good_order(
     cluster: Cluster, engine: repstream.Client, folder: Path, detector: Detector
 ) -> None:
-    """Last, since nothing of Ray is left."""
+    """Nothing of Ray is left then."""
     begin(engine, folder / "fourth.h5", detector)
     holder = cluster.placed()["holder"]
     everything = below(holder) | {holder}
@@ -271,3 +275,44 @@ def test_an_acquisition_does_not_notice_that_the_head_dies_and_the_engine_ends_i
     with h5py.File(folder / "fifth.h5") as file:
         assert len(file["/entry/data/data"]) == 5
     assert verify(folder / "fifth.h5").damaged == []
+
+
+def test_an_acquisition_does_not_notice_that_a_new_head_takes_its_engine_up(
+    cluster: Cluster, folder: Path, detector: Detector
+) -> None:
+    """A new head knows nothing of the one before: host and engine are named to it again."""
+    (host, port), own = cluster.address.split(":"), free_port()
+    config = folder / "south.json"
+    source = {"address": detector.address}
+    config.write_text(json.dumps({"source": source, "writers": {"main": {"folder": str(folder)}}}))
+    head = ("start", host, "--port", port, "--offers", "detector:eiger")
+    where = ("--address", cluster.address, "--port", own, "--patience", 120)
+    place = (
+        "place",
+        "south",
+        "--needs",
+        "detector:eiger",
+        *where,
+        "--root",
+        folder,
+        "--config",
+        config,
+        "--start",
+    )
+    until(cluster.hosts_have_ended, "the hosts to give their head up")
+    cluster.done(*head)
+    cluster.done(*place)
+    with repstream.Client(f"tcp://{cluster.host}:{own}", timeout=20) as south:
+        begin(south, folder / "sixth.h5", detector)
+        before = cluster.placed("south")
+        cluster.kill_head()
+        until(cluster.hosts_have_ended, "the hosts to give their head up")
+        cluster.done(*head)
+        cluster.done(*place)
+        after = cluster.placed("south")
+        assert after["keeper"] != before["keeper"]
+        assert {**after, "keeper": 0} == {**before, "keeper": 0}
+        detector.send(range(10, 20))
+        south.wait("writers.main.acq_state", "FINISHED", timeout=30)
+    assert_holds(folder / "sixth.h5", range(20))
+    cluster.done("remove", "south", "--address", cluster.address)
