@@ -27,6 +27,7 @@ from repstream_tango.refusal import WRONG_PROPERTY, as_devfailed, fail
 from repstream_tango.shown import Reading, Shown
 from repstream_tango.states import level_line
 from repstream_tango.types import TangoValue, from_tango, message_to_tango
+from repstream_tango.unsaved import using_database
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class EngineDevice(Device):  # type: ignore[misc]  # pytango has no types
         self._causes: frozenset[str] = frozenset()
         self._logged: DevState | None = None
         try:
-            super().init_device()
+            with using_database():
+                super().init_device()  # reads the properties
             self.events = Events(weakref.proxy(self))
             for name in ("State", "Status"):
                 self.set_change_event(name, True, False)

@@ -14,7 +14,7 @@ from repstream.errors import RegistrationError
 from repstream_tango.command_line import DEVICE_NAME, Device
 from repstream_tango.names import REPEATER_CLASS
 from repstream_tango.registration import open_database, register, unregister
-from repstream_tango.unsaved import exporting
+from repstream_tango.unsaved import using_database
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Followed:
         if self._server is not None:
             register(open_database(), self._server, [device], device.engine)
         made = next(each for each in Util.instance().get_class_list() if each.get_name() == REPEATER_CLASS)
-        with exporting():
+        with using_database():
             made.device_factory([device.name])
         log.info("device %s is there", device.name)
 

@@ -15,7 +15,6 @@ from repstream.parameters.catalogue import Catalogue, Group
 from repstream.parameters.facts import Role, Value
 from repstream_tango.names import group_name, label, text_label
 from repstream_tango.shown import Shown
-from repstream_tango.unsaved import unsaved
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +38,20 @@ class Labels:
                 self._slots.setdefault(catalogue.key(Role.NAME, of.group, one.slot), []).append(one)
         self._named: dict[str, str] = {}
 
-    def follow(self, values: Mapping[str, Value]) -> None:
-        """Of new values those that name a slot; under the device's monitor.
+    def changed(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """Of new values those that name a slot otherwise than its labels do; for `follow`."""
+        names = {key: str(values[key] or "") for key in self._slots.keys() & values.keys()}
+        names = {key: "" if name.casefold() in self._taken else name for key, name in names.items()}
+        return {key: name for key, name in names.items() if name != self._named.get(key, "")}
 
-        Where labels cannot be changed now, the next round of everything does it.
+    def follow(self, names: Mapping[str, str]) -> None:
+        """Name slots in the labels; under the device's monitor, and not into the database.
+
+        There they would be taken for labels that a client has set, and stay for ever.
         """
-        for key in self._slots.keys() & values.keys():
-            name = str(values[key] or "")
-            name = "" if name.casefold() in self._taken else name
-            if name == self._named.get(key, ""):
-                continue
-            # Not into the database: there it would be taken for one that a client has set, and stay for ever.
-            with unsaved() as possible:
-                if possible:
-                    self._rename(self._slots[key], self._named.get(key, ""), name)
-                    self._named[key] = name
+        for key, name in names.items():
+            self._rename(self._slots[key], self._named.get(key, ""), name)
+            self._named[key] = name
 
     def _rename(self, attributes: Iterable[Shown], before: str, name: str) -> None:
         given: dict[str, tuple[str, str]] = {}

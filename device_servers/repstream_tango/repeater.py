@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from tango import AttrQuality, DevState
+from tango import AttrQuality, DevFailed, DevState
 from tango.server import command
 
 from repstream.link.chronicle import Chronicle
@@ -19,6 +21,9 @@ from repstream_tango.pictures.device import PictureDevice
 from repstream_tango.refusal import REFUSED, as_devfailed, fail
 from repstream_tango.states import REPEATER_ROLES, repeater_state, repeater_status
 from repstream_tango.types import message_to_tango
+from repstream_tango.unsaved import unsaved
+
+log = logging.getLogger(__name__)
 
 
 class RepeaterDevice(PictureDevice):
@@ -74,9 +79,19 @@ class RepeaterDevice(PictureDevice):
         with as_devfailed(f"{self.get_name()}/{shown.name}"):
             return shown.value(self.reading)
 
+    def _follow(self, names: Mapping[str, str]) -> None:
+        """Name slots in the labels; where that cannot be now, the next round of everything does it."""
+        try:
+            with unsaved(self) as possible:
+                if possible and self._labels is not None:
+                    self._labels.follow(names)
+        except DevFailed as failed:
+            log.debug("%s: labels not changed: %s", self.get_name(), failed.args[0].desc)
+
     def push_more(self, values: Mapping[str, Value], times: Mapping[str, float], at: float) -> None:
-        if self._labels is not None and not is_unknown(self.of_engine(Role.STATE)):
-            self._labels.follow(values)
+        known = not is_unknown(self.of_engine(Role.STATE))
+        if known and self._labels is not None and (names := self._labels.changed(values)):
+            self.publisher.post(self, partial(self._follow, names))
         again = bool(times)
         for shown in self.list_attributes:
             if not shown.keys.isdisjoint(values):
