@@ -197,6 +197,28 @@ def test_a_setting_after_prepareAcq_takes_another_prepareAcq(bench: Bench, name:
     (bench.folder / f"again_{name}_0000.h5").unlink()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("acq_nb_frames", -1),
+        ("saving_directory", "/etc"),
+        ("saving_suffix", ".tiff"),
+        ("acq_expo_time", -1.0),
+        ("saving_common_header", ["nonsense"]),
+    ],
+)
+def test_a_setting_that_is_refused_takes_nothing_back(bench: Bench, name: str, value: Any) -> None:
+    bench.saving(f"kept_{name}_", 1)
+    bench.lima.prepareAcq()
+    path = bench.folder / f"kept_{name}_0000.h5"
+    refusal(bench.lima.write_attribute, name, value)
+    assert path.exists()
+    bench.lima.startAcq()
+    ids = bench.send(1)
+    bench.until_ready()
+    assert ids_in(path) == ids
+
+
 @pytest.mark.parametrize("starts", [False, True], ids=["prepared", "started"])
 @pytest.mark.parametrize("command", ["stopAcq", "abortAcq"])
 def test_an_acquisition_without_images_leaves_no_file(bench: Bench, command: str, starts: bool) -> None:

@@ -164,11 +164,16 @@ class Course:
         if is_writing(self._value(STATE)):
             self._end(command, requester)
 
-    def take_back(self, requester: Requester) -> None:
-        """Take back what was prepared and not started, with its file, so that settings may be written."""
-        if self._prepared and self._saves:
+    def take_back(self, requester: Requester) -> bool:
+        """Take back what was prepared and not started, with its file; whether there was a file.
+
+        Then settings may be written.
+        """
+        had_file = self._prepared and self._saves
+        if had_file:
             self._end("abort", requester)
         self._prepared = False
+        return had_file
 
     def forget(self) -> None:
         """The acquisition before is none any more."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tango import AttrQuality, AutoTangoMonitor, DevFailed, DevState
 
-from repstream.errors import Refused, StorageError
+from repstream.errors import InvalidValue, Refused, StorageError
 from repstream.parameters.facts import Role, Value
 from repstream.states import is_open, is_unknown
 from repstream_tango.lima import table, values
@@ -128,12 +128,24 @@ class LimaDevice(PictureDevice):
         if row.name == table.PREFIX:
             changes = {**changes, f"{WRITER}file_number": self._free_number(str(value))}
         changes = {key: new for key, new in changes.items() if self.value(key) != new}
-        if changes and not row.name.startswith(VIDEO):
-            self.course.take_back(self.requester())
         if changes:
-            self.engine(row.name).write(changes, self.requester())
+            self._change(row, changes)
         if row.name == table.PREFIX or row.what is What.NEXT_NUMBER:
             self.course.numbered()
+
+    def _change(self, row: Row, changes: Mapping[str, Value]) -> None:
+        """Write; what was prepared is taken back where it is in the way, but not for what cannot be."""
+        engine, requester = self.engine(row.name), self.requester()
+        try:
+            engine.write(changes, requester)
+        except InvalidValue:
+            raise
+        except Refused:
+            if not self.course.take_back(requester):
+                raise
+            engine.write(changes, requester)
+        if not row.name.startswith(VIDEO):
+            self.course.take_back(requester)
 
     def _number(self, value: Shown) -> Value:
         """-1 asks for the number after those of the files that are there, as it does in Lima."""

@@ -53,17 +53,26 @@ class Configurator:
         return type(self._context.configuration)
 
     async def write(self, values: Mapping[str, Value]) -> None:
-        """Change parameters, all or none."""
+        """Change parameters, all or none.
+
+        A value that could never be taken is refused as such (`InvalidValue`) also where none may be
+        written now: who would end an acquisition for the write need not do so in vain.
+        """
         changes: dict[tuple[str, int], dict[str, Value]] = {}
+        written: list[tuple[Parameter, str]] = []
         for given, value in values.items():
             parameter, name = self._parameter(given)
-            self._check_access(parameter, name)
+            check_access(parameter, name, self._held(parameter), idle=True)
+            written.append((parameter, name))
             changes.setdefault((parameter.group, parameter.slot), {})[parameter.field] = converted(
                 parameter, name, value, self._held(parameter)
             )
         configuration = self._context.configuration
         for (group, slot), fields in changes.items():
             configuration = self._changed(configuration, group, slot, fields)
+        await self._check_outside(configuration)
+        for parameter, name in written:
+            self._check_access(parameter, name)
         await self._take(configuration)
 
     async def configure(self, text: str, subject: str) -> None:
@@ -99,6 +108,7 @@ class Configurator:
             parameter = self._context.catalogue.parameters[slots.key_with_slot(configuration, key)]
             if before.get(key, value) != value:
                 self._check_access(parameter, key)
+        await self._check_outside(configuration)
         await self._take(configuration)
 
     async def read(self, path: str, subject: str) -> tuple[Path, Configuration]:
@@ -133,8 +143,6 @@ class Configurator:
     async def _take(self, configuration: Configuration) -> None:
         if configuration == self._context.configuration:
             return
-        self._check_owners(configuration)
-        await self._check_folders(configuration)
         if not states.is_open(self._context.state):
             self._context.reconfigure(configuration)
             return
@@ -144,6 +152,11 @@ class Configurator:
             lambda number: control.Update(number, text),
             lambda: self._context.reconfigure(configuration),
         )
+
+    async def _check_outside(self, configuration: Configuration) -> None:
+        """Refuse what the operating system does not permit."""
+        self._check_owners(configuration)
+        await self._check_folders(configuration)
 
     def _check_owners(self, configuration: Configuration) -> None:
         held = self._context.configuration.writers
