@@ -21,6 +21,9 @@ settings.load_profile("no deadline")
 # A program that a test starts says where it was when it crashes.
 os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 
+# OpenMP's threads, that pack images, spin while they wait: beside other tests this takes most of the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 @pytest.fixture
 def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
+import pytest
+
+from repstream_cli.main import main
 from tests.ports import free_port as free_port
 
 
@@ -15,6 +19,19 @@ def repstream(*arguments: object, timeout: float = 90) -> subprocess.CompletedPr
     """Run a command to its end."""
     command = [sys.executable, "-m", "repstream_cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def run_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """What a command says and returns, without the second that a process of its own takes to begin."""
+    command = ["repstream", *map(str, arguments)]
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with redirect_stdout(stdout), redirect_stderr(stderr), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as end:
+            main()
+    code = end.value.code
+    assert code is None or isinstance(code, int)
+    return subprocess.CompletedProcess(command, code or 0, stdout.getvalue(), stderr.getvalue())
 
 
 @contextmanager

@@ -16,60 +16,65 @@ import pytest
 from repstream.sources.images import image
 from repstream_cli.exits import Exit
 from tests.cli.processes import below, still_alive
-from tests.cli.running import repstream, started
+from tests.cli.running import run_here, started
 
 SMALL = ("--any-ports", "--size", "120x200", "--rate", 100)
 
 
-def test_the_demo_writes_what_was_sent(tmp_path):
-    seen = repstream("demo", "--once", *SMALL, "--folder", tmp_path)
-    assert seen.returncode == Exit.OK, seen
-    assert "All 100 images are what was sent" in seen.stdout
-    with h5py.File(tmp_path / "demo_001.h5") as file:
-        ids = file["/detector/metadata"]["image_id"]
-        for stored, frame_id in zip(file["/entry/data/data"], ids, strict=True):
-            assert np.array_equal(stored, image(int(frame_id), (120, 200), "uint16"))
-
-
-FEW = ("demo", "--once", *SMALL, "--images", 3)
+OTHERS = ("demo_001.h5", "demo_002_tango.h5", "demo_003.log", "demo.log", "demo_other.h5", "data.h5")
+"""Files that lie in the folder of a demo before it comes."""
 
 
 def held(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_files_that_are_not_its_own_stay_as_they_are(tmp_path):
-    others = ("demo_001.h5", "demo_002_tango.h5", "demo_003.log", "demo.log", "demo_other.h5", "data.h5")
-    for name in others:
-        (tmp_path / name).write_text(name)
-    before = held(tmp_path)
-    assert repstream(*FEW, "--folder", tmp_path).returncode == Exit.OK
-    after = held(tmp_path)
-    assert {name: after[name] for name in others} == before
-    assert sorted(after.keys() - before.keys()) == ["demo_004.h5", "demo_004.log"]
-    assert repstream(*FEW, "--remove", "--folder", tmp_path).returncode == Exit.OK
-    assert held(tmp_path) == after
+@pytest.fixture(scope="module")
+def two_demos(tmp_path_factory):
+    """The folders after two demos at once, of which the other one removes its files, and how both ended."""
+    kept, removed = folders = [tmp_path_factory.mktemp(name) for name in ("kept", "removed")]
+    for folder in folders:
+        for name in OTHERS:
+            (folder / name).write_text(name)
+    # No usual ports: an engine of another test that takes them would share the images of the detector there.
+    once = ("demo", "--once", *SMALL)
+    with (
+        started(*once, "--folder", kept) as one,
+        started(*once, "--remove", "--folder", removed) as other,
+    ):
+        ends = [(*process.communicate(timeout=100), process.returncode) for process in (one, other)]
+    return kept, removed, ends
+
+
+def test_two_demos_at_once_keep_out_of_each_others_way(two_demos):
+    _, _, ends = two_demos
+    assert [end[-1] for end in ends] == [Exit.OK, Exit.OK], ends
+    for stdout, *_ in ends:
+        assert "All 100 images are what was sent" in stdout
+
+
+def test_the_demo_writes_what_was_sent(two_demos):
+    kept, _, _ = two_demos
+    with h5py.File(kept / "demo_004.h5") as file:
+        ids = file["/detector/metadata"]["image_id"]
+        for stored, frame_id in zip(file["/entry/data/data"], ids, strict=True):
+            assert np.array_equal(stored, image(int(frame_id), (120, 200), "uint16"))
+
+
+def test_files_that_are_not_its_own_stay_as_they_are(two_demos):
+    kept, removed, _ = two_demos
+    after = held(kept)
+    assert {name: after[name] for name in OTHERS} == held(removed) == {name: name.encode() for name in OTHERS}
+    assert sorted(after.keys() - set(OTHERS)) == ["demo_004.h5", "demo_004.log"]
 
 
 def test_no_folder_is_made_but_the_one_that_is_named(tmp_path):
-    seen = repstream(*FEW, "--folder", tmp_path / "typo" / "data")
+    seen = run_here("demo", "--once", *SMALL, "--folder", tmp_path / "typo" / "data")
     assert seen.returncode == Exit.USAGE
     assert "No such file or directory" in " ".join(seen.stderr.replace("│", "").split())
     (tmp_path / "file").touch()
-    assert repstream(*FEW, "--folder", tmp_path / "file").returncode == Exit.USAGE
+    assert run_here("demo", "--once", *SMALL, "--folder", tmp_path / "file").returncode == Exit.USAGE
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_two_demos_at_once_keep_out_of_each_others_way(tmp_path):
-    # No usual ports: an engine of another test that takes them would share the images of the detector there.
-    few = ("demo", "--once", "--any-ports", "--size", "120x200", "--rate", 100)
-    with (
-        started(*few, "--folder", tmp_path / "one") as one,
-        started(*few, "--folder", tmp_path / "two") as two,
-    ):
-        ends = [process.communicate(timeout=100) for process in (one, two)]
-    said = "\n".join(text for end in ends for text in end)
-    assert [one.returncode, two.returncode] == [Exit.OK, Exit.OK], said
 
 
 def test_ctrl_c_during_the_acquisition_ends_everything(tmp_path):

@@ -17,7 +17,7 @@ import zmq
 from repstream.messages import array_1_0, bsread, dectris_v1, dectris_v2
 from repstream.messages.pixels import packed
 from repstream_cli.exits import Exit
-from tests.cli.running import repstream
+from tests.cli.running import repstream, run_here
 from tests.engine.ring.peers import Producer, tidy, unique_name
 from tests.sockets import keeping_context
 
@@ -79,7 +79,7 @@ def test_numbers_come_as_json_and_without_bad_pixels(tmp_path: Path) -> None:
 )
 def test_any_format_will_do(parts: list[Any], options: list[str]) -> None:
     with stream(parts, zmq.PUSH) as address:
-        seen = repstream("look", address, "--mode", "pull", "--json", *options)
+        seen = run_here("look", address, "--mode", "pull", "--json", *options)
     assert json.loads(seen.stdout)["sum"] == IMAGE.sum()
 
 
@@ -107,18 +107,18 @@ def test_a_ring_buffer_will_do_too() -> None:
 
 def test_the_png_fits_the_size_that_is_asked_for(tmp_path: Path) -> None:
     with stream(array_1_0.encode(7, IMAGE)) as address:
-        repstream("look", address, "--save", tmp_path / "image.png", "--size", "10x10", "--log", "--no-view")
+        run_here("look", address, "--save", tmp_path / "image.png", "--size", "10x10", "--log", "--no-view")
     assert _size_of(tmp_path / "image.png") == (7, 10)
 
 
 def test_a_stream_without_images_ends_in_time_with_a_hint() -> None:
-    seen = repstream("look", "tcp://127.0.0.1:1", "--timeout", 0.2)
+    seen = run_here("look", "tcp://127.0.0.1:1", "--timeout", 0.2)
     assert seen.returncode == Exit.NOTHING
     assert "--mode pull" in seen.stderr
 
 
 def test_an_address_that_no_source_has_is_refused() -> None:
-    seen = repstream("look", "http://127.0.0.1:8000")
+    seen = run_here("look", "http://127.0.0.1:8000")
     assert seen.returncode == Exit.USAGE
     assert "ring" in seen.stderr
 
@@ -133,7 +133,7 @@ def test_a_damaged_message_is_said() -> None:
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     (tmp_path / "image.png").write_text("mine")
     for target in (tmp_path / "image.png", tmp_path / "image.gif", tmp_path / "nowhere" / "image.png"):
-        assert repstream("look", "tcp://127.0.0.1:1", "--save", target).returncode == Exit.USAGE
+        assert run_here("look", "tcp://127.0.0.1:1", "--save", target).returncode == Exit.USAGE
     assert (tmp_path / "image.png").read_text() == "mine"
 
 

@@ -22,6 +22,7 @@ from tests.certificates import Authority
 from tests.cli.processes import below, still_alive
 from tests.cli.running import free_port, started
 from tests.cli.running import repstream as run
+from tests.cli.running import run_here
 from tests.fakes import FakePlane
 from tests.integration.rig import until
 from tests.ioc.clients import tool
@@ -151,7 +152,7 @@ def test_only_epics_users_on_the_list_may_write(site, users):
     ],
 )
 def test_options_that_make_no_sense_are_refused(site, options, reason):
-    refused = run("serve", *site.options, *options)
+    refused = run_here("serve", *site.options, *options)
     assert refused.returncode == Exit.USAGE
     assert reason in refused.stderr
 
@@ -237,7 +238,7 @@ def test_a_second_engine_at_the_same_address_is_refused(site):
     ],
 )
 def test_wrong_usage_is_said(option, value, said):
-    seen = run("serve", *QUIET, option, value)
+    seen = run_here("serve", *QUIET, option, value)
     assert seen.returncode == Exit.USAGE
     assert said in " ".join(seen.stderr.replace("│", " ").split())
 
@@ -268,7 +269,7 @@ def test_the_tango_server_is_entered_into_a_database(site, monkeypatch):
 
 def test_a_database_needs_an_address(site, monkeypatch):
     monkeypatch.delenv("TANGO_HOST", raising=False)
-    seen = run("serve", *site.options, "--tango-database")
+    seen = run_here("serve", *site.options, "--tango-database")
     assert seen.returncode == Exit.USAGE
     assert "TANGO_HOST" in seen.stderr
 
@@ -301,7 +302,7 @@ def test_settings_given_by_a_relative_path_can_be_loaded_again(
     ],
 )
 def test_what_would_protect_less_than_it_seems_to_is_refused(tmp_path, options, said):
-    ran = run("serve", "--root", tmp_path, *options)
+    ran = run_here("serve", "--root", tmp_path, *options)
     assert ran.returncode == Exit.USAGE
     assert said in " ".join(ran.stderr.replace("│", "").split())
 

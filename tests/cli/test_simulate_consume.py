@@ -10,7 +10,7 @@ import pytest
 
 from repstream_cli import main
 from repstream_cli.exits import Exit
-from tests.cli.running import free_port, repstream, started
+from tests.cli.running import free_port, repstream, run_here, started
 
 SMALL = ("--size", "64x80", "--rate", 0)
 
@@ -88,7 +88,7 @@ def test_fewer_frames_than_asked_for_is_told(address):
     ],
 )
 def test_wrong_usage_is_said(arguments, said):
-    run = repstream(*arguments)
+    run = run_here(*arguments)
     assert run.returncode == Exit.USAGE
     assert said in run.stderr
 
@@ -139,7 +139,7 @@ def test_two_recordings_are_never_mixed(address, tmp_path):
     ],
 )
 def test_wrong_usage_is_said_in_words(arguments, said):
-    seen = repstream(*arguments)
+    seen = run_here(*arguments)
     assert seen.returncode == Exit.USAGE
     assert said in said_in(seen.stderr)
     assert "Traceback" not in seen.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,13 @@ def extra(first: int, count: int) -> np.ndarray[Any, Any]:
 
 def payload(of: FilePlan, number: int) -> bytes:
     """An image as it is stored."""
-    pixels = image(number, of.dtype.str, of.shape).tobytes()
-    return compress(pixels, of.dtype.itemsize) if of.compression != "none" else pixels
+    return _stored(number, of.dtype.str, of.shape, of.compression != "none")
+
+
+@lru_cache(2000)
+def _stored(number: int, dtype: str, shape: tuple[int, int], packed: bool) -> bytes:
+    pixels = image(number, dtype, shape).tobytes()
+    return compress(pixels, np.dtype(dtype).itemsize) if packed else pixels
 
 
 def names(folder: Path) -> list[str]:
