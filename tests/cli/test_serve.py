@@ -20,9 +20,8 @@ from repstream_cli.exits import Exit
 from repstream_cli.serve_options import engine_options
 from tests.certificates import Authority
 from tests.cli.processes import below, still_alive
-from tests.cli.running import free_port, started
+from tests.cli.running import free_port, run_here, started
 from tests.cli.running import repstream as run
-from tests.cli.running import run_here
 from tests.fakes import FakePlane
 from tests.integration.rig import until
 from tests.ioc.clients import tool
@@ -302,7 +301,7 @@ def test_settings_given_by_a_relative_path_can_be_loaded_again(
     ],
 )
 def test_what_would_protect_less_than_it_seems_to_is_refused(tmp_path, options, said):
-    ran = run_here("serve", "--root", tmp_path, *options)
+    ran = run("serve", "--root", tmp_path, *options)
     assert ran.returncode == Exit.USAGE
     assert said in " ".join(ran.stderr.replace("│", "").split())
 
