@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tango import AttrQuality, AttrWriteType, CmdArgType
+from tango import AttrQuality, CmdArgType
 from tango.server import attribute
 
 from repstream.parameters.catalogue import Catalogue, Group, Parameter
 from repstream.parameters.facts import Kind, Level
 from repstream.protocol import Reading
-from repstream_tango.events import GRADUAL, IMPLEMENTED
+from repstream_tango.attributes import tango_attribute
+from repstream_tango.events import GRADUAL
 from repstream_tango.names import group_name, pascal
 from repstream_tango.types import placeholder, tango_type, text_to_tango
 
@@ -54,16 +55,14 @@ class ListAttribute:
         def read(device: Any) -> Any:
             return device.read_list(self)
 
-        return attribute(
-            name=self.name,
+        return tango_attribute(
+            self.name,
+            read,
             dtype=(CmdArgType.DevString if first.kind is Kind.CHOICE else tango_type(first),),
             max_dim_x=len(self.parameters),
-            access=AttrWriteType.READ,
-            fget=read,
             label=f"{group_name(self.group)}s: {first.title}",
             unit=first.unit,
             doc=f"{first.text} One element for each slot. {EMPTY_TEXT}",
-            **IMPLEMENTED,
         )
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tango import AttrWriteType, CmdArgType
+from tango import CmdArgType
 from tango.server import attribute, device_property
 
 from repstream.link.attach import DEFAULT_ADDRESS
 from repstream.parameters.catalogue import Catalogue, Command, Group, Parameter
 from repstream.parameters.facts import Format, Kind, Value
+from repstream_tango.attributes import tango_attribute
 from repstream_tango.command_line import NO_REPEATERS
 from repstream_tango.commands import tango_command
 from repstream_tango.device import EngineDevice
-from repstream_tango.events import IMPLEMENTED
 from repstream_tango.hdf5_writer import WriterDevice
 from repstream_tango.lima.projection import lima_class
 from repstream_tango.lists import list_attributes
@@ -142,13 +142,11 @@ def _attribute(parameter: Parameter, alone: bool) -> attribute:
     def write(device: EngineDevice, value: Any) -> None:
         device.write_parameter(parameter, value)
 
-    return attribute(
-        name=attribute_name(parameter, alone),
+    return tango_attribute(
+        attribute_name(parameter, alone),
+        read,
+        write if parameter.writable else None,
         dtype=tango_type(parameter),
-        access=AttrWriteType.READ_WRITE if parameter.writable else AttrWriteType.READ,
-        fget=read,
-        fset=write if parameter.writable else None,
-        **IMPLEMENTED,
         **configuration(parameter, alone),
     )
 
@@ -157,12 +155,10 @@ def _text_attribute(parameter: Parameter, alone: bool) -> attribute:
     def read(device: EngineDevice) -> Any:
         return device.read_text(parameter)
 
-    return attribute(
-        name=text_name(parameter, alone),
+    return tango_attribute(
+        text_name(parameter, alone),
+        read,
         dtype=CmdArgType.DevString,
-        access=AttrWriteType.READ,
-        fget=read,
-        **IMPLEMENTED,
         label=text_label(parameter, alone=alone),
         doc=parameter.text,
         display_level=display_level(parameter, alone),

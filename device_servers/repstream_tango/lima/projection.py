@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tango import AttrWriteType, CmdArgType, DispLevel
+from tango import CmdArgType, DispLevel
 from tango.server import attribute, device_property
 
 from repstream.parameters.catalogue import Catalogue
+from repstream_tango.attributes import tango_attribute
 from repstream_tango.commands import tango_command
-from repstream_tango.events import IMPLEMENTED
 from repstream_tango.lima import table
 from repstream_tango.lima.device import LimaDevice
 from repstream_tango.lima.rows import Fixed, Row
@@ -50,17 +50,15 @@ def _attribute(row: Row) -> attribute:
         device.write_row(row, value)
 
     spectrum = {"dtype": (row.dtype,), "max_dim_x": row.length} if row.length else {"dtype": row.dtype}
-    return attribute(
-        name=row.name,
-        access=AttrWriteType.READ_WRITE if row.writable else AttrWriteType.READ,
-        fget=read,
-        fset=write if row.writable else None,
+    return tango_attribute(
+        row.name,
+        read,
+        write if row.writable else None,
         label=row.title,
         doc=f"{row.title}.",
         unit=row.unit,
         display_level=DispLevel.EXPERT if isinstance(row.what, Fixed) else DispLevel.OPERATOR,
         **spectrum,
-        **IMPLEMENTED,
     )
 
 

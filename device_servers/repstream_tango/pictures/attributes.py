@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tango import AttrDataFormat, AttrWriteType, CmdArgType, DispLevel
+from tango import AttrDataFormat, CmdArgType, DispLevel
 from tango.server import attribute
 
 from repstream.parameters.catalogue import Catalogue
 from repstream.parameters.facts import Role
 from repstream.pictures.link import GROUP
 from repstream.pictures.picture import Picture
-from repstream_tango.events import IMPLEMENTED
+from repstream_tango.attributes import tango_attribute
 from repstream_tango.names import group_name
 from repstream_tango.pictures.encodings import jpeg, lima_video
 
@@ -51,16 +51,14 @@ class PictureAttribute:
         def read(device: Any) -> Any:
             return device.read_picture(self)
 
-        return attribute(
-            name=self.name,
+        return tango_attribute(
+            self.name,
+            read,
             dtype=self.dtype,
-            access=AttrWriteType.READ,
-            fget=read,
             label=self.label,
             doc=self.text,
             display_level=self.level,
             **_SHAPES[self.dimensions],
-            **IMPLEMENTED,
         )
 
 
