@@ -11,7 +11,7 @@ import hdf5plugin  # noqa: F401  registers the filters
 import numpy as np
 import pytest
 import zmq
-from tests.engine.dataplane.bench import Plane, configuration, image, message, plan
+from tests.engine.dataplane.bench import Plane, configuration, image, message, plan, writer_alone
 from tests.engine.dataplane.conftest import Opener
 from tests.engine.dataplane.test_acquisitions import images_of, result_of, running
 from tests.engine.dataplane.test_input_formats import SERIES, dimage
@@ -21,6 +21,7 @@ from repstream.dataplane import control
 from repstream.dataplane.writing.following import PATIENCE, Following
 from repstream.messages import dectris_v1
 from repstream.messages.series import SeriesStart
+from repstream.parameters.writer import WriterConfig
 from repstream.states import AcquisitionResult
 
 Address = Callable[[str], str]
@@ -205,3 +206,11 @@ def test_a_series_waits_for_a_while_only() -> None:
     assert not following.gives_up(100.0 + PATIENCE / 2, busy=False)
     assert following.gives_up(100.0 + PATIENCE, busy=False)
     assert (following.enabled, following.pending) == (False, None)
+
+
+def test_the_log_names_the_writer_that_gives_a_series_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Following, "gives_up", lambda *_, **__: True)
+    writer_alone(WriterConfig(), lambda _: None, lambda: None).watch(0.0, held=False)
+    assert caplog.messages == ["writer file: no acquisition was begun for a series; it is not followed"]
