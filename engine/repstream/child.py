@@ -20,9 +20,14 @@ SECRET_VARIABLES = frozenset(
 """What the environment may hold that is for servers alone: no process that is started needs it."""
 
 
+WAIT_ASLEEP = {"OMP_WAIT_POLICY": "passive"}
+"""Threads of OpenMP, which pack images, otherwise spin while they wait, on cores that others need."""
+
+
 def environment() -> dict[str, str]:
     """The environment without secrets: for processes of ours, users' functions and commands."""
-    return {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
+    ours = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
+    return WAIT_ASLEEP | ours
 
 
 def start(
