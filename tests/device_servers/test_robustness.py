@@ -265,8 +265,9 @@ def test_a_write_of_anything_is_refused_or_applied_whole(site: Site, attributes:
     site.proxies[REPEATER].Configure(site.configuration)
     until(lambda: site.states() == site.calm, "the states to be as before")
     assert site.configurations() == configurations
-    # A client's connection more or less is none that a write left open: of those there would be hundreds.
-    until(lambda: site.descriptors() <= descriptors + 10, "the descriptors to be as before")
+    # The first look at a picture opens a connection that stays (21 of them); if writes left any open there
+    # would be hundreds.
+    until(lambda: site.descriptors() <= descriptors + 60, "the descriptors to be as before")
 
 
 def has_its_setpoint(proxy: tango.DeviceProxy, name: str) -> bool:

@@ -58,7 +58,8 @@ def test_cameras_on_three_servers_one_killed_one_standing_still(hosts: Hosts) ->
         cameras.get_instance_stream(name)
     info = proxy.get_servers_info()
     assert list(info) == list(hosts.workers)
-    assert [len(each["instances"]) for each in info.values()] == [2, 2, 2]
+    shares = sorted(len(each["instances"]) for each in info.values())
+    assert shares in ([2, 2, 2], [1, 2, 3])  # cores that are busy with a start count too
     assert cameras.get_camera_geometry("c0") == [1280, 960]  # of a stream from another process
     assert {each["host"] for each in proxy.get_instances_info().values()} == set(hosts.workers)
     killed, still, left = hosts.workers

@@ -74,6 +74,7 @@ class Instance:
         self._report = Report(Statistics())
         self._reason = self._subject = ""
         self._process: Running | None = None
+        self._launched = threading.Event()
         self._changing = threading.Lock()
         self._requests = itertools.count(1)
         self._answers: dict[int, tuple[threading.Event, list[Answer]]] = {}
@@ -99,7 +100,10 @@ class Instance:
         Raises `InstanceEnded` with the reason where it does not, `InvalidValue` where that is its
         configuration, `PortTakenError` where another program was quicker.
         """
-        self._process = launcher.launch(self.specification, self._hear, self._end)
+        try:
+            self._process = launcher.launch(self.specification, self._hear, self._end)
+        finally:
+            self._launched.set()
         deadline = time.monotonic() + START_TIME
         while not self._ready.wait(0.05) and not self.ended.is_set():
             if time.monotonic() > deadline:
@@ -209,6 +213,7 @@ class Instance:
             found = Input(self._find_input(wanted))
         except Exception as error:  # whatever the reason is, the instance says it to its user
             found = Input("", str(error))
+        self._launched.wait()  # it may have asked before this process knew of it
         if self._process is not None:
             self._process.send(found)
 

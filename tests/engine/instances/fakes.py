@@ -1,5 +1,7 @@
 """A launcher without processes."""
 
+import time
+
 from repstream.errors import ChildError
 from repstream.pipelines.control import PORT, Answer, Ending, Input, Ready, Reconfigure, Stop
 
@@ -39,12 +41,16 @@ class FakeLauncher:
 
     def __init__(self):
         self.processes, self.dying, self.mute, self.taken = {}, {}, set(), set()
+        self.first_words = []  # what each says before who starts it knows of it
 
     def launch(self, specification, on_notice, on_end):
         name = specification.name
         if name == "unstartable":
             raise ChildError("no process can be started")
         process = self.processes[name] = FakeRunning(specification, on_notice, on_end)
+        for notice in self.first_words:
+            on_notice(notice)
+            time.sleep(0.05)
         if specification.port in self.taken:
             process.end(1, f"port {specification.port} is taken", PORT)
         elif name in self.dying:

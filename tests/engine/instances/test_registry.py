@@ -218,6 +218,13 @@ def test_a_pipeline_is_given_its_input(pipelines, launcher):
     assert process.inputs[0].address == "tcp://camera:sim"
 
 
+def test_a_pipeline_that_asks_at_once_is_given_its_input(pipelines, launcher):
+    launcher.first_words.append(Wanted("camera", "sim"))
+    pipelines.start("p", PIPELINE)
+    process = launcher.processes["p"]
+    until(lambda: process.inputs)
+
+
 @pytest.mark.parametrize("name", ["", "x" * 256])
 def test_names_have_a_length(cameras, name):
     with pytest.raises(Refused):
