@@ -24,6 +24,9 @@ SMALL = ("--any-ports", "--size", "120x200", "--rate", 100)
 OTHERS = ("demo_001.h5", "demo_002_tango.h5", "demo_003.log", "demo.log", "demo_other.h5", "data.h5")
 """Files that lie in the folder of a demo before it comes."""
 
+EARLIER = (*OTHERS, "demo_004.h5", "demo_004.log")
+"""The same with those of an earlier demo."""
+
 
 def held(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -33,8 +36,8 @@ def held(folder):
 def two_demos(tmp_path_factory):
     """The folders after two demos at once, of which the other one removes its files, and how both ended."""
     kept, removed = folders = [tmp_path_factory.mktemp(name) for name in ("kept", "removed")]
-    for folder in folders:
-        for name in OTHERS:
+    for folder, there in zip(folders, (OTHERS, EARLIER), strict=True):
+        for name in there:
             (folder / name).write_text(name)
     # No usual ports: an engine of another test that takes them would share the images of the detector there.
     once = ("demo", "--once", *SMALL)
@@ -64,7 +67,8 @@ def test_the_demo_writes_what_was_sent(two_demos):
 def test_files_that_are_not_its_own_stay_as_they_are(two_demos):
     kept, removed, _ = two_demos
     after = held(kept)
-    assert {name: after[name] for name in OTHERS} == held(removed) == {name: name.encode() for name in OTHERS}
+    assert {name: after[name] for name in OTHERS} == {name: name.encode() for name in OTHERS}
+    assert held(removed) == {name: name.encode() for name in EARLIER}
     assert sorted(after.keys() - set(OTHERS)) == ["demo_004.h5", "demo_004.log"]
 
 

@@ -19,6 +19,12 @@ MORE = ",..."
 """Ends a text of ranges that were too many for their room."""
 
 
+def _around(number: int, first: int, stop: int) -> list[Range]:
+    """What is left of `first` … `stop` - 1 without a number of it: up to two runs, each with its stop."""
+    parts = (first, number), (number + 1, stop)
+    return [(low, high) for low, high in parts if low < high]
+
+
 class Ranges:
     """A set of numbers in which long runs take little room; it grows at its upper end."""
 
@@ -48,8 +54,7 @@ class Ranges:
         at = bisect_right(self._firsts, number) - 1
         if at < 0 or number >= self._stops[at]:
             return False
-        parts = ((self._firsts[at], number), (number + 1, self._stops[at]))
-        kept = [part for part in parts if part[0] < part[1]]
+        kept = _around(number, self._firsts[at], self._stops[at])
         self._firsts[at : at + 1] = [first for first, _ in kept]
         self._stops[at : at + 1] = [stop for _, stop in kept]
         return True
@@ -116,8 +121,8 @@ class GapLog(GapTracker):
         for at in reversed(range(len(self._closed))):
             first, last = self._closed[at]
             if first <= frame_id <= last:
-                parts = ((first, frame_id - 1), (frame_id + 1, last))
-                self._closed[at : at + 1] = [(low, high) for low, high in parts if low <= high]
+                kept = _around(frame_id, first, last + 1)
+                self._closed[at : at + 1] = [(low, stop - 1) for low, stop in kept]
                 return
 
     def _begin(self, frame_id: int) -> None:

@@ -26,6 +26,9 @@ CAMERA_SOURCES = (
 )
 """Values of `source_type` that are supported."""
 
+ScriptMemory = Annotated[int, Unit("MiB"), Field(ge=64, le=1_048_576)]
+"""What the process of a user's script may take."""
+
 PROTOCOLS = ("tcp",)
 """Values of `protocol`."""
 
@@ -160,10 +163,8 @@ class CameraSettings(StreamSettings):
         title="Time of a script's read",
         description="Time that the class of a script may take for an image; it is made anew after that.",
     )
-    class_memory: Annotated[int, Unit("MiB")] = Field(
+    class_memory: ScriptMemory = Field(
         2048,
-        ge=64,
-        le=1_048_576,
         title="Memory of a script's class",
         description="Memory that the class of a script may take; it is made anew where it needs more.",
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from repstream.parameters.beam_alarms import AlarmLevels, check_numbers
-from repstream.parameters.camera import Packing, StreamSettings
+from repstream.parameters.camera import Packing, ScriptMemory, StreamSettings
 from repstream.parameters.curve import KeyName, PeerNames, key_field, peers_field
 from repstream.parameters.facts import Unit
 
@@ -51,10 +51,8 @@ class PipelineSettings(StreamSettings):
         title="Time of the function",
         description="Time that a call of the function of a script may take; it begins anew after that.",
     )
-    function_memory: Annotated[int, Unit("MiB")] = Field(
+    function_memory: ScriptMemory = Field(
         2048,
-        ge=64,
-        le=1_048_576,
         title="Memory of the function",
         description="Memory that the function of a script may take; it begins anew where it needs more.",
     )

@@ -22,6 +22,7 @@ from repstream.messages.series import SeriesEnd, SeriesStart
 from repstream.parameters.camera import CameraSettings
 from repstream.parameters.curve import SCHEMES
 from repstream.parameters.source import SourceConfig
+from repstream.pipelines.configurations import check_choice
 from repstream.pipelines.control import Folders
 from repstream.pipelines.encryption import INPUT, curve
 from repstream.pipelines.script_camera import ScriptSource
@@ -167,8 +168,7 @@ def _simulation(settings: CameraSettings, extra: dict[str, Any]) -> MadeSource:
 
 def _one_of(extra: dict[str, Any], key: str, default: str, choices: tuple[str, ...]) -> str:
     chosen = extra.get(key) or default
-    if chosen not in choices:
-        raise InvalidValue(key, f"must be one of {', '.join(choices)}, not {chosen!r:.200}", choices)
+    check_choice(key, chosen, choices)
     return str(chosen)
 
 

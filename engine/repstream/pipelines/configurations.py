@@ -113,8 +113,8 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
         key = str(error.errors(include_url=False)[0]["loc"][0])
         raise InvalidValue(key, complaint(error, model)) from None
     if isinstance(found, CameraSettings):
-        _choice("source_type", found.source_type, CAMERA_SOURCES)
-        _choice("protocol", found.protocol, PROTOCOLS)
+        check_choice("source_type", found.source_type, CAMERA_SOURCES)
+        check_choice("protocol", found.protocol, PROTOCOLS)
         if found.input_curve_key and found.source_type not in ENCRYPTED_SOURCES:
             raise InvalidValue(
                 "input_curve_key",
@@ -122,7 +122,7 @@ def settings(kind: Kind, whole: Configuration) -> CameraSettings | PipelineSetti
                 + ", ".join(ENCRYPTED_SOURCES),
             )
     else:
-        _choice("pipeline_type", found.pipeline_type, PIPELINE_TYPES)
+        check_choice("pipeline_type", found.pipeline_type, PIPELINE_TYPES)
         if found.bsread_channels and not found.bsread_address:
             raise InvalidValue(
                 "bsread_channels",
@@ -182,7 +182,8 @@ def why_unsupported(key: str, value: object, choices: tuple[str, ...]) -> str:
     return reason + INSTEAD.get(str(value), "")
 
 
-def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise `InvalidValue` for a value of a configuration that is none of these."""
     if reason := why_unsupported(key, value, choices):
         raise InvalidValue(key, reason, choices)
     if value not in choices:

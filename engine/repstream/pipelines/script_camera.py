@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -67,7 +66,5 @@ class ScriptSource(MadeSource):
         self.problem = ""
         if made is None:
             return None
-        image = np.asarray(made.channels["image"])
-        stamp = made.timestamp if any(made.timestamp) else divmod(time.time_ns(), 10**9)
-        pulse_id = number if made.pulse_id < 0 else made.pulse_id
-        return message_of(pulse_id, image, time_of(*stamp))
+        made = made.completed(number)
+        return message_of(made.pulse_id, np.asarray(made.channels["image"]), time_of(*made.timestamp))

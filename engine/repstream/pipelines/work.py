@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any, Protocol, TypeVar
@@ -245,7 +243,7 @@ class Making(_Immediate):
         The function is called as often as the maximum rate allows; with no pulse ids of its own they count
         from 0, and without times what it makes has the time of its end.
         """
-        pace, unnumbered = Pace(self._rate), itertools.count()
+        pace, unnumbered = Pace(self._rate), 0
         initialised: int | None = None  # its process: a new one has nothing of what the former one set up
         while not stop.is_set() and (function := self._called) is not None:
             if pace.rate != self._rate:
@@ -260,9 +258,9 @@ class Making(_Immediate):
                 continue
             initialised = function.process_id
             if made is not None:
-                pulse_id = made.pulse_id if made.pulse_id >= 0 else next(unnumbered)
-                stamp = made.timestamp if any(made.timestamp) else divmod(time.time_ns(), 10**9)
-                yield (Made(pulse_id, stamp, made.channels),)
+                whole = made.completed(unnumbered)
+                unnumbered += made.pulse_id < 0
+                yield (Made(whole.pulse_id, whole.timestamp, whole.channels),)
 
     def begin(self, message: Message, timestamp: Timestamp, beside: Mapping[str, Any] = NOTHING) -> None:
         """It receives nothing."""

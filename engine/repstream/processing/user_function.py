@@ -49,6 +49,13 @@ class Made(NamedTuple):
     pulse_id: int
     timestamp: Timestamp
 
+    def completed(self, number: int) -> Made:
+        """With this number for a pulse id and the present time, where it has none."""
+        return self._replace(
+            pulse_id=self.pulse_id if self.pulse_id >= 0 else number,
+            timestamp=self.timestamp if any(self.timestamp) else divmod(time.time_ns(), 10**9),
+        )
+
 
 class UserFunction:
     """The function of the script at `path`; `kind` says which signature it has.
@@ -61,10 +68,9 @@ class UserFunction:
     ========  ============================================================================================
 
     They return a dictionary of channels, or None to send nothing; `read` returns an image, or image, time and
-    pulse id. In `Made` a pulse id below 0 and
-    a time of (0, 0) mean that there was none. The process starts with `start`, or the
-    first call, and again after it ended. Modules are found in the script's folder and in `folders`.
-    Not for several threads at once.
+    pulse id. In `Made` a pulse id below 0 and a time of (0, 0) mean that there was none. The process starts
+    with `start`, or the first call, and again after it ended. Modules are found in the script's folder and in
+    `folders`. Not for several threads at once.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Kept(NamedTuple):
     load: Callable[[], npt.NDArray[Any]]
 
 
-class Backgrounds:
+class BackgroundsForOthers:
     """Gives servers the backgrounds of this one, which `find` has by id (None: not here). Thread-safe."""
 
     def __init__(self, find: Callable[[str], Kept | None]) -> None:

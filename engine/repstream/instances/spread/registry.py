@@ -21,7 +21,7 @@ from repstream.instances.description import Configuration, InstanceInfo, Kind, L
 from repstream.instances.followers import Followers
 from repstream.instances.protocol import FindStream
 from repstream.instances.registry import Instances
-from repstream.instances.spread.backgrounds import Backgrounds
+from repstream.instances.spread.backgrounds import BackgroundsForOthers
 from repstream.instances.spread.fleet import Fleet
 from repstream.instances.spread.host import Host, Look, OwnHost
 from repstream.instances.spread.placement import choose, host_of
@@ -58,7 +58,7 @@ class Spread:
         *,
         own_log: Callable[[], Sequence[LogRecord]] = tuple,
         find_stream: FindStream | None = None,
-        backgrounds: Backgrounds | None = None,
+        backgrounds: BackgroundsForOthers | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self.kind: Kind = own.kind

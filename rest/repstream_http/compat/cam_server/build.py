@@ -22,8 +22,7 @@ from repstream.instances.saved.configurations import Configurations
 from repstream.instances.saved.permanent import Permanent
 from repstream.instances.saved.pipelines import SavedPipelines
 from repstream.instances.saved.scripts import Scripts
-from repstream.instances.spread.backgrounds import Backgrounds as ForOthers
-from repstream.instances.spread.backgrounds import Kept
+from repstream.instances.spread.backgrounds import BackgroundsForOthers, Kept
 from repstream.instances.spread.registry import Spread
 from repstream.instances.spread.servers import FILE as SERVERS
 from repstream.instances.spread.servers import Server, ServersFile
@@ -125,7 +124,7 @@ def _spread(
         file,
         own_log=log.lines,
         find_stream=find_stream,
-        backgrounds=ForOthers(partial(_kept, Backgrounds(settings.backgrounds))),
+        backgrounds=BackgroundsForOthers(partial(_kept, Backgrounds(settings.backgrounds))),
     )
 
 
